@@ -1,0 +1,43 @@
+// A deploy or destroy that a user asked for, followed until it has come true or failed. Survives restarts.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "api/error.hpp"
+#include "api/ids.hpp"
+#include "api/time.hpp"
+
+namespace unik {
+
+enum class OperationKind : std::uint8_t { kDeploy, kDestroy };
+std::string_view to_string(OperationKind kind);
+std::optional<OperationKind> parse_operation_kind(std::string_view text);
+
+enum class OperationState : std::uint8_t { kPending, kRunning, kSucceeded, kFailed };
+std::string_view to_string(OperationState state);
+std::optional<OperationState> parse_operation_state(std::string_view text);
+
+struct Operation {
+  std::string operation_id;  // `op-SEQ-N`: the journal sequence that created it, and which one of that record
+  OperationKind kind = OperationKind::kDeploy;
+  OperationState state = OperationState::kPending;
+  AppName target;
+  std::uint64_t uid = 0;         // of the target: a re-created namesake is another
+  std::uint64_t generation = 0;  // of the target when the operation was asked for
+  std::uint32_t attempts = 0;    // boots tried for it, restarts included
+  std::string message;
+  std::optional<Error> error;
+  std::string trace_id;
+  WallTime created_at{};
+  WallTime updated_at{};
+
+  bool operator==(const Operation&) const = default;
+};
+
+constexpr bool is_final(const Operation& operation) {
+  return operation.state == OperationState::kSucceeded || operation.state == OperationState::kFailed;
+}
+
+}  // namespace unik

@@ -1,0 +1,45 @@
+#include "api/resource.hpp"
+
+#include <array>
+#include <cctype>
+
+#include "api/check.hpp"
+
+namespace unik {
+namespace {
+
+constexpr std::array<KindNames, 3> kKinds = {{
+    {"App", "app", "apps", "a", true},
+    {"Node", "node", "nodes", "no", false},
+    {"Tenant", "tenant", "tenants", "tn", false},
+}};
+
+}  // namespace
+
+Kind kind_of(const Resource& resource) { return static_cast<Kind>(resource.index()); }
+
+const Metadata& metadata_of(const Resource& resource) {
+  return std::visit([](const auto& value) -> const Metadata& { return value.metadata; }, resource);
+}
+
+Metadata& metadata_of(Resource& resource) {
+  return std::visit([](auto& value) -> Metadata& { return value.metadata; }, resource);
+}
+
+const KindNames& names_of(Kind kind) {
+  const auto index = static_cast<std::size_t>(kind);
+  UNIK_CHECK(index < kKinds.size(), "a kind outside the enumeration");
+  return kKinds[index];
+}
+
+std::optional<Kind> parse_kind(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  for (std::size_t i = 0; i < kKinds.size(); ++i) {
+    const KindNames& names = kKinds[i];
+    if (lower == names.singular || lower == names.plural || lower == names.short_name) return static_cast<Kind>(i);
+  }
+  return std::nullopt;
+}
+
+}  // namespace unik

@@ -1,0 +1,174 @@
+// What users declare: App, Node, Tenant. Plain values; the JSON Schemas in `api-schemas/schemas` are the source of their
+// shape, and a test holds the two together. A field appears here when its policy works, not before.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "api/ids.hpp"
+#include "api/time.hpp"
+#include "api/units.hpp"
+
+namespace unik {
+
+inline constexpr std::string_view kApiVersion = "unikctl.dev/v1";
+inline constexpr std::string_view kDefaultTenant = "default";
+
+using Labels = std::map<std::string, std::string>;
+
+// `uid` tells a re-created object from its namesake; `generation` grows by one with each change of the spec. Both are
+// given by the controller and are 0 in a file.
+struct Metadata {
+  std::string name;
+  std::string tenant;  // empty for kinds that live outside tenants
+  Labels labels;
+  std::uint64_t uid = 0;
+  std::uint64_t generation = 0;
+
+  bool operator==(const Metadata&) const = default;
+};
+
+// A port on which the guest listens. How it is published is no part of the boot: see Publication.
+struct Port {
+  std::string name;
+  std::uint16_t port = 0;
+
+  bool operator==(const Port&) const = default;
+};
+
+// Whether the guest may write to its root. `kEphemeral` lays a tmpfs over it that dies with the VM.
+enum class RootWritable : std::uint8_t { kNo, kEphemeral };
+
+// Everything that a running VM cannot change: a difference here means a new rollout, that is new VMs.
+struct BootSpec {
+  std::string image;                       // `NAME@sha256:HEX`, the manifest's digest
+  std::vector<std::string> args;           // appended to the image's entry point
+  std::map<std::string, std::string> env;  // over the image's own
+  Resources resources{MilliCpu{1000}, mebibytes(128)};  // memory is the guest's RAM
+  std::vector<Port> ports;
+  RootWritable writable = RootWritable::kNo;
+  bool debug = false;  // trace the boot on the console
+
+  bool operator==(const BootSpec&) const = default;
+};
+
+// Where a port is reachable on the node. No host port means that the node picks a free one and keeps it.
+struct Publication {
+  std::string port_name;
+  std::uint16_t port = 0;
+  std::optional<std::uint16_t> host_port;
+
+  bool operator==(const Publication&) const = default;
+};
+
+// `path` set: an HTTP GET that must answer 200 to 399. Otherwise: a TCP connection that must open.
+struct HealthCheck {
+  std::uint16_t port = 0;
+  std::optional<std::string> path;
+  Duration interval = std::chrono::seconds(5);
+  Duration timeout = std::chrono::seconds(1);
+  std::uint32_t failures = 3;
+  Duration grace = std::chrono::seconds(30);
+
+  bool operator==(const HealthCheck&) const = default;
+};
+
+enum class RestartPolicy : std::uint8_t { kAlways, kOnFailure, kNever };
+
+struct Restart {
+  RestartPolicy policy = RestartPolicy::kAlways;
+  Duration backoff = std::chrono::seconds(1);
+  Duration max_backoff = std::chrono::minutes(5);
+
+  bool operator==(const Restart&) const = default;
+};
+
+// Everything that the agent applies to a running VM in place.
+struct RunPolicy {
+  std::vector<Publication> publications;
+  std::optional<HealthCheck> health;
+  Restart restart;
+  Duration stop_timeout = std::chrono::seconds(10);
+
+  bool operator==(const RunPolicy&) const = default;
+};
+
+struct Placement {
+  Labels node_selector;  // every pair must be a label of the node
+
+  bool operator==(const Placement&) const = default;
+};
+
+struct AppSpec {
+  std::string source;  // only in files: a directory that the CLI builds and replaces by `boot.image`
+  BootSpec boot;
+  RunPolicy run;
+  std::uint32_t replicas = 1;
+  Placement placement;
+
+  bool operator==(const AppSpec&) const = default;
+};
+
+struct App {
+  Metadata metadata;
+  AppSpec spec;
+
+  bool operator==(const App&) const = default;
+  AppName name() const { return {Symbol(metadata.tenant), Symbol(metadata.name)}; }
+};
+
+struct NodeSpec {
+  bool schedulable = true;
+  Resources reserved;  // kept out of what the scheduler gives away
+
+  bool operator==(const NodeSpec&) const = default;
+};
+
+struct Node {
+  Metadata metadata;
+  NodeSpec spec;
+
+  bool operator==(const Node&) const = default;
+};
+
+struct TenantSpec {
+  Resources default_resources{MilliCpu{1000}, mebibytes(128)};  // for apps that name none
+  Labels node_selector;                                         // added to that of each app
+
+  bool operator==(const TenantSpec&) const = default;
+};
+
+struct Tenant {
+  Metadata metadata;
+  TenantSpec spec;
+
+  bool operator==(const Tenant&) const = default;
+};
+
+using Resource = std::variant<App, Node, Tenant>;
+
+enum class Kind : std::uint8_t { kApp, kNode, kTenant };
+
+Kind kind_of(const Resource& resource);
+const Metadata& metadata_of(const Resource& resource);
+Metadata& metadata_of(Resource& resource);
+
+// The forms of a kind's name that users may type.
+struct KindNames {
+  std::string_view kind;        // `App`, as in manifests
+  std::string_view singular;    // `app`
+  std::string_view plural;      // `apps`, as in routes
+  std::string_view short_name;  // `a`
+  bool in_tenant = false;
+};
+
+const KindNames& names_of(Kind kind);
+
+// Any form, in any case; empty when it is none.
+std::optional<Kind> parse_kind(std::string_view text);
+
+}  // namespace unik
