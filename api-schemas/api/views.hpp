@@ -1,0 +1,175 @@
+// What the API shows of the World: the resources with their derived status, instances, nodes, and what an apply did.
+// Views are derived each time and never stored.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/instance.hpp"
+#include "api/messages.hpp"
+#include "api/operation.hpp"
+#include "api/resource.hpp"
+
+namespace unik {
+
+// `Ready=False/NoEligibleNode: 0 of 3 nodes fit: …`. `status` is `True`, `False` or `Unknown`.
+struct Condition {
+  std::string type;
+  std::string status;
+  std::string reason;
+  std::string message;
+
+  bool operator==(const Condition&) const = default;
+};
+
+// A published port that answers, or why it does not. `url` is empty then.
+struct LaunchUrl {
+  std::string port_name;
+  std::string node;
+  std::string url;  // `http://127.0.0.1:18080`
+  std::string problem;
+
+  bool operator==(const LaunchUrl&) const = default;
+};
+
+// `phase`: `pending` (nothing ready yet), `progressing`, `ready`, `degraded` (was ready, is short), `completed` (jobs),
+// `failed`, `deleting`, `frozen` (an internal error stopped its planning).
+struct AppView {
+  App app;
+  std::string phase;
+  std::uint32_t desired = 0;
+  std::uint32_t ready = 0;
+  std::uint32_t up_to_date = 0;  // of the current rollout
+  std::uint64_t rollout = 0;
+  std::uint32_t restarts = 0;  // over its instances
+  std::vector<Condition> conditions;
+  std::vector<LaunchUrl> urls;
+  WallTime created_at{};
+  WallTime updated_at{};
+
+  bool operator==(const AppView&) const = default;
+};
+
+// `goal`: `run` or `stop`. `node` is empty while it is not placed.
+struct InstanceView {
+  InstanceId id;
+  std::string name;  // the short one
+  std::string node;
+  std::string image;
+  std::string goal;
+  InstanceStatus status;
+  bool node_unknown = false;  // the node has been silent: the status is the last one known
+  WallTime created_at{};
+
+  bool operator==(const InstanceView&) const = default;
+};
+
+// `health`: `ready`, `unknown` (silent), `never_seen` (declared, no agent yet).
+struct NodeView {
+  Node node;
+  std::string health;
+  std::optional<NodeInfo> info;
+  Resources allocatable;  // capacity less what is reserved
+  Resources assigned;     // to instances, each VM's overhead included
+  Resources used;         // as the node measured
+  std::uint32_t instances = 0;
+  std::optional<Duration> last_report_ago;
+  std::vector<Condition> conditions;
+  WallTime created_at{};
+
+  bool operator==(const NodeView&) const = default;
+};
+
+struct TenantView {
+  Tenant tenant;
+  std::uint32_t apps = 0;
+  std::uint32_t instances = 0;
+  Resources assigned;
+  WallTime created_at{};
+
+  bool operator==(const TenantView&) const = default;
+};
+
+// GET /v1/status: one tenant at one glance.
+struct StatusView {
+  std::uint64_t revision = 0;
+  std::string tenant;
+  std::vector<AppView> apps;
+  std::vector<InstanceView> instances;
+  std::vector<Operation> operations;  // the recent ones, newest first
+  std::vector<NodeView> nodes;
+
+  bool operator==(const StatusView&) const = default;
+};
+
+// What a changed field does to what runs, from least to most.
+enum class ChangeEffect : std::uint8_t { kNone, kInPlace, kRestart, kReplace };
+
+std::string_view to_string(ChangeEffect effect);
+std::optional<ChangeEffect> parse_change_effect(std::string_view text);
+
+// `from` and `to` are JSON texts; empty where the field is absent.
+struct FieldChange {
+  std::string path;  // `spec.replicas`
+  std::string from;
+  std::string to;
+  ChangeEffect effect = ChangeEffect::kNone;
+
+  bool operator==(const FieldChange&) const = default;
+};
+
+enum class ApplyVerb : std::uint8_t { kUnchanged, kCreated, kUpdated, kDeleted };
+
+std::string_view to_string(ApplyVerb verb);
+std::optional<ApplyVerb> parse_apply_verb(std::string_view text);
+
+struct AppliedObject {
+  Kind kind = Kind::kApp;
+  std::string tenant;
+  std::string name;
+  ApplyVerb verb = ApplyVerb::kUnchanged;
+  std::uint64_t generation = 0;
+  ChangeEffect effect = ChangeEffect::kNone;  // the strongest of its changes
+  std::vector<FieldChange> changes;
+
+  bool operator==(const AppliedObject&) const = default;
+};
+
+// The answer to apply, deploy, destroy and delete. With `dry_run` nothing was written and `revision` is the one that the
+// answer was computed on.
+struct ApplyReply {
+  std::uint64_t revision = 0;
+  bool dry_run = false;
+  std::vector<AppliedObject> objects;
+  std::vector<Operation> operations;
+
+  bool operator==(const ApplyReply&) const = default;
+};
+
+// One line of the event stream, for people: what changed, or why something did not.
+struct EventView {
+  std::uint64_t seq = 0;
+  WallTime at{};
+  std::string actor;
+  std::string trace_id;
+  std::string object;  // `app/web`, `instance/web-0-r42-1`, `node/n1`, `operation/op-42-0`
+  std::string tenant;  // empty for what lives outside tenants
+  std::string reason;  // `created`, `spec_changed`, `placed`, `running`, `exited`, …
+  std::string message;
+
+  bool operator==(const EventView&) const = default;
+};
+
+// GET /v1/explain/{kind}/{name}: the conditions and, step by step, why.
+struct Explanation {
+  std::string object;
+  std::string summary;
+  std::vector<Condition> conditions;
+  std::vector<std::string> reasons;
+
+  bool operator==(const Explanation&) const = default;
+};
+
+}  // namespace unik
