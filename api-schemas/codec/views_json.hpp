@@ -1,11 +1,9 @@
-// JSON of what the API shows (api/views.hpp): the controller writes it, the CLI and other clients read it.
+// JSON of what the API shows (api/views.hpp): the controller writes it, the CLI and other clients read it. The rules are
+// those of codec/json.hpp: keys in a fixed order, unknown fields ignored, faults as `invalid`/`bad_message`.
 //
 // Envelopes are snake_case. An app, node or tenant is its document, camelCase as in a manifest, with a `status` beside
-// the `spec`: `{"apiVersion", "kind", "metadata", "spec", "status"}`; its metadata also holds `uid`, `generation` and
-// `created_at`. Durations are whole microseconds (`…_us`), memory is bytes, CPU is thousandths (`cpu_milli`), times are
-// RFC 3339 in UTC. A field without a value is left out, save for counters and lists. Writing is total; the texts are one
-// line, sorted by key, and the same for equal values. Reading ignores unknown fields, so that a client one version away
-// works; a missing field gets its default, a field of the wrong type is `invalid`/`bad_json`, and the error says which.
+// the `spec`: `{"apiVersion", "kind", "metadata", "spec", "status": {…}}`. What has no value is left out: times at the
+// epoch, empty texts that are optional by their meaning, absent optionals. Counters and lists always stand there.
 #pragma once
 
 #include <cstdint>
@@ -15,15 +13,16 @@
 
 #include "api/result.hpp"
 #include "api/views.hpp"
+#include "codec/json.hpp"
 
-namespace unik {
+namespace unik::codec {
 
-// One page of a list: `{"items": […], "revision": N, "continue": "…"}`. An empty `next` is left out: it was the last.
+// One page of a list: `{"items": […], "revision": N, "continue": "…"}`.
 template <typename T>
 struct Page {
   std::vector<T> items;
   std::uint64_t revision = 0;
-  std::string next;  // the `continue` of the next request
+  std::string next;  // the `continue` of the next request; empty and left out where this was the last
 
   bool operator==(const Page&) const = default;
 };
@@ -42,18 +41,31 @@ std::string to_json(const Page<NodeView>& page);
 std::string to_json(const Page<TenantView>& page);
 std::string to_json(const Page<Operation>& page);
 
-Result<AppView> parse_app_view(std::string_view json);
-Result<InstanceView> parse_instance_view(std::string_view json);
-Result<NodeView> parse_node_view(std::string_view json);
-Result<TenantView> parse_tenant_view(std::string_view json);
-Result<StatusView> parse_status_view(std::string_view json);
-Result<ApplyReply> parse_apply_reply(std::string_view json);
-Result<EventView> parse_event_view(std::string_view json);
-Result<Explanation> parse_explanation(std::string_view json);
-Result<Page<AppView>> parse_app_page(std::string_view json);
-Result<Page<InstanceView>> parse_instance_page(std::string_view json);
-Result<Page<NodeView>> parse_node_page(std::string_view json);
-Result<Page<TenantView>> parse_tenant_page(std::string_view json);
-Result<Page<Operation>> parse_operation_page(std::string_view json);
+template <>
+Result<AppView> from_json<AppView>(std::string_view text);
+template <>
+Result<InstanceView> from_json<InstanceView>(std::string_view text);
+template <>
+Result<NodeView> from_json<NodeView>(std::string_view text);
+template <>
+Result<TenantView> from_json<TenantView>(std::string_view text);
+template <>
+Result<StatusView> from_json<StatusView>(std::string_view text);
+template <>
+Result<ApplyReply> from_json<ApplyReply>(std::string_view text);
+template <>
+Result<EventView> from_json<EventView>(std::string_view text);
+template <>
+Result<Explanation> from_json<Explanation>(std::string_view text);
+template <>
+Result<Page<AppView>> from_json<Page<AppView>>(std::string_view text);
+template <>
+Result<Page<InstanceView>> from_json<Page<InstanceView>>(std::string_view text);
+template <>
+Result<Page<NodeView>> from_json<Page<NodeView>>(std::string_view text);
+template <>
+Result<Page<TenantView>> from_json<Page<TenantView>>(std::string_view text);
+template <>
+Result<Page<Operation>> from_json<Page<Operation>>(std::string_view text);
 
-}  // namespace unik
+}  // namespace unik::codec
