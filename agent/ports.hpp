@@ -17,7 +17,7 @@
 
 namespace unik::agent {
 
-// ---- What is durable: one record a node ------------------------------------------------------------------------------
+// ---- What is durable: one record a node -----------------------------------------------------------------------------
 
 // What the agent must remember of an instance beyond its goal.
 struct InstanceRecord {
@@ -49,7 +49,7 @@ struct NodeRecord {
   bool operator==(const NodeRecord&) const = default;
 };
 
-// ---- Effects ---------------------------------------------------------------------------------------------------------
+// ---- Effects --------------------------------------------------------------------------------------------------------
 
 // Record. Answered by RecordSaved with the same `version`; versions grow, and a later one replaces an earlier one.
 struct SaveRecord {
@@ -127,11 +127,12 @@ using Effect = std::variant<SaveRecord, SendRegister, SendHeartbeat, PushLog, Fe
                             ProbeHealth, Publish>;
 
 struct Effects {
-  std::vector<Effect> list;     // to be carried out in this order
-  std::optional<Time> wake_at;  // turn again then at the latest, even if no event comes
+  std::vector<Effect> list;        // to be carried out in this order
+  std::vector<std::string> notes;  // for the log: what was decided and why
+  std::optional<Time> wake_at;     // turn again then at the latest, even if no event comes
 };
 
-// ---- Events ----------------------------------------------------------------------------------------------------------
+// ---- Events ---------------------------------------------------------------------------------------------------------
 
 struct RecordSaved {
   std::uint64_t version = 0;
@@ -183,14 +184,16 @@ struct VmEnded {
   std::optional<Error> error;
 };
 
-// Comes first, once, when the agent starts: VMs that outlived the agent before, running or ended in the meantime.
+// Comes first, once, when the agent starts: whatever outlived the agent before, one for each id that has left anything
+// on the node: VMs running or ended in the meantime. The Hypervisor goes on watching a running one, so that VmStarted
+// (where `started_at` is still the epoch) and VmEnded follow as for one just launched.
 struct AdoptedVm {
   InstanceId id;
   std::uint32_t run = 0;
   bool running = false;
   std::string address;
   std::string accelerator;
-  WallTime started_at{};
+  WallTime started_at{};  // the epoch: the guest's init has not started the app yet
   BootTimes boot;
   std::optional<Exit> exit;  // when not running, and known
 
@@ -213,10 +216,16 @@ struct Published {
   std::vector<ObservedPublication> publications;
 };
 
-// The process was asked to end. VMs and published ports stay.
+// What the node's VMs use by the host's own measure. It may come at any time and is told with the next report.
+struct Measured {
+  Resources used;
+};
+
+// The process was asked to end. VMs and published ports stay. The effects of the turn that takes it are the last: a
+// final save and heartbeat; whatever comes later is dropped.
 struct ShutdownAsked {};
 
-using Event = std::variant<RecordSaved, RecordFailed, Registered, HeartbeatAnswered, LinkFailed, ImageReady, ImageFailed,
-                           VmStarted, VmEnded, Inventory, ProbeDone, Published, ShutdownAsked>;
+using Event = std::variant<RecordSaved, RecordFailed, Registered, HeartbeatAnswered, LinkFailed, ImageReady,
+                           ImageFailed, VmStarted, VmEnded, Inventory, ProbeDone, Published, Measured, ShutdownAsked>;
 
 }  // namespace unik::agent
