@@ -48,7 +48,7 @@ struct BootSpec {
   std::string image;                       // `NAME@sha256:HEX`, the manifest's digest
   std::vector<std::string> args;           // appended to the image's entry point
   std::map<std::string, std::string> env;  // over the image's own
-  Resources resources{MilliCpu{1000}, mebibytes(128)};  // memory is the guest's RAM
+  Resources resources;                     // memory is the guest's RAM; zero in a file that leaves it to the tenant
   std::vector<Port> ports;
   RootWritable writable = RootWritable::kNo;
   bool debug = false;  // trace the boot on the console
@@ -136,8 +136,8 @@ struct Node {
 };
 
 struct TenantSpec {
-  Resources default_resources{MilliCpu{1000}, mebibytes(128)};  // for apps that name none
-  Labels node_selector;                                         // added to that of each app
+  Resources default_resources{MilliCpu{250}, mebibytes(128)};  // for apps that name none
+  Labels node_selector;                                        // added to that of each app
 
   bool operator==(const TenantSpec&) const = default;
 };

@@ -1,0 +1,419 @@
+#include "controller/core/admit.hpp"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "controller/core/field_diff.hpp"
+
+namespace unik::controller {
+namespace {
+
+// Below this the guest's kernel itself does not come up (docs/specification.md).
+constexpr Bytes kLeastMemory = mebibytes(24);
+constexpr MilliCpu kLeastCpu{10};
+
+Fault fault_in(const Resource& resource, std::string path, std::string message) {
+  const Metadata& metadata = metadata_of(resource);
+  std::string object = std::string(names_of(kind_of(resource)).singular) + "/" + metadata.name;
+  return Fault{std::move(object), 0, 0, std::move(path), std::move(message)};
+}
+
+bool names_a_digest(std::string_view image) {
+  constexpr std::string_view kMark = "@sha256:";
+  const std::size_t at = image.rfind(kMark);
+  if (at == std::string_view::npos || at == 0) return false;
+  const std::string_view hex = image.substr(at + kMark.size());
+  return hex.size() == 64 && hex.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+// What the schemas cannot say of an App.
+void check_app(const Resource& resource, const App& app, std::vector<Fault>& faults) {
+  const AppSpec& spec = app.spec;
+  if (!spec.source.empty())
+    faults.push_back(fault_in(resource, "spec.source", "want an image: a source directory is built by `unikctl apply`"));
+  else if (!names_a_digest(spec.boot.image))
+    faults.push_back(fault_in(resource, "spec.image", "want NAME@sha256:DIGEST, got `" + spec.boot.image + "`"));
+  if (spec.boot.resources.memory < kLeastMemory)
+    faults.push_back(fault_in(resource, "spec.resources.memory", "want at least " + format_bytes(kLeastMemory) + ", got " +
+                                                                     format_bytes(spec.boot.resources.memory)));
+  if (spec.boot.resources.cpu < kLeastCpu)
+    faults.push_back(fault_in(resource, "spec.resources.cpu", "want at least " + format_milli_cpu(kLeastCpu) + ", got " +
+                                                                  format_milli_cpu(spec.boot.resources.cpu)));
+  std::set<std::string> names;
+  std::set<std::uint16_t> numbers;
+  for (const Port& port : spec.boot.ports) {
+    if (!names.insert(port.name).second)
+      faults.push_back(fault_in(resource, "spec.ports", "the name `" + port.name + "` is given twice"));
+    if (!numbers.insert(port.port).second)
+      faults.push_back(fault_in(resource, "spec.ports", "port " + std::to_string(port.port) + " is given twice"));
+  }
+  if (spec.run.health && !numbers.contains(spec.run.health->port))
+    faults.push_back(fault_in(resource, "spec.health", "port " + std::to_string(spec.run.health->port) +
+                                                           " is not among spec.ports"));
+}
+
+// Two apps cannot have one host port; the other one is named.
+class HostPorts {
+ public:
+  explicit HostPorts(const World& world) {
+    for (const auto& [name, row] : world.apps)
+      if (!row.deleting) claim(name, *row.app);
+  }
+
+  void claim(const AppName& name, const App& app) {
+    release(name);
+    for (const Publication& publication : app.spec.run.publications)
+      if (publication.host_port) owners_.emplace(*publication.host_port, name);
+  }
+
+  std::optional<AppName> other_owner(std::uint16_t port, const AppName& self) const {
+    const auto owner = owners_.find(port);
+    if (owner == owners_.end() || owner->second == self) return std::nullopt;
+    return owner->second;
+  }
+
+ private:
+  void release(const AppName& name) {
+    std::erase_if(owners_, [&](const auto& entry) { return entry.second == name; });
+  }
+
+  std::map<std::uint16_t, AppName> owners_;
+};
+
+void check_host_ports(const Resource& resource, const App& app, const HostPorts& ports, std::vector<Fault>& faults) {
+  std::set<std::uint16_t> own;
+  for (const Publication& publication : app.spec.run.publications) {
+    if (!publication.host_port) continue;
+    const std::string number = std::to_string(*publication.host_port);
+    if (!own.insert(*publication.host_port).second)
+      faults.push_back(fault_in(resource, "spec.ports", "host port " + number + " is published twice"));
+    if (const auto owner = ports.other_owner(*publication.host_port, app.name()))
+      faults.push_back(fault_in(resource, "spec.ports", "host port " + number + " is published by app " +
+                                                            to_string(*owner) + " already"));
+  }
+}
+
+const TenantRow* tenant_of(const World& world, const App& app) { return world.tenants.find(Symbol(app.metadata.tenant)); }
+
+// Fills what the tenant decides for apps that leave it open.
+void take_defaults(App& app, const TenantSpec& tenant) {
+  Resources& resources = app.spec.boot.resources;
+  if (resources.cpu == MilliCpu{}) resources.cpu = tenant.default_resources.cpu;
+  if (resources.memory == Bytes{}) resources.memory = tenant.default_resources.memory;
+}
+
+class Applier {
+ public:
+  Applier(Draft& draft, const ApplyRequest& request) : draft_(draft), request_(request) {}
+
+  Result<ApplyReply> run() {
+    std::vector<Resource> resources = request_.resources;
+    if (std::vector<Fault> faults = check(resources); !faults.empty()) {
+      Error error = invalid("invalid_spec", faults.size() == 1 ? "nothing was applied: one field is not acceptable"
+                                                               : "nothing was applied: " + std::to_string(faults.size()) +
+                                                                     " fields are not acceptable");
+      error.details = std::move(faults);
+      return error;
+    }
+    for (const Resource& resource : resources)
+      std::visit([this](const auto& value) { put(value); }, resource);
+    reply_.revision = draft_.world().revision;
+    return std::move(reply_);
+  }
+
+ private:
+  // Also fills the tenants' defaults in.
+  std::vector<Fault> check(std::vector<Resource>& resources) const {
+    std::vector<Fault> faults;
+    std::map<std::string, TenantSpec> tenants;  // those that this very request declares
+    for (const Resource& resource : resources)
+      if (const Tenant* const tenant = std::get_if<Tenant>(&resource)) tenants[tenant->metadata.name] = tenant->spec;
+    HostPorts ports(draft_.world());
+    for (Resource& resource : resources) {
+      App* const app = std::get_if<App>(&resource);
+      if (app == nullptr) continue;
+      const TenantRow* const row = tenant_of(draft_.world(), *app);
+      const auto declared = tenants.find(app->metadata.tenant);
+      if (declared == tenants.end() && row == nullptr) {
+        faults.push_back(fault_in(resource, "metadata.tenant", "there is no tenant `" + app->metadata.tenant + "`"));
+        continue;
+      }
+      take_defaults(*app, declared != tenants.end() ? declared->second : row->tenant->spec);
+      check_app(resource, *app, faults);
+      check_host_ports(resource, *app, ports, faults);
+      ports.claim(app->name(), *app);
+    }
+    return faults;
+  }
+
+  std::uint64_t next_uid() const { return draft_.world().last_uid + 1; }
+
+  void report(const Resource* before, const Resource& after, bool same) {
+    const Metadata& metadata = metadata_of(after);
+    AppliedObject object;
+    object.kind = kind_of(after);
+    object.tenant = metadata.tenant;
+    object.name = metadata.name;
+    object.generation = metadata.generation;
+    if (!same) {
+      object.verb = before == nullptr ? ApplyVerb::kCreated : ApplyVerb::kUpdated;
+      object.changes = field_changes(before, &after);
+      object.effect = strongest(object.changes);
+    }
+    reply_.objects.push_back(std::move(object));
+  }
+
+  // Gives `value` its uid and generation; whether it equals what is there.
+  template <typename Value>
+  bool settle(Value& value, const Value* before) const {
+    value.metadata.uid = before == nullptr ? next_uid() : before->metadata.uid;
+    value.metadata.generation = before == nullptr ? 1 : before->metadata.generation;
+    if (before == nullptr) return false;
+    if (value.spec != before->spec) ++value.metadata.generation;
+    return value == *before;
+  }
+
+  void put(App app) {
+    const AppName name = app.name();
+    const AppRow* const row = draft_.world().apps.find(name);
+    const App* const before = row == nullptr || row->deleting ? nullptr : &*row->app;
+    const bool same = settle(app, before);
+    const std::optional<Resource> old = before == nullptr ? std::nullopt : std::optional<Resource>(*before);
+    if (!same) {
+      AppRow next;
+      if (before != nullptr) next = *row;
+      if (before == nullptr) next.created_at = draft_.now().wall;
+      next.updated_at = draft_.now().wall;
+      if (before == nullptr || before->spec.boot != app.spec.boot) {
+        next.rollout = draft_.world().revision;
+        next.retired.clear();
+        draft_.change(PutTemplate{{name, next.rollout}, app.spec.boot});
+      }
+      next.app = app;
+      draft_.change(PutApp{std::move(next)});
+    }
+    report(old ? &*old : nullptr, app, same);
+    if (request_.follow) follow(app);
+  }
+
+  void put(Node node) {
+    const Symbol name(node.metadata.name);
+    const NodeRow* const row = draft_.world().nodes.find(name);
+    const std::optional<Resource> old = row == nullptr ? std::nullopt : std::optional<Resource>(*row->node);
+    const bool same = settle(node, row == nullptr ? nullptr : &*row->node);
+    if (!same) {
+      NodeRow next;
+      if (row != nullptr) next = *row;
+      if (row == nullptr) next.created_at = draft_.now().wall;
+      if (row == nullptr) next.goals_revision = draft_.world().revision;
+      next.node = node;
+      draft_.change(PutNode{std::move(next)});
+    }
+    report(old ? &*old : nullptr, node, same);
+  }
+
+  void put(Tenant tenant) {
+    const TenantRow* const row = draft_.world().tenants.find(Symbol(tenant.metadata.name));
+    const std::optional<Resource> old = row == nullptr ? std::nullopt : std::optional<Resource>(*row->tenant);
+    const bool same = settle(tenant, row == nullptr ? nullptr : &*row->tenant);
+    if (!same) {
+      TenantRow next;
+      next.created_at = row == nullptr ? draft_.now().wall : row->created_at;
+      next.tenant = tenant;
+      draft_.change(PutTenant{std::move(next)});
+    }
+    report(old ? &*old : nullptr, tenant, same);
+  }
+
+  // The operation of this very generation if there is one, else a new one.
+  void follow(const App& app) {
+    const AppName name = app.name();
+    const auto& active = draft_.world().active_operations;
+    for (auto it = active.lower_bound({name, {}}); it != active.end() && it->first.app == name; ++it) {
+      const Operation& operation = **draft_.world().operations.find(it->first.key);
+      if (operation.kind != OperationKind::kDeploy || operation.uid != app.metadata.uid ||
+          operation.generation != app.metadata.generation)
+        continue;
+      reply_.operations.push_back(operation);
+      return;
+    }
+    Operation operation;
+    const OperationKey key{draft_.world().revision, next_operation_index(draft_.world())};
+    operation.operation_id = to_string(key);
+    operation.target = name;
+    operation.uid = app.metadata.uid;
+    operation.generation = app.metadata.generation;
+    operation.trace_id = request_.trace_id;
+    operation.created_at = operation.updated_at = draft_.now().wall;
+    reply_.operations.push_back(operation);
+    draft_.change(PutOperation{key, std::move(operation)});
+  }
+
+ public:
+  // The first free one of the record under construction.
+  static std::uint32_t next_operation_index(const World& world) {
+    std::uint32_t index = 0;
+    const auto& operations = world.operations;
+    for (auto it = operations.lower_bound({world.revision, 0}); it != operations.end(); ++it) index = it->first.index + 1;
+    return index;
+  }
+
+ private:
+  Draft& draft_;
+  const ApplyRequest& request_;
+  ApplyReply reply_;
+};
+
+Error no_such(Kind kind, const std::string& name) {
+  return not_found(std::string(names_of(kind).singular) + "_not_found",
+                   "there is no " + std::string(names_of(kind).singular) + " `" + name + "`");
+}
+
+AppliedObject deleted(Kind kind, const Metadata& metadata) {
+  AppliedObject object;
+  object.kind = kind;
+  object.tenant = metadata.tenant;
+  object.name = metadata.name;
+  object.verb = ApplyVerb::kDeleted;
+  object.generation = metadata.generation;
+  object.effect = kind == Kind::kApp ? ChangeEffect::kReplace : ChangeEffect::kNone;
+  return object;
+}
+
+// The destroy that is under way already, or a new one.
+Operation destroy_app(Draft& draft, const AppName& name, const std::string& trace_id) {
+  AppRow row = *draft.world().apps.find(name);
+  const std::uint64_t uid = row.app->metadata.uid;
+  const auto& active = draft.world().active_operations;
+  for (auto it = active.lower_bound({name, {}}); it != active.end() && it->first.app == name; ++it) {
+    const Operation& operation = **draft.world().operations.find(it->first.key);
+    if (operation.kind == OperationKind::kDestroy && operation.uid == uid) return operation;
+  }
+  const OperationKey key{draft.world().revision, Applier::next_operation_index(draft.world())};
+  Operation operation;
+  operation.operation_id = to_string(key);
+  operation.kind = OperationKind::kDestroy;
+  operation.target = name;
+  operation.uid = uid;
+  operation.generation = row.app->metadata.generation;
+  operation.trace_id = trace_id;
+  operation.created_at = operation.updated_at = draft.now().wall;
+  if (!row.deleting) {
+    row.deleting = true;
+    row.updated_at = draft.now().wall;
+    draft.change(PutApp{std::move(row)});
+  }
+  draft.change(PutOperation{key, operation});
+  return operation;
+}
+
+Result<ApplyReply> delete_apps(Draft& draft, const DeleteRequest& request) {
+  std::set<AppName> names;
+  for (const std::string& name : request.names) {
+    const AppName app{Symbol(request.tenant), Symbol(name)};
+    if (!draft.world().apps.contains(app)) return no_such(Kind::kApp, name);
+    names.insert(app);
+  }
+  ApplyReply reply;
+  for (const AppName& name : names) {
+    reply.objects.push_back(deleted(Kind::kApp, draft.world().apps.find(name)->app->metadata));
+    reply.operations.push_back(destroy_app(draft, name, request.trace_id));
+  }
+  reply.revision = draft.world().revision;
+  return reply;
+}
+
+Result<ApplyReply> delete_nodes(Draft& draft, const DeleteRequest& request) {
+  for (const std::string& name : request.names) {
+    if (!draft.world().nodes.contains(Symbol(name))) return no_such(Kind::kNode, name);
+    if (const NodeLoad* const load = draft.world().loads.find(Symbol(name)); load->instances > 0)
+      return conflict("node_in_use", "node `" + name + "` has " + std::to_string(load->instances) +
+                                         " instances: cordon it and move or destroy them first");
+  }
+  ApplyReply reply;
+  for (const std::string& name : std::set(request.names.begin(), request.names.end())) {
+    reply.objects.push_back(deleted(Kind::kNode, draft.world().nodes.find(Symbol(name))->node->metadata));
+    std::vector<StrayKey> strays;
+    for_each_stray(draft.world(), Symbol(name),
+                   [&](const InstanceId& id, const StrayRow&) { strays.push_back({Symbol(name), id}); });
+    for (const StrayKey& stray : strays) draft.change(RemoveStray{stray});
+    draft.change(RemoveNode{Symbol(name)});
+  }
+  reply.revision = draft.world().revision;
+  return reply;
+}
+
+Result<ApplyReply> delete_tenants(Draft& draft, const DeleteRequest& request) {
+  for (const std::string& name : request.names) {
+    if (name == kDefaultTenant) return conflict("default_tenant", "the tenant `default` cannot be deleted");
+    if (!draft.world().tenants.contains(Symbol(name))) return no_such(Kind::kTenant, name);
+    const auto first = draft.world().apps.lower_bound({Symbol(name), {}});
+    if (first != draft.world().apps.end() && first->first.tenant == Symbol(name))
+      return conflict("tenant_in_use", "tenant `" + name + "` still has the app `" + first->first.app.str() + "`");
+  }
+  ApplyReply reply;
+  for (const std::string& name : std::set(request.names.begin(), request.names.end())) {
+    reply.objects.push_back(deleted(Kind::kTenant, draft.world().tenants.find(Symbol(name))->tenant->metadata));
+    draft.change(RemoveTenant{Symbol(name)});
+  }
+  reply.revision = draft.world().revision;
+  return reply;
+}
+
+}  // namespace
+
+Result<ApplyReply> admit_apply(Draft& draft, const ApplyRequest& request) { return Applier(draft, request).run(); }
+
+Result<ApplyReply> admit_delete(Draft& draft, const DeleteRequest& request) {
+  if (request.names.empty()) return invalid("no_names", "want at least one name to delete");
+  switch (request.kind) {
+    case Kind::kApp: return delete_apps(draft, request);
+    case Kind::kNode: return delete_nodes(draft, request);
+    case Kind::kTenant: return delete_tenants(draft, request);
+  }
+  return invalid("bad_kind", "this kind cannot be deleted");
+}
+
+Result<ApplyReply> admit_cordon(Draft& draft, const CordonRequest& request) {
+  const NodeRow* const row = draft.world().nodes.find(Symbol(request.node));
+  if (row == nullptr) return no_such(Kind::kNode, request.node);
+  ApplyRequest apply;
+  Node node = *row->node;
+  node.spec.schedulable = request.schedulable;
+  apply.resources.push_back(std::move(node));
+  return admit_apply(draft, apply);
+}
+
+Result<RegisterReply> admit_register(Draft& draft, const RegisterRequest& request) {
+  const Symbol name(request.node);
+  const NodeRow* const row = draft.world().nodes.find(name);
+  NodeRow next;
+  if (row != nullptr) {
+    next = *row;
+    if (request.agent_start < row->agent_start)
+      return conflict("superseded_agent", "a newer agent of node `" + request.node +
+                                              "` has registered: two agents share this name, or a late message came");
+  } else {
+    Node node;
+    node.metadata.name = request.node;
+    node.metadata.uid = draft.world().last_uid + 1;
+    node.metadata.generation = 1;
+    next.node = std::move(node);
+    next.created_at = draft.now().wall;
+    next.goals_revision = draft.world().revision;
+  }
+  Node node = *next.node;
+  for (const auto& [key, value] : request.labels) node.metadata.labels.try_emplace(key, value);
+  next.node = std::move(node);
+  next.info = request.info;
+  next.agent_start = request.agent_start;
+  if (row == nullptr || !(next == *row)) draft.change(PutNode{std::move(next)});
+  RegisterReply reply;
+  reply.cluster_id = draft.world().cluster.cluster_id;
+  return reply;
+}
+
+}  // namespace unik::controller

@@ -1,0 +1,46 @@
+// Turns what users and agents ask for into changes, or into an Error that says what is wrong.
+//
+// Everything is checked before anything is changed: a refused request leaves the draft as it was.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "api/messages.hpp"
+#include "api/result.hpp"
+#include "api/views.hpp"
+#include "controller/core/plan.hpp"
+
+namespace unik::controller {
+
+struct ApplyRequest {
+  std::vector<Resource> resources;
+  bool follow = false;  // each App becomes an operation, changed or not: that is what `deploy` is
+  std::string trace_id;
+};
+
+struct DeleteRequest {
+  Kind kind = Kind::kApp;
+  std::string tenant;  // of apps
+  std::vector<std::string> names;
+  std::string trace_id;
+};
+
+struct CordonRequest {
+  std::string node;
+  bool schedulable = false;
+};
+
+// One transaction: all resources or none. Applying what is there already changes nothing.
+Result<ApplyReply> admit_apply(Draft& draft, const ApplyRequest& request);
+
+// Apps go by themselves and each becomes an operation; a node must be empty and a tenant without apps.
+Result<ApplyReply> admit_delete(Draft& draft, const DeleteRequest& request);
+
+Result<ApplyReply> admit_cordon(Draft& draft, const CordonRequest& request);
+
+// The newest start of an agent wins; an older one is refused as `superseded_agent`.
+Result<RegisterReply> admit_register(Draft& draft, const RegisterRequest& request);
+
+}  // namespace unik::controller

@@ -1,0 +1,242 @@
+// The only way in which durable state moves. A Change carries the new value of one row, never a command, so that folding
+// a journal means the same under every later program.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "api/action.hpp"
+#include "api/messages.hpp"
+#include "api/operation.hpp"
+#include "api/resource.hpp"
+#include "api/views.hpp"
+
+namespace unik::controller {
+
+// Compares what is pointed to, not where: rows share their big values, and sharing must not be visible.
+template <typename T>
+class Shared {
+ public:
+  Shared() = default;
+  Shared(T value) : value_(std::make_shared<const T>(std::move(value))) {}
+
+  explicit operator bool() const { return value_ != nullptr; }
+  const T& operator*() const { return *value_; }
+  const T* operator->() const { return value_.get(); }
+
+  bool operator==(const Shared& other) const {
+    if (value_ == other.value_) return true;
+    return value_ && other.value_ && *value_ == *other.value_;
+  }
+
+ private:
+  std::shared_ptr<const T> value_;
+};
+
+// ---- Rows ------------------------------------------------------------------------------------------------------------
+
+struct AppRow {
+  Shared<App> app;
+  std::uint64_t rollout = 0;  // journal sequence that introduced the current BootSpec
+  bool deleting = false;      // the row stays until the last instance has been seen absent
+  std::uint64_t frozen_generation = 0;  // planning failed for this generation; 0: it did not
+  std::string frozen_message;
+  // The highest attempt of each slot whose instance is gone, for the current rollout: an id is never used twice.
+  std::map<std::uint32_t, std::uint32_t> retired;
+  WallTime created_at{};
+  WallTime updated_at{};
+
+  bool operator==(const AppRow&) const = default;
+};
+
+enum class NodeHealth : std::uint8_t { kNeverSeen, kReady, kUnknown };
+
+std::string_view to_string(NodeHealth health);
+std::optional<NodeHealth> parse_node_health(std::string_view text);
+
+struct NodeRow {
+  Shared<Node> node;
+  Shared<NodeInfo> info;  // empty until an agent has registered
+  std::uint64_t agent_start = 0;
+  NodeHealth health = NodeHealth::kNeverSeen;
+  std::uint64_t goals_revision = 0;  // the last commit that changed what this node should do
+  WallTime created_at{};
+
+  bool operator==(const NodeRow&) const = default;
+};
+
+struct TenantRow {
+  Shared<Tenant> tenant;
+  WallTime created_at{};
+
+  bool operator==(const TenantRow&) const = default;
+};
+
+enum class InstanceGoal : std::uint8_t { kRun, kStop };
+
+std::string_view to_string(InstanceGoal goal);
+std::optional<InstanceGoal> parse_instance_goal(std::string_view text);
+
+struct InstanceRow {
+  Symbol node;  // empty while there is no place for it; `status.reason` says why
+  InstanceGoal goal = InstanceGoal::kRun;
+  std::uint64_t goal_revision = 0;  // the commit that set `node` and `goal`
+  WallTime created_at{};
+  Shared<InstanceStatus> status;  // the last transition that was journaled; never empty
+
+  bool operator==(const InstanceRow&) const = default;
+};
+
+// A VM that a node reported and nobody wants; it stays listed as EnsureAbsent until it is gone.
+struct StrayKey {
+  Symbol node;
+  InstanceId id;
+
+  auto operator<=>(const StrayKey&) const = default;
+};
+struct StrayRow {
+  std::uint64_t goal_revision = 0;
+
+  bool operator==(const StrayRow&) const = default;
+};
+
+struct TemplateKey {
+  AppName app;
+  std::uint64_t rollout = 0;
+
+  auto operator<=>(const TemplateKey&) const = default;
+};
+
+// Orders operations by age.
+struct OperationKey {
+  std::uint64_t seq = 0;
+  std::uint32_t index = 0;
+
+  auto operator<=>(const OperationKey&) const = default;
+};
+
+std::string to_string(const OperationKey& key);
+std::optional<OperationKey> parse_operation_key(std::string_view text);
+
+// The first answer to an idempotency key.
+struct AnswerRow {
+  std::uint64_t body_hash = 0;
+  ApplyReply reply;
+  WallTime at{};
+
+  bool operator==(const AnswerRow&) const = default;
+};
+
+struct ClusterRow {
+  std::string cluster_id;
+  Epoch epoch;
+
+  bool operator==(const ClusterRow&) const = default;
+};
+
+// ---- Changes ---------------------------------------------------------------------------------------------------------
+
+struct PutCluster {
+  ClusterRow row;
+  bool operator==(const PutCluster&) const = default;
+};
+struct PutApp {
+  AppRow row;
+  bool operator==(const PutApp&) const = default;
+};
+struct RemoveApp {
+  AppName name;
+  bool operator==(const RemoveApp&) const = default;
+};
+struct PutNode {
+  NodeRow row;
+  bool operator==(const PutNode&) const = default;
+};
+struct RemoveNode {
+  Symbol name;
+  bool operator==(const RemoveNode&) const = default;
+};
+struct PutTenant {
+  TenantRow row;
+  bool operator==(const PutTenant&) const = default;
+};
+struct RemoveTenant {
+  Symbol name;
+  bool operator==(const RemoveTenant&) const = default;
+};
+struct PutTemplate {
+  TemplateKey key;
+  Shared<BootSpec> boot;
+  bool operator==(const PutTemplate&) const = default;
+};
+struct RemoveTemplate {
+  TemplateKey key;
+  bool operator==(const RemoveTemplate&) const = default;
+};
+// Sets where an instance is and what it should do; the status comes with it when it is new.
+struct PutInstance {
+  InstanceId id;
+  InstanceRow row;
+  bool operator==(const PutInstance&) const = default;
+};
+struct RemoveInstance {
+  InstanceId id;
+  bool operator==(const RemoveInstance&) const = default;
+};
+// A transition that its node reported.
+struct ObserveInstance {
+  InstanceId id;
+  Shared<InstanceStatus> status;
+  bool operator==(const ObserveInstance&) const = default;
+};
+struct PutStray {
+  StrayKey key;
+  StrayRow row;
+  bool operator==(const PutStray&) const = default;
+};
+struct RemoveStray {
+  StrayKey key;
+  bool operator==(const RemoveStray&) const = default;
+};
+struct PutOperation {
+  OperationKey key;
+  Shared<Operation> operation;
+  bool operator==(const PutOperation&) const = default;
+};
+struct RemoveOperation {
+  OperationKey key;
+  bool operator==(const RemoveOperation&) const = default;
+};
+struct PutAnswer {
+  std::string key;
+  Shared<AnswerRow> row;
+  bool operator==(const PutAnswer&) const = default;
+};
+struct RemoveAnswer {
+  std::string key;
+  bool operator==(const RemoveAnswer&) const = default;
+};
+
+using Change = std::variant<PutCluster, PutApp, RemoveApp, PutNode, RemoveNode, PutTenant, RemoveTenant, PutTemplate,
+                            RemoveTemplate, PutInstance, RemoveInstance, ObserveInstance, PutStray, RemoveStray,
+                            PutOperation, RemoveOperation, PutAnswer, RemoveAnswer>;
+
+// One commit. `seq` is its place in the journal, without gaps; `prev_hash` chains it to the one before.
+struct Record {
+  std::uint64_t seq = 0;
+  Epoch epoch;
+  WallTime at{};
+  std::string actor;
+  std::string trace_id;
+  std::vector<Change> changes;
+
+  bool operator==(const Record&) const = default;
+};
+
+inline constexpr std::size_t kMaxChangesPerRecord = 5000;
+
+}  // namespace unik::controller

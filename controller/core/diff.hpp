@@ -1,0 +1,48 @@
+// The full outer join of what is wanted, assigned and observed. Every instance falls into one bucket, with a reason.
+//
+// Absence is believed only of a node that has stored the goals which ask for it; a node that has said nothing since this
+// controller started is unknown, and nothing is planned on unknown.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "controller/core/world.hpp"
+
+namespace unik::controller {
+
+// What a node's newest report says of one instance.
+enum class Sighting : std::uint8_t {
+  kUnknown,  // no report yet, or one from before the node stored the goal
+  kPresent,
+  kAbsent,  // the node has stored the goal and does not list the instance
+};
+
+enum class Bucket : std::uint8_t {
+  kMissing,   // wanted, no row: create one
+  kUnplaced,  // wanted, without a node: look for one
+  kCurrent,   // wanted, assigned, of the current template: leave it
+  kOutdated,  // assigned to run an older template: replace it when the rollout lets it
+  kSurplus,   // assigned to run, wanted no longer: stop it
+  kStopping,  // asked to stop, not yet seen absent: wait
+  kGone,      // asked to stop and seen absent: forget it
+};
+
+std::string_view to_string(Bucket bucket);
+
+struct Joined {
+  InstanceId id;  // of the row; for kMissing the id that it will have
+  const InstanceRow* row = nullptr;
+  Bucket bucket = Bucket::kMissing;
+  std::string_view reason;
+};
+
+Sighting sight(const World& world, Symbol node, const InstanceId& id, std::uint64_t goal_revision);
+
+// Whether `accepted` shows that a node of this cluster has stored the goals of `revision` or later.
+bool has_stored(const World& world, const Stamp& accepted, std::uint64_t revision);
+
+// One app's instances, in the order of ids; pointers are valid until the World changes.
+std::vector<Joined> diff_app(const World& world, const AppName& name, const AppRow& app);
+
+}  // namespace unik::controller

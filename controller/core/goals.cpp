@@ -1,0 +1,43 @@
+#include "controller/core/goals.hpp"
+
+#include <map>
+
+#include "api/check.hpp"
+
+namespace unik::controller {
+namespace {
+
+Duration stop_timeout_of(const World& world, const InstanceId& id) {
+  const AppRow* const app = world.apps.find(id.app_name());
+  return app == nullptr ? RunPolicy{}.stop_timeout : app->app->spec.run.stop_timeout;
+}
+
+}  // namespace
+
+Goals goals_of(const World& world, Symbol node) {
+  const NodeRow* const row = world.nodes.find(node);
+  UNIK_CHECK(row != nullptr, "the goals of a node that is not there");
+  Goals goals;
+  goals.stamp = {world.cluster.cluster_id, world.cluster.epoch, row->goals_revision};
+  std::set<std::string> images;
+  std::map<InstanceId, Action> instances;
+  for_each_on_node(world, node, [&](const InstanceId& id, const InstanceRow& instance) {
+    if (instance.goal == InstanceGoal::kStop) {
+      instances[id] = EnsureAbsent{id, stop_timeout_of(world, id)};
+      return;
+    }
+    const Shared<BootSpec>* const boot = world.templates.find({id.app_name(), id.rollout});
+    const AppRow* const app = world.apps.find(id.app_name());
+    UNIK_CHECK(boot != nullptr && app != nullptr, "an instance without its template or its app");
+    images.insert((*boot)->image);
+    instances[id] = EnsureRunning{id, **boot, app->app->spec.run};
+  });
+  for_each_stray(world, node, [&](const InstanceId& id, const StrayRow&) {
+    instances.try_emplace(id, EnsureAbsent{id, stop_timeout_of(world, id)});
+  });
+  for (const std::string& image : images) goals.actions.push_back(EnsureImage{image});
+  for (auto& [id, action] : instances) goals.actions.push_back(std::move(action));
+  return goals;
+}
+
+}  // namespace unik::controller

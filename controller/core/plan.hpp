@@ -1,0 +1,57 @@
+// What a planner returns: the changes to commit, when to look again, and why.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "controller/core/world.hpp"
+
+namespace unik::controller {
+
+// One sentence about one object: `app default/web`, `no node fits: n1: memory is 256Mi short`.
+struct Reason {
+  std::string object;
+  std::string text;
+
+  bool operator==(const Reason&) const = default;
+};
+
+struct Plan {
+  std::vector<Change> changes;
+  std::optional<Time> wake_at;
+  std::vector<Reason> reasons;
+
+  bool operator==(const Plan&) const = default;
+};
+
+// A plan under construction: a copy of the World that already holds the changes made so far, so that each policy sees
+// what the ones before it decided. `world().revision` is that of the record which the plan will be part of.
+class Draft {
+ public:
+  Draft(World world, Now now) : world_(std::move(world)), now_(now) {}
+
+  const World& world() const { return world_; }
+  Now now() const { return now_; }
+  // What the changes so far have touched; a policy may add to it or take from it.
+  Dirty& touched() { return touched_; }
+  const Plan& plan() const { return plan_; }
+  Plan take_plan() && { return std::move(plan_); }
+
+  void change(Change change) {
+    apply(world_, change, &touched_);
+    plan_.changes.push_back(std::move(change));
+  }
+  void because(std::string object, std::string text) { plan_.reasons.push_back({std::move(object), std::move(text)}); }
+  void wake_at(Time time) {
+    if (!plan_.wake_at || time < *plan_.wake_at) plan_.wake_at = time;
+  }
+
+ private:
+  World world_;
+  Now now_;
+  Dirty touched_;
+  Plan plan_;
+};
+
+}  // namespace unik::controller

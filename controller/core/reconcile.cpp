@@ -1,0 +1,175 @@
+#include "controller/core/reconcile.hpp"
+
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "api/result.hpp"
+#include "controller/core/diff.hpp"
+#include "controller/core/node_watch.hpp"
+#include "controller/core/operations.hpp"
+#include "controller/core/place.hpp"
+#include "controller/core/rollout.hpp"
+
+namespace unik::controller {
+namespace {
+
+// Each round plans what the one before touched. A plan settles in three; the bound only keeps a mistake from spinning.
+constexpr int kMaxRounds = 16;
+
+std::string object_of(const AppName& name) { return "app " + to_string(name); }
+std::string object_of(const InstanceId& id) { return "instance " + id.tenant.str() + "/" + short_name(id); }
+
+InstanceRow new_row(const Draft& draft) {
+  InstanceRow row;
+  row.goal_revision = draft.world().revision;
+  row.created_at = draft.now().wall;
+  return row;
+}
+
+InstanceStatus pending(std::string reason, std::string message) {
+  InstanceStatus status;
+  status.reason = std::move(reason);
+  status.message = std::move(message);
+  return status;
+}
+
+// Gives `id` a node, or a row that says why it has none.
+void place(Draft& draft, Placer& placer, const InstanceId& id, InstanceRow row) {
+  std::variant<Symbol, NoPlace> choice = placer.next();
+  if (const Symbol* const node = std::get_if<Symbol>(&choice)) {
+    row.node = *node;
+    row.goal_revision = draft.world().revision;
+    row.status = pending("placed", "its node has yet to report it");
+    draft.because(object_of(id), "placed on " + node->str());
+    draft.change(PutInstance{id, std::move(row)});
+    return;
+  }
+  NoPlace& none = std::get<NoPlace>(choice);
+  draft.because(object_of(id), none.message);
+  // The figures in the message move all the time; only a new reason is a transition.
+  if (row.status && row.status->reason == none.reason) return;
+  row.status = pending(std::move(none.reason), std::move(none.message));
+  draft.change(PutInstance{id, std::move(row)});
+}
+
+void stop(Draft& draft, const InstanceId& id, std::string_view reason) {
+  InstanceRow row = *draft.world().instances.find(id);
+  row.goal = InstanceGoal::kStop;
+  row.goal_revision = draft.world().revision;
+  draft.because(object_of(id), "stopping: " + std::string(reason));
+  draft.change(PutInstance{id, std::move(row)});
+}
+
+// Forgets templates that neither the app nor any of its instances needs.
+void drop_unused_templates(Draft& draft, const AppName& name) {
+  const AppRow* const app = draft.world().apps.find(name);
+  std::set<std::uint64_t> used;
+  if (app != nullptr && !app->deleting) used.insert(app->rollout);
+  for_each_instance(draft.world(), name, [&](const InstanceId& id, const InstanceRow&) { used.insert(id.rollout); });
+  std::vector<TemplateKey> unused;
+  const auto& templates = draft.world().templates;
+  for (auto it = templates.lower_bound({name, 0}); it != templates.end() && it->first.app == name; ++it)
+    if (!used.contains(it->first.rollout)) unused.push_back(it->first);
+  for (const TemplateKey& key : unused) draft.change(RemoveTemplate{key});
+}
+
+// Returns an Error for what only a defect of this program or a damaged store can bring about.
+Result<void> plan_instances(Draft& draft, const AppName& name) {
+  const AppRow app = *draft.world().apps.find(name);
+  if (!app.deleting && !draft.world().templates.contains({name, app.rollout}))
+    return internal("template_missing", "the template of rollout " + std::to_string(app.rollout) + " is not there");
+  const std::vector<Joined> instances = diff_app(draft.world(), name, app);
+  const RolloutSteps steps = plan_rollout(instances);
+  std::map<InstanceId, std::string_view> reasons;
+  for (const Joined& instance : instances) reasons[instance.id] = instance.reason;
+
+  for (const Joined& instance : instances) {
+    if (instance.bucket != Bucket::kGone) continue;
+    draft.because(object_of(instance.id), "forgotten: " + std::string(instance.reason));
+    draft.change(RemoveInstance{instance.id});
+  }
+  for (const InstanceId& id : steps.stop) stop(draft, id, reasons[id]);
+
+  std::vector<InstanceId> to_place = steps.create;
+  for (const Joined& instance : instances)
+    if (instance.bucket == Bucket::kUnplaced) to_place.push_back(instance.id);
+  if (to_place.empty()) return {};
+  Placer placer(draft.world(), *app.app);
+  for (const InstanceId& id : to_place) {
+    const InstanceRow* const row = draft.world().instances.find(id);
+    place(draft, placer, id, row == nullptr ? new_row(draft) : *row);
+  }
+  return {};
+}
+
+void finish_deletion(Draft& draft, const AppName& name) {
+  const AppRow* const app = draft.world().apps.find(name);
+  if (app == nullptr || !app->deleting) return;
+  bool any = false;
+  for_each_instance(draft.world(), name, [&](const InstanceId&, const InstanceRow&) { any = true; });
+  if (any) return;
+  draft.because(object_of(name), "removed: its last instance has been seen gone");
+  draft.change(RemoveApp{name});
+}
+
+// Stops planning an app whose planning failed, until its next generation. Its instances are left as they are.
+void freeze(Draft& draft, const AppName& name, const Error& error) {
+  AppRow row = *draft.world().apps.find(name);
+  row.frozen_generation = row.app->metadata.generation;
+  row.frozen_message = error.message;
+  draft.because(object_of(name), "frozen: " + error.message);
+  draft.change(PutApp{std::move(row)});
+}
+
+void plan_app(Draft& draft, const AppName& name) {
+  const AppRow* const app = draft.world().apps.find(name);
+  const bool frozen = app != nullptr && app->frozen_generation == app->app->metadata.generation;
+  if (app != nullptr && !frozen && !draft.world().history_lost) {
+    if (const Result<void> planned = plan_instances(draft, name); !planned) freeze(draft, name, planned.error());
+    finish_deletion(draft, name);
+    drop_unused_templates(draft, name);
+  }
+  follow_operations(draft, name);
+}
+
+// What the draft's own changes touched becomes the work of the next round.
+Dirty take_touched(Draft& draft) { return std::exchange(draft.touched(), Dirty{}); }
+
+void add_waiting(const World& world, Dirty& dirty) {
+  for (const auto& [id, nothing] : world.unplaced) dirty.apps.insert(id.app_name());
+}
+
+void add_everything(const World& world, Dirty& dirty) {
+  for (const auto& [name, row] : world.nodes) dirty.nodes.insert(name);
+  for (const auto& [name, row] : world.apps) dirty.apps.insert(name);
+  for (const auto& [index, nothing] : world.active_operations) dirty.apps.insert(index.app);
+}
+
+}  // namespace
+
+void reconcile(Draft& draft, Dirty dirty) {
+  for (int round = 0; !dirty.empty() && round < kMaxRounds; ++round) {
+    if (dirty.everything) add_everything(draft.world(), dirty);
+    for (const Symbol node : dirty.nodes) watch_node(draft, node);
+    Dirty touched = take_touched(draft);
+    dirty.apps.merge(touched.apps);
+    if (dirty.capacity || touched.capacity) add_waiting(draft.world(), dirty);
+    for (const AppName& app : dirty.apps) plan_app(draft, app);
+    dirty = take_touched(draft);
+  }
+  if (dirty.empty()) return;
+  // Whatever is left is planned in the next turn.
+  draft.touched() = std::move(dirty);
+  draft.wake_at(draft.now().boot);
+}
+
+Plan reconcile(const World& world, const Dirty& dirty, Now now) {
+  World next = world;
+  ++next.revision;
+  Draft draft(std::move(next), now);
+  reconcile(draft, dirty);
+  return std::move(draft).take_plan();
+}
+
+}  // namespace unik::controller

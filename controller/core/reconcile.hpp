@@ -1,0 +1,17 @@
+// Decides what to change so that the world becomes as declared. Pure: the same World, Dirty and Now give the same Plan.
+//
+// Its cost follows `dirty`. After any run of incremental plans, a plan of everything is empty.
+#pragma once
+
+#include "controller/core/plan.hpp"
+
+namespace unik::controller {
+
+// Plans the objects that `dirty` names and whatever that touches in turn. `draft` may already hold the changes of
+// admitted requests; `draft.world().revision` is that of the record under construction.
+void reconcile(Draft& draft, Dirty dirty);
+
+// The same for a World at rest: `world.revision` is the last record's, the plan is for the next.
+Plan reconcile(const World& world, const Dirty& dirty, Now now);
+
+}  // namespace unik::controller

@@ -1,0 +1,293 @@
+#include "controller/core/world.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "api/check.hpp"
+
+namespace unik::controller {
+namespace {
+
+// Applies one change; holds what all the overloads need.
+class Fold {
+ public:
+  Fold(World& world, Dirty* dirty) : world_(world), dirty_(dirty) {}
+
+  void operator()(const PutCluster& change) { world_.cluster = change.row; }
+
+  void operator()(const PutApp& change) {
+    const AppName name = change.row.app->name();
+    world_.last_uid = std::max(world_.last_uid, change.row.app->metadata.uid);
+    const AppRow* const before = world_.apps.find(name);
+    const bool policy_moved = before != nullptr && before->app->spec.run != change.row.app->spec.run;
+    world_.apps.set(name, change.row);
+    touch_app(name);
+    if (!policy_moved) return;
+    for_each_instance(world_, name, [&](const InstanceId&, const InstanceRow& row) { goals_moved(row.node); });
+  }
+
+  void operator()(const RemoveApp& change) {
+    UNIK_CHECK(world_.apps.erase(change.name), "removing an app that is not there");
+    touch_app(change.name);
+  }
+
+  void operator()(const PutNode& change) {
+    const Symbol name(change.row.node->metadata.name);
+    world_.last_uid = std::max(world_.last_uid, change.row.node->metadata.uid);
+    world_.nodes.set(name, change.row);
+    measure(name);
+    touch_node(name);
+    if (dirty_ != nullptr) dirty_->capacity = true;
+  }
+
+  void operator()(const RemoveNode& change) {
+    UNIK_CHECK(world_.nodes.erase(change.name), "removing a node that is not there");
+    const NodeLoad* const load = world_.loads.find(change.name);
+    UNIK_CHECK(load != nullptr && load->instances == 0, "removing a node that has instances");
+    world_.loads.erase(change.name);
+    world_.observed.erase(change.name);
+    touch_node(change.name);
+  }
+
+  void operator()(const PutTenant& change) {
+    world_.last_uid = std::max(world_.last_uid, change.row.tenant->metadata.uid);
+    world_.tenants.set(Symbol(change.row.tenant->metadata.name), change.row);
+  }
+
+  void operator()(const RemoveTenant& change) {
+    UNIK_CHECK(world_.tenants.erase(change.name), "removing a tenant that is not there");
+  }
+
+  void operator()(const PutTemplate& change) { world_.templates.set(change.key, change.boot); }
+
+  void operator()(const RemoveTemplate& change) {
+    UNIK_CHECK(world_.templates.erase(change.key), "removing a template that is not there");
+  }
+
+  void operator()(const PutInstance& change) {
+    UNIK_CHECK(static_cast<bool>(change.row.status), "an instance without a status");
+    unload(change.id);
+    world_.instances.set(change.id, change.row);
+    load(change.id, change.row);
+    goals_moved(change.row.node);
+    touch_app(change.id.app_name());
+  }
+
+  void operator()(const RemoveInstance& change) {
+    const InstanceRow* const row = world_.instances.find(change.id);
+    UNIK_CHECK(row != nullptr, "removing an instance that is not there");
+    const Symbol node = row->node;
+    unload(change.id);
+    world_.unplaced.erase(change.id);
+    world_.instances.erase(change.id);
+    retire(change.id);
+    goals_moved(node);
+    touch_app(change.id.app_name());
+  }
+
+  void operator()(const ObserveInstance& change) {
+    InstanceRow* const row = world_.instances.mutate(change.id);
+    UNIK_CHECK(row != nullptr, "observing an instance that is not there");
+    row->status = change.status;
+    touch_app(change.id.app_name());
+  }
+
+  void operator()(const PutStray& change) {
+    world_.strays.set(change.key, change.row);
+    goals_moved(change.key.node);
+  }
+
+  void operator()(const RemoveStray& change) {
+    UNIK_CHECK(world_.strays.erase(change.key), "removing a stray that is not there");
+    goals_moved(change.key.node);
+  }
+
+  void operator()(const PutOperation& change) {
+    const AppOperation index{change.operation->target, change.key};
+    world_.operations.set(change.key, change.operation);
+    if (is_final(*change.operation)) {
+      world_.active_operations.erase(index);
+    } else {
+      world_.active_operations.set(index, {});
+      touch_app(change.operation->target);
+    }
+  }
+
+  void operator()(const RemoveOperation& change) {
+    const Shared<Operation>* const row = world_.operations.find(change.key);
+    UNIK_CHECK(row != nullptr, "removing an operation that is not there");
+    world_.active_operations.erase({(*row)->target, change.key});
+    world_.operations.erase(change.key);
+  }
+
+  void operator()(const PutAnswer& change) { world_.answers.set(change.key, change.row); }
+
+  void operator()(const RemoveAnswer& change) {
+    UNIK_CHECK(world_.answers.erase(change.key), "removing an answer that is not there");
+  }
+
+ private:
+  void touch_app(const AppName& app) {
+    if (dirty_ != nullptr) dirty_->apps.insert(app);
+  }
+  void touch_node(Symbol node) {
+    if (dirty_ != nullptr) dirty_->nodes.insert(node);
+  }
+
+  void goals_moved(Symbol node) {
+    if (node.empty()) return;
+    if (NodeRow* const row = world_.nodes.mutate(node)) row->goals_revision = world_.revision;
+    touch_node(node);
+  }
+
+  Resources footprint_of(const InstanceId& id, Symbol node) const {
+    const Shared<BootSpec>* const boot = world_.templates.find({id.app_name(), id.rollout});
+    const NodeRow* const row = world_.nodes.find(node);
+    UNIK_CHECK(boot != nullptr && row != nullptr, "an instance without its template or its node");
+    return footprint(**boot, *row);
+  }
+
+  // From nothing, since the overhead of a VM there may have changed.
+  void measure(Symbol node) {
+    world_.loads.set(node, {});
+    NodeLoad* const load = world_.loads.mutate(node);
+    for_each_on_node(world_, node, [&](const InstanceId& id, const InstanceRow&) {
+      load->assigned += footprint_of(id, node);
+      ++load->instances;
+    });
+  }
+
+  void load(const InstanceId& id, const InstanceRow& row) {
+    if (row.node.empty()) {
+      world_.unplaced.set(id, {});
+      return;
+    }
+    world_.unplaced.erase(id);
+    world_.by_node.set({row.node, id}, {});
+    NodeLoad* const load = world_.loads.mutate(row.node);
+    UNIK_CHECK(load != nullptr, "an instance on a node without a load");
+    load->assigned += footprint_of(id, row.node);
+    ++load->instances;
+  }
+
+  // Takes back what the row that is there now has loaded.
+  void unload(const InstanceId& id) {
+    const InstanceRow* const row = world_.instances.find(id);
+    if (row == nullptr || row->node.empty()) return;
+    world_.by_node.erase({row->node, id});
+    NodeLoad* const load = world_.loads.mutate(row->node);
+    UNIK_CHECK(load != nullptr, "an instance on a node without a load");
+    load->assigned -= footprint_of(id, row->node);
+    --load->instances;
+    if (dirty_ != nullptr) dirty_->capacity = true;
+  }
+
+  void retire(const InstanceId& id) {
+    AppRow* const row = world_.apps.mutate(id.app_name());
+    if (row == nullptr || row->rollout != id.rollout) return;
+    std::uint32_t& attempt = row->retired[id.slot];
+    attempt = std::max(attempt, id.attempt);
+  }
+
+  World& world_;
+  Dirty* const dirty_;
+};
+
+}  // namespace
+
+void derive(World& world) {
+  world.by_node = {};
+  world.active_operations = {};
+  world.loads = {};
+  world.unplaced = {};
+  for (const auto& [id, row] : world.instances) {
+    if (row.node.empty()) {
+      world.unplaced.set(id, {});
+    } else {
+      world.by_node.set({row.node, id}, {});
+    }
+  }
+  for (const auto& [key, operation] : world.operations)
+    if (!is_final(*operation)) world.active_operations.set({operation->target, key}, {});
+  for (const auto& [name, row] : world.nodes) {
+    NodeLoad load;
+    for_each_on_node(world, name, [&](const InstanceId& id, const InstanceRow&) {
+      const Shared<BootSpec>* const boot = world.templates.find({id.app_name(), id.rollout});
+      UNIK_CHECK(boot != nullptr, "an instance without its template");
+      load.assigned += footprint(**boot, row);
+      ++load.instances;
+    });
+    world.loads.set(name, load);
+  }
+}
+
+bool same_tables(const World& a, const World& b) {
+  return a.revision == b.revision && a.cluster == b.cluster && a.last_uid == b.last_uid && a.apps == b.apps &&
+         a.nodes == b.nodes && a.tenants == b.tenants && a.templates == b.templates && a.instances == b.instances &&
+         a.strays == b.strays && a.operations == b.operations && a.answers == b.answers && a.by_node == b.by_node &&
+         a.active_operations == b.active_operations && a.loads == b.loads && a.unplaced == b.unplaced;
+}
+
+void apply(World& world, const Change& change, Dirty* dirty) { std::visit(Fold(world, dirty), change); }
+
+void apply(World& world, const Record& record, Dirty* dirty) {
+  UNIK_CHECK(record.seq == world.revision + 1, "a record that is not the next");
+  world.revision = record.seq;
+  for (const Change& change : record.changes) apply(world, change, dirty);
+}
+
+Resources footprint(const BootSpec& boot, const NodeRow& node) {
+  Resources need = boot.resources;
+  if (node.info) need.memory += node.info->overhead;
+  return need;
+}
+
+Resources allocatable(const NodeRow& node) {
+  if (!node.info) return {};
+  Resources free = node.info->capacity;
+  free -= node.node->spec.reserved;
+  free.cpu = std::max(free.cpu, MilliCpu{});
+  free.memory = std::max(free.memory, Bytes{});
+  return free;
+}
+
+std::string_view to_string(NodeHealth health) {
+  switch (health) {
+    case NodeHealth::kNeverSeen: return "never_seen";
+    case NodeHealth::kReady: return "ready";
+    case NodeHealth::kUnknown: return "unknown";
+  }
+  UNIK_CHECK(false, "a node health outside the enumeration");
+}
+
+std::optional<NodeHealth> parse_node_health(std::string_view text) {
+  for (const NodeHealth health : {NodeHealth::kNeverSeen, NodeHealth::kReady, NodeHealth::kUnknown})
+    if (to_string(health) == text) return health;
+  return std::nullopt;
+}
+
+std::string_view to_string(InstanceGoal goal) { return goal == InstanceGoal::kRun ? "run" : "stop"; }
+
+std::optional<InstanceGoal> parse_instance_goal(std::string_view text) {
+  if (text == "run") return InstanceGoal::kRun;
+  if (text == "stop") return InstanceGoal::kStop;
+  return std::nullopt;
+}
+
+std::string to_string(const OperationKey& key) {
+  return "op-" + std::to_string(key.seq) + "-" + std::to_string(key.index);
+}
+
+std::optional<OperationKey> parse_operation_key(std::string_view text) {
+  if (!text.starts_with("op-")) return std::nullopt;
+  text.remove_prefix(3);
+  OperationKey key;
+  const char* const end = text.data() + text.size();
+  const auto seq = std::from_chars(text.data(), end, key.seq);
+  if (seq.ec != std::errc() || seq.ptr == end || *seq.ptr != '-') return std::nullopt;
+  const auto index = std::from_chars(seq.ptr + 1, end, key.index);
+  if (index.ec != std::errc() || index.ptr != end) return std::nullopt;
+  return key;
+}
+
+}  // namespace unik::controller

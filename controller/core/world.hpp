@@ -1,0 +1,132 @@
+// Everything that decisions are made from, as one value.
+//
+// The tables are durable: they move only by `apply`, and folding the journal gives them back exactly. `observed` is what
+// nodes have said since this controller started; it is lost at a restart and never guessed. Copying a World is cheap
+// (cow_map.hpp) and is how drafts, snapshots for readers and undo work.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <variant>
+
+#include "controller/core/change.hpp"
+#include "controller/core/cow_map.hpp"
+
+namespace unik::controller {
+
+// What may have moved since the last plan.
+struct Dirty {
+  std::set<AppName> apps;
+  std::set<Symbol> nodes;
+  bool capacity = false;    // a node has more room than before: what waits for a place is tried again
+  bool everything = false;  // the resync
+
+  bool empty() const { return apps.empty() && nodes.empty() && !capacity && !everything; }
+};
+
+// The newest report of a node. `received` is in the loop's time, which does not pass while the loop is stopped.
+struct NodeObservation {
+  std::string boot_id;
+  std::uint64_t agent_start = 0;
+  std::uint64_t seq = 0;
+  Stamp accepted_stamp;
+  std::uint64_t digest = 0;
+  ReportBody body;
+
+  bool operator==(const NodeObservation&) const = default;
+};
+struct Observed {
+  std::shared_ptr<const NodeObservation> report;
+  Time received;
+};
+
+// What is promised on a node: the sum over its instances, each with its VM's overhead. Derived.
+struct NodeLoad {
+  Resources assigned;
+  std::uint32_t instances = 0;
+
+  bool operator==(const NodeLoad&) const = default;
+};
+
+struct NodeInstance {
+  Symbol node;
+  InstanceId id;
+
+  auto operator<=>(const NodeInstance&) const = default;
+};
+struct AppOperation {
+  AppName app;
+  OperationKey key;
+
+  auto operator<=>(const AppOperation&) const = default;
+};
+
+struct World {
+  // Durable.
+  std::uint64_t revision = 0;  // of the last record applied
+  ClusterRow cluster;
+  std::uint64_t last_uid = 0;
+  CowMap<AppName, AppRow> apps;
+  CowMap<Symbol, NodeRow> nodes;
+  CowMap<Symbol, TenantRow> tenants;
+  CowMap<TemplateKey, Shared<BootSpec>> templates;
+  CowMap<InstanceId, InstanceRow> instances;
+  CowMap<StrayKey, StrayRow> strays;
+  CowMap<OperationKey, Shared<Operation>> operations;
+  CowMap<std::string, Shared<AnswerRow>> answers;
+
+  // Derived from the tables above by `apply`.
+  CowMap<NodeInstance, std::monostate> by_node;
+  CowMap<AppOperation, std::monostate> active_operations;
+  CowMap<Symbol, NodeLoad> loads;
+  CowMap<InstanceId, std::monostate> unplaced;  // wanted, without a node
+
+  // Not durable.
+  Time started;  // when this controller's loop began, in its own time
+  CowMap<Symbol, Observed> observed;
+  bool history_lost = false;  // a node has accepted goals that we never gave: `Restored`, nothing is stopped or moved
+};
+
+// Fills the derived parts from the tables, for a World that was read from a store.
+void derive(World& world);
+
+// Whether the durable parts are the same.
+bool same_tables(const World& a, const World& b);
+
+// Moves the tables by one change of the record `world.revision`. Names what it touched in `dirty` when that is given.
+// A change of an unknown row is a programmer error.
+void apply(World& world, const Change& change, Dirty* dirty = nullptr);
+
+// Moves the tables by one record, which must be the next.
+void apply(World& world, const Record& record, Dirty* dirty = nullptr);
+
+// What one instance of `boot` takes of a node: its own CPU and memory and the VM's overhead there.
+Resources footprint(const BootSpec& boot, const NodeRow& node);
+
+// What a node can give away: capacity less `reserved`, never negative; nothing before an agent has registered.
+Resources allocatable(const NodeRow& node);
+
+// The rows of one app, in order of slot, rollout, attempt.
+template <typename Visit>
+void for_each_instance(const World& world, const AppName& app, Visit visit) {
+  for (auto it = world.instances.lower_bound(InstanceId{app.tenant, app.app, 0, 0, 0});
+       it != world.instances.end() && it->first.app_name() == app; ++it)
+    visit(it->first, it->second);
+}
+
+// The instances assigned to one node, in order.
+template <typename Visit>
+void for_each_on_node(const World& world, Symbol node, Visit visit) {
+  for (auto it = world.by_node.lower_bound(NodeInstance{node, {}});
+       it != world.by_node.end() && it->first.node == node; ++it)
+    visit(it->first.id, *world.instances.find(it->first.id));
+}
+
+template <typename Visit>
+void for_each_stray(const World& world, Symbol node, Visit visit) {
+  for (auto it = world.strays.lower_bound(StrayKey{node, {}}); it != world.strays.end() && it->first.node == node; ++it)
+    visit(it->first.id, it->second);
+}
+
+}  // namespace unik::controller

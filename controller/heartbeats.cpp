@@ -1,0 +1,175 @@
+#include "controller/heartbeats.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "api/stable_hash.hpp"
+#include "controller/core/diff.hpp"
+#include "controller/core/goals.hpp"
+#include "controller/core/node_watch.hpp"
+
+namespace unik::controller {
+namespace {
+
+// Spreads the nodes' heartbeats over a tenth of the interval, the same way each time.
+Duration with_jitter(Duration every, Symbol node, std::uint64_t seq) {
+  const std::uint64_t hash = stable_hash(node.str(), seq + kStableHashSeed);
+  const auto spread = every.count() / 10;
+  return every - Duration(static_cast<std::int64_t>(hash % static_cast<std::uint64_t>(spread + 1)));
+}
+
+Error refuse_foreign(const Report& report, const World& world) {
+  return conflict("foreign_cluster", "node `" + report.node + "` follows cluster " + report.accepted_stamp.cluster_id +
+                                         ", this is cluster " + world.cluster.cluster_id +
+                                         ": restore this controller's store, or clear the state of the agent");
+}
+
+// Goals that this controller never gave: what it gave after its store was copied or cut has been lost.
+bool shows_lost_history(const World& world, const Stamp& accepted) {
+  if (accepted.cluster_id != world.cluster.cluster_id) return false;
+  if (accepted.epoch != world.cluster.epoch) return accepted.epoch > world.cluster.epoch;
+  return accepted.revision > world.revision;
+}
+
+bool goals_are_news(const World& world, const NodeRow& row, const Stamp& accepted) {
+  return !covers(accepted, Stamp{world.cluster.cluster_id, world.cluster.epoch, row.goals_revision});
+}
+
+}  // namespace
+
+HeartbeatReply Heartbeats::answer(const World& world, Symbol node, const Stamp& accepted, std::uint64_t seq,
+                                  LogSessions& logs) const {
+  HeartbeatReply reply;
+  const NodeRow& row = *world.nodes.find(node);
+  if (!world.history_lost && goals_are_news(world, row, accepted)) reply.goals = goals_of(world, node);
+  reply.logs = logs.requests_for(node);
+  reply.next_in = with_jitter(every_, node, seq);
+  return reply;
+}
+
+void Heartbeats::arrive(World& world, const HeartbeatArrived& event, Time now, LogSessions& logs, Dirty& dirty,
+                        Effects& effects) {
+  const Report& report = event.report;
+  const Symbol node(report.node);
+  const NodeRow* const row = world.nodes.find(node);
+  if (row == nullptr || !row->info || row->agent_start < report.agent_start) {
+    HeartbeatReply reply;
+    reply.want_register = true;
+    effects.list.push_back(Reply{event.id, std::move(reply)});
+    return;
+  }
+  if (row->agent_start > report.agent_start) {
+    effects.list.push_back(Reply{event.id, conflict("superseded_agent", "a newer agent of node `" + report.node +
+                                                                            "` has registered")});
+    return;
+  }
+  if (!report.accepted_stamp.cluster_id.empty() && report.accepted_stamp.cluster_id != world.cluster.cluster_id) {
+    effects.list.push_back(Reply{event.id, refuse_foreign(report, world)});
+    return;
+  }
+  if (shows_lost_history(world, report.accepted_stamp)) world.history_lost = true;
+
+  const Observed* const known = world.observed.find(node);
+  const bool same_start = known != nullptr && known->report->agent_start == report.agent_start;
+  if (same_start && report.seq <= known->report->seq) {
+    effects.list.push_back(Reply{event.id, conflict("stale_report", "a newer report of node `" + report.node +
+                                                                        "` is known")});
+    return;
+  }
+  release(node, effects);
+  if (!report.body && !(same_start && known->report->digest == report.digest)) {
+    HeartbeatReply reply;
+    reply.want_body = true;
+    reply.next_in = with_jitter(every_, node, report.seq);
+    effects.list.push_back(Reply{event.id, std::move(reply)});
+    return;
+  }
+
+  auto observation = std::make_shared<NodeObservation>();
+  observation->boot_id = report.boot_id;
+  observation->agent_start = report.agent_start;
+  observation->seq = report.seq;
+  observation->accepted_stamp = report.accepted_stamp;
+  observation->digest = report.digest;
+  observation->body = report.body ? *report.body : known->report->body;
+  std::sort(observation->body.instances.begin(), observation->body.instances.end(),
+            [](const ObservedInstance& a, const ObservedInstance& b) { return a.id < b.id; });
+  const bool says_something = !same_start || row->health != NodeHealth::kReady ||
+                              known->report->accepted_stamp != report.accepted_stamp ||
+                              (report.body && known->report->body != observation->body);
+  if (says_something) dirty.nodes.insert(node);
+  world.observed.set(node, Observed{std::move(observation), now});
+  if (watched_.insert(node).second) silence_.insert({now + kSilenceLimit, node});
+
+  HeartbeatReply reply = answer(world, node, report.accepted_stamp, report.seq, logs);
+  if (reply.goals || !reply.logs.empty()) {
+    effects.list.push_back(Reply{event.id, std::move(reply)});
+    return;
+  }
+  // Longer than the node waits before its next heartbeat, which releases this one.
+  const Time until = now + 2 * every_;
+  parked_[node] = Parked{event.id, report.seq, report.accepted_stamp, until};
+  park_deadlines_.insert({until, node});
+}
+
+void Heartbeats::wake(const World& world, const std::set<Symbol>& nodes, LogSessions& logs, Effects& effects) {
+  for (const Symbol node : nodes) {
+    const auto parked = parked_.find(node);
+    if (parked == parked_.end() || !world.nodes.contains(node)) continue;
+    HeartbeatReply reply = answer(world, node, parked->second.accepted, parked->second.seq, logs);
+    if (!reply.goals && reply.logs.empty()) continue;
+    effects.list.push_back(Reply{parked->second.id, std::move(reply)});
+    park_deadlines_.erase({parked->second.until, node});
+    parked_.erase(parked);
+  }
+}
+
+void Heartbeats::release(Symbol node, Effects& effects) {
+  const auto parked = parked_.find(node);
+  if (parked == parked_.end()) return;
+  HeartbeatReply reply;
+  reply.next_in = with_jitter(every_, node, parked->second.seq);
+  effects.list.push_back(Reply{parked->second.id, std::move(reply)});
+  park_deadlines_.erase({parked->second.until, node});
+  parked_.erase(parked);
+}
+
+void Heartbeats::pass_time(const World& world, Time now, Dirty& dirty, Effects& effects) {
+  while (!park_deadlines_.empty() && park_deadlines_.begin()->first <= now) {
+    const Symbol node = park_deadlines_.begin()->second;
+    release(node, effects);
+  }
+  // Nodes that this controller has not heard yet count from its own start.
+  if (watched_.size() < world.nodes.size()) {
+    for (const auto& [node, row] : world.nodes)
+      if (watched_.insert(node).second) silence_.insert({world.started + kSilenceLimit, node});
+  }
+  while (!silence_.empty() && silence_.begin()->first <= now) {
+    const Symbol node = silence_.begin()->second;
+    silence_.erase(silence_.begin());
+    if (!world.nodes.contains(node)) {
+      watched_.erase(node);
+      continue;
+    }
+    const Observed* const observed = world.observed.find(node);
+    const Time limit = (observed == nullptr ? world.started : observed->received) + kSilenceLimit;
+    if (limit <= now) dirty.nodes.insert(node);
+    silence_.insert({limit <= now ? now + kSilenceLimit : limit, node});
+  }
+}
+
+void Heartbeats::forget(RequestId id) {
+  const auto parked = std::find_if(parked_.begin(), parked_.end(), [&](const auto& one) { return one.second.id == id; });
+  if (parked == parked_.end()) return;
+  park_deadlines_.erase({parked->second.until, parked->first});
+  parked_.erase(parked);
+}
+
+std::optional<Time> Heartbeats::next_deadline() const {
+  std::optional<Time> next;
+  for (const auto* const deadlines : {&park_deadlines_, &silence_})
+    if (!deadlines->empty() && (!next || deadlines->begin()->first < *next)) next = deadlines->begin()->first;
+  return next;
+}
+
+}  // namespace unik::controller

@@ -1,0 +1,50 @@
+// Takes nodes' reports into the World, and parks each heartbeat until there is something to tell its node.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "controller/log_sessions.hpp"
+#include "controller/ports.hpp"
+
+namespace unik::controller {
+
+class Heartbeats {
+ public:
+  explicit Heartbeats(Duration every) : every_(every) {}
+
+  // Answers at once or parks the request; names in `dirty` the node whose report says something new.
+  void arrive(World& world, const HeartbeatArrived& event, Time now, LogSessions& logs, Dirty& dirty, Effects& effects);
+
+  // Tells those of `nodes` that wait what there is to tell them.
+  void wake(const World& world, const std::set<Symbol>& nodes, LogSessions& logs, Effects& effects);
+
+  // Releases what has waited long enough, and names the nodes that have been silent for too long.
+  void pass_time(const World& world, Time now, Dirty& dirty, Effects& effects);
+
+  // The client of a parked request went away.
+  void forget(RequestId id);
+
+  std::optional<Time> next_deadline() const;
+
+ private:
+  struct Parked {
+    RequestId id = 0;
+    std::uint64_t seq = 0;
+    Stamp accepted;
+    Time until;
+  };
+
+  HeartbeatReply answer(const World& world, Symbol node, const Stamp& accepted, std::uint64_t seq, LogSessions& logs) const;
+  void release(Symbol node, Effects& effects);
+
+  Duration every_;
+  std::map<Symbol, Parked> parked_;
+  std::set<std::pair<Time, Symbol>> park_deadlines_;
+  std::set<std::pair<Time, Symbol>> silence_;  // one entry a node, looked at again when it is due
+  std::set<Symbol> watched_;
+};
+
+}  // namespace unik::controller

@@ -1,0 +1,125 @@
+#include "controller/log_sessions.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace unik::controller {
+
+void LogSessions::open(const World& world, const LogsAsked& event, Time now, std::set<Symbol>& wake, Effects& effects) {
+  if (sessions_.size() >= kMaxLogSessions) {
+    effects.list.push_back(EndLogs{
+        event.session, exhausted("too_many_log_readers", std::to_string(kMaxLogSessions) + " are reading already")});
+    return;
+  }
+  Session session;
+  session.query = event.query;
+  session.app = {Symbol(event.tenant), Symbol(event.name)};
+  if (!world.apps.contains(session.app)) {
+    const Result<InstanceId> instance = parse_short_name(Symbol(event.tenant), event.name);
+    if (!instance || !world.instances.contains(*instance)) {
+      effects.list.push_back(EndLogs{event.session, not_found("app_not_found", "there is no app or instance `" +
+                                                                                   event.name + "`")});
+      return;
+    }
+    session.app = instance->app_name();
+    session.only = *instance;
+  }
+  Session& kept = sessions_[event.session] = std::move(session);
+  ask_for_new(world, event.session, kept, false, now, wake, effects);
+  if (!event.query.follow) effects.list.push_back(EndLogs{event.session, std::nullopt});
+}
+
+void LogSessions::ask_for_new(const World& world, std::uint64_t id, Session& session, bool follow_up, Time now,
+                              std::set<Symbol>& wake, Effects& effects) {
+  std::vector<InstanceId> found;
+  for_each_instance(world, session.app, [&](const InstanceId& instance, const InstanceRow& row) {
+    if (row.node.empty() || session.asked.contains(instance)) return;
+    if (session.only && *session.only != instance) return;
+    found.push_back(instance);
+  });
+  LogQuery query = session.query;
+  if (follow_up) {
+    // An instance that came later is read from its beginning.
+    query.tail.reset();
+    query.since.reset();
+    query.select = LogSelect::kCurrent;
+  }
+  for (const InstanceId& instance : found) ask(world, id, session, instance, query, now, wake, effects);
+}
+
+void LogSessions::ask(const World& world, std::uint64_t id, Session& session, const InstanceId& instance,
+                      LogQuery query, Time now, std::set<Symbol>& wake, Effects& effects) {
+  const InstanceRow& row = *world.instances.find(instance);
+  session.asked.insert(instance);
+  Stream stream;
+  stream.session = id;
+  stream.node = row.node;
+  stream.request.stream_id = std::to_string(id) + "-" + std::to_string(session.streams++);
+  stream.request.id = instance;
+  stream.request.query = std::move(query);
+  stream.give_up = now + kLogPatience;
+  effects.list.push_back(ExpectLog{id, stream.request.stream_id, short_name(instance)});
+  wake.insert(stream.node);
+  streams_.emplace(stream.request.stream_id, std::move(stream));
+}
+
+void LogSessions::close(std::uint64_t session) {
+  sessions_.erase(session);
+  std::erase_if(streams_, [&](const auto& entry) { return entry.second.session == session; });
+}
+
+void LogSessions::push_began(const std::string& stream_id) {
+  const auto stream = streams_.find(stream_id);
+  if (stream != streams_.end()) stream->second.began = true;
+}
+
+void LogSessions::push_ended(const World& world, const LogPushEnded& event, Now now, std::set<Symbol>& wake,
+                             Effects& effects) {
+  const auto found = streams_.find(event.stream_id);
+  if (found == streams_.end()) return;
+  const Stream stream = std::move(found->second);
+  streams_.erase(found);
+  const auto session = sessions_.find(stream.session);
+  if (session == sessions_.end() || event.whole || !stream.request.query.follow) return;
+  if (!world.instances.contains(stream.request.id)) return;
+  LogQuery query = stream.request.query;
+  query.tail.reset();
+  query.since = now.wall;
+  ask(world, stream.session, session->second, stream.request.id, std::move(query), now.boot, wake, effects);
+}
+
+void LogSessions::look_again(const World& world, const std::set<AppName>& apps, Time now, std::set<Symbol>& wake,
+                             Effects& effects) {
+  for (auto& [id, session] : sessions_)
+    if (session.query.follow && apps.contains(session.app)) ask_for_new(world, id, session, true, now, wake, effects);
+}
+
+void LogSessions::pass_time(Time now, Effects& effects) {
+  for (auto it = streams_.begin(); it != streams_.end();) {
+    const Stream& stream = it->second;
+    if (stream.began || stream.give_up > now) {
+      ++it;
+      continue;
+    }
+    effects.list.push_back(GiveUpLog{stream.session, it->first,
+                                     unavailable("node_silent", "node `" + stream.node.str() + "` did not send the console of " +
+                                                                    short_name(stream.request.id))});
+    it = streams_.erase(it);
+  }
+}
+
+std::vector<LogRequest> LogSessions::requests_for(Symbol node) const {
+  std::vector<LogRequest> requests;
+  for (const auto& [id, stream] : streams_)
+    if (!stream.began && stream.node == node) requests.push_back(stream.request);
+  return requests;
+}
+
+std::optional<Time> LogSessions::next_deadline() const {
+  std::optional<Time> next;
+  for (const auto& [id, stream] : streams_)
+    if (!stream.began && (!next || stream.give_up < *next)) next = stream.give_up;
+  return next;
+}
+
+}  // namespace unik::controller

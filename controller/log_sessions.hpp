@@ -1,0 +1,62 @@
+// Who reads which consoles, and which node has still to be asked for one.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "controller/ports.hpp"
+
+namespace unik::controller {
+
+inline constexpr std::size_t kMaxLogSessions = 1000;
+
+// A node that has not begun its push by then is not waited for.
+inline constexpr Duration kLogPatience = std::chrono::seconds(15);
+
+class LogSessions {
+ public:
+  // Names the nodes that should be told in `wake`.
+  void open(const World& world, const LogsAsked& event, Time now, std::set<Symbol>& wake, Effects& effects);
+  void close(std::uint64_t session);
+  void push_began(const std::string& stream_id);
+  // A console that is followed and broke off is asked for again while its instance is there.
+  void push_ended(const World& world, const LogPushEnded& event, Now now, std::set<Symbol>& wake, Effects& effects);
+
+  // Finds new instances for the sessions that follow `apps`.
+  void look_again(const World& world, const std::set<AppName>& apps, Time now, std::set<Symbol>& wake, Effects& effects);
+  void pass_time(Time now, Effects& effects);
+
+  // What `node` has yet to begin; the same again until it has.
+  std::vector<LogRequest> requests_for(Symbol node) const;
+  std::optional<Time> next_deadline() const;
+
+ private:
+  struct Session {
+    AppName app;
+    std::optional<InstanceId> only;  // absent: every instance of the app
+    LogQuery query;
+    std::set<InstanceId> asked;
+    std::uint32_t streams = 0;
+  };
+  struct Stream {
+    std::uint64_t session = 0;
+    Symbol node;
+    LogRequest request;
+    bool began = false;
+    Time give_up;
+  };
+
+  void ask(const World& world, std::uint64_t id, Session& session, const InstanceId& instance, LogQuery query, Time now,
+           std::set<Symbol>& wake, Effects& effects);
+  void ask_for_new(const World& world, std::uint64_t id, Session& session, bool follow_up, Time now,
+                   std::set<Symbol>& wake, Effects& effects);
+
+  std::map<std::uint64_t, Session> sessions_;
+  std::map<std::string, Stream> streams_;
+};
+
+}  // namespace unik::controller

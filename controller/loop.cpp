@@ -1,0 +1,357 @@
+#include "controller/loop.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <optional>
+#include <utility>
+
+#include "api/check.hpp"
+#include "controller/core/reconcile.hpp"
+#include "controller/core/retention.hpp"
+#include "controller/heartbeats.hpp"
+#include "controller/log_sessions.hpp"
+
+namespace unik::controller {
+namespace {
+
+constexpr Duration kCommitRetry = std::chrono::seconds(1);
+
+// A request that changes something, waiting for the commit before it to end.
+struct Waiting {
+  RequestId id = 0;
+  Caller caller;
+  std::variant<Mutation, RegisterRequest> what;
+};
+
+// One commit under way and everything that hangs on it.
+struct Flight {
+  std::shared_ptr<const Record> record;
+  World after;
+  Dirty dirty;     // what the plan was made for: planned again if the commit fails
+  Dirty leftover;  // what the plan did not get to
+  std::vector<Reply> replies;
+  std::vector<Reason> reasons;
+  std::set<Symbol> nodes;  // whose goals it may change
+  std::set<AppName> apps;
+  std::optional<Time> wake_at;
+};
+
+void merge(Dirty& into, Dirty from) {
+  into.apps.merge(from.apps);
+  into.nodes.merge(from.nodes);
+  into.capacity |= from.capacity;
+  into.everything |= from.everything;
+}
+
+void earlier(std::optional<Time>& time, std::optional<Time> other) {
+  if (other && (!time || *other < *time)) time = other;
+}
+
+}  // namespace
+
+class Loop::State {
+ public:
+  State(World world, LoopOptions options) : world_(std::move(world)), options_(options), heartbeats_(options.heartbeat_every) {
+    UNIK_CHECK(!world_.cluster.cluster_id.empty(), "a World without a cluster");
+    dirty_.everything = true;
+  }
+
+  Effects turn(Now now, std::span<const Event> events) {
+    effects_ = {};
+    start_turn(now);
+    for (const Event& event : events) std::visit([this](const auto& one) { take(one); }, event);
+    pass_time();
+    if (!flight_ && !reopening_) plan_and_commit();
+    wake_nodes();
+    effects_.wake_at = next_wake();
+    return std::move(effects_);
+  }
+
+  const World& world() const { return world_; }
+
+ private:
+  // ---- Time: the loop's own, in which a stop of the process has not passed ----
+
+  void start_turn(Now now) {
+    if (!started_) {
+      started_ = true;
+      last_turn_ = now.boot;
+      time_ = now.boot;
+      world_.started = now.boot;
+      next_resync_ = now.boot + options_.resync_every;
+    }
+    time_ += std::clamp(now.boot - last_turn_, Duration::zero(), kLongestTurnGap);
+    last_turn_ = now.boot;
+    now_ = Now{time_, now.wall};
+  }
+
+  void pass_time() {
+    heartbeats_.pass_time(world_, time_, dirty_, effects_);
+    logs_.pass_time(time_, effects_);
+    if (plan_at_ && *plan_at_ <= time_) {
+      plan_at_.reset();
+      dirty_.everything = true;
+    }
+    if (next_resync_ <= time_) {
+      next_resync_ = time_ + options_.resync_every;
+      dirty_.everything = true;
+      tidy_ = true;
+    }
+  }
+
+  std::optional<Time> next_wake() const {
+    std::optional<Time> next = next_resync_;
+    earlier(next, plan_at_);
+    earlier(next, heartbeats_.next_deadline());
+    earlier(next, logs_.next_deadline());
+    if (!flight_ && !reopening_ && has_work()) earlier(next, std::max(retry_at_, time_));
+    // From the loop's time back to the clock's.
+    return last_turn_ + std::max(*next - time_, Duration::zero());
+  }
+
+  bool has_work() const { return !waiting_.empty() || !dirty_.empty() || tidy_; }
+
+  // ---- What arrives ----
+
+  void take(const MutationAsked& event) { wait(Waiting{event.id, event.caller, event.mutation}); }
+
+  void take(const RegisterAsked& event) {
+    Caller caller;
+    caller.actor = "node/" + event.request.node;
+    caller.trace_id = event.trace_id;
+    wait(Waiting{event.id, std::move(caller), event.request});
+  }
+
+  void wait(Waiting waiting) {
+    if (waiting_.size() >= kMaxWaiting) {
+      reply(waiting.id, exhausted("too_many_requests", std::to_string(kMaxWaiting) + " changes are waiting: try again"));
+      return;
+    }
+    waiting_.push_back(std::move(waiting));
+  }
+
+  void take(const HeartbeatArrived& event) {
+    const bool lost = world_.history_lost;
+    heartbeats_.arrive(world_, event, time_, logs_, dirty_, effects_);
+    if (world_.history_lost != lost) publish(nullptr, {{"controller", "restored: a node knows a later history than this store"}});
+    observed_ = true;
+  }
+
+  void take(const LogsAsked& event) { logs_.open(world_, event, time_, wake_, effects_); }
+  void take(const LogsClosed& event) { logs_.close(event.session); }
+  void take(const LogPushBegan& event) { logs_.push_began(event.stream_id); }
+  void take(const LogPushEnded& event) { logs_.push_ended(world_, event, now_, wake_, effects_); }
+  void take(const RequestClosed& event) { heartbeats_.forget(event.id); }
+
+  void take(const Committed& event) {
+    UNIK_CHECK(flight_ && flight_->record->seq == event.seq, "an answer to a commit that is not under way");
+    Flight flight = std::move(*flight_);
+    flight_.reset();
+    // Reports that came meanwhile are newer than those that the plan saw.
+    flight.after.observed = world_.observed;
+    flight.after.history_lost = world_.history_lost;
+    world_ = std::move(flight.after);
+    merge(dirty_, std::move(flight.leftover));
+    earlier(plan_at_, flight.wake_at);
+    retry_at_ = Time{};
+    publish(flight.record, std::move(flight.reasons));
+    for (Reply& reply : flight.replies) effects_.list.push_back(std::move(reply));
+    wake_.merge(flight.nodes);
+    logs_.look_again(world_, flight.apps, time_, wake_, effects_);
+  }
+
+  void take(const Rejected& event) {
+    UNIK_CHECK(flight_ && flight_->record->seq == event.seq, "an answer to a commit that is not under way");
+    abandon(event.error);
+  }
+
+  void take(const CommitUnknown& event) {
+    UNIK_CHECK(flight_ && flight_->record->seq == event.seq, "an answer to a commit that is not under way");
+    unknown_error_ = event.error;
+    reopening_ = true;
+    effects_.list.push_back(ReopenStore{});
+  }
+
+  void take(const StoreReopened& event) {
+    UNIK_CHECK(reopening_ && flight_, "a store that nobody asked to reopen");
+    reopening_ = false;
+    const std::uint64_t seq = flight_->record->seq;
+    UNIK_CHECK(event.head == seq || event.head + 1 == seq, "the store lost records that had been committed");
+    if (event.head == seq) {
+      take(Committed{seq});
+    } else {
+      abandon(unknown_error_);
+    }
+  }
+
+  void take(const StoreStillClosed&) { effects_.list.push_back(ReopenStore{}); }
+
+  // The commit did not happen: everything that hung on it is as before.
+  void abandon(const Error& error) {
+    Flight flight = std::move(*flight_);
+    flight_.reset();
+    merge(dirty_, std::move(flight.dirty));
+    retry_at_ = time_ + kCommitRetry;
+    for (const Reply& held : flight.replies) reply(held.id, error);
+  }
+
+  // ---- Planning and committing ----
+
+  void plan_and_commit() {
+    const bool may_plan = time_ >= retry_at_;
+    if (waiting_.empty() && !(may_plan && (!dirty_.empty() || tidy_))) {
+      if (observed_) publish(nullptr, {});
+      observed_ = false;
+      return;
+    }
+    observed_ = false;
+    Flight flight;
+    World next = world_;
+    ++next.revision;
+    Draft draft(std::move(next), now_);
+    Caller first;
+    while (!waiting_.empty() && draft.plan().changes.size() < kMaxChangesPerRecord) {
+      const Waiting waiting = std::move(waiting_.front());
+      waiting_.pop_front();
+      const std::size_t before = draft.plan().changes.size();
+      Answer answer = admit(draft, waiting);
+      if (first.trace_id.empty() && draft.plan().changes.size() > before) first = waiting.caller;
+      flight.replies.push_back(Reply{waiting.id, std::move(answer)});
+    }
+    if (may_plan) {
+      flight.dirty = std::exchange(dirty_, Dirty{});
+      if (std::exchange(tidy_, false)) drop_expired(draft);
+      Dirty work = flight.dirty;
+      merge(work, std::exchange(draft.touched(), Dirty{}));
+      reconcile(draft, std::move(work));
+      flight.leftover = std::exchange(draft.touched(), Dirty{});
+    } else {
+      flight.leftover = std::exchange(draft.touched(), Dirty{});
+    }
+    commit(std::move(draft), std::move(flight), first);
+  }
+
+  void commit(Draft draft, Flight flight, const Caller& caller) {
+    World after = draft.world();
+    Plan plan = std::move(draft).take_plan();
+    if (plan.changes.empty()) {
+      // Nothing to make durable: what was refused or already so is said at once.
+      for (Reply& reply : flight.replies) effects_.list.push_back(std::move(reply));
+      merge(dirty_, std::move(flight.leftover));
+      earlier(plan_at_, plan.wake_at);
+      publish(nullptr, std::move(plan.reasons));
+      return;
+    }
+    Record record;
+    record.seq = after.revision;
+    record.epoch = after.cluster.epoch;
+    record.at = now_.wall;
+    record.actor = caller.actor.empty() ? "controller" : caller.actor;
+    record.trace_id = caller.trace_id;
+    record.changes = std::move(plan.changes);
+    for (const auto& [name, row] : after.nodes)
+      if (row.goals_revision == record.seq) flight.nodes.insert(name);
+    for (const Change& change : record.changes)
+      if (const auto* const put = std::get_if<PutInstance>(&change)) flight.apps.insert(put->id.app_name());
+    flight.record = std::make_shared<const Record>(std::move(record));
+    flight.after = std::move(after);
+    flight.reasons = std::move(plan.reasons);
+    flight.wake_at = plan.wake_at;
+    effects_.list.push_back(BeginCommit{flight.record});
+    flight_ = std::move(flight);
+  }
+
+  Answer admit(Draft& draft, const Waiting& waiting) {
+    if (const auto* const request = std::get_if<RegisterRequest>(&waiting.what)) {
+      Result<RegisterReply> reply = admit_register(draft, *request);
+      if (!reply) return traced(std::move(reply).error(), waiting.caller);
+      reply->heartbeat_every = options_.heartbeat_every;
+      return std::move(reply).value();
+    }
+    const std::string& key = waiting.caller.idempotency_key;
+    if (!key.empty()) {
+      if (const Shared<AnswerRow>* const known = draft.world().answers.find(key)) {
+        if ((*known)->body_hash == waiting.caller.body_hash) return (*known)->reply;
+        return traced(conflict("idempotency_key_reused", "this Idempotency-Key was used with another request"),
+                      waiting.caller);
+      }
+    }
+    Result<ApplyReply> reply = std::visit([&](const auto& one) { return admit_one(draft, one); },
+                                          std::get<Mutation>(waiting.what));
+    if (!reply) return traced(std::move(reply).error(), waiting.caller);
+    if (!key.empty()) draft.change(PutAnswer{key, AnswerRow{waiting.caller.body_hash, *reply, now_.wall}});
+    return std::move(reply).value();
+  }
+
+  static Result<ApplyReply> admit_one(Draft& draft, const ApplyRequest& request) { return admit_apply(draft, request); }
+  static Result<ApplyReply> admit_one(Draft& draft, const DeleteRequest& request) { return admit_delete(draft, request); }
+  static Result<ApplyReply> admit_one(Draft& draft, const CordonRequest& request) { return admit_cordon(draft, request); }
+
+  static Error traced(Error error, const Caller& caller) {
+    error.trace_id = caller.trace_id;
+    return error;
+  }
+
+  // ---- What goes out ----
+
+  void reply(RequestId id, Error error) { effects_.list.push_back(Reply{id, std::move(error)}); }
+
+  void publish(std::shared_ptr<const Record> record, std::vector<Reason> reasons) {
+    effects_.list.push_back(PublishWorld{std::make_shared<const World>(world_), std::move(record), std::move(reasons)});
+  }
+
+  void wake_nodes() {
+    if (wake_.empty()) return;
+    heartbeats_.wake(world_, wake_, logs_, effects_);
+    wake_.clear();
+  }
+
+  World world_;
+  const LoopOptions options_;
+  Heartbeats heartbeats_;
+  LogSessions logs_;
+
+  bool started_ = false;
+  Time last_turn_;  // of the clock
+  Time time_;       // of the loop
+  Now now_;
+
+  Dirty dirty_;
+  bool tidy_ = false;
+  bool observed_ = false;  // reports came in that no commit has published
+  std::deque<Waiting> waiting_;
+  std::optional<Flight> flight_;
+  bool reopening_ = false;
+  Error unknown_error_;
+  Time retry_at_;
+  Time next_resync_;
+  std::optional<Time> plan_at_;
+  std::set<Symbol> wake_;
+  Effects effects_;
+};
+
+Loop::Loop(World world, LoopOptions options) : state_(std::make_unique<State>(std::move(world), options)) {}
+Loop::~Loop() = default;
+
+Effects Loop::turn(Now now, std::span<const Event> events) { return state_->turn(now, events); }
+const World& Loop::world() const { return state_->world(); }
+
+Record first_record(std::string cluster_id, WallTime now) {
+  Record record;
+  record.seq = 1;
+  record.at = now;
+  record.actor = "controller";
+  record.epoch = {0, 1};
+  record.changes.push_back(PutCluster{ClusterRow{std::move(cluster_id), record.epoch}});
+  TenantRow tenant;
+  Tenant value;
+  value.metadata.name = kDefaultTenant;
+  value.metadata.uid = 1;
+  value.metadata.generation = 1;
+  tenant.tenant = std::move(value);
+  tenant.created_at = now;
+  record.changes.push_back(PutTenant{std::move(tenant)});
+  return record;
+}
+
+}  // namespace unik::controller
