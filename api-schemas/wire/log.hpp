@@ -30,7 +30,7 @@ Result<LogFormat> parse_log_format(std::string_view text);
 struct LogOptions {
   LogLevel level = LogLevel::kInfo;
   LogFormat format = LogFormat::kText;
-  std::string file;                  // empty: stderr. Otherwise appended to, mode 0600 when it is created
+  std::string file;                  // empty: stderr; otherwise appended to
   Bytes file_bytes = mebibytes(16);  // at this size it is renamed to FILE.1, up to FILE.3
 
   bool operator==(const LogOptions&) const = default;
