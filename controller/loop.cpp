@@ -297,6 +297,7 @@ class Loop::State {
   void reply(RequestId id, Error error) { effects_.list.push_back(Reply{id, std::move(error)}); }
 
   void publish(std::shared_ptr<const Record> record, std::vector<Reason> reasons) {
+    world_.as_of = time_;
     effects_.list.push_back(PublishWorld{std::make_shared<const World>(world_), std::move(record), std::move(reasons)});
   }
 

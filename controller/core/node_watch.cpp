@@ -32,7 +32,6 @@ void watch_health(Draft& draft, Symbol node) {
     return;
   }
   if (observed != nullptr) set_health(draft, node, NodeHealth::kReady, "it reports");
-  draft.wake_at(limit);
 }
 
 void take_transitions(Draft& draft, Symbol node, const NodeObservation& report) {

@@ -84,6 +84,7 @@ struct World {
 
   // Not durable.
   Time started;  // when this controller's loop began, in its own time
+  Time as_of;    // when this copy was published
   CowMap<Symbol, Observed> observed;
   bool history_lost = false;  // a node has accepted goals that we never gave: `Restored`, nothing is stopped or moved
 };

@@ -1,0 +1,29 @@
+// What the API shows, derived from a World each time it is asked for. Nothing here is ever stored.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/views.hpp"
+#include "controller/core/world.hpp"
+
+namespace unik::controller {
+
+AppView view_app(const World& world, const AppName& name, const AppRow& row);
+InstanceView view_instance(const World& world, const InstanceId& id, const InstanceRow& row);
+NodeView view_node(const World& world, Symbol name, const NodeRow& row);
+TenantView view_tenant(const World& world, Symbol name, const TenantRow& row);
+
+inline constexpr std::size_t kRecentOperations = 10;
+
+// One tenant's apps, instances and newest operations, and the nodes.
+StatusView view_status(const World& world, std::string_view tenant);
+
+// Why an object is as it is: its conditions, and each step of the reasoning. Empty when there is no such object.
+std::optional<Explanation> explain_app(const World& world, const AppName& name);
+std::optional<Explanation> explain_instance(const World& world, const InstanceId& id);
+std::optional<Explanation> explain_node(const World& world, Symbol name);
+
+}  // namespace unik::controller
