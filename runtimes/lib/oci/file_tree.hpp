@@ -7,8 +7,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -89,7 +91,11 @@ Result<FileNode> host_file_node(const std::filesystem::path& path);
 // `directory`, and anything that is no file, directory or link, is `invalid/unsafe_source`. `skip` names entries of the
 // top that are left out.
 Result<void> add_host_directory(FileTree& tree, std::string_view at, const std::filesystem::path& directory,
-                                const std::map<std::string, bool>& skip = {});
+                                const std::set<std::string>& skip = {});
+
+// The content of a file, in pieces, exactly `size` bytes in all. Errors: `conflict/source_changed` when the file of the
+// host is no longer as long as it was, and what `take` returns.
+Result<void> read_content(const FileNode& file, const std::function<Result<void>(std::string_view)>& take);
 
 // Writes the tree below `directory`, which must exist and be empty: directories first, links last, so that no link is
 // ever written through. Owners are not set. For looking at an image and for tests; never needed to boot.

@@ -45,6 +45,10 @@ using ContentSink = std::function<Result<Content>(std::int64_t size, const Conte
 inline constexpr std::int64_t kSmallContent = 1024;
 Result<ContentSink> spool_sink(const std::filesystem::path& directory);
 
+// The same into `file`, from `start` on, each content at a multiple of `alignment` bytes.
+ContentSink append_sink(std::shared_ptr<const ContentFile> file, std::int64_t start, std::int64_t alignment,
+                        std::int64_t small_limit);
+
 // The bytes of a tar, compressed or not. Returns 0 at the end.
 using ByteSource = std::function<Result<std::size_t>(std::span<char>)>;
 
