@@ -17,12 +17,12 @@
 namespace unik::codec {
 
 class Tree;
-struct Node;
+struct TreeNode;
 
 class JsonView {
  public:
   JsonView() = default;  // absent
-  explicit JsonView(const Node* node) : node_(node) {}
+  explicit JsonView(const TreeNode* node) : node_(node) {}
 
   bool exists() const { return node_ != nullptr; }
   bool is_object() const;
@@ -47,7 +47,7 @@ class JsonView {
   std::string text_or(std::string_view otherwise) const { return std::string(text().value_or(otherwise)); }
 
  private:
-  const Node* node_ = nullptr;
+  const TreeNode* node_ = nullptr;
   std::string_view key_;
   bool in_object_ = false;
 };

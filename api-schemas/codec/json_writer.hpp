@@ -33,8 +33,7 @@ class JsonWriter {
   JsonWriter& field(std::string_view name, bool value) { return key(name).boolean(value); }
   JsonWriter& field(std::string_view name, double value) { return key(name).number(value); }
   template <typename Int>
-    requires std::integral<Int>
-  JsonWriter& field(std::string_view name, Int value) {
+  requires std::integral<Int> JsonWriter& field(std::string_view name, Int value) {
     if constexpr (std::is_signed_v<Int>)
       return key(name).number(static_cast<std::int64_t>(value));
     else

@@ -23,6 +23,7 @@ namespace unik::codec {
 
 inline constexpr std::size_t kMaxDocumentBytes = std::size_t{1} << 20;
 inline constexpr std::size_t kMaxInputBytes = std::size_t{64} << 20;  // of all texts together
+inline constexpr std::size_t kMaxDocuments = 100'000;                 // of all texts together
 inline constexpr std::size_t kMaxNesting = 64;                        // mappings and sequences inside each other
 inline constexpr std::size_t kMaxFaults = 100;                        // listed in one Error
 

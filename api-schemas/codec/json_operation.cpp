@@ -1,0 +1,47 @@
+// A deploy or destroy that is followed until it has come true.
+#include "codec/json.hpp"
+#include "codec/message.hpp"
+#include "codec/records.hpp"
+
+namespace unik::codec {
+
+void write(JsonWriter& out, const Operation& operation) {
+  out.begin_object().field("operation_id", operation.operation_id).field("kind", to_string(operation.kind));
+  out.field("state", to_string(operation.state)).field("target", to_string(operation.target));
+  out.field("uid", operation.uid).field("generation", operation.generation).field("attempts", operation.attempts);
+  out.field("message", operation.message);
+  if (operation.error) {
+    out.key("error");
+    write(out, *operation.error);
+  }
+  out.field("trace_id", operation.trace_id);
+  write_time(out, "created_at", operation.created_at);
+  write_time(out, "updated_at", operation.updated_at);
+  out.end_object();
+}
+
+void read(Fields& in, Operation& operation) {
+  in.text("operation_id", operation.operation_id);
+  in.one_of("kind", operation.kind, parse_operation_kind, "deploy or destroy");
+  in.one_of("state", operation.state, parse_operation_state, "pending, running, succeeded or failed");
+  if (!read_app_name(in, "target", operation.target)) in.fault("want an operation with its `target`");
+  in.integer("uid", operation.uid);
+  in.integer("generation", operation.generation);
+  in.integer("attempts", operation.attempts);
+  in.text("message", operation.message);
+  in.object("error", "error", [&](Fields& error) { read(error, operation.error.emplace()); });
+  in.text("trace_id", operation.trace_id);
+  in.wall_time("created_at", operation.created_at);
+  in.wall_time("updated_at", operation.updated_at);
+}
+
+std::string to_json(const Operation& operation) {
+  return print_record(operation);
+}
+
+template <>
+Result<Operation> from_json<Operation>(std::string_view text) {
+  return read_record<Operation>(text, "operation", [](Fields& in, Operation& out) { read(in, out); });
+}
+
+}  // namespace unik::codec

@@ -1,0 +1,325 @@
+#include "codec/resource_fields.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+#include "api/check.hpp"
+#include "codec/nearest.hpp"
+
+namespace unik::codec {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+
+constexpr MilliCpu kLeastCpu{1};
+constexpr Bytes kLeastMemory = mebibytes(1);
+constexpr Duration kLongestWait = hours(1);
+constexpr std::size_t kImageMax = 512;
+constexpr std::size_t kEnvNameMax = 256;
+constexpr std::size_t kLabelKeyMax = 128;
+constexpr std::size_t kLabelValueMax = 63;
+constexpr std::size_t kPathMax = 1024;
+constexpr std::uint32_t kMaxFailures = 100;
+
+bool is_alnum(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+bool all_of(std::string_view text, std::string_view marks) {
+  return std::all_of(text.begin(), text.end(),
+                     [&](char c) { return is_alnum(c) || marks.find(c) != std::string_view::npos; });
+}
+
+std::string_view http_path(std::string_view text) {
+  const bool fine = text.starts_with('/') && text.size() <= kPathMax &&
+                    std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7F; });
+  return fine ? std::string_view() : "a path that begins with `/`, without spaces";
+}
+
+void read_resources(Fields& in, Resources& out, Resources least, LeftOut& left_out) {
+  left_out.cpu = !in.cpu("cpu", out.cpu, least.cpu);
+  left_out.memory = !in.bytes("memory", out.memory, least.memory);
+}
+
+void read_labels(Fields& in, std::string_view name, Labels& out) {
+  in.text_map(name, out, kMaxLabels, label_key, label_value);
+}
+
+void read_publish(const At& at, Publication& out) {
+  if (at.node.is_scalar() && at.node.text() == "auto") return;
+  if (at.node.kind == NodeKind::kPlain) {
+    if (const auto port = read_unsigned(at, 1, 65535)) out.host_port = static_cast<std::uint16_t>(*port);
+    return;
+  }
+  at.want("a host port from 1 to 65535 without quotes, or auto");
+}
+
+void read_port(const At& at, AppSpec& spec) {
+  Fields in(at, "App.spec.ports");
+  Port port;
+  in.integer<std::uint16_t>("port", port.port, 1);
+  in.require("port", "the port on which the app listens, `port: 8080`");
+  port.name = "port-" + std::to_string(port.port);
+  in.text("name", port.name, dns_label);
+  Publication publication;
+  const bool published = in.get("publish", [&](const At& publish) { read_publish(publish, publication); });
+  for (const Port& other : spec.boot.ports) {
+    if (other.name == port.name && port.port != 0)
+      in.fault("name", "two ports are named `" + port.name + "`: give each its own name");
+    if (other.port == port.port && port.port != 0)
+      in.fault("port", "the port " + std::to_string(port.port) + " stands here twice");
+  }
+  for (const Publication& other : spec.run.publications)
+    if (published && publication.host_port && other.host_port == publication.host_port)
+      in.fault("publish", "the host port " + std::to_string(*publication.host_port) + " is given to two ports");
+  if (published) {
+    publication.port_name = port.name;
+    publication.port = port.port;
+    spec.run.publications.push_back(std::move(publication));
+  }
+  spec.boot.ports.push_back(std::move(port));
+}
+
+void read_health(Fields& in, HealthCheck& out) {
+  const bool http = in.object("http", "App.spec.health.http", [&](Fields& check) {
+    check.integer<std::uint16_t>("port", out.port, 1);
+    check.require("port", "the port to ask");
+    out.path = "/";
+    check.text("path", *out.path, http_path);
+  });
+  const bool tcp = in.object("tcp", "App.spec.health.tcp", [&](Fields& check) {
+    check.integer<std::uint16_t>("port", out.port, 1);
+    check.require("port", "the port to connect to");
+  });
+  if (http == tcp)
+    in.fault(http ? "want either `http` or `tcp`, got both"
+                  : "want `http: {port, path}` or `tcp: {port}`, got neither");
+  in.duration("interval", out.interval, milliseconds(100), kLongestWait);
+  in.duration("timeout", out.timeout, milliseconds(10), kLongestWait);
+  in.integer<std::uint32_t>("failures", out.failures, 1, kMaxFailures);
+  in.duration("grace", out.grace, Duration::zero(), kLongestWait);
+}
+
+void read_restart(Fields& in, Restart& out) {
+  in.one_of("policy", out.policy, parse_restart_policy, "always, on-failure or never");
+  in.duration("backoff", out.backoff, milliseconds(10), kLongestWait);
+  in.duration("maxBackoff", out.max_backoff, milliseconds(10), hours(24));
+  if (out.backoff > out.max_backoff)
+    in.fault("backoff", "want at most `maxBackoff`, " + format_duration(out.max_backoff) + ", got " +
+                            format_duration(out.backoff));
+}
+
+void read_app_spec(Fields& in, AppSpec& spec, LeftOut& left_out) {
+  const bool source = in.text("source", spec.source, [](std::string_view text) -> std::string_view {
+    return text.empty() ? "a directory" : std::string_view();
+  });
+  const bool image = in.text("image", spec.boot.image, image_name);
+  if (in.at().decoding.reading.refuse_unknown && source == image)
+    in.fault(source ? "want either `source` or `image`, got both"
+                    : "want `source: DIRECTORY` to build or `image: NAME@sha256:...`, got neither");
+  read_app_fields(in, spec, left_out);
+}
+
+void read_node_spec(Fields& in, NodeSpec& spec) {
+  LeftOut left_out;
+  in.boolean("schedulable", spec.schedulable);
+  in.object("reserved", "Node.spec.reserved",
+            [&](Fields& reserved) { read_resources(reserved, spec.reserved, Resources{}, left_out); });
+}
+
+void read_tenant_spec(Fields& in, TenantSpec& spec) {
+  LeftOut left_out;
+  in.object("defaults", "Tenant.spec.defaults", [&](Fields& defaults) {
+    defaults.object("resources", "Tenant.spec.defaults.resources", [&](Fields& resources) {
+      read_resources(resources, spec.default_resources, {kLeastCpu, kLeastMemory}, left_out);
+    });
+  });
+  read_labels(in, "nodeSelector", spec.node_selector);
+}
+
+void read_metadata(Fields& in, Metadata& out, bool in_tenant) {
+  in.text("name", out.name, dns_label);
+  in.require("name", "the object's name");
+  if (in_tenant) in.text("tenant", out.tenant, dns_label);
+  read_labels(in, "labels", out.labels);
+  in.integer("uid", out.uid);
+  in.integer("generation", out.generation);
+}
+
+// `App.metadata` and so on live as long as the program: paths hold views.
+struct Parts {
+  std::string_view document;
+  std::string_view metadata;
+  std::string_view spec;
+};
+constexpr std::array<Parts, 3> kParts = {{
+    {"App", "App.metadata", "App.spec"},
+    {"Node", "Node.metadata", "Node.spec"},
+    {"Tenant", "Tenant.metadata", "Tenant.spec"},
+}};
+
+std::optional<Kind> exact_kind(std::string_view text) {
+  const std::optional<Kind> kind = parse_kind(text);
+  return kind && names_of(*kind).kind == text ? kind : std::nullopt;
+}
+
+void want_kind(const At& at) {
+  static constexpr std::array<std::string_view, 3> kNames = {"App", "Node", "Tenant"};
+  std::string wanted = "App, Node or Tenant";
+  if (const auto meant = nearest(at.node.is_scalar() ? at.node.text() : std::string_view(), kNames))
+    wanted += " (did you mean `" + std::string(*meant) + "`?)";
+  at.want(wanted);
+}
+
+// Looks ahead, since the kind decides how everything else is read.
+std::optional<Kind> kind_in(const At& at) {
+  if (at.node.kind != NodeKind::kMapping) return std::nullopt;
+  for (const TreeNode* key = at.node.child; key != nullptr; key = key->next->next)
+    if (key->text() == "kind" && key->next->is_scalar()) return exact_kind(key->next->text());
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string_view image_name(std::string_view text) {
+  constexpr std::string_view wanted = "an image such as `registry/name@sha256:` and 64 hexadecimal digits";
+  if (text.empty() || text.size() > kImageMax || !is_alnum(text.front())) return wanted;
+  const std::size_t at = text.find('@');
+  if (!all_of(text.substr(0, at), "._:/+-")) return wanted;
+  if (at == std::string_view::npos) return {};
+  const std::string_view digest = text.substr(at + 1);
+  const bool fine = digest.starts_with("sha256:") && digest.size() == 7 + 64 &&
+                    digest.find_first_not_of("0123456789abcdef", 7) == std::string_view::npos;
+  return fine ? std::string_view() : wanted;
+}
+
+std::string_view env_name(std::string_view text) {
+  const bool fine = !text.empty() && text.size() <= kEnvNameMax && all_of(text, "._-") &&
+                    !(text.front() >= '0' && text.front() <= '9');
+  return fine ? std::string_view()
+              : "a variable's name of letters, digits, `_`, `.` and `-`, not beginning with a digit";
+}
+
+std::string_view label_key(std::string_view text) {
+  const bool fine = !text.empty() && text.size() <= kLabelKeyMax && all_of(text, "._/-") && is_alnum(text.front()) &&
+                    is_alnum(text.back());
+  return fine ? std::string_view()
+              : "a label of 1 to 128 letters, digits, `.`, `_`, `/` and `-`, beginning and ending with a letter or "
+                "digit";
+}
+
+std::string_view label_value(std::string_view text) {
+  const bool fine = text.empty() || (text.size() <= kLabelValueMax && all_of(text, "._-") && is_alnum(text.front()) &&
+                                     is_alnum(text.back()));
+  return fine ? std::string_view()
+              : "a value of at most 63 letters, digits, `.`, `_` and `-`, beginning and ending with a letter or digit";
+}
+
+std::string_view to_string(RestartPolicy policy) {
+  switch (policy) {
+    case RestartPolicy::kAlways:
+      return "always";
+    case RestartPolicy::kOnFailure:
+      return "on-failure";
+    case RestartPolicy::kNever:
+      return "never";
+  }
+  UNIK_CHECK(false, "a restart policy outside the enumeration");
+}
+
+std::optional<RestartPolicy> parse_restart_policy(std::string_view text) {
+  for (const RestartPolicy policy : {RestartPolicy::kAlways, RestartPolicy::kOnFailure, RestartPolicy::kNever})
+    if (to_string(policy) == text) return policy;
+  return std::nullopt;
+}
+
+std::string_view to_string(RootWritable writable) {
+  switch (writable) {
+    case RootWritable::kNo:
+      return "none";
+    case RootWritable::kEphemeral:
+      return "ephemeral";
+  }
+  UNIK_CHECK(false, "a kind of writable root outside the enumeration");
+}
+
+std::optional<RootWritable> parse_root_writable(std::string_view text) {
+  for (const RootWritable writable : {RootWritable::kNo, RootWritable::kEphemeral})
+    if (to_string(writable) == text) return writable;
+  return std::nullopt;
+}
+
+void read_app_fields(Fields& in, AppSpec& spec, LeftOut& left_out) {
+  left_out = {true, true};
+  in.texts("args", spec.boot.args, kMaxArgs);
+  in.text_map("env", spec.boot.env, kMaxEnv, env_name, any_text);
+  in.integer<std::uint32_t>("replicas", spec.replicas, 0, kMaxReplicas);
+  in.object("resources", "App.spec.resources", [&](Fields& resources) {
+    read_resources(resources, spec.boot.resources, {kLeastCpu, kLeastMemory}, left_out);
+  });
+  in.list("ports", kMaxPorts, [&](const At& port) { read_port(port, spec); });
+  in.object("health", "App.spec.health", [&](Fields& health) { read_health(health, spec.run.health.emplace()); });
+  in.object("restart", "App.spec.restart", [&](Fields& restart) { read_restart(restart, spec.run.restart); });
+  in.object("stop", "App.spec.stop",
+            [&](Fields& stop) { stop.duration("timeout", spec.run.stop_timeout, Duration::zero(), kLongestWait); });
+  in.object("placement", "App.spec.placement",
+            [&](Fields& placement) { read_labels(placement, "nodeSelector", spec.placement.node_selector); });
+  in.object("rootfs", "App.spec.rootfs", [&](Fields& rootfs) {
+    rootfs.one_of("writable", spec.boot.writable, parse_root_writable, "none or ephemeral");
+  });
+  in.boolean("debug", spec.boot.debug);
+}
+
+std::optional<ReadResource> read_resource(const At& at, std::string_view default_tenant) {
+  const std::optional<Kind> kind = kind_in(at);
+  const Parts& parts = kParts[kind ? static_cast<std::size_t>(*kind) : 0];
+  Fields in(at, kind ? parts.document : "the document");
+  if (at.node.kind != NodeKind::kMapping) return std::nullopt;
+  in.get("apiVersion", [](const At& version) {
+    if (version.node.text() != kApiVersion || !version.node.is_scalar())
+      version.want("`" + std::string(kApiVersion) + "`");
+  });
+  in.require("apiVersion", "`apiVersion: " + std::string(kApiVersion) + "`");
+  in.get("kind", [&](const At& value) {
+    if (!kind) want_kind(value);
+  });
+  in.require("kind", "App, Node or Tenant");
+  if (!kind) {
+    if (!at.decoding.reading.refuse_unknown && !in.has("kind")) at.fault("want `kind` to be App, Node or Tenant");
+    in.find("metadata");
+    in.find("spec");
+    return std::nullopt;
+  }
+  ReadResource out;
+  const auto read_parts = [&](auto& value, auto read_spec) {
+    in.object("metadata", parts.metadata,
+              [&](Fields& metadata) { read_metadata(metadata, value.metadata, names_of(*kind).in_tenant); });
+    in.require("metadata", "`metadata: {name: ...}`");
+    if (names_of(*kind).in_tenant && value.metadata.tenant.empty()) value.metadata.tenant = default_tenant;
+    in.object("spec", parts.spec, read_spec);
+  };
+  switch (*kind) {
+    case Kind::kApp: {
+      App& app = out.resource.emplace<App>();
+      out.left_out = {true, true};
+      read_parts(app, [&](Fields& spec) { read_app_spec(spec, app.spec, out.left_out); });
+      in.require("spec", "`spec:` with `source: DIRECTORY` or `image: NAME@sha256:...`");
+      break;
+    }
+    case Kind::kNode: {
+      Node& node = out.resource.emplace<Node>();
+      read_parts(node, [&](Fields& spec) { read_node_spec(spec, node.spec); });
+      break;
+    }
+    case Kind::kTenant: {
+      Tenant& tenant = out.resource.emplace<Tenant>();
+      read_parts(tenant, [&](Fields& spec) { read_tenant_spec(spec, tenant.spec); });
+      break;
+    }
+  }
+  return out;
+}
+
+}  // namespace unik::codec

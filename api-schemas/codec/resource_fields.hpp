@@ -1,0 +1,42 @@
+// Resources out of a Tree: the shape that `api-schemas/schemas` describes, read field by field. A test holds the two
+// together. Inside the codec only.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "api/resource.hpp"
+#include "codec/fields.hpp"
+#include "codec/manifest.hpp"
+
+namespace unik::codec {
+
+struct ReadResource {
+  Resource resource;
+  LeftOut left_out;
+};
+
+// The document at `at`. None where its kind cannot be told; other faults leave defaults in their places.
+std::optional<ReadResource> read_resource(const At& at, std::string_view default_tenant);
+
+// The fields of App.spec that describe how it runs, all but `source` and `image`; also those of `deploy` in unik.yaml.
+void read_app_fields(Fields& in, AppSpec& spec, LeftOut& left_out);
+
+// Shared with the records.
+std::string_view image_name(std::string_view text);
+std::string_view env_name(std::string_view text);
+std::string_view label_key(std::string_view text);
+std::string_view label_value(std::string_view text);
+
+std::optional<RestartPolicy> parse_restart_policy(std::string_view text);
+std::string_view to_string(RestartPolicy policy);
+std::optional<RootWritable> parse_root_writable(std::string_view text);
+std::string_view to_string(RootWritable writable);
+
+inline constexpr std::size_t kMaxReplicas = 1000;
+inline constexpr std::size_t kMaxArgs = 1024;
+inline constexpr std::size_t kMaxEnv = 1024;
+inline constexpr std::size_t kMaxPorts = 64;
+inline constexpr std::size_t kMaxLabels = 64;
+
+}  // namespace unik::codec
