@@ -1,0 +1,363 @@
+#include "controller/store/row_json.hpp"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+#include "codec/json.hpp"
+#include "codec/json_writer.hpp"
+#include "codec/views_json.hpp"
+
+namespace unik::controller {
+namespace {
+
+using codec::JsonWriter;
+using nlohmann::json;
+
+std::int64_t micros(WallTime time) { return time.time_since_epoch().count(); }
+WallTime wall(std::int64_t micros) { return WallTime(Duration(micros)); }
+
+// Reads typed members and remembers the first that was not there: callers check once, at the end.
+class Reader {
+ public:
+  explicit Reader(std::string_view text) : value_(json::parse(text, nullptr, false)) {
+    if (!value_.is_object()) fault_ = "an object";
+  }
+  explicit Reader(json value) : value_(std::move(value)) {
+    if (!value_.is_object()) fault_ = "an object";
+  }
+
+  std::string text(const char* key) {
+    const json* const member = find(key);
+    if (member == nullptr || !member->is_string()) return fail(key), std::string();
+    return member->get<std::string>();
+  }
+  template <typename Int>
+  Int number(const char* key) {
+    const json* const member = find(key);
+    if (member == nullptr || !member->is_number_integer()) return fail(key), Int{};
+    return member->get<Int>();
+  }
+  bool boolean(const char* key) {
+    const json* const member = find(key);
+    if (member == nullptr || !member->is_boolean()) return fail(key), false;
+    return member->get<bool>();
+  }
+  json object(const char* key) {
+    const json* const member = find(key);
+    if (member == nullptr) return fail(key), json::object();
+    return *member;
+  }
+  bool has(const char* key) { return find(key) != nullptr; }
+
+  // A value of the API, by the codec that everybody uses for it.
+  template <typename T>
+  T value(const char* key) {
+    Result<T> parsed = codec::from_json<T>(object(key).dump());
+    if (!parsed) return fail(key), T{};
+    return std::move(parsed).value();
+  }
+  InstanceId instance(const char* key) {
+    Result<InstanceId> id = parse_instance_id(text(key));
+    return id ? *id : (fail(key), InstanceId{});
+  }
+  AppName app(const char* tenant, const char* name) { return {Symbol(text(tenant)), Symbol(text(name))}; }
+  template <typename Enum>
+  Enum choice(const char* key, std::optional<Enum> (*parse)(std::string_view)) {
+    const std::optional<Enum> found = parse(text(key));
+    return found ? *found : (fail(key), Enum{});
+  }
+
+  void fail(const char* what) {
+    if (!fault_) fault_ = what;
+  }
+  std::optional<Error> problem() const {
+    if (!fault_) return std::nullopt;
+    return internal("store_corrupt", "a stored row lacks `" + *fault_ + "` or has it in another form");
+  }
+
+ private:
+  const json* find(const char* key) const {
+    if (!value_.is_object()) return nullptr;
+    const auto member = value_.find(key);
+    return member == value_.end() ? nullptr : &*member;
+  }
+
+  json value_;
+  std::optional<std::string> fault_;
+};
+
+template <typename T>
+Result<T> finish(const Reader& reader, T value) {
+  if (auto problem = reader.problem()) return std::move(*problem);
+  return value;
+}
+
+template <typename T>
+T resource(Reader& reader, const char* key) {
+  Resource value = reader.value<Resource>(key);
+  T* const typed = std::get_if<T>(&value);
+  if (typed == nullptr) return reader.fail(key), T{};
+  return std::move(*typed);
+}
+
+std::string row_json(const InstanceRow& row) {
+  JsonWriter out;
+  out.begin_object();
+  out.field("node", row.node.str()).field("goal", to_string(row.goal)).field("goal_revision", row.goal_revision);
+  out.field("created_at_us", micros(row.created_at)).key("status").raw(codec::to_json(*row.status));
+  return out.end_object().take();
+}
+
+InstanceRow instance_row(Reader& reader) {
+  InstanceRow row;
+  row.node = Symbol(reader.text("node"));
+  row.goal = reader.choice("goal", parse_instance_goal);
+  row.goal_revision = reader.number<std::uint64_t>("goal_revision");
+  row.created_at = wall(reader.number<std::int64_t>("created_at_us"));
+  row.status = reader.value<InstanceStatus>("status");
+  return row;
+}
+
+// Writes the body of each change; its name is written by the caller.
+struct Body {
+  JsonWriter& out;
+
+  void operator()(const PutCluster& change) { out.raw(controller::row_json(change.row)); }
+  void operator()(const PutApp& change) { out.raw(controller::row_json(change.row)); }
+  void operator()(const RemoveApp& change) { app(change.name); }
+  void operator()(const PutNode& change) { out.raw(controller::row_json(change.row)); }
+  void operator()(const RemoveNode& change) { name(change.name); }
+  void operator()(const PutTenant& change) { out.raw(controller::row_json(change.row)); }
+  void operator()(const RemoveTenant& change) { name(change.name); }
+  void operator()(const PutTemplate& change) {
+    begin(change.key).key("boot").raw(codec::to_json(*change.boot));
+    out.end_object();
+  }
+  void operator()(const RemoveTemplate& change) {
+    begin(change.key);
+    out.end_object();
+  }
+  void operator()(const PutInstance& change) {
+    out.begin_object().field("id", to_string(change.id)).key("row").raw(row_json(change.row)).end_object();
+  }
+  void operator()(const RemoveInstance& change) { out.begin_object().field("id", to_string(change.id)).end_object(); }
+  void operator()(const ObserveInstance& change) {
+    out.begin_object().field("id", to_string(change.id)).key("status").raw(codec::to_json(*change.status)).end_object();
+  }
+  void operator()(const PutStray& change) {
+    begin(change.key).field("goal_revision", change.row.goal_revision);
+    out.end_object();
+  }
+  void operator()(const RemoveStray& change) {
+    begin(change.key);
+    out.end_object();
+  }
+  void operator()(const PutOperation& change) {
+    out.begin_object().field("id", to_string(change.key));
+    out.field("created_at_us", micros(change.operation->created_at)).field("updated_at_us", micros(change.operation->updated_at));
+    out.key("operation").raw(codec::to_json(*change.operation)).end_object();
+  }
+  void operator()(const RemoveOperation& change) { out.begin_object().field("id", to_string(change.key)).end_object(); }
+  void operator()(const PutAnswer& change) {
+    out.begin_object().field("key", change.key).key("row").raw(controller::row_json(*change.row)).end_object();
+  }
+  void operator()(const RemoveAnswer& change) { out.begin_object().field("key", change.key).end_object(); }
+
+  void app(const AppName& name) {
+    out.begin_object().field("tenant", name.tenant.str()).field("app", name.app.str()).end_object();
+  }
+  void name(Symbol name) { out.begin_object().field("name", name.str()).end_object(); }
+  JsonWriter& begin(const TemplateKey& key) {
+    return out.begin_object().field("tenant", key.app.tenant.str()).field("app", key.app.app.str()).field("rollout", key.rollout);
+  }
+  JsonWriter& begin(const StrayKey& key) {
+    return out.begin_object().field("node", key.node.str()).field("id", to_string(key.id));
+  }
+};
+
+// In the order of the variant.
+constexpr const char* kNames[] = {"put_cluster",      "put_app",      "remove_app",      "put_node",         "remove_node",
+                                  "put_tenant",       "remove_tenant", "put_template",   "remove_template",  "put_instance",
+                                  "remove_instance",  "observe_instance", "put_stray",   "remove_stray",     "put_operation",
+                                  "remove_operation", "put_answer",   "remove_answer"};
+static_assert(std::size(kNames) == std::variant_size_v<Change>);
+
+OperationKey operation_key(Reader& reader) {
+  const auto key = parse_operation_key(reader.text("id"));
+  return key ? *key : (reader.fail("id"), OperationKey{});
+}
+
+template <typename Row>
+Result<Change> put_row(Result<Row> row, Change (*make)(Row)) {
+  if (!row) return std::move(row).error();
+  return make(std::move(row).value());
+}
+
+Result<Change> read_body(std::string_view name, const json& body) {
+  if (name == "put_cluster") return put_row<ClusterRow>(cluster_row_from(body.dump()), [](ClusterRow row) -> Change { return PutCluster{std::move(row)}; });
+  if (name == "put_app") return put_row<AppRow>(app_row_from(body.dump()), [](AppRow row) -> Change { return PutApp{std::move(row)}; });
+  if (name == "put_node") return put_row<NodeRow>(node_row_from(body.dump()), [](NodeRow row) -> Change { return PutNode{std::move(row)}; });
+  if (name == "put_tenant") return put_row<TenantRow>(tenant_row_from(body.dump()), [](TenantRow row) -> Change { return PutTenant{std::move(row)}; });
+  Reader in(body);
+  if (name == "remove_app") return finish<Change>(in, RemoveApp{in.app("tenant", "app")});
+  if (name == "remove_node") return finish<Change>(in, RemoveNode{Symbol(in.text("name"))});
+  if (name == "remove_tenant") return finish<Change>(in, RemoveTenant{Symbol(in.text("name"))});
+  if (name == "put_template" || name == "remove_template") {
+    const TemplateKey key{in.app("tenant", "app"), in.number<std::uint64_t>("rollout")};
+    if (name == "remove_template") return finish<Change>(in, RemoveTemplate{key});
+    PutTemplate change{key, in.value<BootSpec>("boot")};
+    return finish<Change>(in, std::move(change));
+  }
+  if (name == "put_instance") {
+    PutInstance change{in.instance("id"), {}};
+    Reader row(in.object("row"));
+    change.row = instance_row(row);
+    if (auto problem = row.problem()) return std::move(*problem);
+    return finish<Change>(in, std::move(change));
+  }
+  if (name == "remove_instance") return finish<Change>(in, RemoveInstance{in.instance("id")});
+  if (name == "observe_instance") {
+    ObserveInstance change{in.instance("id"), in.value<InstanceStatus>("status")};
+    return finish<Change>(in, std::move(change));
+  }
+  if (name == "put_stray" || name == "remove_stray") {
+    const StrayKey key{Symbol(in.text("node")), in.instance("id")};
+    if (name == "remove_stray") return finish<Change>(in, RemoveStray{key});
+    PutStray change{key, {in.number<std::uint64_t>("goal_revision")}};
+    return finish<Change>(in, std::move(change));
+  }
+  if (name == "put_operation") {
+    const OperationKey key = operation_key(in);
+    Operation operation = in.value<Operation>("operation");
+    operation.created_at = wall(in.number<std::int64_t>("created_at_us"));
+    operation.updated_at = wall(in.number<std::int64_t>("updated_at_us"));
+    return finish<Change>(in, PutOperation{key, std::move(operation)});
+  }
+  if (name == "remove_operation") return finish<Change>(in, RemoveOperation{operation_key(in)});
+  if (name == "put_answer") {
+    std::string key = in.text("key");
+    Result<AnswerRow> row = answer_row_from(in.object("row").dump());
+    if (!row) return std::move(row).error();
+    return finish<Change>(in, PutAnswer{std::move(key), std::move(row).value()});
+  }
+  if (name == "remove_answer") return finish<Change>(in, RemoveAnswer{in.text("key")});
+  return internal("unknown_record_format", "the journal holds a change `" + std::string(name) +
+                                               "` that this program does not know: run the newer one");
+}
+
+}  // namespace
+
+std::string row_json(const ClusterRow& row) {
+  JsonWriter out;
+  out.begin_object().field("cluster_id", row.cluster_id);
+  out.field("recovery_count", row.epoch.recovery_count).field("term", row.epoch.term);
+  return out.end_object().take();
+}
+
+std::string row_json(const AppRow& row) {
+  JsonWriter out;
+  out.begin_object().key("app").raw(codec::to_json(Resource(*row.app)));
+  out.field("rollout", row.rollout).field("deleting", row.deleting);
+  out.field("frozen_generation", row.frozen_generation).field("frozen_message", row.frozen_message);
+  out.key("retired").begin_array();
+  for (const auto& [slot, attempt] : row.retired)
+    out.begin_array().number(std::uint64_t{slot}).number(std::uint64_t{attempt}).end_array();
+  out.end_array();
+  out.field("created_at_us", micros(row.created_at)).field("updated_at_us", micros(row.updated_at));
+  return out.end_object().take();
+}
+
+std::string row_json(const NodeRow& row) {
+  JsonWriter out;
+  out.begin_object().key("node").raw(codec::to_json(Resource(*row.node)));
+  if (row.info) out.key("info").raw(codec::to_json(*row.info));
+  out.field("agent_start", row.agent_start).field("health", to_string(row.health));
+  out.field("goals_revision", row.goals_revision).field("created_at_us", micros(row.created_at));
+  return out.end_object().take();
+}
+
+std::string row_json(const TenantRow& row) {
+  JsonWriter out;
+  out.begin_object().key("tenant").raw(codec::to_json(Resource(*row.tenant)));
+  out.field("created_at_us", micros(row.created_at));
+  return out.end_object().take();
+}
+
+std::string row_json(const AnswerRow& row) {
+  JsonWriter out;
+  out.begin_object().field("body_hash", row.body_hash).field("at_us", micros(row.at));
+  out.key("reply").raw(codec::to_json(row.reply));
+  return out.end_object().take();
+}
+
+Result<ClusterRow> cluster_row_from(std::string_view text) {
+  Reader in(text);
+  ClusterRow row{in.text("cluster_id"), {in.number<std::uint64_t>("recovery_count"), in.number<std::uint64_t>("term")}};
+  return finish(in, std::move(row));
+}
+
+Result<AppRow> app_row_from(std::string_view text) {
+  Reader in(text);
+  AppRow row;
+  row.app = resource<App>(in, "app");
+  row.rollout = in.number<std::uint64_t>("rollout");
+  row.deleting = in.boolean("deleting");
+  row.frozen_generation = in.number<std::uint64_t>("frozen_generation");
+  row.frozen_message = in.text("frozen_message");
+  for (const json& pair : in.object("retired")) {
+    if (!pair.is_array() || pair.size() != 2 || !pair[0].is_number_unsigned() || !pair[1].is_number_unsigned()) {
+      in.fail("retired");
+      break;
+    }
+    row.retired[pair[0].get<std::uint32_t>()] = pair[1].get<std::uint32_t>();
+  }
+  row.created_at = wall(in.number<std::int64_t>("created_at_us"));
+  row.updated_at = wall(in.number<std::int64_t>("updated_at_us"));
+  return finish(in, std::move(row));
+}
+
+Result<NodeRow> node_row_from(std::string_view text) {
+  Reader in(text);
+  NodeRow row;
+  row.node = resource<Node>(in, "node");
+  if (in.has("info")) row.info = in.value<NodeInfo>("info");
+  row.agent_start = in.number<std::uint64_t>("agent_start");
+  row.health = in.choice("health", parse_node_health);
+  row.goals_revision = in.number<std::uint64_t>("goals_revision");
+  row.created_at = wall(in.number<std::int64_t>("created_at_us"));
+  return finish(in, std::move(row));
+}
+
+Result<TenantRow> tenant_row_from(std::string_view text) {
+  Reader in(text);
+  TenantRow row;
+  row.tenant = resource<Tenant>(in, "tenant");
+  row.created_at = wall(in.number<std::int64_t>("created_at_us"));
+  return finish(in, std::move(row));
+}
+
+Result<AnswerRow> answer_row_from(std::string_view text) {
+  Reader in(text);
+  AnswerRow row;
+  row.body_hash = in.number<std::uint64_t>("body_hash");
+  row.at = wall(in.number<std::int64_t>("at_us"));
+  row.reply = in.value<ApplyReply>("reply");
+  return finish(in, std::move(row));
+}
+
+std::string change_json(const Change& change) {
+  JsonWriter out;
+  out.begin_object().key(kNames[change.index()]);
+  std::visit(Body{out}, change);
+  return out.end_object().take();
+}
+
+Result<Change> change_from(std::string_view text) {
+  const json value = json::parse(text, nullptr, false);
+  if (!value.is_object() || value.size() != 1)
+    return internal("store_corrupt", "a journaled change is no object with one name");
+  return read_body(value.begin().key(), value.begin().value());
+}
+
+}  // namespace unik::controller

@@ -1,0 +1,51 @@
+// The SQL of the store's file. Migrations run in order; `PRAGMA user_version` says how many have.
+#pragma once
+
+#include <array>
+#include <string_view>
+
+namespace unik::controller {
+
+// Changes of values above this are kept once, by hash, in `blobs`.
+inline constexpr std::size_t kBlobThreshold = 4096;
+
+inline constexpr std::array<std::string_view, 1> kMigrations = {{R"sql(
+CREATE TABLE journal (
+  seq INTEGER PRIMARY KEY,
+  recovery_count INTEGER NOT NULL,
+  term INTEGER NOT NULL,
+  prev_hash BLOB NOT NULL,
+  hash BLOB NOT NULL,
+  at_us INTEGER NOT NULL,
+  actor TEXT NOT NULL,
+  trace_id TEXT NOT NULL,
+  format INTEGER NOT NULL,
+  changes TEXT NOT NULL
+);
+CREATE TABLE blobs (hash BLOB PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE cluster (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL, checksum INTEGER NOT NULL);
+CREATE TABLE apps (tenant TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, checksum INTEGER NOT NULL,
+  PRIMARY KEY (tenant, name)) WITHOUT ROWID;
+CREATE TABLE nodes (name TEXT PRIMARY KEY, body TEXT NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE tenants (name TEXT PRIMARY KEY, body TEXT NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE templates (tenant TEXT NOT NULL, app TEXT NOT NULL, rollout INTEGER NOT NULL, body TEXT NOT NULL,
+  checksum INTEGER NOT NULL, PRIMARY KEY (tenant, app, rollout)) WITHOUT ROWID;
+CREATE TABLE instances (
+  tenant TEXT NOT NULL, app TEXT NOT NULL, slot INTEGER NOT NULL, rollout INTEGER NOT NULL, attempt INTEGER NOT NULL,
+  node TEXT NOT NULL, reason TEXT NOT NULL, message TEXT NOT NULL, address TEXT NOT NULL, accelerator TEXT NOT NULL,
+  goal INTEGER NOT NULL, goal_revision INTEGER NOT NULL, created_at_us INTEGER NOT NULL,
+  phase INTEGER NOT NULL, health INTEGER NOT NULL, restarts INTEGER NOT NULL,
+  exit_kind INTEGER NOT NULL, exit_code INTEGER NOT NULL, started_at_us INTEGER NOT NULL,
+  boot_fetch_us INTEGER NOT NULL, boot_prepare_us INTEGER NOT NULL, boot_start_us INTEGER NOT NULL,
+  boot_first_byte_us INTEGER NOT NULL, boot_total_us INTEGER NOT NULL, boot_healthy_us INTEGER NOT NULL,
+  checksum INTEGER NOT NULL,
+  PRIMARY KEY (tenant, app, slot, rollout, attempt)) WITHOUT ROWID;
+CREATE TABLE strays (node TEXT NOT NULL, id TEXT NOT NULL, goal_revision INTEGER NOT NULL, checksum INTEGER NOT NULL,
+  PRIMARY KEY (node, id)) WITHOUT ROWID;
+CREATE TABLE operations (seq INTEGER NOT NULL, idx INTEGER NOT NULL, body TEXT NOT NULL, checksum INTEGER NOT NULL,
+  PRIMARY KEY (seq, idx)) WITHOUT ROWID;
+CREATE TABLE answers (key TEXT PRIMARY KEY, body TEXT NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+)sql"}};
+
+}  // namespace unik::controller
