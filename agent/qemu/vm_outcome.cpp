@@ -1,0 +1,54 @@
+#include "agent/qemu/vm_outcome.hpp"
+
+#include "api/guest.h"
+
+namespace unik::agent {
+namespace {
+
+// What a Solo5 guest exits with when all is well: (41 << 1) | 1.
+constexpr int kSolo5Success = 83;
+
+// Somebody else's kernel says its exit code by isa-debug-exit, which makes it (code << 1) | 1; by a plain shutdown, 0.
+Exit foreign_exit(const VmTrace& trace) {
+  if (!trace.process) return {trace.shut_down_by_guest ? ExitKind::kExited : ExitKind::kCrashed, 0};
+  if (trace.process->signaled || trace.killed) return {ExitKind::kCrashed, 0};
+  if (trace.process->code == kSolo5Success) return {ExitKind::kExited, 0};
+  return {ExitKind::kExited, trace.process->code >> 1};
+}
+
+std::optional<Exit> panic_on(const std::string& console) {
+  const std::size_t at = console.rfind(UNIK_GUEST_PANIC_TEXT);
+  if (at == std::string::npos) return std::nullopt;
+  // `Kernel panic - not syncing: System is deadlocked on memory`
+  const std::string line = console.substr(at, console.find('\n', at) - at);
+  const bool memory = line.find("deadlocked on memory") != std::string::npos;
+  return Exit{memory ? ExitKind::kOutOfMemory : ExitKind::kPanicked, 0};
+}
+
+bool refused_to_start(const VmTrace& trace) {
+  const bool guest_ran = trace.records.booted || trace.machine_up;
+  return trace.process && !trace.process->signaled && trace.process->code != 0 && !guest_ran && !trace.killed;
+}
+
+}  // namespace
+
+VmOutcome outcome_of(const VmTrace& trace) {
+  if (trace.records.exit) {
+    VmOutcome outcome{trace.records.exit, std::nullopt};
+    if (!trace.records.not_started.empty())
+      outcome.error = invalid("not_executable", "the app's program could not be executed: " +
+                                                    trace.records.not_started + "; build the image again");
+    return outcome;
+  }
+  if (!trace.records.init_error.empty())
+    return {std::nullopt, invalid("guest_init_failed", "the guest's init gave up: " + trace.records.init_error)};
+  if (refused_to_start(trace))
+    return {std::nullopt, unavailable("vmm_failed", "QEMU ended with status " + std::to_string(trace.process->code) +
+                                                        (trace.stderr_tail.empty() ? " and said nothing"
+                                                                                   : ": " + trace.stderr_tail))};
+  if (!trace.own_kernel) return {foreign_exit(trace), std::nullopt};
+  if (const std::optional<Exit> panic = panic_on(trace.console_tail)) return {panic, std::nullopt};
+  return {Exit{ExitKind::kCrashed, 0}, std::nullopt};
+}
+
+}  // namespace unik::agent
