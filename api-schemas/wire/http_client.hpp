@@ -106,7 +106,7 @@ class HttpClient {
   static constexpr std::size_t kMaxTransfers = 4096;  // at once; beyond: `exhausted`/`too_many_transfers`
 
   // `callback`, source and sink run on the client's thread and must neither block nor throw; `callback` runs exactly
-  // once, never inside `send`. They may call `send`. Any thread.
+  // once, never inside `send`. They may call `send`; once the client is ending, what they send is dropped. Any thread.
   Transfer send(ClientRequest request, Callback callback);
 
  private:

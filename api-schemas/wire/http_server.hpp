@@ -6,9 +6,9 @@
 // and the last copy of an unfinished Stream cuts the connection, so that the client can tell it from a whole answer.
 //
 // Every response carries `X-Trace-Id`. What the server itself refuses is answered with the API's error envelope:
-// `invalid` with bad_request 400, missing_host 400, header_too_large 431, body_too_large 413, header_timeout 408,
-// body_timeout 408, unsupported_transfer_encoding 501, unsupported_version 505; `unavailable` with
-// too_many_connections 503, too_many_bytes 503, shutting_down 503. After each of them the connection closes.
+// `invalid` with bad_request 400 (417 for an unknown Expect), missing_host 400, header_too_large 431, body_too_large
+// 413, unsupported_transfer_encoding 501, unsupported_version 505; `timeout` with header_timeout or body_timeout 408;
+// `unavailable` with too_many_connections or too_many_bytes 503. After each of them the connection closes.
 //
 // Requests of one connection are answered in order; while one is at work the next waits unread or, up to
 // kMaxPipelinedBytes, in a buffer. A client that closes is noticed while its request is parked. One that only shuts
@@ -60,10 +60,9 @@ class BodyStream {
   using OnData = std::function<void(std::string_view chunk)>;  // `chunk` is gone after the call; at most 64 KiB
   using OnEnd = std::function<void(Result<void>)>;             // once, the last call
 
-  // Once. `on_end` gets `unavailable`/`client_gone`, `invalid`/`body_too_large`, `invalid`/`bad_request` or
-  // `unavailable`/`shutting_down` when the body did not come whole; where the client still listens, the server has then
-  // answered with that error, unless the handler did before. Answering before the end drops the rest of the body: no
-  // more callbacks, and the connection closes after the answer.
+  // Once. `on_end` gets `unavailable`/`client_gone`, `invalid`/`body_too_large` or `invalid`/`bad_request` when the
+  // body did not come whole; in the last two cases the server itself has answered. Answering before the end drops the
+  // rest of the body: no more callbacks, and the connection closes after the answer.
   void start(OnData on_data, OnEnd on_end) const;
 
   // Stops reading from the client, and so in the end its sending. Called in `on_data` it holds at once, from another
@@ -121,7 +120,7 @@ class Stream {
   // above.
   void on_drain(std::function<void()> callback) const;
 
-  // Called once when the client went away before `finish`; at once when it is already gone.
+  // Called once when the client went away before `finish`; soon when it is already gone.
   void on_close(std::function<void()> callback) const;
 
   struct State;
@@ -141,7 +140,7 @@ class Responder {
   // Stream takes nothing.
   Stream start_stream(int status, Headers headers) const;
 
-  // Called once when the client went away before the answer; at once when it is already gone.
+  // Called once when the client went away before the answer; soon when it is already gone.
   void on_close(std::function<void()> callback) const;
 
   // False once it was answered or the client went away: for parked requests that are looked through.
