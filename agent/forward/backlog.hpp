@@ -18,8 +18,8 @@ namespace unik::agent {
 
 inline constexpr int kWideBacklog = 1024;
 
-// `address` is numeric IPv4. Fails with `no_such_listener` while the process does not listen there (yet: it may be asked
-// again), with `ptrace_denied` where the host forbids it.
+// `address` is numeric IPv4. Fails with `no_such_listener` while the process does not listen there (yet: it may be
+// asked again), with `ptrace_denied` where the host forbids it.
 Result<void> widen_backlog(pid_t pid, const std::string& address, std::uint16_t port);
 
 }  // namespace unik::agent

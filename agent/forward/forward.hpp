@@ -23,10 +23,10 @@ namespace unik::agent {
 struct ForwardLimits {
   std::size_t connections = 10'000;  // beyond it new ones wait in the kernel's queue; fewer if descriptors are scarce
   int backlog = 1024;                // of each published port
-  Duration connect_timeout = std::chrono::seconds(1);   // of one attempt at one backend
-  Duration no_backend_wait = std::chrono::seconds(5);   // then the client's connection is closed
+  Duration connect_timeout = std::chrono::seconds(1);        // of one attempt at one backend
+  Duration no_backend_wait = std::chrono::seconds(5);        // then the client's connection is closed
   Duration retry_backends = std::chrono::milliseconds(100);  // how soon refused backends are tried again
-  Duration retry_listen = std::chrono::seconds(5);      // how soon a port that was taken is tried again
+  Duration retry_listen = std::chrono::seconds(5);           // how soon a port that was taken is tried again
 };
 
 struct ForwardOptions {

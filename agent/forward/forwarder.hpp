@@ -15,9 +15,9 @@
 namespace unik::agent {
 
 struct ForwarderOptions {
-  std::string directory;       // see ForwardOptions
-  std::string program;         // started as `program forward --directory … --build … --detach`
-  std::string build;           // of this program
+  std::string directory;  // see ForwardOptions
+  std::string program;    // started as `program forward --directory … --build … --detach`
+  std::string build;      // of this program
   std::string bind_address = "127.0.0.1";
   // On which port of an instance's address its guest port answers; the same where this is empty.
   std::function<std::uint16_t(std::uint16_t guest_port)> backend_port;

@@ -62,12 +62,12 @@ enum class ForwardKind : std::uint8_t { kHello, kTable, kState, kHandover, kList
 
 struct ForwardMessage {
   ForwardKind kind = ForwardKind::kHello;
-  std::string build;                    // kHello: which build of the program the forwarder is
-  ForwardTable table;                   // kTable; kListeners: with the picked ports filled in
-  TableState state;                     // kState
-  std::vector<std::string> listeners;   // kListeners: keys, one for each of the first descriptors sent with it
-  std::vector<std::string> connections; // kListeners: keys of accepted connections that wait for a backend: the rest
-  bool last = true;                     // kListeners: no further one follows
+  std::string build{};                     // kHello: which build of the program the forwarder is
+  ForwardTable table{};                    // kTable; kListeners: with the picked ports filled in
+  TableState state{};                      // kState
+  std::vector<std::string> listeners{};    // kListeners: keys, one for each of the first descriptors sent with it
+  std::vector<std::string> connections{};  // kListeners: keys of accepted connections that wait for a backend: the rest
+  bool last = true;                        // kListeners: no further one follows
 
   bool operator==(const ForwardMessage&) const = default;
 };
