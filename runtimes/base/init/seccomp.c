@@ -26,8 +26,12 @@
 #ifndef SYS_quotactl_fd
 #define SYS_quotactl_fd 443
 #endif
-#define SYS_LISTMOUNT 458
-#define SYS_STATMOUNT 457
+#ifndef SYS_statmount
+#define SYS_statmount 457
+#endif
+#ifndef SYS_listmount
+#define SYS_listmount 458
+#endif
 
 enum { X32_CALL_BIT = 0x40000000 };
 
@@ -36,14 +40,13 @@ static const int denied[] = {
     SYS_mount, SYS_umount2, SYS_pivot_root, SYS_move_mount, SYS_open_tree, SYS_fsopen, SYS_fsconfig, SYS_fsmount,
     SYS_fspick, SYS_mount_setattr, SYS_swapon, SYS_swapoff, SYS_quotactl, SYS_quotactl_fd, SYS_acct,
     SYS_name_to_handle_at, SYS_open_by_handle_at, SYS_fanotify_init, SYS_nfsservctl, SYS_ustat, SYS_sysfs,
-    SYS_STATMOUNT, SYS_LISTMOUNT,
+    SYS_statmount, SYS_listmount,
     /* The machine and its kernel. */
     SYS_reboot, SYS_kexec_load, SYS_kexec_file_load, SYS_init_module, SYS_finit_module, SYS_delete_module,
     SYS_create_module, SYS_query_module, SYS_get_kernel_syms, SYS_iopl, SYS_ioperm, SYS_modify_ldt, SYS_syslog,
     SYS_sethostname, SYS_setdomainname, SYS_settimeofday, SYS_clock_settime, SYS_vhangup, SYS_uselib, SYS__sysctl,
     /* Other processes and their memory. */
     SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_pidfd_getfd, SYS_kcmp, SYS_userfaultfd,
-    SYS_process_madvise,
     /* What looks into the kernel or runs code in it. */
     SYS_bpf, SYS_perf_event_open, SYS_lookup_dcookie,
     /* Key rings and namespaces. */
