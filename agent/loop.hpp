@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 
+#include "agent/core/report.hpp"
 #include "agent/ports.hpp"
 
 namespace unik::agent {
@@ -17,6 +18,8 @@ struct LoopOptions {
   std::string node;
   std::string boot_id;
   std::uint64_t wall_start_us = 0;  // floor for agent_start, so that a lost record does not repeat an old one
+  // What Report::digest is: a pure function. The agent sets the codec's `digest_of`; the core's own knows no JSON.
+  std::uint64_t (*digest)(const ReportBody& body) = &body_digest;
 };
 
 class Loop {
@@ -30,6 +33,10 @@ class Loop {
 
   // What the next full report would say.
   ReportBody report_body() const;
+
+  // How many instances a plan over all of them would move at `now`: none after a turn, since what has changed was
+  // planned in it. The tests hold the loop to this.
+  std::size_t count_unsettled(Time now) const;
 
  private:
   class State;

@@ -1,0 +1,124 @@
+#include "agent/core/controller_talk.hpp"
+
+#include <algorithm>
+
+#include "agent/core/backoff.hpp"
+
+namespace unik::agent {
+namespace {
+
+bool says_something(const HeartbeatReply& reply) {
+  return reply.goals || reply.want_body || reply.want_register || !reply.logs.empty();
+}
+
+}  // namespace
+
+void ControllerTalk::open(Time now) {
+  if (phase_ != Phase::kClosed) return;
+  phase_ = Phase::kToRegister;
+  register_at_ = now;
+}
+
+void ControllerTalk::registered(const RegisterReply& reply, Time now) {
+  if (phase_ != Phase::kRegistering) return;
+  phase_ = Phase::kOpen;
+  failures_ = 0;
+  not_before_ = now;
+  regular_at_ = now;
+  whole_next_ = true;
+  next_in_ = std::clamp(reply.heartbeat_every, kLeastNextIn, kMostNextIn);
+}
+
+void ControllerTalk::answered(std::uint64_t seq, const HeartbeatReply& reply, Time now) {
+  const auto found = outstanding_.find(seq);
+  if (found == outstanding_.end()) return;
+  if (seq > known_seq_) {
+    known_seq_ = seq;
+    known_digest_ = found->second.digest;
+  }
+  outstanding_.erase(found);
+  failures_ = 0;
+  not_before_ = now;
+  next_in_ = std::clamp(reply.next_in, kLeastNextIn, kMostNextIn);
+  regular_at_ = last_sent_ + next_in_;
+  if (says_something(reply)) regular_at_ = std::min(regular_at_, std::max(now, last_sent_ + kParkAgain));
+  if (reply.want_body) whole_next_ = true;
+  if (reply.want_register && phase_ == Phase::kOpen) {
+    phase_ = Phase::kToRegister;
+    register_at_ = std::max(now, register_at_ + kParkAgain);
+  }
+}
+
+void ControllerTalk::failed(std::uint64_t seq, Time now) {
+  if (seq == 0) {
+    if (phase_ != Phase::kRegistering) return;
+    phase_ = Phase::kToRegister;
+    wait_after_failure(now);
+    register_at_ = not_before_;
+    return;
+  }
+  if (outstanding_.erase(seq) == 0) return;
+  if (seq != seq_) return;  // a newer one is on its way and will tell
+  wait_after_failure(now);
+  regular_at_ = not_before_;
+}
+
+void ControllerTalk::expire(Time now) {
+  if (phase_ == Phase::kRegistering && now >= register_at_ + kAnswerWait) failed(0, now);
+  while (!outstanding_.empty() && now >= outstanding_.begin()->second.sent + kAnswerWait)
+    failed(outstanding_.begin()->first, now);
+}
+
+bool ControllerTalk::is_register_due(Time now) const {
+  return phase_ == Phase::kToRegister && now >= register_at_;
+}
+
+void ControllerTalk::register_sent(Time now) {
+  phase_ = Phase::kRegistering;
+  register_at_ = now;
+}
+
+bool ControllerTalk::is_heartbeat_due(Time now) const {
+  return phase_ == Phase::kOpen && outstanding_.size() < kMostOutstanding && now >= heartbeat_at();
+}
+
+ControllerTalk::Heartbeat ControllerTalk::heartbeat_sent(std::uint64_t digest, Time now) {
+  seq_ += 1;
+  const bool whole = whole_next_ || known_digest_ != digest || now - whole_at_ >= kWholeEvery;
+  outstanding_.emplace(seq_, Outstanding{now, digest});
+  if (whole) whole_at_ = now;
+  whole_next_ = false;
+  news_ = false;
+  last_sent_ = now;
+  regular_at_ = now + next_in_;
+  return {seq_, whole};
+}
+
+std::optional<Time> ControllerTalk::wake_at() const {
+  std::optional<Time> at;
+  if (!outstanding_.empty()) at = outstanding_.begin()->second.sent + kAnswerWait;
+  switch (phase_) {
+    case Phase::kClosed:
+      return std::nullopt;
+    case Phase::kToRegister:
+      return at ? std::min(*at, register_at_) : register_at_;
+    case Phase::kRegistering:
+      return at ? std::min(*at, register_at_ + kAnswerWait) : register_at_ + kAnswerWait;
+    case Phase::kOpen:
+      if (outstanding_.size() >= kMostOutstanding) return at;
+      return at ? std::min(*at, heartbeat_at()) : heartbeat_at();
+  }
+  return at;
+}
+
+Time ControllerTalk::heartbeat_at() const {
+  const Time wanted = news_ ? std::min(regular_at_, last_sent_ + kCoalesceNews) : regular_at_;
+  return std::max(wanted, not_before_);
+}
+
+void ControllerTalk::wait_after_failure(Time now) {
+  failures_ += 1;
+  not_before_ = now + backoff_delay(kLinkBackoff, kLinkMaxBackoff, failures_, node_);
+}
+
+}  // namespace unik::agent

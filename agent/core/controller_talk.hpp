@@ -1,0 +1,83 @@
+// When the agent speaks to its controller: register first, then heartbeats, of which one is always parked there.
+//
+// A heartbeat is sent every `next_in`, and at once when there is news; the controller answers the parked one when it
+// has something to say or a newer one arrives. A link that fails is tried again after a growing wait, and no news
+// hurries it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "api/messages.hpp"
+
+namespace unik::agent {
+
+inline constexpr Duration kCoalesceNews = std::chrono::milliseconds(20);  // between two heartbeats, at the least
+inline constexpr Duration kParkAgain = std::chrono::milliseconds(500);    // between two that the controller provokes
+inline constexpr Duration kWholeEvery = std::chrono::minutes(1);          // a body is sent so often even if unchanged
+inline constexpr Duration kAnswerWait = std::chrono::seconds(90);         // then a message counts as lost
+inline constexpr Duration kLeastNextIn = std::chrono::milliseconds(100);  // bounds of what a controller may ask for
+inline constexpr Duration kMostNextIn = std::chrono::minutes(5);
+inline constexpr Duration kLinkBackoff = std::chrono::seconds(1);
+inline constexpr Duration kLinkMaxBackoff = std::chrono::seconds(30);
+inline constexpr std::size_t kMostOutstanding = 2;  // one parked, and the newer one that releases it
+
+class ControllerTalk {
+ public:
+  explicit ControllerTalk(std::string node) : node_(std::move(node)) {}
+
+  // This start of the agent is on record: the controller may hear of it.
+  void open(Time now);
+  // The body or the accepted stamp has changed.
+  void hurry() { news_ = true; }
+
+  void registered(const RegisterReply& reply, Time now);
+  void answered(std::uint64_t seq, const HeartbeatReply& reply, Time now);
+  // `seq` 0: the register.
+  void failed(std::uint64_t seq, Time now);
+  // Gives up what has waited too long for an answer.
+  void expire(Time now);
+
+  bool is_register_due(Time now) const;
+  void register_sent(Time now);
+
+  bool is_registered() const { return phase_ == Phase::kOpen; }
+  bool is_heartbeat_due(Time now) const;
+  struct Heartbeat {
+    std::uint64_t seq = 0;
+    bool whole = false;  // with its body
+  };
+  Heartbeat heartbeat_sent(std::uint64_t digest, Time now);
+
+  std::optional<Time> wake_at() const;
+
+ private:
+  enum class Phase : std::uint8_t { kClosed, kToRegister, kRegistering, kOpen };
+  struct Outstanding {
+    Time sent{};
+    std::uint64_t digest = 0;
+  };
+
+  Time heartbeat_at() const;
+  void wait_after_failure(Time now);
+
+  std::string node_;
+  Phase phase_ = Phase::kClosed;
+  Time register_at_{};  // when to send it; while registering, when it was sent
+  Time not_before_{};   // the link has failed: no heartbeat before
+  Time regular_at_{};   // the next heartbeat if there is no news
+  Time last_sent_{};    // the last heartbeat
+  Time whole_at_{};     // the last body
+  bool news_ = false;
+  bool whole_next_ = false;
+  std::uint64_t seq_ = 0;
+  std::uint32_t failures_ = 0;
+  Duration next_in_ = std::chrono::seconds(10);
+  std::map<std::uint64_t, Outstanding> outstanding_;  // by seq
+  std::uint64_t known_seq_ = 0;                       // the newest answered heartbeat
+  std::optional<std::uint64_t> known_digest_;         // and the body that the controller has by it
+};
+
+}  // namespace unik::agent

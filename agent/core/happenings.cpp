@@ -1,0 +1,72 @@
+#include "agent/core/happenings.hpp"
+
+#include "agent/core/restart.hpp"
+#include "agent/core/settle.hpp"
+
+namespace unik::agent {
+
+void take(NodeState& node, const ImageReady& ready) {
+  for (const InstanceId& id : node.images.arrived(ready.image)) {
+    Instance* instance = node.find(id);
+    if (instance == nullptr || !instance->awaits_image) continue;
+    instance->awaits_image = false;
+    instance->next_boot.fetch = ready.fetch;
+    instance->next_boot.prepare = ready.prepare;
+    node.touch(id);
+  }
+}
+
+void take(NodeState& node, const ImageFailed& failed) {
+  const bool for_good = !traits(failed.error.code).retryable;
+  node.note("image " + failed.image + (for_good ? " cannot be had: " : " is tried again: ") + to_string(failed.error));
+  for (const InstanceId& id : node.images.failed(failed.image, failed.error, node.now.boot)) {
+    Instance* instance = node.find(id);
+    if (instance == nullptr || !instance->awaits_image) continue;
+    instance->recent_problem = failed.error.message;
+    if (for_good) {
+      instance->awaits_image = false;
+      if (instance->want == Want::kRunning)
+        change_record(node, *instance, [&] { fail_for_good(*instance, failed.error, "image_invalid"); });
+    }
+    node.touch(id);
+  }
+}
+
+void take(NodeState& node, const VmStarted& started) {
+  Instance* instance = node.find(started.id);
+  if (instance == nullptr || instance->vm.state != VmState::kStarting || instance->vm.run != started.run) return;
+  Vm& vm = instance->vm;
+  vm.state = VmState::kRunning;
+  vm.started_at = started.at;
+  vm.accelerator = started.accelerator;
+  vm.boot.start = started.start;
+  vm.boot.first_byte = started.first_byte;
+  vm.boot.total = vm.launched - vm.decided + started.first_byte;
+  instance->recent_problem.clear();
+  if (instance->want == Want::kRunning) instance->health = begin_health(instance->goal.run.health, node.now.boot);
+  node.touch(started.id);
+}
+
+void take(NodeState& node, const VmEnded& ended) {
+  Instance* instance = node.find(ended.id);
+  if (instance == nullptr || instance->vm.state == VmState::kNone || instance->vm.run != ended.run) return;
+  if (ended.error && !ended.exit) node.images.doubt(instance->goal.boot.image);
+  change_record(node, *instance, [&] { end_run(*instance, RunEnd{ended.exit, ended.error}, node.now.boot); });
+  node.note(to_string(ended.id) + ": run " + std::to_string(ended.run) + " ended: " +
+            (ended.error ? to_string(*ended.error)
+                         : std::string(exit_reason(ended.exit.value_or(Exit{ExitKind::kCrashed})))));
+  node.touch(ended.id);
+}
+
+void take(NodeState& node, const ProbeDone& done) {
+  Instance* instance = node.find(done.id);
+  if (instance == nullptr || done.probe == 0 || instance->health.probe != done.probe) return;
+  if (!instance->goal.run.health) return;
+  const bool passed_before = instance->health.passed;
+  note_answer(instance->health, *instance->goal.run.health, done.passed, done.detail, node.now.boot);
+  if (!passed_before && done.passed && !instance->vm.adopted)
+    instance->vm.boot.healthy = node.now.boot - instance->vm.decided;
+  node.touch(done.id);
+}
+
+}  // namespace unik::agent
