@@ -159,6 +159,10 @@ void echo(int fd) {
   ::shutdown(fd, SHUT_WR);
 }
 
+void echo_nothing(int fd) {
+  read_to_end(fd);
+}
+
 TestServer::Serve say(std::string name) {
   return [name](int fd) {
     send_all(fd, name);

@@ -101,6 +101,8 @@ class TestServer {
 
 // Sends back what it gets until the client's end.
 void echo(int fd);
+// Reads to the client's end and says nothing.
+void echo_nothing(int fd);
 // Answers each connection with `name` and closes it.
 TestServer::Serve say(std::string name);
 
