@@ -1,0 +1,83 @@
+#include "controller/committer.hpp"
+
+#include <utility>
+
+namespace unik::controller {
+namespace {
+
+constexpr std::chrono::milliseconds kReopenPause(500);
+
+}  // namespace
+
+Committer::Committer(std::string path, Store store, std::function<void(Event)> post)
+    : path_(std::move(path)), store_(std::move(store)), post_(std::move(post)), thread_([this] { run(); }) {}
+
+Committer::~Committer() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+void Committer::begin_commit(std::shared_ptr<const Record> record) {
+  {
+    const std::lock_guard lock(mutex_);
+    next_ = std::move(record);
+  }
+  wake_.notify_one();
+}
+
+void Committer::reopen() {
+  {
+    const std::lock_guard lock(mutex_);
+    reopen_asked_ = true;
+  }
+  wake_.notify_one();
+}
+
+void Committer::run() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    wake_.wait(lock, [this] { return next_ != nullptr || reopen_asked_ || ending_; });
+    if (const std::shared_ptr<const Record> record = std::exchange(next_, nullptr)) {
+      lock.unlock();
+      commit(*record);
+      lock.lock();
+    } else if (std::exchange(reopen_asked_, false)) {
+      lock.unlock();
+      reopen_store();
+      lock.lock();
+    } else {
+      return;
+    }
+  }
+}
+
+void Committer::commit(const Record& record) {
+  if (!store_) return post_(Rejected{record.seq, unavailable("store_closed", "the store could not be opened again")});
+  CommitResult result = store_->commit(record);
+  switch (result.outcome) {
+    case CommitOutcome::kCommitted: return post_(Committed{record.seq});
+    case CommitOutcome::kRejected: return post_(Rejected{record.seq, std::move(result.error)});
+    case CommitOutcome::kUnknown: return post_(CommitUnknown{record.seq, std::move(result.error)});
+  }
+}
+
+void Committer::reopen_store() {
+  store_.reset();
+  Result<Store> opened = Store::open(path_);
+  if (opened) {
+    store_.emplace(std::move(opened).value());
+    return post_(StoreReopened{store_->head()});
+  }
+  {
+    // What keeps it closed (a full disk, a device that is away) needs time to pass; a stop does not wait for it.
+    std::unique_lock lock(mutex_);
+    wake_.wait_for(lock, kReopenPause, [this] { return ending_; });
+  }
+  post_(StoreStillClosed{std::move(opened).error()});
+}
+
+}  // namespace unik::controller

@@ -1,0 +1,48 @@
+// Carries out commits on a thread of its own, one at a time, in the order given.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "controller/ports.hpp"
+#include "controller/store/store.hpp"
+
+namespace unik::controller {
+
+class Committer {
+ public:
+  // `post` takes the events that answer, on the committer's thread; it must not block.
+  Committer(std::string path, Store store, std::function<void(Event)> post);
+  // Ends after the commit under way.
+  ~Committer();
+  Committer(const Committer&) = delete;
+  Committer& operator=(const Committer&) = delete;
+
+  // Returns at once. The loop has at most one of these under way.
+  void begin_commit(std::shared_ptr<const Record> record);
+  void reopen();
+
+ private:
+  void run();
+  void commit(const Record& record);
+  void reopen_store();
+
+  const std::string path_;
+  std::optional<Store> store_;
+  const std::function<void(Event)> post_;
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::shared_ptr<const Record> next_;
+  bool reopen_asked_ = false;
+  bool ending_ = false;
+  std::thread thread_;
+};
+
+}  // namespace unik::controller

@@ -1,0 +1,41 @@
+// The controller's HTTP side: translates requests into events for the loop and Worlds into JSON. It decides nothing.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "controller/http/event_feed.hpp"
+#include "controller/http/log_relay.hpp"
+#include "controller/http/route.hpp"
+#include "controller/metrics/metrics.hpp"
+#include "controller/runner.hpp"
+#include "runtimes/lib/oci/blob_store.hpp"
+
+namespace unik::controller {
+
+// What the routes need; all of it outlives the server.
+struct ApiContext {
+  Runner& runner;
+  LogRelay& logs;
+  EventFeed& events;
+  Metrics& metrics;
+  runtimes::BlobStore artifacts;
+  std::string version;
+};
+
+// Every route of openapi.yaml.
+std::vector<Route> api_routes(ApiContext& context);
+
+// Its parts.
+void add_reading_routes(ApiContext& context, std::vector<Route>& routes);
+void add_changing_routes(ApiContext& context, std::vector<Route>& routes);
+void add_node_routes(ApiContext& context, std::vector<Route>& routes);
+void add_artifact_routes(ApiContext& context, std::vector<Route>& routes);
+void add_stream_routes(ApiContext& context, std::vector<Route>& routes);
+
+// `tenant` of the query, or `default`.
+std::string tenant_of(const wire::HttpRequest& request);
+
+wire::HttpResponse json_response(int status, std::string body);
+
+}  // namespace unik::controller

@@ -1,0 +1,156 @@
+#include <utility>
+
+#include "api/stable_hash.hpp"
+#include "codec/json_reader.hpp"
+#include "codec/manifest.hpp"
+#include "codec/views_json.hpp"
+#include "controller/http/api.hpp"
+#include "runtimes/lib/oci/reference.hpp"
+
+namespace unik::controller {
+namespace {
+
+constexpr std::size_t kMaxIdempotencyKey = 256;
+
+Result<Caller> caller_of(const wire::HttpRequest& request) {
+  Caller caller;
+  caller.actor = request.peer.uid ? "uid/" + std::to_string(*request.peer.uid) : request.peer.address;
+  caller.trace_id = request.trace_id;
+  caller.idempotency_key = request.headers.get("Idempotency-Key");
+  if (caller.idempotency_key.size() > kMaxIdempotencyKey)
+    return invalid("bad_idempotency_key", "want at most " + std::to_string(kMaxIdempotencyKey) + " bytes as Idempotency-Key, got " +
+                                              std::to_string(caller.idempotency_key.size()));
+  caller.body_hash = stable_hash(request.body, stable_hash(request.method + " " + request.target));
+  return caller;
+}
+
+// A tenant's own defaults go before those of the product, so what the file left out must stay open.
+void reopen(App& app, const codec::LeftOut& left_out) {
+  if (left_out.cpu) app.spec.boot.resources.cpu = {};
+  if (left_out.memory) app.spec.boot.resources.memory = {};
+}
+
+// An app whose image nobody has uploaded could never boot: said now, not on some node later.
+Result<void> check_images(const runtimes::BlobStore& artifacts, const std::vector<Resource>& resources) {
+  for (const Resource& resource : resources) {
+    const App* const app = std::get_if<App>(&resource);
+    if (app == nullptr) continue;
+    const Result<runtimes::Reference> image = runtimes::parse_reference(app->spec.boot.image);
+    if (!image || artifacts.has(image->digest)) continue;
+    return invalid("image_unknown", "app/" + app->metadata.name + ": the image " + app->spec.boot.image +
+                                        " is not on this controller: upload it first (`unikctl deploy` and `unikctl apply` do)");
+  }
+  return {};
+}
+
+Result<ApplyRequest> read_manifests(const wire::HttpRequest& request, const runtimes::BlobStore& artifacts, bool follow) {
+  const codec::ManifestText text{"-", request.body};
+  Result<std::vector<codec::ParsedManifest>> parsed = codec::parse_manifests({&text, 1}, tenant_of(request));
+  if (!parsed) return std::move(parsed).error();
+  ApplyRequest apply;
+  apply.follow = follow;
+  apply.trace_id = request.trace_id;
+  for (codec::ParsedManifest& manifest : *parsed) {
+    if (App* const app = std::get_if<App>(&manifest.resource)) reopen(*app, manifest.left_out);
+    apply.resources.push_back(std::move(manifest.resource));
+  }
+  if (Result<void> known = check_images(artifacts, apply.resources); !known) return std::move(known).error();
+  return apply;
+}
+
+void answer(const wire::Responder& responder, int status, const Answer& answer) {
+  if (const auto* const reply = std::get_if<ApplyReply>(&answer)) {
+    responder.send(json_response(status, codec::to_json(*reply)));
+  } else if (const auto* const error = std::get_if<Error>(&answer)) {
+    responder.send(*error);
+  }
+}
+
+void ask(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder, int status, Mutation mutation) {
+  Result<Caller> caller = caller_of(request);
+  if (!caller) return responder.send(caller.error());
+  context.runner.ask(
+      [&](RequestId id) { return Event(MutationAsked{id, std::move(*caller), std::move(mutation)}); },
+      [responder, status](const Answer& reply) { answer(responder, status, reply); });
+}
+
+// The same code on a copy of the World that nobody keeps.
+void try_apply(ApiContext& context, const ApplyRequest& apply, const wire::HttpRequest& request, const wire::Responder& responder) {
+  World next = *context.runner.world();
+  ++next.revision;
+  Draft draft(std::move(next), Now{context.runner.world()->as_of, {}});
+  Result<ApplyReply> reply = admit_apply(draft, apply);
+  if (!reply) {
+    Error error = std::move(reply).error();
+    error.trace_id = request.trace_id;
+    return responder.send(error);
+  }
+  reply->dry_run = true;
+  --reply->revision;
+  reply->operations.clear();
+  responder.send(json_response(200, codec::to_json(*reply)));
+}
+
+Result<DeleteRequest> read_destroy(const wire::HttpRequest& request) {
+  const Result<codec::JsonDocument> document = codec::JsonDocument::parse(request.body);
+  if (!document) return document.error();
+  DeleteRequest destroy;
+  destroy.trace_id = request.trace_id;
+  destroy.tenant = document->root()["tenant"].text_or(kDefaultTenant);
+  for (codec::JsonView name = document->root()["names"].first(); name.exists(); name = name.next()) {
+    if (!name.text() || !is_dns_label(*name.text())) return invalid("bad_message", "want `names` to be names of apps");
+    destroy.names.emplace_back(*name.text());
+  }
+  return destroy;
+}
+
+void handle_apply(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder, bool follow) {
+  Result<ApplyRequest> apply = read_manifests(request, context.artifacts, follow);
+  if (!apply) return responder.send(apply.error());
+  const auto dry_run = request.query.find("dry_run");
+  if (dry_run != request.query.end() && dry_run->second == "1") return try_apply(context, *apply, request, responder);
+  if (follow && (apply->resources.size() != 1 || !std::holds_alternative<App>(apply->resources.front())))
+    return responder.send(invalid("not_one_app", "want exactly one App to deploy; `apply` takes more"));
+  ask(context, request, responder, follow ? 202 : 200, std::move(*apply));
+}
+
+void handle_delete(ApiContext& context, Kind kind, const PathValues& path, const wire::HttpRequest& request,
+                   const wire::Responder& responder) {
+  DeleteRequest deletion;
+  deletion.kind = kind;
+  deletion.tenant = names_of(kind).in_tenant ? tenant_of(request) : "";
+  deletion.names = {path.at("name")};
+  deletion.trace_id = request.trace_id;
+  ask(context, request, responder, kind == Kind::kApp ? 202 : 200, std::move(deletion));
+}
+
+}  // namespace
+
+void add_changing_routes(ApiContext& context, std::vector<Route>& routes) {
+  const wire::BodyPolicy manifests{false, codec::kMaxInputBytes};
+  routes.push_back({"POST", "/v1/apply", [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
+                      handle_apply(context, request, responder, false);
+                    }, manifests});
+  routes.push_back({"POST", "/v1/deployments", [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
+                      handle_apply(context, request, responder, true);
+                    }, manifests});
+  routes.push_back({"POST", "/v1/destroy", [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
+                      Result<DeleteRequest> destroy = read_destroy(request);
+                      if (!destroy) return responder.send(destroy.error());
+                      ask(context, request, responder, 202, std::move(*destroy));
+                    }, {}});
+  for (const Kind kind : {Kind::kApp, Kind::kNode, Kind::kTenant}) {
+    routes.push_back({"DELETE", "/v1/" + std::string(names_of(kind).plural) + "/{name}",
+                      [&context, kind](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
+                        handle_delete(context, kind, path, request, responder);
+                      }, {}});
+  }
+  for (const bool schedulable : {false, true}) {
+    routes.push_back({"POST", schedulable ? "/v1/nodes/{name}/uncordon" : "/v1/nodes/{name}/cordon",
+                      [&context, schedulable](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
+                        ask(context, request, responder, 200, CordonRequest{path.at("name"), schedulable});
+                      }, {}});
+  }
+}
+
+}  // namespace unik::controller

@@ -1,0 +1,56 @@
+// Sends the journal to those who watch it, as server-sent events. Every watcher reads the journal at its own pace, from
+// the sequence that it names: a slow one delays nobody and misses nothing.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "controller/store/store.hpp"
+#include "wire/http_server.hpp"
+
+namespace unik::controller {
+
+inline constexpr std::size_t kMaxWatchers = 1000;
+
+class EventFeed {
+ public:
+  EventFeed(JournalReader reader, std::uint64_t head);
+  ~EventFeed();
+  EventFeed(const EventFeed&) = delete;
+  EventFeed& operator=(const EventFeed&) = delete;
+
+  struct Watch {
+    std::uint64_t after = 0;  // the first event has a greater sequence
+    std::string tenant;       // events of this tenant and those outside tenants
+    bool follow = true;       // false: ends with what is there
+  };
+  void watch(Watch watch, const wire::Responder& responder);
+
+  // The journal has grown to `head`.
+  void advance(std::uint64_t head);
+  std::uint64_t head() const;
+
+ private:
+  struct Watcher;
+
+  void run();
+  // Whether the watcher is to be kept.
+  bool feed(Watcher& watcher, std::uint64_t head);
+
+  JournalReader reader_;
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::uint64_t head_;
+  bool moved_ = false;
+  bool ending_ = false;
+  std::list<std::shared_ptr<Watcher>> arriving_;
+  std::size_t watchers_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace unik::controller

@@ -1,0 +1,67 @@
+#include "controller/http/route.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace unik::controller {
+namespace {
+
+std::string_view take_segment(std::string_view& path) {
+  path.remove_prefix(1);  // the slash
+  const std::size_t end = path.find('/');
+  const std::string_view segment = path.substr(0, end);
+  path = end == std::string_view::npos ? std::string_view() : path.substr(end);
+  return segment;
+}
+
+std::optional<PathValues> match(std::string_view pattern, std::string_view path) {
+  PathValues values;
+  while (!pattern.empty() && !path.empty()) {
+    const std::string_view wanted = take_segment(pattern);
+    const std::string_view found = take_segment(path);
+    if (wanted.starts_with('{')) {
+      if (found.empty()) return std::nullopt;
+      values.emplace(wanted.substr(1, wanted.size() - 2), found);
+    } else if (wanted != found) {
+      return std::nullopt;
+    }
+  }
+  if (!pattern.empty() || !path.empty()) return std::nullopt;
+  return values;
+}
+
+wire::HttpResponse method_not_allowed(const wire::HttpRequest& request, const std::string& allowed) {
+  wire::HttpResponse response = wire::error_response(
+      invalid("method_not_allowed", "want " + allowed + " for " + request.path + ", got " + request.method), request.trace_id);
+  response.status = 405;
+  response.headers.add("Allow", allowed);
+  return response;
+}
+
+}  // namespace
+
+Router::Router(std::vector<Route> routes) : routes_(std::move(routes)) {
+  std::stable_partition(routes_.begin(), routes_.end(),
+                        [](const Route& route) { return route.pattern.find('{') == std::string::npos; });
+}
+
+void Router::handle(wire::HttpRequest request, wire::Responder responder) const {
+  std::string allowed;
+  for (const Route& route : routes_) {
+    const std::optional<PathValues> values = match(route.pattern, request.path);
+    if (!values) continue;
+    if (route.method == request.method) return route.handle(*values, std::move(request), std::move(responder));
+    allowed += (allowed.empty() ? "" : ", ") + route.method;
+  }
+  if (!allowed.empty()) return responder.send(method_not_allowed(request, allowed));
+  responder.send(not_found("no_such_route", "there is no " + request.path + " in this API"));
+}
+
+wire::BodyPolicy Router::body_policy(std::string_view method, std::string_view path) const {
+  for (const Route& route : routes_)
+    if (route.method == method && match(route.pattern, path)) return route.body;
+  return {};
+}
+
+}  // namespace unik::controller

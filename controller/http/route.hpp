@@ -1,0 +1,39 @@
+// Which handler answers which request. The table of routes is data, so that a test can hold it against openapi.yaml.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "wire/http_server.hpp"
+
+namespace unik::controller {
+
+// The values of the `{…}` in a pattern.
+using PathValues = std::map<std::string, std::string>;
+
+struct Route {
+  std::string method;
+  std::string pattern;  // `/v1/apps/{name}`
+  std::function<void(const PathValues&, wire::HttpRequest, wire::Responder)> handle;
+  wire::BodyPolicy body;
+};
+
+class Router {
+ public:
+  explicit Router(std::vector<Route> routes);
+
+  const std::vector<Route>& routes() const { return routes_; }
+
+  // Answers 404 for a path that is in no pattern and 405 for one that has no such method.
+  void handle(wire::HttpRequest request, wire::Responder responder) const;
+  wire::BodyPolicy body_policy(std::string_view method, std::string_view path) const;
+
+ private:
+  std::vector<Route> routes_;  // literal patterns before those with `{…}`
+};
+
+}  // namespace unik::controller

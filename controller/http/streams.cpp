@@ -1,0 +1,79 @@
+#include <charconv>
+#include <utility>
+
+#include "controller/http/api.hpp"
+
+namespace unik::controller {
+namespace {
+
+bool flag(const wire::HttpRequest& request, const char* key) {
+  const auto found = request.query.find(key);
+  return found != request.query.end() && found->second == "1";
+}
+
+Result<std::optional<std::uint64_t>> number(const wire::HttpRequest& request, const char* key) {
+  const auto found = request.query.find(key);
+  if (found == request.query.end()) return std::optional<std::uint64_t>();
+  std::uint64_t value = 0;
+  const std::string& text = found->second;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (problem != std::errc() || end != text.data() + text.size())
+    return invalid("bad_query", std::string("want a number as `") + key + "`, got `" + text + "`");
+  return std::optional(value);
+}
+
+void read_logs(ApiContext& context, const PathValues& path, const wire::HttpRequest& request, const wire::Responder& responder) {
+  LogsAsked asked;
+  asked.tenant = tenant_of(request);
+  asked.name = path.at("name");
+  asked.query.follow = flag(request, "follow");
+  asked.query.timestamps = flag(request, "timestamps");
+  if (flag(request, "previous")) asked.query.select = LogSelect::kPrevious;
+  const Result<std::optional<std::uint64_t>> tail = number(request, "tail");
+  if (!tail) return responder.send(tail.error());
+  asked.query.tail = *tail;
+  if (const auto since = request.query.find("since"); since != request.query.end()) {
+    const Result<WallTime> time = parse_wall_time(since->second);
+    if (!time) return responder.send(time.error());
+    asked.query.since = *time;
+  }
+  context.logs.open(std::move(asked), flag(request, "prefix"), responder);
+}
+
+void watch_events(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder) {
+  EventFeed::Watch watch;
+  watch.tenant = tenant_of(request);
+  const auto follow = request.query.find("follow");
+  watch.follow = follow == request.query.end() || follow->second != "0";
+  const Result<std::optional<std::uint64_t>> since = number(request, "since");
+  if (!since) return responder.send(since.error());
+  const std::string_view last = request.headers.get("Last-Event-ID");
+  if (*since) {
+    watch.after = **since;
+  } else if (!last.empty()) {
+    const auto [end, problem] = std::from_chars(last.data(), last.data() + last.size(), watch.after);
+    if (problem != std::errc() || end != last.data() + last.size())
+      return responder.send(invalid("bad_query", "want a journal sequence as Last-Event-ID"));
+  } else if (watch.follow) {
+    watch.after = context.events.head();
+  }
+  context.events.watch(std::move(watch), responder);
+}
+
+}  // namespace
+
+void add_stream_routes(ApiContext& context, std::vector<Route>& routes) {
+  routes.push_back({"GET", "/v1/logs/{name}", [&context](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
+                      read_logs(context, path, request, responder);
+                    }, {}});
+  routes.push_back({"GET", "/v1/events", [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
+                      watch_events(context, request, responder);
+                    }, {}});
+  routes.push_back({"POST", "/v1/nodes/{name}/logs/{stream_id}",
+                    [&context](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
+                      context.logs.push(path.at("stream_id"), *request.stream, responder);
+                    },
+                    wire::BodyPolicy{true, ~std::uint64_t{0}}});
+}
+
+}  // namespace unik::controller

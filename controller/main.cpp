@@ -1,0 +1,171 @@
+// unik-controller: opens the store, listens, and turns the loop until it is asked to stop.
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <string>
+
+#include "controller/http/api.hpp"
+#include "wire/clock.hpp"
+#include "wire/log.hpp"
+
+namespace {
+
+using namespace unik;
+using namespace unik::controller;
+
+constexpr Duration kStopGrace = std::chrono::seconds(2);
+
+struct Options {
+  std::string home;
+  std::string listen_unix;
+  std::vector<std::string> listen;
+  std::string log_level = "info";
+  std::string log_format = "text";
+  std::int64_t heartbeat_ms = 10'000;
+};
+
+std::string default_home() {
+  if (const char* const home = std::getenv("UNIKCTL_HOME"); home != nullptr && *home != '\0') return home;
+  if (const char* const data = std::getenv("XDG_DATA_HOME"); data != nullptr && *data != '\0') return std::string(data) + "/unikctl";
+  const char* const home = std::getenv("HOME");
+  return std::string(home == nullptr ? "/root" : home) + "/.local/share/unikctl";
+}
+
+// Held as long as the process lives: two controllers on one store would each undo the other.
+Result<void> lock_home(const std::string& home) {
+  const std::string path = home + "/controller.lock";
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (file < 0) return unavailable("no_home", "cannot write to " + home + ": give --home a directory of yours");
+  if (::flock(file, LOCK_EX | LOCK_NB) != 0)
+    return conflict("already_running", "another controller uses " + home + ": stop it, or give this one its own --home");
+  return {};
+}
+
+Result<std::vector<wire::ListenAddress>> addresses(const Options& options) {
+  std::vector<wire::ListenAddress> addresses;
+  addresses.push_back({wire::unix_endpoint(options.listen_unix), true});
+  for (const std::string& text : options.listen) {
+    const bool has_scheme = text.find("://") != std::string::npos;
+    Result<wire::Endpoint> endpoint = wire::parse_endpoint(has_scheme ? text : "http://" + text);
+    if (!endpoint) return endpoint.error();
+    if (!wire::is_loopback(*endpoint))
+      return invalid("not_loopback", "want a loopback address to listen on, got " + text +
+                                         ": this API has no credentials yet, so it is not offered to a network");
+    addresses.push_back({*endpoint, true});
+  }
+  return addresses;
+}
+
+// A new store gets its first record here: the cluster's id and the tenant `default`.
+Result<World> found(Store& store) {
+  Result<World> world = store.load();
+  if (!world || world->revision > 0) return world;
+  const CommitResult committed = store.commit(first_record(wire::new_trace_id(), wire::read_clock().wall));
+  if (committed.outcome != CommitOutcome::kCommitted) return committed.error;
+  return store.load();
+}
+
+Result<void> serve(const Options& options, const sigset_t& signals) {
+  std::error_code failed;
+  std::filesystem::create_directories(options.home, failed);
+  if (Result<void> locked = lock_home(options.home); !locked) return locked;
+  const std::string path = options.home + "/controller.db";
+  Result<Store> store = Store::open(path);
+  if (!store) return store.error();
+  Result<World> world = found(*store);
+  if (!world) return world.error();
+  Result<JournalReader> reader = JournalReader::open(path);
+  if (!reader) return reader.error();
+  Result<runtimes::BlobStore> artifacts = runtimes::BlobStore::open(options.home + "/artifacts");
+  if (!artifacts) return artifacts.error();
+  Result<std::vector<wire::ListenAddress>> listen = addresses(options);
+  if (!listen) return listen.error();
+
+  const std::uint64_t head = world->revision;
+  const std::string cluster_id = world->cluster.cluster_id;
+  LoopOptions loop;
+  loop.heartbeat_every = std::chrono::milliseconds(options.heartbeat_ms);
+  Metrics metrics;
+  EventFeed events(std::move(*reader), head);
+  Runner runner(path, std::move(*store), std::move(*world), loop);
+  LogRelay logs([&runner](Event event) { runner.post(std::move(event)); });
+  ApiContext context{runner, logs, events, metrics, std::move(*artifacts), UNIK_VERSION};
+  const Router router(api_routes(context));
+
+  RunnerSinks sinks;
+  sinks.published = [&](const PublishWorld& effect) {
+    for (const Reason& reason : effect.reasons) wire::log(wire::LogLevel::kInfo, "loop", reason.text, {{"object", reason.object}});
+    if (effect.record == nullptr) return;
+    metrics.committed(*effect.record);
+    events.advance(effect.record->seq);
+    wire::log(wire::LogLevel::kDebug, "journal", "committed",
+              {{"seq", effect.record->seq}, {"changes", effect.record->changes.size()}}, effect.record->trace_id);
+  };
+  sinks.expect_log = [&logs](const ExpectLog& effect) { logs.expect(effect); };
+  sinks.give_up_log = [&logs](const GiveUpLog& effect) { logs.give_up(effect); };
+  sinks.end_logs = [&logs](const EndLogs& effect) { logs.end(effect); };
+  sinks.turned = [&metrics](Duration time, std::size_t count) { metrics.turned(time, count); };
+  runner.start(std::move(sinks));
+
+  wire::ServerOptions server_options;
+  server_options.listen = std::move(*listen);
+  server_options.threads = 2;
+  server_options.body_policy = [&router](std::string_view method, std::string_view target) { return router.body_policy(method, target); };
+  Result<wire::HttpServer> server = wire::HttpServer::start(
+      std::move(server_options), [&router](wire::HttpRequest request, wire::Responder responder) {
+        router.handle(std::move(request), std::move(responder));
+      });
+  if (!server) return server.error();
+  for (const wire::Endpoint& endpoint : server->endpoints())
+    wire::log(wire::LogLevel::kInfo, "http", "listening", {{"address", to_string(endpoint)}});
+  wire::log(wire::LogLevel::kInfo, "controller", "ready", {{"cluster_id", cluster_id}, {"revision", head}});
+
+  int signal = 0;
+  sigwait(&signals, &signal);
+  wire::log(wire::LogLevel::kInfo, "controller", "stopping", {{"signal", signal}});
+  server->stop(kStopGrace);
+  runner.stop();
+  return {};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  options.home = default_home();
+  CLI::App app("unik-controller: keeps what is declared running");
+  app.add_option("--home", options.home, "directory of the store and the artifacts")->capture_default_str();
+  app.add_option("--listen-unix", options.listen_unix, "unix socket to listen on (default HOME/controller.sock)");
+  app.add_option("--listen", options.listen, "loopback HOST:PORT to listen on; may be given several times");
+  app.add_option("--log-level", options.log_level, "debug, info, warning or error")->capture_default_str();
+  app.add_option("--log-format", options.log_format, "text or json")->capture_default_str();
+  app.add_option("--heartbeat-ms", options.heartbeat_ms, "how often nodes report, in milliseconds")
+      ->check(CLI::Range(100, 60'000))->capture_default_str();
+  app.set_version_flag("--version", UNIK_VERSION);
+  CLI11_PARSE(app, argc, argv);
+  if (options.listen_unix.empty()) options.listen_unix = options.home + "/controller.sock";
+
+  // Before the first thread, so that all of them inherit it: signals are taken by sigwait alone.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+
+  const Result<wire::LogLevel> level = wire::parse_log_level(options.log_level);
+  const Result<wire::LogFormat> format = wire::parse_log_format(options.log_format);
+  Result<void> done = level && format ? Result<void>() : Result<void>(level ? format.error() : level.error());
+  if (done) done = wire::setup_log({*level, *format, "", {}});
+  if (done) done = serve(options, signals);
+  if (done) return 0;
+  std::cerr << "error: " << to_string(done.error()) << "\n";
+  return traits(done.error().code).exit_code;
+}

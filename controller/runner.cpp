@@ -1,0 +1,161 @@
+#include "controller/runner.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "wire/clock.hpp"
+#include "wire/log.hpp"
+
+namespace unik::controller {
+namespace {
+
+// The loop counts no longer gap than kLongestTurnGap as silence, so it must turn more often than that.
+constexpr Duration kLongestWait = std::chrono::seconds(1);
+
+bool is_request(const Event& event) {
+  return std::holds_alternative<MutationAsked>(event) || std::holds_alternative<RegisterAsked>(event) ||
+         std::holds_alternative<HeartbeatArrived>(event);
+}
+
+}  // namespace
+
+Runner::Runner(std::string store_path, Store store, World world, LoopOptions options)
+    : loop_(world, options),
+      world_(std::make_shared<const World>(std::move(world))),
+      committer_(std::move(store_path), std::move(store), [this](Event event) { post(std::move(event)); }) {}
+
+Runner::~Runner() { stop(); }
+
+void Runner::start(RunnerSinks sinks) {
+  sinks_ = std::move(sinks);
+  answer_thread_ = std::thread([this] { answer_all(); });
+  loop_thread_ = std::thread([this] { run(); });
+}
+
+void Runner::stop() {
+  {
+    const std::lock_guard lock(inbox_mutex_);
+    ending_ = true;
+  }
+  inbox_wake_.notify_one();
+  if (loop_thread_.joinable()) loop_thread_.join();
+  {
+    const std::lock_guard lock(answers_mutex_);
+    answers_ending_ = true;
+  }
+  answers_wake_.notify_one();
+  if (answer_thread_.joinable()) answer_thread_.join();
+}
+
+RequestId Runner::ask(const std::function<Event(RequestId)>& make, OnAnswer on_answer) {
+  RequestId id = 0;
+  {
+    const std::lock_guard lock(answers_mutex_);
+    id = ++last_id_;
+    waiting_.emplace(id, std::move(on_answer));
+  }
+  post(make(id));
+  return id;
+}
+
+void Runner::forget(RequestId id) {
+  {
+    const std::lock_guard lock(answers_mutex_);
+    waiting_.erase(id);
+  }
+  post(RequestClosed{id});
+}
+
+void Runner::post(Event event) {
+  {
+    const std::lock_guard lock(inbox_mutex_);
+    if (inbox_.size() < kMaxInbox || !is_request(event)) {
+      inbox_.push_back(std::move(event));
+      inbox_wake_.notify_one();
+      return;
+    }
+  }
+  const RequestId id = std::visit(
+      [](const auto& one) -> RequestId {
+        if constexpr (requires { one.id; }) return one.id;
+        return 0;
+      },
+      event);
+  carry_out(Reply{id, exhausted("inbox_full", "the controller is busy: try again in a second")});
+}
+
+std::shared_ptr<const World> Runner::world() const {
+  const std::lock_guard lock(world_mutex_);
+  return world_;
+}
+
+void Runner::run() {
+  std::vector<Event> events;
+  std::optional<Time> wake_at;
+  while (true) {
+    {
+      std::unique_lock lock(inbox_mutex_);
+      const Time now = wire::read_clock().boot;
+      const Duration wait = wake_at ? std::clamp(*wake_at - now, Duration::zero(), kLongestWait) : kLongestWait;
+      inbox_wake_.wait_for(lock, wait, [this] { return !inbox_.empty() || ending_; });
+      if (ending_) return;
+      events.swap(inbox_);
+    }
+    const Now begun = wire::read_clock();
+    Effects effects = loop_.turn(begun, events);
+    wake_at = effects.wake_at;
+    carry_out(std::move(effects));
+    sinks_.turned(wire::read_clock().boot - begun.boot, events.size());
+    events.clear();
+    turning_ = true;
+  }
+}
+
+void Runner::carry_out(Effects effects) {
+  for (Effect& effect : effects.list) {
+    if (auto* const reply = std::get_if<Reply>(&effect)) {
+      carry_out(std::move(*reply));
+    } else if (const auto* const commit = std::get_if<BeginCommit>(&effect)) {
+      committer_.begin_commit(commit->record);
+    } else if (std::holds_alternative<ReopenStore>(effect)) {
+      wire::log(wire::LogLevel::kWarning, "store", "the outcome of a commit is unknown: opening the store anew");
+      committer_.reopen();
+    } else if (const auto* const publish = std::get_if<PublishWorld>(&effect)) {
+      {
+        const std::lock_guard lock(world_mutex_);
+        world_ = publish->world;
+      }
+      sinks_.published(*publish);
+    } else if (const auto* const expect = std::get_if<ExpectLog>(&effect)) {
+      sinks_.expect_log(*expect);
+    } else if (const auto* const give_up = std::get_if<GiveUpLog>(&effect)) {
+      sinks_.give_up_log(*give_up);
+    } else if (const auto* const end = std::get_if<EndLogs>(&effect)) {
+      sinks_.end_logs(*end);
+    }
+  }
+}
+
+void Runner::carry_out(Reply reply) {
+  const std::lock_guard lock(answers_mutex_);
+  auto waiting = waiting_.extract(reply.id);
+  if (waiting.empty()) return;
+  ready_.emplace_back(std::move(waiting.mapped()), std::move(reply.answer));
+  answers_wake_.notify_one();
+}
+
+void Runner::answer_all() {
+  std::vector<std::pair<OnAnswer, Answer>> ready;
+  while (true) {
+    {
+      std::unique_lock lock(answers_mutex_);
+      answers_wake_.wait(lock, [this] { return !ready_.empty() || answers_ending_; });
+      if (ready_.empty()) return;
+      ready.swap(ready_);
+    }
+    for (auto& [on_answer, answer] : ready) on_answer(std::move(answer));
+    ready.clear();
+  }
+}
+
+}  // namespace unik::controller
