@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <set>
+#include <system_error>
 
 #include "runtimes/lib/oci/durable_file.hpp"
 
@@ -359,7 +360,8 @@ Result<BlobStore::Collected> BlobStore::collect_garbage(std::span<const Digest> 
       // Which blob a known layer became; without the blob the note is worth nothing.
       const auto note = directory == known_layers_of(dir_) ? read_file(path, kibibytes(1)) : Result<std::string>("");
       const auto digest = parse_digest(note ? *note : "");
-      if (!digest || !has(*digest)) ::unlink(path.c_str());
+      std::error_code ignored;
+      if (!digest || !has(*digest)) std::filesystem::remove_all(path, ignored);
     }
   }
   return collected;

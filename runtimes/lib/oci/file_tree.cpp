@@ -100,10 +100,10 @@ Result<void> check_link(const std::filesystem::path& top, const std::filesystem:
 
 class DirectoryWalk {
  public:
-  DirectoryWalk(FileTree& tree, const std::filesystem::path& top) : tree_(tree), top_(top) {}
+  DirectoryWalk(FileTree& tree, const std::filesystem::path& top, const HostDirectoryRules& rules)
+      : tree_(tree), top_(top), rules_(rules) {}
 
-  Result<void> visit(const std::filesystem::path& directory, const std::string& at, const std::set<std::string>& skip,
-                     std::size_t depth) {
+  Result<void> visit(const std::filesystem::path& directory, const std::string& at, std::size_t depth) {
     if (depth > kMaxTreeDepth) return invalid("unsafe_source", directory.string() + ": want at most 256 levels, found more");
     std::error_code error;
     std::filesystem::directory_iterator entries(directory, error);
@@ -117,7 +117,7 @@ class DirectoryWalk {
     std::sort(paths.begin(), paths.end());
     for (const auto& path : paths) {
       const std::string name = path.filename().string();
-      if (skip.contains(name)) continue;
+      if (depth == 1 && rules_.skip.contains(name)) continue;
       if (auto added = add(path, join(at, name), depth); !added) return added;
     }
     return {};
@@ -130,8 +130,10 @@ class DirectoryWalk {
     struct stat status{};
     if (::lstat(path.c_str(), &status) != 0) return system_error("read_failed", "reading", path);
     if (S_ISDIR(status.st_mode)) {
-      if (auto put = put_node(tree_, at, directory_node(), true); !put) return put;
-      return visit(path, at, {}, depth + 1);
+      FileNode node = directory_node();
+      if (rules_.keep_modes) node.mode = status.st_mode & 07777;
+      if (auto put = put_node(tree_, at, std::move(node), true); !put) return put;
+      return visit(path, at, depth + 1);
     }
     if (S_ISLNK(status.st_mode)) {
       std::error_code error;
@@ -140,16 +142,20 @@ class DirectoryWalk {
       node.mode = 0777;
       node.link = std::filesystem::read_symlink(path, error).string();
       if (error) return invalid("unsafe_source", path.string() + ": " + error.message());
-      if (auto checked = check_link(top_, path, node.link); !checked) return checked;
+      if (!rules_.links_may_leave)
+        if (auto checked = check_link(top_, path, node.link); !checked) return checked;
       return put_node(tree_, at, std::move(node), true);
     }
+    if (!S_ISREG(status.st_mode) && rules_.skip_special) return {};
     auto node = host_file_node(path);
     if (!node) return std::move(node).error();
+    if (rules_.keep_modes) node->mode = status.st_mode & 07777;
     return put_node(tree_, at, *std::move(node), true);
   }
 
   FileTree& tree_;
   const std::filesystem::path& top_;
+  const HostDirectoryRules& rules_;
 };
 
 Result<void> write_node(const std::filesystem::path& place, const FileNode& node) {
@@ -260,7 +266,7 @@ Result<FileNode> host_file_node(const std::filesystem::path& path) {
 }
 
 Result<void> add_host_directory(FileTree& tree, std::string_view at, const std::filesystem::path& directory,
-                                const std::set<std::string>& skip) {
+                                const HostDirectoryRules& rules) {
   std::error_code error;
   const std::filesystem::path top = std::filesystem::canonical(directory, error);
   if (error) {
@@ -270,7 +276,16 @@ Result<void> add_host_directory(FileTree& tree, std::string_view at, const std::
   auto clean = tree_path(at);
   if (!clean) return std::move(clean).error();
   if (auto put = put_node(tree, *clean, directory_node(), true); !put) return put;
-  return DirectoryWalk(tree, top).visit(top, *clean, skip, 1);
+  return DirectoryWalk(tree, top, rules).visit(top, *clean, 1);
+}
+
+FileTree tree_difference(const FileTree& below, const FileTree& whole) {
+  FileTree difference;
+  for (const auto& [path, node] : whole) {
+    const auto there = below.find(path);
+    if (there == below.end() || !(there->second == node)) difference.emplace_hint(difference.end(), path, node);
+  }
+  return difference;
 }
 
 Result<void> read_content(const FileNode& file, const std::function<Result<void>(std::string_view)>& take) {

@@ -87,11 +87,21 @@ std::string resolve_in_tree(const FileTree& tree, std::string_view path);
 // A file of this host as a node: a regular file with its executable bits (0755 or 0644), owned by root, fixed mtime.
 Result<FileNode> host_file_node(const std::filesystem::path& path);
 
-// Adds a directory of this host below `at`, the modes reduced likewise, links kept as they are. A link that leaves
-// `directory`, and anything that is no file, directory or link, is `invalid/unsafe_source`. `skip` names entries of the
-// top that are left out.
+// How a directory of this host becomes part of a tree.
+struct HostDirectoryRules {
+  std::set<std::string> skip;     // names at the top that are left out
+  bool links_may_leave = false;   // a link may point outside: right for a whole root, wrong for a source
+  bool keep_modes = false;        // all permission bits; otherwise 0755 or 0644
+  bool skip_special = false;      // leave out devices, pipes and sockets instead of refusing them
+};
+
+// Adds a directory of this host below `at`; everything belongs to root and has the fixed mtime. Links are kept as they
+// are. Errors: `invalid/unsafe_source` (a link that leaves `directory`, a device), `exhausted/source_too_large`.
 Result<void> add_host_directory(FileTree& tree, std::string_view at, const std::filesystem::path& directory,
-                                const std::set<std::string>& skip = {});
+                                const HostDirectoryRules& rules = {});
+
+// What `whole` has beyond `below`: laid over `below` as a layer it gives `whole`, if nothing was removed.
+FileTree tree_difference(const FileTree& below, const FileTree& whole);
 
 // The content of a file, in pieces, exactly `size` bytes in all. Errors: `conflict/source_changed` when the file of the
 // host is no longer as long as it was, and what `take` returns.

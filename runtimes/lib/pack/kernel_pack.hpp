@@ -1,6 +1,6 @@
 // `deploy BINARY` where BINARY is itself a kernel: somebody else's unikernel or a bootable disk, taken as it is. The
 // image has the one layer `kernel` with /boot/kernel (and /boot/initrd), and its manifest says in `dev.unikctl.boot` how
-// it is entered. `config.args` is the kernel's command line.
+// it is entered. In the image's config the entry point is `/boot/kernel` and `Cmd` the kernel's command line.
 #pragma once
 
 #include <filesystem>

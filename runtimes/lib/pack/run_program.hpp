@@ -1,0 +1,29 @@
+// Runs a program of this host to its end: bounded in time and output, with a declared environment, and nothing of it
+// left behind.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/result.hpp"
+#include "api/time.hpp"
+
+namespace unik::runtimes {
+
+struct ProgramRun {
+  std::vector<std::string> args;  // the program by its path, then its arguments
+  std::map<std::string, std::string> environment;
+  std::filesystem::path directory = "/";
+  Duration time_limit = std::chrono::minutes(10);
+  std::function<void(std::string_view)> output;  // stdout and stderr together, as they come; may be empty
+};
+
+// The exit code, or 128 and the signal. Its whole process group is killed when it ends or its time is up. Errors:
+// `timeout/program_timed_out`, `unavailable/cannot_run` (no such program or directory, no process to be had).
+Result<int> run_program(const ProgramRun& run);
+
+}  // namespace unik::runtimes
