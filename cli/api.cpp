@@ -1,0 +1,250 @@
+#include "cli/api.hpp"
+
+#include <utility>
+
+#include "codec/json_writer.hpp"
+#include "wire/event_stream.hpp"
+
+namespace unik::cli {
+namespace {
+
+// A durable commit and a tenant's whole status fit well into it; streams and uploads have no total.
+constexpr Duration kRequestTimeout = std::chrono::seconds(30);
+constexpr Duration kConnectTimeout = std::chrono::seconds(10);
+// Event streams carry keep-alives; a quiet console does not, so its stream has no such bound.
+constexpr Duration kUploadStall = std::chrono::seconds(60);
+constexpr std::size_t kMaxAnswer = std::size_t{256} << 20;
+constexpr int kMaxPages = 10'000;
+
+// Adds what only the CLI knows: where it tried, and what the user can do.
+Error explained(Error error, const Target& target) {
+  if (error.trace_id.empty() && error.code == ErrorCode::kUnavailable) {
+    error.message += " (control plane " + wire::to_string(target.endpoint) + ", from " + target.origin + ")";
+    if (target.local) error.message += "; `unikctl up` starts it, `unikctl doctor` says what is wrong";
+  }
+  return error;
+}
+
+void add_parameter(std::string& target, std::string_view name, std::string_view value) {
+  target += target.find('?') == std::string::npos ? '?' : '&';
+  target += std::string(name) + "=" + wire::percent_encode(value);
+}
+
+}  // namespace
+
+wire::ClientRequest Api::request(std::string method, std::string target) const {
+  wire::ClientRequest request;
+  request.method = std::move(method);
+  request.endpoint = target_.endpoint;
+  request.target = std::move(target);
+  request.connect_timeout = kConnectTimeout;
+  request.total_timeout = kRequestTimeout;
+  request.max_response_bytes = kMaxAnswer;
+  if (!target_.token.empty()) request.headers.add("Authorization", "Bearer " + target_.token);
+  return request;
+}
+
+Result<wire::ClientResponse> Api::send(const wire::ClientRequest& request) const {
+  auto response = wire::fetch(request);
+  if (!response) return explained(response.error(), target_);
+  if (!response->ok()) {
+    Error error = wire::error_of(*response);
+    if (error.trace_id.empty()) error.trace_id = response->headers.get("X-Trace-Id");
+    return error;
+  }
+  return response;
+}
+
+template <typename T>
+Result<T> Api::read(const wire::ClientRequest& request) const {
+  const auto response = send(request);
+  if (!response) return response.error();
+  return codec::from_json<T>(response->body);
+}
+
+template <typename T>
+Result<T> Api::get(const std::string& target) const {
+  return read<T>(request("GET", target));
+}
+
+template <typename T>
+Result<codec::Page<T>> Api::list(const std::string& target) const {
+  codec::Page<T> whole;
+  for (int page_count = 0; page_count < kMaxPages; ++page_count) {
+    std::string page_target = target;
+    if (!whole.next.empty()) add_parameter(page_target, "continue", whole.next);
+    auto page = get<codec::Page<T>>(page_target);
+    if (!page) return page.error();
+    for (T& item : page->items) whole.items.push_back(std::move(item));
+    whole.revision = page->revision;
+    whole.next = page->next;
+    if (whole.next.empty()) return whole;
+  }
+  return internal("endless_list", "the control plane's list did not end after " + std::to_string(kMaxPages) +
+                                      " pages; report this");
+}
+
+std::string Api::in_tenant(const std::string& path) const {
+  std::string target = path;
+  add_parameter(target, "tenant", target_.tenant);
+  return target;
+}
+
+Result<void> Api::ready() const {
+  const auto response = send(request("GET", "/readyz"));
+  if (!response) return response.error();
+  return {};
+}
+
+Result<std::string> Api::version() const {
+  auto response = send(request("GET", "/v1/version"));
+  if (!response) return response.error();
+  return std::move(response->body);
+}
+
+Result<StatusView> Api::status() const { return get<StatusView>(in_tenant("/v1/status")); }
+Result<codec::Page<AppView>> Api::apps() const { return list<AppView>(in_tenant("/v1/apps")); }
+Result<codec::Page<InstanceView>> Api::instances() const { return list<InstanceView>(in_tenant("/v1/instances")); }
+Result<codec::Page<NodeView>> Api::nodes() const { return list<NodeView>("/v1/nodes"); }
+Result<codec::Page<TenantView>> Api::tenants() const { return list<TenantView>("/v1/tenants"); }
+Result<codec::Page<Operation>> Api::operations() const { return list<Operation>(in_tenant("/v1/operations")); }
+
+Result<AppView> Api::app(const std::string& name) const {
+  return get<AppView>(in_tenant("/v1/apps/" + wire::percent_encode(name)));
+}
+Result<InstanceView> Api::instance(const std::string& name) const {
+  return get<InstanceView>(in_tenant("/v1/instances/" + wire::percent_encode(name)));
+}
+Result<NodeView> Api::node(const std::string& name) const {
+  return get<NodeView>("/v1/nodes/" + wire::percent_encode(name));
+}
+Result<TenantView> Api::tenant(const std::string& name) const {
+  return get<TenantView>("/v1/tenants/" + wire::percent_encode(name));
+}
+Result<Operation> Api::operation(const std::string& id) const {
+  return get<Operation>("/v1/operations/" + wire::percent_encode(id));
+}
+Result<Explanation> Api::explain(std::string_view kind, const std::string& name) const {
+  return get<Explanation>(in_tenant("/v1/explain/" + wire::percent_encode(kind) + "/" + wire::percent_encode(name)));
+}
+
+Result<ApplyReply> Api::apply(const std::string& manifests, bool dry_run) const {
+  std::string target = in_tenant("/v1/apply");
+  if (dry_run) add_parameter(target, "dry_run", "1");
+  wire::ClientRequest post = request("POST", target);
+  post.headers.add("Content-Type", "application/yaml");
+  post.body = manifests;
+  return read<ApplyReply>(post);
+}
+
+Result<ApplyReply> Api::deploy(const std::string& manifest) const {
+  wire::ClientRequest post = request("POST", in_tenant("/v1/deployments"));
+  post.headers.add("Content-Type", "application/yaml");
+  post.body = manifest;
+  return read<ApplyReply>(post);
+}
+
+Result<ApplyReply> Api::destroy(const std::vector<std::string>& names) const {
+  wire::ClientRequest post = request("POST", "/v1/destroy");
+  post.headers.add("Content-Type", "application/json");
+  codec::JsonWriter body;
+  body.begin_object().field("tenant", target_.tenant).key("names").begin_array();
+  for (const std::string& name : names) body.text(name);
+  post.body = body.end_array().end_object().take();
+  return read<ApplyReply>(post);
+}
+
+Result<ApplyReply> Api::remove(Kind kind, const std::string& name) const {
+  const KindNames& names = unik::names_of(kind);
+  const std::string path = "/v1/" + std::string(names.plural) + "/" + wire::percent_encode(name);
+  return read<ApplyReply>(request("DELETE", names.in_tenant ? in_tenant(path) : path));
+}
+
+Result<ApplyReply> Api::set_schedulable(const std::string& node, bool schedulable) const {
+  return read<ApplyReply>(
+      request("POST", "/v1/nodes/" + wire::percent_encode(node) + (schedulable ? "/uncordon" : "/cordon")));
+}
+
+Result<bool> Api::has_artifact(const std::string& digest) const {
+  const auto response = wire::fetch(request("HEAD", "/v1/artifacts/" + digest));
+  if (!response) return explained(response.error(), target_);
+  if (response->status == 404) return false;
+  if (!response->ok()) return wire::error_of(*response);
+  return true;
+}
+
+Result<void> Api::put_artifact(const std::string& digest, std::uint64_t size, wire::UploadSource source) const {
+  std::string target = "/v1/artifacts";
+  add_parameter(target, "digest", digest);
+  wire::ClientRequest post = request("POST", target);
+  post.headers.add("Content-Type", "application/octet-stream");
+  post.upload = std::move(source);
+  post.upload_size = size;
+  post.total_timeout = Duration::zero();
+  post.stall_timeout = kUploadStall;
+  const auto response = send(post);
+  if (!response) return response.error();
+  return {};
+}
+
+wire::ClientRequest Api::logs_request(const LogSelection& selection) const {
+  std::string target = in_tenant("/v1/logs/" + wire::percent_encode(selection.name));
+  if (selection.follow) add_parameter(target, "follow", "1");
+  if (selection.tail) add_parameter(target, "tail", std::to_string(*selection.tail));
+  if (selection.since) add_parameter(target, "since", format_wall_time(*selection.since));
+  if (selection.previous) add_parameter(target, "previous", "1");
+  if (selection.timestamps) add_parameter(target, "timestamps", "1");
+  if (selection.prefix) add_parameter(target, "prefix", "1");
+  wire::ClientRequest get = request("GET", target);
+  get.total_timeout = Duration::zero();
+  return get;
+}
+
+Result<void> Api::logs(const LogSelection& selection, wire::DownloadSink sink) const {
+  wire::ClientRequest get = logs_request(selection);
+  get.sink = std::move(sink);
+  const auto response = send(get);
+  if (!response) return response.error();
+  return {};
+}
+
+wire::ClientRequest Api::events_request(std::optional<std::uint64_t> since, bool follow) const {
+  std::string target = in_tenant("/v1/events");
+  add_parameter(target, "follow", follow ? "1" : "0");
+  if (since) add_parameter(target, "since", std::to_string(*since));
+  wire::ClientRequest get = request("GET", target);
+  get.headers.add("Accept", std::string(wire::kEventStreamType));
+  get.total_timeout = Duration::zero();
+  return get;
+}
+
+Result<void> Api::events(std::optional<std::uint64_t> since, bool follow,
+                         std::function<bool(const EventView&)> on_event) const {
+  wire::EventParser parser;
+  std::optional<Error> problem;
+  bool wanted = true;
+  wire::ClientRequest get = events_request(since, follow);
+  get.sink = [&](std::string_view chunk) {
+    const auto events = parser.feed(chunk);
+    if (!events) {
+      problem = events.error();
+      return false;
+    }
+    for (const wire::StreamEvent& event : *events) {
+      const auto view = codec::from_json<EventView>(event.data);
+      if (!view) {
+        problem = view.error();
+        return false;
+      }
+      wanted = on_event(*view);
+      if (!wanted) return false;
+    }
+    return true;
+  };
+  const auto response = send(get);
+  if (problem) return *problem;
+  if (!response && wanted) return response.error();
+  return {};
+}
+
+}  // namespace unik::cli

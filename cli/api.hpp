@@ -1,0 +1,91 @@
+// The control plane's HTTP API as functions: one method a route, values in, values out. No decisions and no output here.
+//
+// Every method blocks for one request, or for one request a page. Errors are those of the server (its envelope, trace id
+// included) or of the way there (`unavailable`, `timeout`); the latter name the endpoint and what to do.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/views.hpp"
+#include "cli/context.hpp"
+#include "codec/views_json.hpp"
+#include "wire/http_client.hpp"
+
+namespace unik::cli {
+
+// Which lines of the console of an app or instance.
+struct LogSelection {
+  std::string name;
+  bool follow = false;
+  std::optional<std::uint64_t> tail;
+  std::optional<WallTime> since;
+  bool previous = false;
+  bool timestamps = false;
+  bool prefix = false;
+
+  bool operator==(const LogSelection&) const = default;
+};
+
+class Api {
+ public:
+  explicit Api(Target target) : target_(std::move(target)) {}
+
+  const Target& target() const { return target_; }
+  // Names what cannot be reached, for errors: `unix:///…/controller.sock`.
+  std::string where() const { return wire::to_string(target_.endpoint); }
+
+  Result<void> ready() const;
+  Result<std::string> version() const;  // the answer's JSON
+
+  Result<StatusView> status() const;
+  Result<codec::Page<AppView>> apps() const;
+  Result<codec::Page<InstanceView>> instances() const;
+  Result<codec::Page<NodeView>> nodes() const;
+  Result<codec::Page<TenantView>> tenants() const;
+  Result<codec::Page<Operation>> operations() const;
+  Result<AppView> app(const std::string& name) const;
+  Result<InstanceView> instance(const std::string& name) const;
+  Result<NodeView> node(const std::string& name) const;
+  Result<TenantView> tenant(const std::string& name) const;
+  Result<Operation> operation(const std::string& id) const;
+  Result<Explanation> explain(std::string_view kind, const std::string& name) const;
+
+  Result<ApplyReply> apply(const std::string& manifests, bool dry_run) const;
+  Result<ApplyReply> deploy(const std::string& manifest) const;
+  Result<ApplyReply> destroy(const std::vector<std::string>& names) const;
+  Result<ApplyReply> remove(Kind kind, const std::string& name) const;
+  Result<ApplyReply> set_schedulable(const std::string& node, bool schedulable) const;
+
+  Result<bool> has_artifact(const std::string& digest) const;
+  Result<void> put_artifact(const std::string& digest, std::uint64_t size, wire::UploadSource source) const;
+
+  // `sink` gets the console as it comes; false ends it.
+  Result<void> logs(const LogSelection& selection, wire::DownloadSink sink) const;
+  // The same as a request, for who must be able to cancel it.
+  wire::ClientRequest logs_request(const LogSelection& selection) const;
+
+  // `on_event` returns false to end. Ends by itself after what is there unless `follow`.
+  Result<void> events(std::optional<std::uint64_t> since, bool follow,
+                      std::function<bool(const EventView&)> on_event) const;
+  wire::ClientRequest events_request(std::optional<std::uint64_t> since, bool follow) const;
+
+ private:
+  wire::ClientRequest request(std::string method, std::string target) const;
+  Result<wire::ClientResponse> send(const wire::ClientRequest& request) const;
+  template <typename T>
+  Result<T> read(const wire::ClientRequest& request) const;
+  template <typename T>
+  Result<T> get(const std::string& target) const;
+  template <typename T>
+  Result<codec::Page<T>> list(const std::string& target) const;
+  std::string in_tenant(const std::string& path) const;
+
+  Target target_;
+};
+
+}  // namespace unik::cli

@@ -1,0 +1,151 @@
+#include "cli/app_plan.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "cli/suggestion.hpp"
+
+namespace unik::cli {
+namespace {
+
+std::optional<std::uint16_t> parse_port(std::string_view text) {
+  std::uint16_t port = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (problem != std::errc() || end != text.data() + text.size() || port == 0) return std::nullopt;
+  return port;
+}
+
+class Planner {
+ public:
+  Planner(const AppFlags& flags, const AppInputs& inputs) : flags_(flags), inputs_(inputs) {}
+
+  Result<codec::ParsedManifest> plan() {
+    App app;
+    app.metadata.name = flags_.name;
+    app.metadata.tenant = inputs_.tenant;
+    codec::LeftOut left_out{true, true};
+    if (inputs_.recipe) {
+      app.spec = inputs_.recipe->deploy;
+      left_out = inputs_.recipe->left_out;
+    }
+    app.spec.source.clear();
+    app.spec.boot.image = inputs_.image;
+    if (!inputs_.args.empty()) app.spec.boot.args = inputs_.args;
+    if (flags_.replicas) app.spec.replicas = *flags_.replicas;
+    if (!is_dns_label(flags_.name)) fault("--name", "want 1 to 63 of a-z, 0-9 and -, got `" + flags_.name + "`");
+    set_resources(app.spec.boot.resources, left_out);
+    set_environment(app.spec.boot.env);
+    set_publications(app.spec);
+    set_selector(app.spec.placement.node_selector);
+    set_restart(app.spec.run.restart.policy);
+    if (flags_.debug) app.spec.boot.debug = true;
+    if (faults_.empty()) return codec::ParsedManifest{std::move(app), left_out, Fault{}};
+    Error error = invalid("bad_flags", faults_.size() == 1 ? "a flag has no such value" : "flags have no such values");
+    error.details = std::move(faults_);
+    return error;
+  }
+
+ private:
+  void fault(std::string flag, std::string message) {
+    faults_.push_back({"", 0, 0, std::move(flag), std::move(message)});
+  }
+
+  void set_resources(Resources& resources, codec::LeftOut& left_out) {
+    if (!flags_.cpu.empty()) {
+      const auto cpu = parse_milli_cpu(flags_.cpu);
+      cpu ? void(resources.cpu = *cpu) : fault("--cpu", cpu.error().message);
+      left_out.cpu = false;
+    }
+    if (!flags_.memory.empty()) {
+      const auto memory = parse_bytes(flags_.memory);
+      memory ? void(resources.memory = *memory) : fault("--memory", memory.error().message);
+      left_out.memory = false;
+    }
+  }
+
+  void set_environment(std::map<std::string, std::string>& env) {
+    for (const std::string& pair : flags_.env) {
+      const std::size_t equals = pair.find('=');
+      const std::string name = pair.substr(0, equals);
+      if (name.empty()) {
+        fault("--env", "want NAME=VALUE or NAME, got no name");
+      } else if (equals != std::string::npos) {
+        env[name] = pair.substr(equals + 1);
+      } else if (const auto own = inputs_.environment.find(name); own != inputs_.environment.end()) {
+        env[name] = own->second;
+      } else {
+        fault("--env", "want " + name + "=VALUE, since " + name + " is not set here");
+      }
+    }
+  }
+
+  void set_publications(AppSpec& spec) {
+    for (const std::string& text : flags_.publish) {
+      auto publication = parse_publish(text);
+      if (!publication) {
+        fault("--publish", publication.error().message);
+        continue;
+      }
+      auto& ports = spec.boot.ports;
+      const auto same = std::find_if(ports.begin(), ports.end(),
+                                     [&](const Port& port) { return port.port == publication->port; });
+      publication->port_name = same != ports.end() ? same->name : "p" + std::to_string(publication->port);
+      if (same == ports.end()) ports.push_back({publication->port_name, publication->port});
+      auto& published = spec.run.publications;
+      std::erase_if(published, [&](const Publication& other) { return other.port == publication->port; });
+      published.push_back(*publication);
+    }
+  }
+
+  void set_selector(Labels& selector) {
+    for (const std::string& pair : flags_.node_selector) {
+      const std::size_t equals = pair.find('=');
+      if (equals == 0 || equals == std::string::npos)
+        fault("--node-selector", "want KEY=VALUE, got `" + pair + "`");
+      else
+        selector[pair.substr(0, equals)] = pair.substr(equals + 1);
+    }
+  }
+
+  void set_restart(RestartPolicy& policy) {
+    if (flags_.restart.empty()) return;
+    if (flags_.restart == "always") {
+      policy = RestartPolicy::kAlways;
+    } else if (flags_.restart == "on-failure") {
+      policy = RestartPolicy::kOnFailure;
+    } else if (flags_.restart == "never") {
+      policy = RestartPolicy::kNever;
+    } else {
+      const std::vector<std::string> known{"always", "on-failure", "never"};
+      fault("--restart",
+            "want always, on-failure or never, got `" + flags_.restart + "`" + did_you_mean(flags_.restart, known));
+    }
+  }
+
+  const AppFlags& flags_;
+  const AppInputs& inputs_;
+  std::vector<Fault> faults_;
+};
+
+}  // namespace
+
+Result<codec::ParsedManifest> plan_app(const AppFlags& flags, const AppInputs& inputs) {
+  return Planner(flags, inputs).plan();
+}
+
+Result<Publication> parse_publish(std::string_view text) {
+  const Error bad = invalid("bad_port", "want [HOST_PORT:]PORT with ports from 1 to 65535, such as 8080 or 18080:8080, "
+                                        "got `" + std::string(text) + "`");
+  Publication publication;
+  if (const std::size_t colon = text.find(':'); colon != std::string_view::npos) {
+    publication.host_port = parse_port(text.substr(0, colon));
+    if (!publication.host_port) return bad;
+    text.remove_prefix(colon + 1);
+  }
+  const auto port = parse_port(text);
+  if (!port) return bad;
+  publication.port = *port;
+  return publication;
+}
+
+}  // namespace unik::cli

@@ -1,0 +1,48 @@
+// The App that `deploy` declares: what `unik.yaml` says under `deploy`, and what the flags say over it. Pure.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/result.hpp"
+#include "codec/manifest.hpp"
+#include "codec/unik_yaml.hpp"
+
+namespace unik::cli {
+
+// As typed; empty and absent ones were not given.
+struct AppFlags {
+  std::string name;
+  std::optional<std::uint32_t> replicas;
+  std::string cpu;
+  std::string memory;
+  std::vector<std::string> env;            // NAME=VALUE, or NAME for the caller's own value
+  std::vector<std::string> publish;        // [HOST:]PORT
+  std::vector<std::string> node_selector;  // KEY=VALUE
+  std::string restart;
+  bool debug = false;
+
+  bool operator==(const AppFlags&) const = default;
+};
+
+struct AppInputs {
+  std::string tenant;
+  std::string image;                      // `NAME@sha256:HEX`
+  std::vector<std::string> args;          // after the image's entry point; empty: those of the recipe
+  std::map<std::string, std::string> environment;  // of the caller, for `-e NAME`
+  std::optional<codec::UnikYaml> recipe;
+
+  bool operator==(const AppInputs&) const = default;
+};
+
+// Errors: `invalid`/`bad_flags`, one fault for each wrong flag.
+Result<codec::ParsedManifest> plan_app(const AppFlags& flags, const AppInputs& inputs);
+
+// `8080` (any free host port) or `18080:8080`. Errors: `invalid`/`bad_port`.
+Result<Publication> parse_publish(std::string_view text);
+
+}  // namespace unik::cli

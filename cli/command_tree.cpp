@@ -1,0 +1,203 @@
+#include "cli/command_tree.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "cli/suggestion.hpp"
+
+namespace unik::cli {
+namespace {
+
+constexpr std::size_t kHelpColumn = 34;
+
+constexpr std::array<std::pair<std::string_view, OutputFormat>, 5> kFormats = {{
+    {"table", OutputFormat::kTable},
+    {"wide", OutputFormat::kWide},
+    {"json", OutputFormat::kJson},
+    {"yaml", OutputFormat::kYaml},
+    {"name", OutputFormat::kName},
+}};
+
+Error usage(std::string message) { return invalid("usage", std::move(message)); }
+
+// The verb that was named, however deep.
+const CLI::App* chosen(const CLI::App& app) {
+  const auto below = app.get_subcommands();
+  return below.empty() ? &app : chosen(*below.front());
+}
+
+std::string path_of(const CLI::App& app) {
+  const CLI::App* parent = app.get_parent();
+  return parent == nullptr ? app.get_name() : path_of(*parent) + " " + app.get_name();
+}
+
+class HelpFormat : public CLI::Formatter {
+ public:
+  HelpFormat() {
+    column_width(kHelpColumn);
+    label("SUBCOMMAND", "VERB");
+    label("Subcommands", "Verbs");
+    label("OPTIONS", "FLAGS");
+    label("Options", "Flags");
+    label("Positionals", "Words");
+    label("REQUIRED", "(required)");
+  }
+  std::string make_footer(const CLI::App* app) const override {
+    const std::string footer = CLI::Formatter::make_footer(app);
+    if (app->get_parent() == nullptr || !footer.empty()) return footer;
+    return "\nFlags for every verb (--url, --token, --tenant, --context) are in `unikctl --help`.\n";
+  }
+};
+
+}  // namespace
+
+CommandTree::CommandTree() : root_("Runs apps as unikernels: says what shall run, and shows what does.", "unikctl") {
+  root_.formatter(std::make_shared<HelpFormat>());
+  root_.set_help_flag("-h,--help", "Print this and end");
+  root_.set_version_flag("--version", std::string("unikctl ") + UNIK_VERSION, "Print the version and end");
+  root_.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  root_.add_option("--url", flags_.url, "The control plane: http://HOST:PORT, https://HOST:PORT or unix:///PATH "
+                                        "[UNIKCTL_CONTROL_PLANE_URL]")->type_name("URL");
+  root_.add_option("--token", flags_.token, "Who you are to it [UNIKCTL_TOKEN]")->type_name("TOKEN");
+  root_.add_option("--tenant", flags_.tenant, "Whose objects [UNIKCTL_TENANT, default]")->type_name("NAME");
+  root_.add_option("--context", flags_.context, "An entry of ~/.config/unikctl/config.yaml [UNIKCTL_CONTEXT]")
+      ->type_name("NAME");
+  root_.footer("\nWithout a control plane named, the local one is used, and started if need be.\n"
+               "`unikctl VERB --help` tells more. Begin with: unikctl deploy DIRECTORY\n");
+}
+
+CLI::App& CommandTree::add(std::string_view group, std::string name, std::string summary, Verb verb) {
+  CLI::App& app = add_below(root_, std::move(name), std::move(summary), std::move(verb));
+  app.group(std::string(group));
+  return app;
+}
+
+CLI::App& CommandTree::add_below(CLI::App& parent, std::string name, std::string summary, Verb verb) {
+  CLI::App* app = parent.add_subcommand(std::move(name), std::move(summary));
+  app->fallthrough();
+  verbs_[app] = std::move(verb);
+  return *app;
+}
+
+CLI::App& CommandTree::add_group(std::string_view group, std::string name, std::string summary) {
+  CLI::App* app = root_.add_subcommand(std::move(name), std::move(summary));
+  app->group(std::string(group));
+  app->fallthrough();
+  return *app;
+}
+
+CLI::App& CommandTree::add_hidden(std::string name, Verb verb) {
+  return add("", std::move(name), "", std::move(verb));
+}
+
+Error CommandTree::explain(const CLI::ParseError& problem) const {
+  const CLI::App& verb = *chosen(root_);
+  const std::string help = "; see `" + path_of(verb) + " --help`";
+  const auto extra = verb.remaining(true);
+  const auto top_extra = root_.remaining(false);
+  const std::string word = !extra.empty() ? extra.front() : top_extra.empty() ? "" : top_extra.front();
+  if (dynamic_cast<const CLI::ExtrasError*>(&problem) == nullptr || word.empty())
+    return usage(std::string(problem.what()) + help);
+  if (word.starts_with('-')) {
+    const std::string flag = word.substr(0, word.find('='));
+    std::vector<std::string> known = flags_of(verb);
+    for (std::string& global : flags_of(root_)) known.push_back(std::move(global));
+    return usage("unknown flag `" + flag + "`" + did_you_mean(flag, known) + help);
+  }
+  std::vector<std::string> known;
+  for (const CLI::App* below : visible_verbs(verb)) known.push_back(below->get_name());
+  if (known.empty()) return usage("`" + path_of(verb) + "` takes no further word, got `" + word + "`" + help);
+  return usage("unknown verb `" + word + "`" + did_you_mean(word, known) + help);
+}
+
+Result<Parsed> CommandTree::parse(std::vector<std::string> args) {
+  Parsed parsed;
+  bool separated = false;
+  if (const auto separator = std::find(args.begin(), args.end(), "--"); separator != args.end()) {
+    parsed.guest_args.assign(separator + 1, args.end());
+    args.erase(separator, args.end());
+    separated = true;
+  }
+  try {
+    std::reverse(args.begin(), args.end());  // as CLI11 wants them
+    root_.parse(std::move(args));
+  } catch (const CLI::CallForHelp&) {
+    parsed.text = chosen(root_)->help();
+    return parsed;
+  } catch (const CLI::CallForVersion& version) {
+    parsed.text = std::string(version.what()) + "\n";
+    return parsed;
+  } catch (const CLI::ParseError& problem) {
+    return explain(problem);
+  }
+  const CLI::App* app = chosen(root_);
+  if (separated && app != guest_args_verb_) return usage("only `deploy` takes words after `--`, for the guest");
+  const auto verb = verbs_.find(app);
+  if (verb == verbs_.end()) {
+    parsed.text = app->help();
+    if (app != &root_) return usage("want a verb after `" + path_of(*app) + "`:\n" + parsed.text);
+    return parsed;
+  }
+  parsed.verb = &verb->second;
+  parsed.flags = flags_;
+  return parsed;
+}
+
+void add_output_flag(CLI::App& verb, OutputFormat& format) {
+  verb.add_option_function<std::string>(
+          "-o,--output",
+          [&format](const std::string& text) {
+            std::vector<std::string> known;
+            for (const auto& [name, value] : kFormats) {
+              known.emplace_back(name);
+              if (name != text) continue;
+              format = value;
+              return;
+            }
+            throw CLI::ValidationError("--output", "want table, wide, json, yaml or name, got `" + text + "`" +
+                                                       did_you_mean(text, known));
+          },
+          "table, wide, json, yaml or name")
+      ->type_name("FORMAT");
+}
+
+void add_duration_flag(CLI::App& verb, const std::string& name, Duration& value, const std::string& help) {
+  verb.add_option_function<std::string>(
+          name,
+          [&value, name](const std::string& text) {
+            const auto parsed = parse_duration(text);
+            if (!parsed) throw CLI::ValidationError(name, parsed.error().message);
+            value = *parsed;
+          },
+          help)
+      ->type_name("DURATION");
+}
+
+void add_file_flag(CLI::App& verb, std::vector<std::string>& files) {
+  add_list_flag(verb, "-f,--file", files, "PATH", "A manifest, a directory of them, or - for stdin; again for more");
+  verb.get_option("--file")->required();
+}
+
+void add_list_flag(CLI::App& verb, const std::string& name, std::vector<std::string>& values, const std::string& type,
+                   const std::string& help) {
+  verb.add_option(name, values, help)
+      ->type_name(type)
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+std::vector<const CLI::App*> visible_verbs(const CLI::App& app) {
+  return app.get_subcommands([](const CLI::App* below) { return !below->get_group().empty(); });
+}
+
+std::vector<std::string> flags_of(const CLI::App& app) {
+  std::vector<std::string> flags;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
+    for (const std::string& name : option->get_snames()) flags.push_back("-" + name);
+  }
+  return flags;
+}
+
+}  // namespace unik::cli

@@ -1,0 +1,42 @@
+// apply -f PATH: makes the control plane's objects those of the files, as one transaction.
+#include <memory>
+
+#include "cli/commands/commands.hpp"
+#include "cli/commands/show.hpp"
+#include "cli/manifests.hpp"
+
+namespace unik::cli {
+namespace {
+
+struct Options {
+  std::vector<std::string> files;
+  OutputFormat format = OutputFormat::kTable;
+  bool dry_run = false;
+};
+
+Result<int> run(const Session& session, const Options& options) {
+  const auto found = session.find_api();
+  if (!found) return found.error();
+  auto manifests = read_manifests(session, options.files, found->target().tenant);
+  if (!manifests) return manifests.error();
+  const auto api = session.connect();
+  if (!api) return api.error();
+  if (auto built = build_sources(session, *api, *manifests); !built) return built.error();
+  const auto reply = api->apply(request_body(*manifests), options.dry_run);
+  if (!reply) return reply.error();
+  show_reply(session, *reply, options.format);
+  return 0;
+}
+
+}  // namespace
+
+void add_apply(CommandTree& tree) {
+  const auto options = std::make_shared<Options>();
+  CLI::App& verb = tree.add(kDesiredState, "apply", "Make objects as files say, all or none",
+                            [options](const Session& session) { return run(session, *options); });
+  add_file_flag(verb, options->files);
+  verb.add_flag("--dry-run", options->dry_run, "Say what would happen, write nothing");
+  add_output_flag(verb, options->format);
+}
+
+}  // namespace unik::cli

@@ -1,0 +1,72 @@
+// build [DIR]: builds and packs a source directory; prints the image's reference.
+#include <memory>
+
+#include "cli/commands/commands.hpp"
+#include "cli/output/document.hpp"
+#include "cli/packing.hpp"
+#include "codec/json_writer.hpp"
+
+namespace unik::cli {
+namespace {
+
+struct Options {
+  std::string directory = ".";
+  std::string name;
+  std::vector<std::string> includes;
+  OutputFormat format = OutputFormat::kTable;
+  bool debug = false;
+  bool rebuild = false;
+};
+
+std::string json_of(const Packed& packed) {
+  codec::JsonWriter out;
+  out.begin_object().field("image", to_string(packed.image.reference));
+  out.field("digest", to_string(packed.image.reference.digest)).field("cached", packed.reused);
+  out.field("took_us", packed.image.took.count()).key("layers").begin_array();
+  for (const runtimes::PackedLayer& layer : packed.image.layers) {
+    out.begin_object().field("name", layer.name).field("digest", to_string(layer.descriptor.digest));
+    out.field("size_bytes", layer.descriptor.size).field("cached", layer.reused).end_object();
+  }
+  return out.end_array().end_object().take();
+}
+
+Result<int> run(const Session& session, const Options& options) {
+  const auto store = open_store(session);
+  if (!store) return store.error();
+  PackRequest request;
+  request.path = options.directory;
+  request.includes = options.includes;
+  request.debug = options.debug;
+  request.rebuild = options.rebuild;
+  const std::filesystem::path directory = session.environment().working_dir / request.path;
+  auto name = options.name.empty() ? name_from(directory.lexically_normal()) : Result<std::string>(options.name);
+  if (!name) return name.error();
+  request.name = *name;
+  const auto packed = pack(session, *store, request);
+  if (!packed) return packed.error();
+  switch (options.format) {
+    case OutputFormat::kTable:
+    case OutputFormat::kWide:
+    case OutputFormat::kName: session.out(to_string(packed->image.reference) + "\n"); break;
+    case OutputFormat::kJson: session.out(pretty_json(json_of(*packed))); break;
+    case OutputFormat::kYaml: session.out(yaml_of(json_of(*packed))); break;
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_build(CommandTree& tree) {
+  const auto options = std::make_shared<Options>();
+  CLI::App& verb = tree.add(kShortcuts, "build", "Build a directory into an image",
+                            [options](const Session& session) { return run(session, *options); });
+  verb.add_option("dir", options->directory, "The directory with unik.yaml (.)")->type_name("DIR");
+  verb.add_option("--name", options->name, "The image's name (the directory's)")->type_name("NAME");
+  add_list_flag(verb, "--include", options->includes, "PATH[:DEST]",
+                "A file or directory to lay into the image; again for more");
+  verb.add_flag("--debug", options->debug, "Keep symbols: the build command sees UNIKCTL_DEBUG=1");
+  verb.add_flag("--rebuild", options->rebuild, "Run the build command even if nothing changed");
+  add_output_flag(verb, options->format);
+}
+
+}  // namespace unik::cli

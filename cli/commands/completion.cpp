@@ -1,0 +1,67 @@
+// completion SHELL: prints the script. __names KIND...: what it calls for the names of objects.
+#include <memory>
+
+#include "cli/commands/commands.hpp"
+#include "cli/commands/show.hpp"
+#include "cli/local.hpp"
+#include "cli/output/completion.hpp"
+#include "cli/output/objects.hpp"
+
+namespace unik::cli {
+namespace {
+
+struct Options {
+  std::string shell;
+};
+
+struct NamesOptions {
+  std::vector<std::string> kinds;
+  bool with_kind = false;  // `app/web` of all kinds
+};
+
+// Never starts a control plane: a press of the tab key shall not.
+Result<int> print_names(const Session& session, const NamesOptions& options) {
+  const auto api = session.find_api();
+  if (!api) return api.error();
+  std::vector<ObjectKind> kinds;
+  for (const std::string& word : options.kinds) {
+    const auto kind = parse_object_kind(word);
+    if (!kind) return kind.error();
+    kinds.push_back(*kind);
+  }
+  if (options.with_kind) kinds = all_object_kinds();
+  for (const ObjectKind kind : kinds) {
+    const auto views = fetch_views(*api, {kind, ""});
+    if (!views) return views.error();
+    const ObjectStyle style{OutputFormat::kName, false, {}, false};
+    std::string names = std::visit([&](const auto& items) { return render_objects(items, style); }, *views);
+    while (!names.empty()) {
+      const std::size_t end = names.find('\n');
+      const std::string name = names.substr(0, end);
+      session.out((options.with_kind ? name : name.substr(name.find('/') + 1)) + "\n");
+      names.erase(0, end + 1);
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_completion(CommandTree& tree) {
+  const auto options = std::make_shared<Options>();
+  CLI::App& verb = tree.add(kAround, "completion", "Print a completion script: source <(unikctl completion bash)",
+                            [options, &tree](const Session& session) -> Result<int> {
+                              const auto script = completion_script(options->shell, tree.root());
+                              if (!script) return script.error();
+                              session.out(*script);
+                              return 0;
+                            });
+  verb.add_option("shell", options->shell, "The shell")->type_name("bash|zsh|fish")->required();
+
+  const auto names = std::make_shared<NamesOptions>();
+  CLI::App& hidden = tree.add_hidden("__names", [names](const Session& session) { return print_names(session, *names); });
+  hidden.add_option("kind", names->kinds, "");
+  hidden.add_flag("--with-kind", names->with_kind, "");
+}
+
+}  // namespace unik::cli

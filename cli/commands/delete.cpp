@@ -1,0 +1,49 @@
+// delete KIND NAME: an app's VMs are stopped; nodes and tenants go when nothing is in them.
+#include <memory>
+
+#include "cli/commands/commands.hpp"
+#include "cli/commands/show.hpp"
+#include "cli/operations.hpp"
+
+namespace unik::cli {
+namespace {
+
+struct Options {
+  std::vector<std::string> words;
+  OutputFormat format = OutputFormat::kTable;
+  bool wait = false;
+  Duration timeout = std::chrono::minutes(5);
+};
+
+Result<int> run(const Session& session, const Options& options) {
+  const auto objects = parse_named_objects(options.words);
+  if (!objects) return objects.error();
+  for (const ObjectRef& object : *objects)
+    if (!declared_kind(object.kind))
+      return invalid("not_deletable", "want an app, node or tenant, got `" + to_string(object) +
+                                          "`; instances go with their app, operations end by themselves");
+  const auto api = session.connect();
+  if (!api) return api.error();
+  std::vector<Operation> operations;
+  for (const ObjectRef& object : *objects) {
+    const auto reply = api->remove(*declared_kind(object.kind), object.name);
+    if (!reply) return reply.error();
+    show_reply(session, *reply, options.format);
+    operations.insert(operations.end(), reply->operations.begin(), reply->operations.end());
+  }
+  return options.wait ? await_operations(session, *api, operations, options.timeout) : Result<int>(0);
+}
+
+}  // namespace
+
+void add_delete(CommandTree& tree) {
+  const auto options = std::make_shared<Options>();
+  CLI::App& verb = tree.add(kDesiredState, "delete", "Delete an app, node or tenant: delete KIND NAME or KIND/NAME",
+                            [options](const Session& session) { return run(session, *options); });
+  verb.add_option("object", options->words, "app, node or tenant, and names")->type_name("KIND NAME...")->required();
+  verb.add_flag("--wait", options->wait, "Return when it is gone");
+  add_duration_flag(verb, "--timeout", options->timeout, "How long --wait waits (5m)");
+  add_output_flag(verb, options->format);
+}
+
+}  // namespace unik::cli

@@ -1,0 +1,172 @@
+// deploy [PROJECT|PACKAGE|BINARY] [-- ARGS]: packs what is named, sends it, and declares the App that runs it.
+#include <memory>
+#include <system_error>
+
+#include "cli/app_plan.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/commands/show.hpp"
+#include "cli/output/document.hpp"
+#include "cli/packing.hpp"
+#include "cli/rollout_watch.hpp"
+#include "codec/json.hpp"
+#include "runtimes/lib/oci/reference.hpp"
+
+namespace unik::cli {
+namespace {
+
+struct Options {
+  std::string subject;
+  AppFlags app;
+  PackRequest pack;
+  std::string rootfs;
+  std::string initrd;
+  OutputFormat format = OutputFormat::kTable;
+  bool wait = false;
+  bool dry_run = false;
+  Duration timeout{};  // zero: not given
+};
+
+// A boot takes less than a second, an image's transfer a while; how long a job takes is its own affair.
+constexpr Duration kDeployTimeout = std::chrono::minutes(5);
+constexpr Duration kJobTimeout = std::chrono::hours(24 * 365);
+
+Duration or_default(Duration given, Duration otherwise) { return given > Duration::zero() ? given : otherwise; }
+
+struct Subject {
+  AppInputs inputs;
+  std::string name;                                     // unless --name gave one
+  std::optional<runtimes::BlobStore> store;             // with `image`: what is to be sent
+  std::optional<runtimes::PackedImage> image;
+};
+
+// An image that somebody pushed before: nothing is packed.
+Result<Subject> take_reference(const runtimes::Reference& reference) {
+  Subject subject;
+  subject.inputs.image = to_string(reference);
+  auto name = name_from(std::filesystem::path(reference.name));
+  if (!name) return name.error();
+  subject.name = *name;
+  return subject;
+}
+
+Result<Subject> take_path(const Session& session, const Options& options, const std::filesystem::path& path) {
+  auto store = open_store(session);
+  if (!store) return store.error();
+  Subject subject;
+  const std::filesystem::path whole = (session.environment().working_dir / path).lexically_normal();
+  const bool directory = std::filesystem::is_directory(whole);
+  // A program's ending is no part of its name: `server.bin` runs as `server`.
+  auto name = options.app.name.empty() ? name_from(directory || !options.rootfs.empty() ? whole : whole.stem())
+                                       : Result<std::string>(options.app.name);
+  if (!name) return name.error();
+  subject.name = *name;
+  PackRequest request = options.pack;
+  request.path = whole;
+  if (!options.rootfs.empty()) request.rootfs = whole;
+  if (!options.initrd.empty()) request.initrd = options.initrd;
+  request.args = session.guest_args();
+  request.debug = options.app.debug;
+  request.name = *name;
+  auto packed = pack(session, *store, request);
+  if (!packed) return packed.error();
+  subject.inputs.image = to_string(packed->image.reference);
+  subject.inputs.recipe = std::move(packed->recipe);
+  if (!packed->args_in_image) subject.inputs.args = session.guest_args();
+  subject.image = std::move(packed->image);
+  subject.store = std::move(store).value();
+  return subject;
+}
+
+Result<Subject> take_subject(const Session& session, const Options& options) {
+  if (!options.rootfs.empty() && !options.subject.empty())
+    return invalid("usage", "want a directory, program or kernel, or --rootfs, got both; the command for --rootfs "
+                            "follows `--`");
+  const std::string text = !options.rootfs.empty() ? options.rootfs : options.subject.empty() ? "." : options.subject;
+  std::error_code ignored;
+  const auto path = session.environment().working_dir / text;
+  if (!std::filesystem::exists(path, ignored)) {
+    if (const auto reference = runtimes::parse_reference(text)) {
+      auto subject = take_reference(*reference);
+      if (subject) subject->inputs.args = session.guest_args();
+      return subject;
+    }
+    return not_found("no_such_file", "want a directory, a program, a kernel or NAME@sha256:DIGEST, and `" + text +
+                                         "` is none of them");
+  }
+  return take_path(session, options, text);
+}
+
+Result<int> run(const Session& session, const Options& options) {
+  const auto found = session.find_api();
+  if (!found) return found.error();
+  auto subject = take_subject(session, options);
+  if (!subject) return subject.error();
+  AppFlags flags = options.app;
+  if (flags.name.empty()) flags.name = subject->name;
+  subject->inputs.tenant = found->target().tenant;
+  subject->inputs.environment = session.environment().variables;
+  const auto manifest = plan_app(flags, subject->inputs);
+  if (!manifest) return manifest.error();
+  const std::string body = codec::to_json(*manifest);
+  if (options.dry_run) {
+    session.out(options.format == OutputFormat::kJson ? pretty_json(body) : yaml_of(body));
+    return 0;
+  }
+
+  const auto api = session.connect();
+  if (!api) return api.error();
+  if (subject->image)
+    if (auto sent = upload(session, *api, *subject->store, *subject->image); !sent) return sent.error();
+  const auto reply = api->deploy(body);
+  if (!reply) return reply.error();
+  if (reply->operations.empty())
+    return internal("bad_answer", "want an operation in the answer to a deploy, got none; report this");
+  const Operation& operation = reply->operations.front();
+  const App& app = std::get<App>(manifest->resource);
+  if (options.wait) {
+    const bool job = app.spec.run.restart.policy == RestartPolicy::kNever;
+    return job ? await_job(session, *api, operation, or_default(options.timeout, kJobTimeout))
+               : await_deploy(session, *api, operation, or_default(options.timeout, kDeployTimeout));
+  }
+  show_reply(session, *reply, options.format);
+  if (options.format == OutputFormat::kTable || options.format == OutputFormat::kWide)
+    session.out("operation " + operation.operation_id + "\n");
+  session.say("next: unikctl status, unikctl logs -f " + app.metadata.name + ", unikctl wait operation/" +
+              operation.operation_id);
+  return 0;
+}
+
+}  // namespace
+
+void add_deploy(CommandTree& tree) {
+  const auto options = std::make_shared<Options>();
+  CLI::App& verb = tree.add(kShortcuts, "deploy", "Build or pack something and run it: deploy DIR|PROGRAM|KERNEL [-- ARGS]",
+                            [options](const Session& session) { return run(session, *options); });
+  tree.take_guest_args(verb);
+  verb.add_option("subject", options->subject,
+                  "A directory with unik.yaml (.), a Linux program, a kernel, or NAME@sha256:DIGEST")
+      ->type_name("DIR|PROGRAM|KERNEL|IMAGE");
+  AppFlags& app = options->app;
+  verb.add_option("--name", app.name, "The app's name (that of the directory or file)")->type_name("NAME");
+  verb.add_option("--replicas", app.replicas, "How many instances")->type_name("N");
+  verb.add_option("--cpu", app.cpu, "CPUs of one instance: 500m, 2")->type_name("CPU");
+  verb.add_option("--memory", app.memory, "RAM of one guest: 128Mi, 1Gi")->type_name("SIZE");
+  add_list_flag(verb, "-e,--env", app.env, "NAME[=VALUE]", "An environment variable; again for more");
+  add_list_flag(verb, "-p,--publish", app.publish, "[HOST:]PORT",
+                "Reach the guest's PORT at the node's HOST port, or a free one; again for more");
+  verb.add_option("--rootfs", options->rootfs, "Run a root file system: a directory, tar, cpio or erofs image")
+      ->type_name("PATH");
+  add_list_flag(verb, "--include", options->pack.includes, "PATH[:DEST]",
+                "A file or directory to lay into the image; again for more");
+  verb.add_option("--initrd", options->initrd, "The initrd of a kernel")->type_name("PATH");
+  add_list_flag(verb, "--node-selector", app.node_selector, "KEY=VALUE", "Only nodes with this label; again for more");
+  verb.add_option("--restart", app.restart, "always (the default), on-failure, or never for a job")
+      ->type_name("POLICY");
+  verb.add_flag("--debug", app.debug, "Keep symbols and trace the boot on the console");
+  verb.add_flag("--wait", options->wait, "Return when it serves; of a job, its console and exit code");
+  add_duration_flag(verb, "--timeout", options->timeout, "How long --wait waits (5m; for a job until it ends)");
+  verb.add_flag("--dry-run", options->dry_run, "Print the App that would be applied, send nothing");
+  add_output_flag(verb, options->format);
+}
+
+}  // namespace unik::cli

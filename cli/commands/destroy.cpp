@@ -1,0 +1,63 @@
+// destroy APP [APP...]: deletes apps and stops their VMs; returns at once with an operation for each.
+#include <memory>
+
+#include "cli/commands/commands.hpp"
+#include "cli/commands/show.hpp"
+#include "cli/operations.hpp"
+
+namespace unik::cli {
+namespace {
+
+struct Options {
+  std::vector<std::string> names;
+  OutputFormat format = OutputFormat::kTable;
+  bool wait = false;
+  Duration timeout = std::chrono::minutes(5);
+};
+
+// `app/web` is taken for `web`, since the other verbs print it so.
+Result<std::vector<std::string>> app_names(const std::vector<std::string>& words) {
+  std::vector<std::string> names;
+  for (const std::string& word : words) {
+    const std::size_t slash = word.find('/');
+    if (slash == std::string::npos) {
+      names.push_back(word);
+      continue;
+    }
+    const auto kind = parse_object_kind(word.substr(0, slash));
+    if (!kind) return kind.error();
+    if (*kind != ObjectKind::kApp)
+      return invalid("bad_object", "want apps, got `" + word + "`; other kinds go by `unikctl delete`");
+    names.push_back(word.substr(slash + 1));
+  }
+  return names;
+}
+
+Result<int> run(const Session& session, const Options& options) {
+  const auto names = app_names(options.names);
+  if (!names) return names.error();
+  const auto api = session.connect();
+  if (!api) return api.error();
+  const auto reply = api->destroy(*names);
+  if (!reply) return reply.error();
+  show_reply(session, *reply, options.format);
+  if (options.wait) return await_operations(session, *api, reply->operations, options.timeout);
+  for (const Operation& operation : reply->operations)
+    session.say("operation " + operation.operation_id + "; follow it: unikctl wait operation/" +
+                operation.operation_id);
+  return 0;
+}
+
+}  // namespace
+
+void add_destroy(CommandTree& tree) {
+  const auto options = std::make_shared<Options>();
+  CLI::App& verb = tree.add(kShortcuts, "destroy", "Delete apps and stop their VMs",
+                            [options](const Session& session) { return run(session, *options); });
+  verb.add_option("app", options->names, "The apps' names")->type_name("APP...")->required();
+  verb.add_flag("--wait", options->wait, "Return when the VMs are gone");
+  add_duration_flag(verb, "--timeout", options->timeout, "How long --wait waits (5m)");
+  add_output_flag(verb, options->format);
+}
+
+}  // namespace unik::cli

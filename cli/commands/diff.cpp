@@ -1,0 +1,44 @@
+// diff -f PATH: what apply would change, field by field, and what that does to what runs. Code 1 if anything.
+#include <memory>
+
+#include "cli/commands/commands.hpp"
+#include "cli/commands/show.hpp"
+#include "cli/manifests.hpp"
+#include "cli/output/diff.hpp"
+
+namespace unik::cli {
+namespace {
+
+struct Options {
+  std::vector<std::string> files;
+  OutputFormat format = OutputFormat::kTable;
+};
+
+Result<int> run(const Session& session, const Options& options) {
+  const auto found = session.find_api();
+  if (!found) return found.error();
+  auto manifests = read_manifests(session, options.files, found->target().tenant);
+  if (!manifests) return manifests.error();
+  const auto api = session.connect();
+  if (!api) return api.error();
+  if (auto built = build_sources(session, *api, *manifests); !built) return built.error();
+  const auto reply = api->apply(request_body(*manifests), true);
+  if (!reply) return reply.error();
+  if (options.format == OutputFormat::kTable || options.format == OutputFormat::kWide)
+    session.out(render_diff(*reply, session.terminal().colour_out));
+  else
+    show_reply(session, *reply, options.format);
+  return has_changes(*reply) ? 1 : 0;
+}
+
+}  // namespace
+
+void add_diff(CommandTree& tree) {
+  const auto options = std::make_shared<Options>();
+  CLI::App& verb = tree.add(kDesiredState, "diff", "Show what apply would change; code 1 if anything",
+                            [options](const Session& session) { return run(session, *options); });
+  add_file_flag(verb, options->files);
+  add_output_flag(verb, options->format);
+}
+
+}  // namespace unik::cli

@@ -1,0 +1,86 @@
+// down: stops the local control plane. VMs run on, unless --all destroys their apps first.
+#include <algorithm>
+#include <memory>
+
+#include "cli/commands/commands.hpp"
+#include "cli/local.hpp"
+#include "cli/operations.hpp"
+
+namespace unik::cli {
+namespace {
+
+struct Options {
+  bool all = false;
+  Duration timeout = std::chrono::minutes(5);
+};
+
+// Every app of every tenant, and waits until their VMs are gone.
+Result<int> destroy_all(const Session& session, const Api& api, Duration timeout) {
+  const auto tenants = api.tenants();
+  if (!tenants) return tenants.error();
+  std::vector<std::string> names{api.target().tenant};
+  for (const TenantView& view : tenants->items)
+    if (view.tenant.metadata.name != names.front()) names.push_back(view.tenant.metadata.name);
+  int code = 0;
+  for (const std::string& tenant : names) {
+    Target target = api.target();
+    target.tenant = tenant;
+    const Api of_tenant(target);
+    const auto apps = of_tenant.apps();
+    if (!apps) return apps.error();
+    std::vector<std::string> of_apps;
+    for (const AppView& view : apps->items) of_apps.push_back(view.app.metadata.name);
+    if (of_apps.empty()) continue;
+    const auto reply = of_tenant.destroy(of_apps);
+    if (!reply) return reply.error();
+    const auto waited = await_operations(session, of_tenant, reply->operations, timeout);
+    if (!waited) return waited.error();
+    code = std::max(code, *waited);
+  }
+  return code;
+}
+
+Result<std::size_t> count_running(const Api& api) {
+  const auto nodes = api.nodes();
+  if (!nodes) return nodes.error();
+  std::size_t count = 0;
+  for (const NodeView& view : nodes->items) count += view.instances;
+  return count;
+}
+
+Result<int> run(const Session& session, const Options& options) {
+  const auto api = session.find_api();
+  if (!api) return api.error();
+  if (!api->target().local)
+    return invalid("not_local", "want the local control plane, but " + api->target().origin + " names " + api->where() +
+                                    "; leave it out to stop the local one");
+  if (options.all) {
+    const auto connected = session.connect();
+    if (!connected) return connected.error();
+    const auto code = destroy_all(session, *connected, options.timeout);
+    if (!code) return code.error();
+    if (*code != 0) return *code;
+  }
+  // Without an answer there is nothing to say of VMs; stopping goes on.
+  const auto left = count_running(*api);
+  const auto down = ensure_down(session.environment());
+  if (!down) return down.error();
+  const bool stopped = down->stopped_controller || down->stopped_agent;
+  session.out(stopped ? "down\n" : "already down\n");
+  if (left && *left > 0)
+    session.say(std::to_string(*left) + (*left == 1 ? " VM runs" : " VMs run") +
+                " on; `unikctl up` takes them over, `unikctl down --all` destroys them first");
+  return 0;
+}
+
+}  // namespace
+
+void add_down(CommandTree& tree) {
+  const auto options = std::make_shared<Options>();
+  CLI::App& verb = tree.add(kAround, "down", "Stop the local control plane; VMs run on",
+                            [options](const Session& session) { return run(session, *options); });
+  verb.add_flag("--all", options->all, "Destroy every app of every tenant first");
+  add_duration_flag(verb, "--timeout", options->timeout, "How long --all waits for each tenant (5m)");
+}
+
+}  // namespace unik::cli

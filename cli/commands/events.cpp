@@ -1,0 +1,69 @@
+// events: what changed and why, from the journal.
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "cli/commands/commands.hpp"
+#include "cli/output/document.hpp"
+#include "cli/output/views.hpp"
+#include "wire/clock.hpp"
+
+namespace unik::cli {
+namespace {
+
+struct Options {
+  bool follow = false;
+  std::optional<std::uint64_t> since;
+  OutputFormat format = OutputFormat::kTable;
+};
+
+constexpr Duration kReconnectPause = std::chrono::milliseconds(500);
+constexpr Duration kReconnectPatience = std::chrono::minutes(5);
+
+std::string line_of(const EventView& event, OutputFormat format, bool colour) {
+  switch (format) {
+    case OutputFormat::kTable:
+    case OutputFormat::kWide: return render_event(event, colour);
+    case OutputFormat::kJson: return codec::to_json(event) + "\n";  // one a line: a stream has no end to close a list
+    case OutputFormat::kYaml: return "---\n" + yaml_of(codec::to_json(event));
+    case OutputFormat::kName: break;
+  }
+  return event.object + "\n";
+}
+
+Result<int> run(const Session& session, const Options& options) {
+  const auto api = session.connect();
+  if (!api) return api.error();
+  std::optional<std::uint64_t> since = options.since;
+  bool told = false;
+  Time last_good = wire::read_clock().boot;
+  for (;;) {
+    const auto ended = api->events(since, options.follow, [&](const EventView& event) {
+      told = false;
+      last_good = wire::read_clock().boot;
+      since = event.seq;
+      session.out(line_of(event, options.format, session.terminal().colour_out));
+      return true;
+    });
+    if (!options.follow) return ended ? Result<int>(0) : ended.error();
+    const bool may_heal = ended || ended.error().code == ErrorCode::kUnavailable;
+    if (!may_heal || wire::read_clock().boot - last_good > kReconnectPatience)
+      return ended ? unavailable("stream_ended", "the event stream ends again and again; look at `unikctl doctor`")
+                   : ended.error();
+    if (!std::exchange(told, true)) session.warn("the event stream broke off, opening it again");
+    std::this_thread::sleep_for(kReconnectPause);
+  }
+}
+
+}  // namespace
+
+void add_events(CommandTree& tree) {
+  const auto options = std::make_shared<Options>();
+  CLI::App& verb = tree.add(kDesiredState, "events", "Show what changed and why",
+                            [options](const Session& session) { return run(session, *options); });
+  verb.add_flag("-f,--follow", options->follow, "Go on with what comes");
+  verb.add_option("--since", options->since, "Only what came after this journal sequence")->type_name("SEQ");
+  add_output_flag(verb, options->format);
+}
+
+}  // namespace unik::cli

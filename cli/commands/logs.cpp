@@ -1,0 +1,77 @@
+// logs APP|INSTANCE: the console, as text.
+#include <memory>
+
+#include "cli/commands/commands.hpp"
+#include "cli/console.hpp"
+#include "cli/objects.hpp"
+#include "wire/clock.hpp"
+
+namespace unik::cli {
+namespace {
+
+struct Options {
+  std::string name;
+  bool follow = false;
+  std::optional<std::uint64_t> tail;
+  std::string since;
+  bool previous = false;
+  bool timestamps = false;
+};
+
+Result<WallTime> parse_since(const std::string& text) {
+  if (const auto ago = parse_duration(text)) return wire::read_clock().wall - *ago;
+  if (const auto time = parse_wall_time(text)) return *time;
+  return invalid("bad_since", "want a duration such as 5m or a UTC time such as 2026-11-22T18:51:13Z for --since, got `" +
+                                  text + "`");
+}
+
+// `app/web` and `instance/web-0-r42-1` are taken for their names.
+Result<std::string> bare_name(const std::string& word) {
+  const std::size_t slash = word.find('/');
+  if (slash == std::string::npos) return word;
+  const auto kind = parse_object_kind(word.substr(0, slash));
+  if (!kind) return kind.error();
+  if (*kind != ObjectKind::kApp && *kind != ObjectKind::kInstance)
+    return invalid("bad_object", "want an app or instance, got `" + word + "`; nothing else has a console");
+  return word.substr(slash + 1);
+}
+
+Result<int> run(const Session& session, const Options& options) {
+  const auto name = bare_name(options.name);
+  if (!name) return name.error();
+  LogSelection selection;
+  selection.name = *name;
+  selection.follow = options.follow;
+  selection.tail = options.tail;
+  selection.previous = options.previous;
+  if (!options.since.empty()) {
+    const auto since = parse_since(options.since);
+    if (!since) return since.error();
+    selection.since = *since;
+  }
+  const auto api = session.connect();
+  if (!api) return api.error();
+  LogFormat format{false, options.timestamps, session.terminal().colour_out};
+  // The lines of several replicas need their names; the console's own errors say what is wrong with the name.
+  if (const auto app = api->app(*name)) format.prefix = app->desired > 1;
+  if (auto streamed = stream_console(session, *api, selection, format); !streamed) return streamed.error();
+  return 0;
+}
+
+}  // namespace
+
+void add_logs(CommandTree& tree) {
+  const auto options = std::make_shared<Options>();
+  CLI::App& verb = tree.add(kShortcuts, "logs", "Print the console of an app's instances, or of one",
+                            [options](const Session& session) { return run(session, *options); });
+  verb.add_option("name", options->name, "An app, or an instance such as web-0-r42-1")
+      ->type_name("APP|INSTANCE")
+      ->required();
+  verb.add_flag("-f,--follow", options->follow, "Go on with what comes");
+  verb.add_option("--tail", options->tail, "Only the last N lines")->type_name("N");
+  verb.add_option("--since", options->since, "Only lines since 5m ago, or since a UTC time")->type_name("5m|TIME");
+  verb.add_flag("--previous", options->previous, "Of the run before the last restart");
+  verb.add_flag("--timestamps", options->timestamps, "Begin each line with its time");
+}
+
+}  // namespace unik::cli

@@ -1,0 +1,160 @@
+#include "cli/context.hpp"
+
+#include <fstream>
+#include <iterator>
+#include <system_error>
+#include <vector>
+
+#include "api/ids.hpp"
+#include "api/resource.hpp"
+#include "cli/suggestion.hpp"
+#include "codec/tree.hpp"
+
+namespace unik::cli {
+namespace {
+
+using codec::Node;
+using codec::NodeKind;
+
+class ConfigReader {
+ public:
+  ConfigReader(std::string_view text, const std::string& name) : text_(text), name_(name) {}
+
+  void read(const Node& root, Config& config) {
+    each_member(root, "", "want `current` and `contexts`", [&](std::string_view key, const Node& value) {
+      if (key == "current") return take(value, "current", config.current);
+      if (key != "contexts") return fault(std::string(key), "unknown field; want `current` or `contexts`", value.offset);
+      each_member(value, "contexts", "want names with {url, token, tenant}", [&](std::string_view name, const Node& entry) {
+        read_context(entry, "contexts." + std::string(name), config.contexts[std::string(name)]);
+      });
+    });
+  }
+
+  void fault(std::string path, std::string message, std::size_t offset) {
+    const codec::Place place = codec::place_in(text_, offset);
+    faults_.push_back({name_, place.line, place.column, std::move(path), std::move(message)});
+  }
+  const std::vector<Fault>& faults() const { return faults_; }
+
+ private:
+  template <typename Use>
+  void each_member(const Node& mapping, const std::string& path, const char* want, Use use) {
+    if (mapping.kind != NodeKind::kMapping) return fault(path, want, mapping.offset);
+    for (const Node* key = mapping.child; key != nullptr && key->next != nullptr; key = key->next->next)
+      use(key->text(), *key->next);
+  }
+
+  void read_context(const Node& entry, const std::string& path, Context& context) {
+    each_member(entry, path, "want {url, token, tenant}", [&](std::string_view key, const Node& value) {
+      const std::string at = path + "." + std::string(key);
+      if (key == "url") return take(value, at, context.url);
+      if (key == "token") return take(value, at, context.token);
+      if (key == "tenant") return take(value, at, context.tenant);
+      fault(at, "unknown field; want `url`, `token` or `tenant`", value.offset);
+    });
+  }
+
+  // The value never stands in a fault: it may be a token.
+  void take(const Node& value, const std::string& path, std::string& out) {
+    if (!value.is_scalar()) return fault(path, "want a text", value.offset);
+    if (!is_null(value)) out = value.text();
+  }
+
+  std::string_view text_;
+  const std::string& name_;
+  std::vector<Fault> faults_;
+};
+
+std::string first_of(std::initializer_list<std::string> values) {
+  for (const std::string& value : values)
+    if (!value.empty()) return value;
+  return "";
+}
+
+Result<const Context*> chosen_context(const std::string& name, const Config& config) {
+  static const Context kNone;
+  if (name.empty()) return &kNone;
+  const auto found = config.contexts.find(name);
+  if (found != config.contexts.end()) return &found->second;
+  std::vector<std::string> known;
+  for (const auto& [key, context] : config.contexts) known.push_back(key);
+  return not_found("no_such_context", "want a context of config.yaml, got `" + name + "`" + did_you_mean(name, known) +
+                                          "; add it under `contexts` or choose another with --context");
+}
+
+}  // namespace
+
+std::filesystem::path config_path(const Environment& environment) {
+  const std::string config = environment.get("XDG_CONFIG_HOME");
+  const std::filesystem::path base =
+      config.empty() ? std::filesystem::path(environment.get("HOME")) / ".config" : std::filesystem::path(config);
+  return base / "unikctl" / "config.yaml";
+}
+
+Result<Config> parse_config(std::string_view text, const std::string& name) {
+  codec::Tree tree;
+  ConfigReader reader(text, name);
+  Config config;
+  codec::read_yaml(text, tree);
+  for (const codec::Problem& problem : tree.problems()) reader.fault("", problem.message, problem.offset);
+  if (reader.faults().empty() && tree.root() != nullptr && !is_null(*tree.root())) reader.read(*tree.root(), config);
+  if (reader.faults().empty()) return config;
+  Error error = invalid("bad_config", "the CLI's configuration cannot be read; mend or remove " + name);
+  error.details = reader.faults();
+  return error;
+}
+
+Result<Config> read_config(const Environment& environment) {
+  const std::filesystem::path path = config_path(environment);
+  std::error_code problem;
+  if (!std::filesystem::exists(path, problem)) return Config{};
+  std::ifstream file(path, std::ios::binary);
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (!file) return invalid("bad_config", "cannot read " + path.string() + "; check its permissions");
+  return parse_config(text, path.string());
+}
+
+std::string local_socket(const Environment& environment) {
+  return (home_of(environment) / "controller.sock").string();
+}
+
+Result<Target> resolve_target(const TargetFlags& flags, const Environment& environment, const Config& config) {
+  Target target;
+  const std::string env_url = environment.get("UNIKCTL_CONTROL_PLANE_URL");
+  const std::string context_name = first_of({flags.context, environment.get("UNIKCTL_CONTEXT"), config.current});
+  const auto context = chosen_context(context_name, config);
+  if (!context) return context.error();
+
+  // --context beats the variable: it was typed now.
+  std::string url = flags.url;
+  target.origin = "--url";
+  if (url.empty() && (flags.context.empty() || (*context)->url.empty()) && !env_url.empty()) {
+    url = env_url;
+    target.origin = "UNIKCTL_CONTROL_PLANE_URL";
+  }
+  const bool from_context = url.empty() && !(*context)->url.empty();
+  if (from_context) {
+    url = (*context)->url;
+    target.origin = "context " + context_name;
+  }
+  if (url.empty()) {
+    target.local = true;
+    target.origin = "the local control plane";
+    url = wire::to_string(wire::unix_endpoint(local_socket(environment)));
+  }
+  auto endpoint = wire::parse_endpoint(url);
+  if (!endpoint) {
+    Error error = endpoint.error();
+    error.message += " (from " + target.origin + ")";
+    return error;
+  }
+  target.endpoint = std::move(endpoint).value();
+  target.token = first_of({flags.token, environment.get("UNIKCTL_TOKEN"), from_context ? (*context)->token : ""});
+  target.tenant = first_of(
+      {flags.tenant, environment.get("UNIKCTL_TENANT"), (*context)->tenant, std::string(kDefaultTenant)});
+  if (!is_dns_label(target.tenant))
+    return invalid("bad_tenant", "want a tenant's name (1 to 63 of a-z, 0-9 and -), got `" + target.tenant + "`");
+  return target;
+}
+
+}  // namespace unik::cli

@@ -1,0 +1,150 @@
+#include "cli/daemon.hpp"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <deque>
+#include <fstream>
+#include <sstream>
+#include <system_error>
+#include <thread>
+
+extern char** environ;
+
+namespace unik::cli {
+namespace {
+
+constexpr Duration kPoll = std::chrono::milliseconds(20);
+constexpr std::size_t kLogLineShown = 400;  // bytes
+
+// Field 22 of /proc/PID/stat, counted after the last `)` since the program's name may hold anything. A zombie has
+// ended, whatever its pid says.
+std::optional<std::string> start_time(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string line;
+  std::getline(file, line);
+  const std::size_t paren = line.rfind(')');
+  if (!file || paren == std::string::npos) return std::nullopt;
+  std::istringstream fields(line.substr(paren + 1));
+  std::string field;
+  for (int number = 3; fields >> field; ++number) {
+    if (number == 3 && (field == "Z" || field == "X")) return std::nullopt;
+    if (number == 22) return field;
+  }
+  return std::nullopt;
+}
+
+std::string reason(int number) { return std::strerror(number); }
+
+}  // namespace
+
+std::optional<pid_t> running(const std::filesystem::path& pid_file) {
+  std::ifstream file(pid_file);
+  pid_t pid = 0;
+  std::string started;
+  if (!(file >> pid >> started) || pid <= 1) return std::nullopt;
+  if (start_time(pid) != started) return std::nullopt;
+  return pid;
+}
+
+Result<pid_t> start(const DaemonSpec& spec) {
+  if (access(spec.program.c_str(), X_OK) != 0)
+    return not_found("no_such_program", "want " + spec.name + " at " + spec.program.string() + ": " + reason(errno) +
+                                            "; install the three programs into one directory");
+  posix_spawn_file_actions_t files;
+  posix_spawn_file_actions_init(&files);
+  posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, spec.log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+  posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t none;
+  sigemptyset(&none);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK);
+
+  std::vector<std::string> words{spec.program.string()};
+  words.insert(words.end(), spec.args.begin(), spec.args.end());
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  pid_t pid = 0;
+  const int problem = posix_spawn(&pid, spec.program.c_str(), &files, &attributes, argv.data(), environ);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&files);
+  if (problem != 0)
+    return unavailable("cannot_start", "cannot start " + spec.program.string() + " with its log in " +
+                                           spec.log_file.string() + ": " + reason(problem));
+  std::ofstream(spec.pid_file, std::ios::trunc) << pid << ' ' << start_time(pid).value_or("ended") << '\n';
+  return pid;
+}
+
+std::optional<std::string> ended(pid_t pid) {
+  int status = 0;
+  if (waitpid(pid, &status, WNOHANG) != pid) return std::nullopt;
+  if (WIFEXITED(status)) return "exited with code " + std::to_string(WEXITSTATUS(status));
+  return "was killed by signal " + std::to_string(WTERMSIG(status));
+}
+
+Result<bool> stop(const std::filesystem::path& pid_file, Duration grace) {
+  const auto pid = running(pid_file);
+  std::error_code ignored;
+  if (!pid) {
+    std::filesystem::remove(pid_file, ignored);
+    return false;
+  }
+  for (const int signal : {SIGTERM, SIGKILL}) {
+    if (kill(*pid, signal) != 0 && errno != ESRCH)
+      return unavailable("cannot_stop", "cannot stop process " + std::to_string(*pid) + ": " + reason(errno));
+    for (Duration waited{}; waited < grace; waited += kPoll) {
+      if (ended(*pid) || !running(pid_file)) {
+        std::filesystem::remove(pid_file, ignored);
+        return true;
+      }
+      std::this_thread::sleep_for(kPoll);
+    }
+  }
+  return unavailable("cannot_stop", "process " + std::to_string(*pid) + " does not end, not even by SIGKILL");
+}
+
+std::string tail_of(const std::filesystem::path& log_file, std::size_t lines) {
+  constexpr std::streamoff kTailBytes = 64 << 10;
+  std::ifstream file(log_file, std::ios::binary);
+  file.seekg(0, std::ios::end);
+  const std::streamoff size = file.tellg();
+  file.seekg(std::max<std::streamoff>(0, size - kTailBytes));
+  std::deque<std::string> last;
+  for (std::string line; std::getline(file, line);) {
+    last.push_back(line.substr(0, kLogLineShown));
+    if (last.size() > lines) last.pop_front();
+  }
+  std::string text;
+  for (const std::string& line : last) text += "\n  " + line;
+  return text;
+}
+
+Result<StartLock> StartLock::take(const std::filesystem::path& file, Duration patience) {
+  const int fd = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return unavailable("cannot_lock", "cannot open " + file.string() + ": " + reason(errno));
+  StartLock lock(fd);
+  for (Duration waited{}; waited <= patience; waited += kPoll) {
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) return lock;
+    std::this_thread::sleep_for(kPoll);
+  }
+  return timed_out("start_in_progress", "another unikctl has been starting or stopping the local control plane for " +
+                                            format_duration(patience) + "; wait for it or end it");
+}
+
+StartLock::~StartLock() {
+  if (fd_ >= 0) close(fd_);
+}
+
+}  // namespace unik::cli

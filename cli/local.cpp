@@ -1,0 +1,146 @@
+#include "cli/local.hpp"
+
+#include <sys/stat.h>
+
+#include <chrono>
+#include <optional>
+#include <system_error>
+#include <thread>
+
+#include "cli/daemon.hpp"
+
+namespace unik::cli {
+namespace {
+
+constexpr Duration kControllerPatience = std::chrono::seconds(30);
+constexpr Duration kAgentPatience = std::chrono::seconds(60);  // its first probe of the accelerator included
+constexpr Duration kLockPatience = std::chrono::seconds(90);
+constexpr Duration kStopGrace = std::chrono::seconds(15);
+constexpr Duration kFirstPoll = std::chrono::milliseconds(5);
+constexpr Duration kLastPoll = std::chrono::milliseconds(200);
+constexpr std::size_t kTailLines = 12;
+
+// Who may write there may run VMs as this user: so nobody else may.
+Result<void> ensure_dirs(const LocalPaths& paths) {
+  for (const auto& dir : {paths.home, paths.agent_pid.parent_path(), paths.agent_log.parent_path(), paths.agent_state}) {
+    std::error_code problem;
+    const bool created = std::filesystem::create_directories(dir, problem);
+    if (problem)
+      return unavailable("no_home", "cannot create " + dir.string() + ": " + problem.message() +
+                                        "; set UNIKCTL_HOME to a directory that you may write");
+    if (created) chmod(dir.c_str(), 0700);
+  }
+  return {};
+}
+
+// Polls `done` until it holds, `pid` has ended, or the time is over.
+Result<void> wait_until(const std::function<bool()>& done, pid_t pid, const DaemonSpec& spec, Duration patience,
+                        const std::string& wanted) {
+  const auto begin = std::chrono::steady_clock::now();
+  for (Duration pause = kFirstPoll;; pause = std::min(pause * 2, kLastPoll)) {
+    if (done()) return {};
+    if (pid > 0) {
+      if (const auto how = ended(pid))
+        return unavailable(spec.name == "unik-agent" ? "agent_failed" : "controller_failed",
+                           spec.name + " " + *how + " before it was ready; the end of " + spec.log_file.string() + ":" +
+                               tail_of(spec.log_file, kTailLines));
+    }
+    if (std::chrono::steady_clock::now() - begin > patience)
+      return timed_out("not_ready", wanted + " is not ready after " + format_duration(patience) + "; the end of " +
+                                        spec.log_file.string() + ":" + tail_of(spec.log_file, kTailLines));
+    std::this_thread::sleep_for(pause);
+  }
+}
+
+DaemonSpec controller_spec(const Environment& environment, const LocalPaths& paths) {
+  return {"unik-controller", environment.program_dir / "unik-controller",
+          {"--home", paths.home.string(), "--listen-unix", paths.socket.string(), "--log-format", "text"},
+          paths.controller_pid, paths.controller_log};
+}
+
+DaemonSpec agent_spec(const Environment& environment, const LocalPaths& paths) {
+  return {"unik-agent", environment.program_dir / "unik-agent",
+          {"run", "--controller", wire::to_string(wire::unix_endpoint(paths.socket.string())), "--node",
+           std::string(kLocalNode), "--state", paths.agent_state.string(), "--publish-address", "127.0.0.1"},
+          paths.agent_pid, paths.agent_log};
+}
+
+}  // namespace
+
+LocalPaths local_paths(const Environment& environment) {
+  const std::filesystem::path home = home_of(environment);
+  return {home,
+          local_socket(environment),
+          home / "agent",
+          home / "run" / "controller.pid",
+          home / "run" / "agent.pid",
+          home / "log" / "controller.log",
+          home / "log" / "agent.log",
+          home / "run" / "start.lock"};
+}
+
+bool is_up(const Api& api) { return api.ready().ok(); }
+
+bool agent_died(const Environment& environment) {
+  const LocalPaths paths = local_paths(environment);
+  std::error_code ignored;
+  return std::filesystem::exists(paths.agent_pid, ignored) && !running(paths.agent_pid);
+}
+
+Result<UpResult> ensure_up(const Environment& environment, const Api& api, const Say& say) {
+  const LocalPaths paths = local_paths(environment);
+  if (const auto made = ensure_dirs(paths); !made) return made.error();
+  const auto lock = StartLock::take(paths.lock, kLockPatience);
+  if (!lock) return lock.error();
+
+  UpResult result;
+  pid_t controller = 0;
+  const DaemonSpec controller_daemon = controller_spec(environment, paths);
+  if (!is_up(api)) {
+    if (!running(paths.controller_pid)) {
+      say("starting the local controller (log: " + paths.controller_log.string() + ")");
+      const auto pid = start(controller_daemon);
+      if (!pid) return pid.error();
+      controller = *pid;
+      result.started_controller = true;
+    }
+    const auto ready = wait_until([&] { return is_up(api); }, controller, controller_daemon, kControllerPatience,
+                                  "the local controller");
+    if (!ready) return ready.error();
+  }
+
+  pid_t agent = 0;
+  const DaemonSpec agent_daemon = agent_spec(environment, paths);
+  if (!running(paths.agent_pid)) {
+    say("starting the local agent (log: " + paths.agent_log.string() + ")");
+    const auto pid = start(agent_daemon);
+    if (!pid) return pid.error();
+    agent = *pid;
+    result.started_agent = true;
+  }
+  const auto node_ready = [&] {
+    const auto node = api.node(std::string(kLocalNode));
+    return node && node->health == "ready";
+  };
+  const auto ready = wait_until(node_ready, agent, agent_daemon, kAgentPatience, "the local node");
+  if (!ready) return ready.error();
+  return result;
+}
+
+Result<DownResult> ensure_down(const Environment& environment) {
+  const LocalPaths paths = local_paths(environment);
+  DownResult result;
+  std::error_code ignored;
+  if (!std::filesystem::exists(paths.lock.parent_path(), ignored)) return result;
+  const auto lock = StartLock::take(paths.lock, kLockPatience);
+  if (!lock) return lock.error();
+  const auto agent = stop(paths.agent_pid, kStopGrace);
+  if (!agent) return agent.error();
+  result.stopped_agent = *agent;
+  const auto controller = stop(paths.controller_pid, kStopGrace);
+  if (!controller) return controller.error();
+  result.stopped_controller = *controller;
+  return result;
+}
+
+}  // namespace unik::cli

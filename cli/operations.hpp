@@ -1,0 +1,40 @@
+// Following operations until they have come true or failed.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "api/operation.hpp"
+#include "cli/api.hpp"
+#include "cli/session.hpp"
+
+namespace unik::cli {
+
+// Pauses between two looks at the control plane: short at first, since a boot takes a fraction of a second.
+class Backoff {
+ public:
+  // Sleeps; false, at once, when `deadline` has passed.
+  bool pause();
+  explicit Backoff(Duration timeout);
+  void restart() { pause_ = kFirst; }
+
+ private:
+  static constexpr Duration kFirst = std::chrono::milliseconds(25);
+  static constexpr Duration kLast = std::chrono::seconds(1);
+  Duration pause_ = kFirst;
+  Time deadline_;
+};
+
+// Polls until it is final; `on_change` is called with each new state. A control plane that restarts is waited for, an
+// operation that it does not know is an error. Errors: `timeout`/`wait_timed_out`.
+Result<Operation> follow_operation(const Api& api, const std::string& id, Duration timeout,
+                                   const std::function<void(const Operation&)>& on_change);
+
+// Of all of them: 0, or 1 after the reason of each that failed was printed.
+Result<int> await_operations(const Session& session, const Api& api, const std::vector<Operation>& operations,
+                             Duration timeout);
+
+// `no_eligible_node: 0 of 3 nodes fit …`, or what the operation says itself.
+std::string reason_of(const Operation& operation);
+
+}  // namespace unik::cli

@@ -1,0 +1,235 @@
+#include "cli/packing.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <ostream>
+#include <system_error>
+
+#include "api/ids.hpp"
+#include "cli/output/views.hpp"
+#include "runtimes/lib/elf/recognise.hpp"
+#include "runtimes/lib/pack/base_runtime.hpp"
+#include "runtimes/lib/pack/binary_pack.hpp"
+#include "runtimes/lib/pack/kernel_pack.hpp"
+#include "runtimes/lib/pack/rootfs_pack.hpp"
+#include "runtimes/lib/pack/source_build.hpp"
+
+namespace unik::cli {
+namespace {
+
+constexpr std::size_t kMaxUploadChunk = std::size_t{1} << 20;
+
+Result<runtimes::BaseRuntime> base_runtime(const Session& session) {
+  return runtimes::find_base_runtime(runtimes::base_runtime_places(home_of(session.environment())));
+}
+
+std::filesystem::path absolute(const Session& session, const std::filesystem::path& path) {
+  return path.is_relative() ? (session.environment().working_dir / path).lexically_normal() : path;
+}
+
+Result<std::vector<runtimes::Include>> parse_includes(const Session& session, const std::vector<std::string>& texts) {
+  std::vector<runtimes::Include> includes;
+  for (const std::string& text : texts) {
+    auto include = runtimes::parse_include(text);
+    if (!include) return include.error();
+    include->source = absolute(session, include->source);
+    includes.push_back(std::move(include).value());
+  }
+  return includes;
+}
+
+Result<codec::UnikYaml> read_recipe(const std::filesystem::path& directory) {
+  const std::filesystem::path path = directory / "unik.yaml";
+  std::ifstream file(path, std::ios::binary);
+  if (!file)
+    return not_found("no_unik_yaml", "want " + path.string() + " with `build.command`, `artifact.path` and "
+                                         "`run.command`; or name a program or kernel to deploy as it is");
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  return codec::parse_unik_yaml({path.string(), text});
+}
+
+void report(const Session& session, const runtimes::PackedImage& image) {
+  for (const std::string& warning : image.warnings) session.warn(warning);
+  for (const runtimes::PackedLayer& layer : image.layers)
+    session.say(fmt::format("layer {}: {}{}", layer.name, format_size(layer.descriptor.size),
+                            layer.reused ? " (cached)" : ""));
+}
+
+Result<Packed> pack_source(const Session& session, const runtimes::BlobStore& store, const PackRequest& request,
+                           const std::filesystem::path& directory) {
+  auto recipe = read_recipe(directory);
+  if (!recipe) return recipe.error();
+  auto base = base_runtime(session);
+  if (!base) return base.error();
+  auto includes = parse_includes(session, request.includes);
+  if (!includes) return includes.error();
+
+  runtimes::SourceBuildOptions options;
+  options.directory = directory;
+  options.recipe = *recipe;
+  options.name = request.name;
+  options.includes = std::move(includes).value();
+  options.base = std::move(base).value();
+  options.rebuild = request.rebuild;
+  if (request.debug) options.environment["UNIKCTL_DEBUG"] = "1";
+  options.output = [&session](std::string_view text) { *session.terminal().err << text << std::flush; };
+  session.say("building " + directory.string() +
+              (recipe->build_command.empty() ? "" : ": " + recipe->build_command));
+  auto built = runtimes::build_source(store, options);
+  if (!built) return built.error();
+  session.say(built->reused ? "cached: nothing changed since the last build"
+                            : "built in " + format_boot(built->build_took));
+  report(session, built->image);
+  return Packed{std::move(built->image), std::move(recipe).value(), built->reused, false};
+}
+
+Result<Packed> pack_program(const Session& session, const runtimes::BlobStore& store, const PackRequest& request,
+                            const std::filesystem::path& path) {
+  auto base = base_runtime(session);
+  if (!base) return base.error();
+  auto includes = parse_includes(session, request.includes);
+  if (!includes) return includes.error();
+  runtimes::BinaryPackOptions options;
+  options.binary = path;
+  options.name = request.name;
+  options.includes = std::move(includes).value();
+  options.base = std::move(base).value();
+  session.say("packing " + path.string());
+  auto image = runtimes::pack_binary(store, options);
+  if (!image) return image.error();
+  report(session, *image);
+  return Packed{std::move(image).value(), std::nullopt, false, false};
+}
+
+Result<Packed> pack_somebodys_kernel(const Session& session, const runtimes::BlobStore& store,
+                                     const PackRequest& request, const std::filesystem::path& path) {
+  runtimes::KernelPackOptions options;
+  options.kernel = path;
+  options.name = request.name;
+  options.args = request.args;
+  if (request.initrd) options.initrd = absolute(session, *request.initrd);
+  session.say("packing the kernel " + path.string());
+  auto image = runtimes::pack_kernel(store, options);
+  if (!image) return image.error();
+  report(session, *image);
+  return Packed{std::move(image).value(), std::nullopt, false, true};
+}
+
+Result<Packed> pack_root(const Session& session, const runtimes::BlobStore& store, const PackRequest& request) {
+  auto base = base_runtime(session);
+  if (!base) return base.error();
+  runtimes::RootfsPackOptions options;
+  options.rootfs = absolute(session, *request.rootfs);
+  options.name = request.name;
+  options.config.args = request.args;
+  options.base = std::move(base).value();
+  session.say("packing the root file system " + options.rootfs.string());
+  auto image = runtimes::pack_rootfs(store, options);
+  if (!image) return image.error();
+  report(session, *image);
+  return Packed{std::move(image).value(), std::nullopt, false, true};
+}
+
+// Reads a blob piece by piece while libcurl sends it; a corrupt one aborts the upload, and `problem` says why.
+wire::UploadSource source_of(std::shared_ptr<runtimes::BlobStore::Reader> reader, std::shared_ptr<Error> problem) {
+  return [reader = std::move(reader), problem = std::move(problem)](std::size_t max_bytes) {
+    wire::UploadChunk chunk;
+    chunk.data.resize(std::min(max_bytes, kMaxUploadChunk));
+    const auto count = reader->read(chunk.data);
+    if (!count) {
+      *problem = count.error();
+      chunk.kind = wire::UploadChunk::Kind::kAbort;
+      return chunk;
+    }
+    chunk.data.resize(*count);
+    chunk.kind = *count == 0 ? wire::UploadChunk::Kind::kEnd : wire::UploadChunk::Kind::kData;
+    return chunk;
+  };
+}
+
+Result<void> upload_blob(const Session& session, const Api& api, const runtimes::BlobStore& store,
+                         const runtimes::Digest& digest, const std::string& what) {
+  const auto there = api.has_artifact(to_string(digest));
+  if (!there) return there.error();
+  if (*there) return {};
+  auto reader = store.open_blob(digest);
+  if (!reader) return reader.error();
+  const auto shared = std::make_shared<runtimes::BlobStore::Reader>(std::move(reader).value());
+  const auto problem = std::make_shared<Error>();
+  session.say("uploading " + what + " (" + format_size(shared->size()) + ")");
+  const auto sent = api.put_artifact(to_string(digest), static_cast<std::uint64_t>(shared->size()),
+                                     source_of(shared, problem));
+  if (!problem->reason.empty()) return *problem;
+  return sent;
+}
+
+}  // namespace
+
+Result<runtimes::BlobStore> open_store(const Session& session) {
+  const std::filesystem::path home = home_of(session.environment());
+  std::error_code problem;
+  std::filesystem::create_directories(home, problem);
+  if (problem)
+    return unavailable("no_home", "cannot create " + home.string() + ": " + problem.message() +
+                                      "; set UNIKCTL_HOME to a directory that you may write");
+  return runtimes::BlobStore::open(home / "images");
+}
+
+Result<Packed> pack(const Session& session, const runtimes::BlobStore& store, const PackRequest& request) {
+  const auto hold = store.hold();
+  if (!hold) return hold.error();
+  if (request.rootfs) return pack_root(session, store, request);
+  const std::filesystem::path path = absolute(session, request.path);
+  const auto packer = runtimes::choose_packer(path);
+  if (!packer) return packer.error();
+  if (request.initrd && *packer != runtimes::DeployAs::kKernel)
+    return invalid("usage", "--initrd goes with a kernel, and " + path.string() + " is none");
+  switch (*packer) {
+    case runtimes::DeployAs::kSource: return pack_source(session, store, request, path);
+    case runtimes::DeployAs::kProgram: return pack_program(session, store, request, path);
+    case runtimes::DeployAs::kKernel: return pack_somebodys_kernel(session, store, request, path);
+  }
+  return internal("unknown_packer", "a packer outside the enumeration");
+}
+
+Result<void> upload(const Session& session, const Api& api, const runtimes::BlobStore& store,
+                    const runtimes::PackedImage& image) {
+  for (const runtimes::PackedLayer& layer : image.layers)
+    if (auto sent = upload_blob(session, api, store, layer.descriptor.digest, "layer " + layer.name); !sent)
+      return sent;
+  if (auto sent = upload_blob(session, api, store, image.manifest.config.digest, "image config"); !sent) return sent;
+  return upload_blob(session, api, store, image.reference.digest, "image manifest");
+}
+
+Result<std::string> name_from(const std::filesystem::path& path) {
+  constexpr std::size_t kLongestName = 40;  // leaves room for an instance's name within a DNS label
+  std::string base = path.filename().string();
+  if (base.empty() || base == ".") base = path.parent_path().filename().string();
+  std::string name;
+  for (const char c : base) {
+    const auto lower = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    const bool allowed = (lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9');
+    if (allowed)
+      name += lower;
+    else if (!name.empty() && name.back() != '-')
+      name += '-';
+  }
+  name.resize(std::min(name.size(), kLongestName));
+  while (!name.empty() && name.back() == '-') name.pop_back();
+  if (!is_dns_label(name))
+    return invalid("no_name", "cannot make an app's name of `" + path.string() + "`; give one with --name");
+  return name;
+}
+
+std::string format_size(std::int64_t bytes) {
+  if (bytes < 1024) return fmt::format("{} B", bytes);
+  if (bytes < (1 << 20)) return fmt::format("{:.1f} KiB", static_cast<double>(bytes) / 1024);
+  return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
+}
+
+}  // namespace unik::cli

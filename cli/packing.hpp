@@ -1,0 +1,53 @@
+// From a directory, a program, a root file system or somebody's kernel to an image, and from here to the control plane.
+//
+// Images are kept in the store `$UNIKCTL_HOME/images`, so that packing the same again is quick.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/result.hpp"
+#include "cli/api.hpp"
+#include "cli/session.hpp"
+#include "codec/unik_yaml.hpp"
+#include "runtimes/lib/oci/blob_store.hpp"
+#include "runtimes/lib/pack/packed_image.hpp"
+
+namespace unik::cli {
+
+struct PackRequest {
+  std::filesystem::path path;                   // unless `rootfs`
+  std::optional<std::filesystem::path> rootfs;  // `args` is then the command
+  std::optional<std::filesystem::path> initrd;  // for a kernel
+  std::vector<std::string> includes;            // PATH[:DEST]
+  std::vector<std::string> args;                // of a root file system or kernel: part of the image
+  std::string name;                             // empty: of the directory or file
+  bool debug = false;                           // UNIKCTL_DEBUG=1 for the build command
+  bool rebuild = false;
+};
+
+struct Packed {
+  runtimes::PackedImage image;
+  std::optional<codec::UnikYaml> recipe;  // of a directory
+  bool reused = false;                    // nothing had to be built
+  bool args_in_image = false;             // `args` are part of it: the App shall not repeat them
+};
+
+Result<runtimes::BlobStore> open_store(const Session& session);
+
+// Builds and packs, saying on stderr what it does.
+Result<Packed> pack(const Session& session, const runtimes::BlobStore& store, const PackRequest& request);
+
+// Sends what the control plane does not have, the manifest last, so that whoever sees it can rely on the rest.
+Result<void> upload(const Session& session, const Api& api, const runtimes::BlobStore& store,
+                    const runtimes::PackedImage& image);
+
+// A name for an app or image from a path: `My_App.bin` gives `my-app-bin`. Errors: `invalid`/`no_name`, asking for --name.
+Result<std::string> name_from(const std::filesystem::path& path);
+
+// `3.2 MiB`, for progress.
+std::string format_size(std::int64_t bytes);
+
+}  // namespace unik::cli

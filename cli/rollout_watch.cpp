@@ -1,0 +1,162 @@
+#include "cli/rollout_watch.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "cli/console.hpp"
+#include "cli/operations.hpp"
+#include "cli/output/colour.hpp"
+#include "cli/output/views.hpp"
+#include "cli/progress.hpp"
+
+namespace unik::cli {
+namespace {
+
+constexpr std::uint64_t kFailureLines = 20;
+
+void print_last_lines(const Session& session, const Api& api, const std::string& name) {
+  LogSelection selection;
+  selection.name = name;
+  selection.tail = kFailureLines;
+  std::string text;
+  // The failure is told already: without a console there is nothing to add to it.
+  const auto read = api.logs(selection, [&](std::string_view chunk) {
+    text += chunk;
+    return true;
+  });
+  if (!read || text.empty()) return;
+  session.say(fmt::format("last lines of {}:", name));
+  session.say(text.ends_with('\n') ? std::string_view(text).substr(0, text.size() - 1) : text);
+}
+
+void print_timelines(const Session& session, const std::vector<InstanceView>& instances) {
+  const bool colour = session.terminal().colour_out;
+  for (const InstanceView& view : instances) {
+    const BootTimes& boot = view.status.boot;
+    session.out(fmt::format("{} {} on {} in {}: {}\n", view.name,
+                            paint(is_ready(view.status) ? "ready" : to_string(view.status.phase), Colour::kGreen, colour),
+                            view.node, boot.total > Duration::zero() ? format_boot(boot.total) : "0ms",
+                            render_boot(boot)));
+  }
+}
+
+void print_failure(const Session& session, const Api& api, const Operation& operation) {
+  session.say(paint("failed", Colour::kRed, session.terminal().colour_err) + ": " + reason_of(operation));
+  const auto app = api.app(operation.target.app.str());
+  const auto instances = api.instances();
+  if (!app || !instances) return;
+  for (const InstanceView& view : current_instances(*app, instances->items)) {
+    if (is_ready(view.status)) continue;
+    print_last_lines(session, api, view.name);
+    return;
+  }
+}
+
+// Jobs that were handed over to a newer deploy, or destroyed, will never end.
+std::optional<Error> taken_away(const Operation& operation) {
+  if (operation.state != OperationState::kFailed || !operation.error) return std::nullopt;
+  for (const std::string_view reason : {"destroyed", "superseded", "frozen"})
+    if (operation.error->reason == reason) return *operation.error;
+  return std::nullopt;
+}
+
+// Empty while something of it may still run.
+std::optional<int> job_exit_code(const AppView& app, const std::vector<InstanceView>& instances) {
+  const auto current = current_instances(app, instances);
+  if (current.size() < app.desired || current.empty()) return std::nullopt;
+  int code = 0;
+  for (const InstanceView& view : current) {
+    if (!is_final(view.status)) return std::nullopt;
+    if (code == 0) code = exit_code_of(view.status);
+  }
+  return code;
+}
+
+}  // namespace
+
+int exit_code_of(const InstanceStatus& status) {
+  if (!status.last_exit) return 1;
+  switch (status.last_exit->kind) {
+    case ExitKind::kExited: return status.last_exit->code;
+    case ExitKind::kSignaled: return 128 + status.last_exit->code;
+    case ExitKind::kOutOfMemory: return 137;
+    case ExitKind::kPanicked:
+    case ExitKind::kCrashed: return 1;
+  }
+  return 1;
+}
+
+std::vector<InstanceView> current_instances(const AppView& app, const std::vector<InstanceView>& instances) {
+  std::vector<InstanceView> current;
+  for (const InstanceView& view : instances)
+    if (view.id.app_name() == app.app.name() && view.id.rollout == app.rollout && view.goal != "stop")
+      current.push_back(view);
+  return current;
+}
+
+Result<int> await_deploy(const Session& session, const Api& api, const Operation& operation, Duration timeout) {
+  const std::string name = operation.target.app.str();
+  Progress progress(session.terminal());
+  const auto done = follow_operation(api, operation.operation_id, timeout, [&](const Operation& now) {
+    progress.show(name + ": " + (now.message.empty() ? std::string(to_string(now.state)) : now.message));
+  });
+  progress.clear();
+  if (!done) return done.error();
+  if (done->state == OperationState::kFailed) {
+    print_failure(session, api, *done);
+    return 1;
+  }
+  const auto app = api.app(name);
+  if (!app) return app.error();
+  const auto instances = api.instances();
+  if (!instances) return instances.error();
+  print_timelines(session, current_instances(*app, instances->items));
+  for (const LaunchUrl& url : app->urls) {
+    if (!url.url.empty())
+      session.out(url.url + "\n");
+    else
+      session.warn("port " + url.port_name + " is not published: " + url.problem);
+  }
+  return 0;
+}
+
+Result<int> await_job(const Session& session, const Api& api, const Operation& operation, Duration timeout) {
+  const std::string name = operation.target.app.str();
+  Backoff backoff(timeout);
+  std::optional<BackgroundConsole> console;
+  for (;;) {
+    const auto app = api.app(name);
+    const auto instances = api.instances();
+    if (!app && app.error().code != ErrorCode::kUnavailable) return app.error();
+    if (app && instances) {
+      const bool placed = std::any_of(instances->items.begin(), instances->items.end(), [&](const InstanceView& view) {
+        return view.id.app_name() == app->app.name() && view.id.rollout == app->rollout && !view.node.empty();
+      });
+      if (placed) {
+        if (!console) console.emplace(session, api, name, LogFormat{app->desired > 1, false, session.terminal().colour_out});
+        console->ensure_open();
+      }
+      if (const auto code = job_exit_code(*app, instances->items)) {
+        if (console)
+          if (const auto rest = console->finish(); !rest) session.warn("the console is not whole: " + rest.error().message);
+        for (const InstanceView& view : current_instances(*app, instances->items))
+          if (!view.status.last_exit || view.status.last_exit->kind != ExitKind::kExited)
+            session.say(view.name + " " + std::string(to_string(view.status.phase)) + ": " +
+                        (view.status.last_exit ? describe(*view.status.last_exit) + " " : "") + view.status.reason +
+                        (view.status.message.empty() ? "" : ": " + view.status.message));
+        return *code;
+      }
+      const auto followed = api.operation(operation.operation_id);
+      if (followed) {
+        if (const auto error = taken_away(*followed)) return *error;
+      }
+    }
+    if (!backoff.pause())
+      return timed_out("wait_timed_out", "the job " + name + " has not ended after " + format_duration(timeout) +
+                                             "; it goes on: unikctl logs -f " + name);
+  }
+}
+
+}  // namespace unik::cli
