@@ -30,13 +30,7 @@ void ControllerTalk::registered(const RegisterReply& reply, Time now) {
 }
 
 void ControllerTalk::answered(std::uint64_t seq, const HeartbeatReply& reply, Time now) {
-  const auto found = outstanding_.find(seq);
-  if (found == outstanding_.end()) return;
-  if (seq > known_seq_) {
-    known_seq_ = seq;
-    known_digest_ = found->second.digest;
-  }
-  outstanding_.erase(found);
+  if (outstanding_.erase(seq) == 0) return;
   failures_ = 0;
   not_before_ = now;
   next_in_ = std::clamp(reply.next_in, kLeastNextIn, kMostNextIn);
@@ -57,7 +51,10 @@ void ControllerTalk::failed(std::uint64_t seq, Time now) {
     register_at_ = not_before_;
     return;
   }
-  if (outstanding_.erase(seq) == 0) return;
+  const auto found = outstanding_.find(seq);
+  if (found == outstanding_.end()) return;
+  if (found->second.whole) whole_next_ = true;  // its body may not have arrived
+  outstanding_.erase(found);
   if (seq != seq_) return;  // a newer one is on its way and will tell
   wait_after_failure(now);
   regular_at_ = not_before_;
@@ -84,9 +81,10 @@ bool ControllerTalk::is_heartbeat_due(Time now) const {
 
 ControllerTalk::Heartbeat ControllerTalk::heartbeat_sent(std::uint64_t digest, Time now) {
   seq_ += 1;
-  const bool whole = whole_next_ || known_digest_ != digest || now - whole_at_ >= kWholeEvery;
-  outstanding_.emplace(seq_, Outstanding{now, digest});
+  const bool whole = whole_next_ || sent_digest_ != digest || now - whole_at_ >= kWholeEvery;
+  outstanding_.emplace(seq_, Outstanding{now, whole});
   if (whole) whole_at_ = now;
+  sent_digest_ = digest;
   whole_next_ = false;
   news_ = false;
   last_sent_ = now;

@@ -57,7 +57,7 @@ class ControllerTalk {
   enum class Phase : std::uint8_t { kClosed, kToRegister, kRegistering, kOpen };
   struct Outstanding {
     Time sent{};
-    std::uint64_t digest = 0;
+    bool whole = false;
   };
 
   Time heartbeat_at() const;
@@ -76,8 +76,7 @@ class ControllerTalk {
   std::uint32_t failures_ = 0;
   Duration next_in_ = std::chrono::seconds(10);
   std::map<std::uint64_t, Outstanding> outstanding_;  // by seq
-  std::uint64_t known_seq_ = 0;                       // the newest answered heartbeat
-  std::optional<std::uint64_t> known_digest_;         // and the body that the controller has by it
+  std::optional<std::uint64_t> sent_digest_;          // of the last heartbeat
 };
 
 }  // namespace unik::agent

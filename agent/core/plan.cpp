@@ -63,10 +63,10 @@ Step plan_alive(const Instance& instance) {
 
 Step plan_start(const Instance& instance, const Surroundings& around, Time now) {
   if (instance.record.ended) return waiting(Bucket::kEnded, "by its restart policy it is not started again");
-  if (around.saved_version < instance.stored_with)
-    return waiting(Bucket::kStore, "its record must be saved before it is started");
   if (now < instance.restart.not_before)
     return waiting(Bucket::kBackoff, "waits before it is started again", instance.restart.not_before);
+  if (around.saved_version < instance.stored_with)
+    return waiting(Bucket::kStore, "its record must be saved before it is started");
   if (!around.image_ready) {
     if (instance.awaits_image) return waiting(Bucket::kFetch, "its image is being fetched");
     return moving(Bucket::kFetch, Move::kAskImage, "its image is not ready");
@@ -88,8 +88,8 @@ Step plan_without_vm(const Instance& instance, const Surroundings& around, Time 
   UNIK_CHECK(false, "a want outside its enumeration");
 }
 
-constexpr std::array<std::string_view, 12> kBuckets = {"gone",  "stray",   "absent", "withdraw", "stop",     "ended",
-                                                       "store", "backoff", "fetch",  "launch",   "starting", "running"};
+constexpr std::array<std::string_view, 12> kBuckets = {"gone",    "stray", "absent", "withdraw", "stop",     "ended",
+                                                       "backoff", "store", "fetch",  "launch",   "starting", "running"};
 
 }  // namespace
 

@@ -20,8 +20,8 @@ enum class Bucket : std::uint8_t {
   kWithdraw,  // must stop; first it leaves the forwarder's table
   kStop,      // must stop
   kEnded,     // wanted, but stays ended
-  kStore,     // wanted; what led to its next run must be on disk before it
   kBackoff,   // wanted; waits before it is started again
+  kStore,     // wanted; what led to its next run must be on disk before it
   kFetch,     // wanted; its image is not ready
   kLaunch,    // wanted; nothing is missing but the VM
   kStarting,  // its VM boots
