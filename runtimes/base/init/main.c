@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ptrace.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -58,7 +59,12 @@ static void reap(void) {
 
   while (read(life.children, &ignored, sizeof ignored) > 0) continue;
   for (pid_t pid = waitpid(-1, &status, WNOHANG); pid > 0; pid = waitpid(-1, &status, WNOHANG)) {
-    if (pid == life.app) report_end(status);
+    if (WIFSTOPPED(status)) {
+      /* An unfiltered app that asks its parent to trace it asks init, which would leave it stopped for ever. */
+      ptrace(PTRACE_DETACH, pid, NULL, (void*)(long)WSTOPSIG(status));
+    } else if (pid == life.app) {
+      report_end(status);
+    }
   }
 }
 

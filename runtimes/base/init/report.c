@@ -48,19 +48,15 @@ static size_t format_line(char* line, size_t capacity, const char* format, va_li
   return size;
 }
 
-static void record_arguments(const char* format, va_list arguments) {
-  char line[UNIK_GUEST_RECORD_BYTES_MAX];
-  size_t size = format_line(line, sizeof line, format, arguments);
-
-  if (ioperm(UNIK_GUEST_RECORD_PORT, 1, 1) == 0) outsb(UNIK_GUEST_RECORD_PORT, line, size);
-}
-
 void record(const char* format, ...) {
+  char line[UNIK_GUEST_RECORD_BYTES_MAX];
   va_list arguments;
+  size_t size = 0;
 
   va_start(arguments, format);
-  record_arguments(format, arguments);
+  size = format_line(line, sizeof line, format, arguments);
   va_end(arguments);
+  if (ioperm(UNIK_GUEST_RECORD_PORT, 1, 1) == 0) outsb(UNIK_GUEST_RECORD_PORT, line, size);
 }
 
 static void say_arguments(const char* prefix, const char* format, va_list arguments) {
@@ -109,22 +105,32 @@ void drain_console(void) {
   }
 }
 
+/* The kernel announces a restart as an emergency, which no quiet= hides, and it would stand at the end of every app's
+ * output. A trace shows it. */
+static void silence_kernel(void) {
+  int fd = tracing ? -1 : open("/proc/sys/kernel/printk", O_WRONLY | O_CLOEXEC);
+
+  if (fd < 0) return;
+  (void)!write(fd, "0", 1);
+  close(fd);
+}
+
 void end_machine(void) {
   drain_console();
+  silence_kernel();
   reboot(RB_AUTOBOOT);
   for (;;) pause();
 }
 
 void fail(const char* format, ...) {
+  char reason[UNIK_GUEST_RECORD_BYTES_MAX - 32];
   va_list arguments;
-  va_list again;
 
   va_start(arguments, format);
-  va_copy(again, arguments);
-  say_arguments("init: ", format, arguments);
-  drain_console();
-  record_arguments(UNIK_GUEST_RECORD_INIT_ERROR " %s", again);
-  va_end(again);
+  vsnprintf(reason, sizeof reason, format, arguments);
   va_end(arguments);
+  say("%s", reason);
+  drain_console();
+  record(UNIK_GUEST_RECORD_INIT_ERROR " %s", reason);
   end_machine();
 }

@@ -126,6 +126,7 @@ static void serve(unsigned short port) {
     show("serve", -1);
     exit(1);
   }
+  signal(SIGPIPE, SIG_IGN); /* a client that has left is no reason to die */
   printf("serving\n");
   for (;;) {
     int client = accept(listener, NULL, NULL);
