@@ -19,6 +19,7 @@
 #include "agent/forward/channel.hpp"
 #include "agent/forward/forward.hpp"
 #include "agent/forward/socket.hpp"
+#include "agent/forward/thread.hpp"
 
 namespace unik::agent {
 namespace {
@@ -108,7 +109,7 @@ class Forwarder::State {
       : options_(std::move(options)),
         deliver_(std::move(deliver)),
         wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-        thread_([this] { run(); }) {}
+        thread_(start_thread([this] { run(); })) {}
 
   ~State() {
     {

@@ -1,26 +1,28 @@
 // The console of one instance: what its VMs wrote, with times, within a bound, and nothing lost or doubled.
 //
-// QEMU appends to `DIR/console.log`, whether an agent is there or not. Those bytes are never copied: keeping them means
-// to remember about them. `DIR/console.times` says when which bytes arrived, `DIR/console.runs` where each run of the
-// instance begins and what of it is kept. Of each of the last two runs the last kRunBytes are kept, rounded up by at
-// most kFreeStep; what is older is freed in place (fallocate, punch hole), which is safe while QEMU writes. So there is
-// no offset whose loss could double a line, and a crash between any two writes changes nothing but how exact a time is.
+// QEMU appends to `DIR/console.log`, whether an agent is there or not. Those bytes are never copied: to keep them means
+// to remember about them. `DIR/console.times` says when which bytes arrived (times.hpp), `DIR/console.runs` where each
+// run of the instance begins and what of it is kept. Of each of the last two runs the last kRunBytes are kept, rounded
+// up by at most kFreeStep; what is older is freed in place (fallocate, punch hole), which is safe while QEMU writes. So
+// there is no copy that a crash could leave half done: a crash between any two writes changes nothing but how exact a
+// time is.
 //
-// A line bears the time at which its first byte was noticed, at most kGather after it was written. Bytes that came while
-// no agent was there bear the time of the last of them, an upper bound, and are marked late.
+// A line bears the time at which its first byte was noticed, within kGather (consoles.hpp) of its writing. Bytes that
+// came while no agent was there bear the time of the last of them, an upper bound, and are marked late.
 //
-// Thread-safe. Owner: Consoles (consoles.hpp). Readers (reader.hpp) share it.
+// Thread-safe. Owner: Consoles. Readers (reader.hpp) share it.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/forward/fd.hpp"
+#include "agent/logs/times.hpp"
 #include "api/result.hpp"
 #include "api/time.hpp"
 #include "api/units.hpp"
@@ -29,9 +31,9 @@ namespace unik::agent {
 
 inline constexpr Bytes kRunBytes = mebibytes(6);
 inline constexpr Bytes kFreeStep = mebibytes(2);
-// A reader that follows keeps what it has not read from being freed, up to this much of one console.
+// A reader keeps what it has not read yet from being freed, up to this much of one console.
 inline constexpr Bytes kReaderLag = mebibytes(256);
-// Records in one file of times; there are at most two, and what is older than them is freed with its times.
+// In one file of times; there are two at most, and bytes older than all of their times are freed.
 inline constexpr std::uint64_t kTimesPerFile = 65'536;
 
 struct ConsoleLimits {
@@ -50,20 +52,12 @@ struct ConsoleRun {
   bool operator==(const ConsoleRun&) const = default;
 };
 
-// The bytes before `end`, and after the end of the mark before, came at `at`.
-struct TimeMark {
-  std::uint64_t end = 0;
-  WallTime at{};
-  bool late = false;  // came while nobody watched: at `at` or earlier
-
-  bool operator==(const TimeMark&) const = default;
-};
-
+// `DIR/console.log`: where QEMU has to append.
 std::string console_path(const std::string& directory);
 
 class Console {
  public:
-  // Takes up what is in `directory` and creates what is missing. `now` is the time of the call.
+  // Takes up what is in `directory` and creates what is missing; `now` is the time of the call.
   static Result<std::shared_ptr<Console>> open(const std::string& directory, WallTime now, ConsoleLimits limits = {});
 
   // To be called before QEMU is started for `run`: what follows belongs to it. A run that is no newer than the last one
@@ -71,43 +65,50 @@ class Console {
   Result<void> begin_run(std::uint32_t run, WallTime now);
 
   // Notices what QEMU has written since the last time, and frees what is too old. Says whether there was anything new.
-  // On an error of the disk the bytes stay and only their time is less exact.
+  // On an error of the disk the bytes stay, and only their time is less exact.
   Result<bool> notice(WallTime now);
 
-  // Nothing more will come; readers that follow end once they have read everything.
+  // Nothing more will come: readers that follow end once they have read everything.
   void finish();
 
-  // Called after each notice() that found something and after finish(), from the thread that called these; it must not
-  // call back into the Console. Returns a number for unsubscribe.
+  // `changed` is called after each notice() that found something and after finish(), from the thread that called these;
+  // it must not call back into the Console. Returns a number for unsubscribe, after which it is not called any more.
   std::uint64_t subscribe(std::function<void()> changed);
   void unsubscribe(std::uint64_t subscription);
 
+  // The runs of which something may be kept, oldest first: one or two.
+  std::vector<ConsoleRun> runs() const;
+
  private:
   friend class ConsoleReader;
-  class Times;
 
-  explicit Console(std::string directory, ConsoleLimits limits);
+  Console(std::string directory, ConsoleLimits limits) : directory_(std::move(directory)), limits_(limits) {}
+
   Result<void> load(WallTime now);
   Result<bool> notice_locked(WallTime now, bool late);
-  Result<void> save_runs() const;
+  Result<void> save_runs(const std::vector<ConsoleRun>& runs) const;
   void free_old();
-  std::uint64_t free_before(const ConsoleRun& run, std::uint64_t end) const;
-  std::uint64_t line_start_after(std::uint64_t offset, std::uint64_t end) const;
-  void punch(std::uint64_t begin, std::uint64_t end) const;
+  void punch() const;
+  std::uint64_t line_after(std::uint64_t offset) const;
+  std::uint64_t kept_from(std::uint64_t offset) const;
   void tell();
 
   const std::string directory_;
   const ConsoleLimits limits_;
-  Fd log_;  // for reading and freeing; never written
+  Fd log_;
 
   mutable std::mutex mutex_;
-  std::unique_ptr<Times> times_;
-  std::uint64_t end_ = 0;         // noticed up to here
-  std::vector<ConsoleRun> runs_;  // one or two, the current one last
+  TimeMarks times_;
+  std::uint64_t end_ = 0;  // noticed up to here,
+  WallTime noticed_at_{};  // and when
+  std::vector<ConsoleRun> runs_;
   bool finished_ = false;
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> claims_;           // reader, the offset it has reached
-  std::vector<std::pair<std::uint64_t, std::function<void()>>> changed_;  // subscription, callback
-  std::uint64_t last_number_ = 0;
+  std::uint64_t last_reader_ = 0;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> readers_;  // number, the offset that it has reached
+
+  std::mutex changed_mutex_;
+  std::uint64_t last_subscription_ = 0;
+  std::vector<std::pair<std::uint64_t, std::function<void()>>> changed_;
 };
 
 }  // namespace unik::agent

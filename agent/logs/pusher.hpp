@@ -1,8 +1,8 @@
 // The agent's port for logs: carries out PushLog.
 //
 // Each stream is one `POST /v1/nodes/{node}/logs/{stream_id}` with a chunked body, read from the console as fast as the
-// controller takes it. It ends with the console (reader.hpp), or when the controller answers or closes. A console that
-// cannot be read is pushed as a body with no bytes and `X-Log-Error`, so that who waits for it hears why.
+// controller takes it. It ends with the console (reader.hpp), or when the controller answers or goes away. A console
+// that cannot be read is a body of one line that says why, so that who waits for it hears something.
 #pragma once
 
 #include <cstddef>

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "agent/forward/socket.hpp"
+#include "agent/forward/thread.hpp"
 #include "wire/clock.hpp"
 
 namespace unik::agent {
@@ -50,7 +51,7 @@ class Prober::State {
     epoll_event event{};
     event.events = EPOLLIN;
     ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event);
-    thread_ = std::thread([this] { run(); });
+    thread_ = start_thread([this] { run(); });
   }
 
   ~State() {

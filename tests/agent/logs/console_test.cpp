@@ -20,7 +20,7 @@ TEST(Console, ReadsWhatWasWrittenWithoutCarriageReturnsAtLineEnds) {
   guest.write("one\r\ntwo\rstill two\r\r\n");
   guest.write(std::string_view("\0\xff\r\n", 4));
   guest.write("no end\r");
-  EXPECT_EQ(read_console(console, {}, wall(2)), std::string("one\ntwo\rstill two\n\0\xff\nno end\r", 31));
+  EXPECT_EQ(read_console(console, {}, wall(2)), std::string("one\ntwo\rstill two\n\0\xff\nno end\r", 28));
 }
 
 TEST(Console, PutsTimesBeforeLinesAndMarksLateOnes) {
