@@ -40,7 +40,7 @@ ServerOptions streamed_bodies(std::uint64_t max_bytes = UINT64_MAX) {
 }
 
 TEST_F(ServerTest, AnswersOnBothSidesAndKeepsTheConnection) {
-  serve(echo);
+  const Running running = serve(echo);
   for (const Endpoint& endpoint : server_->endpoints()) {
     RawClient client(endpoint);
     for (int i = 0; i < 3; ++i) {
@@ -55,7 +55,7 @@ TEST_F(ServerTest, AnswersOnBothSidesAndKeepsTheConnection) {
 
 TEST_F(ServerTest, TellsWhoIsThere) {
   Box<Peer> peer;
-  serve([&](HttpRequest request, const Responder& responder) {
+  const Running running = serve([&](HttpRequest request, const Responder& responder) {
     peer.put(request.peer);
     responder.send(HttpResponse{});
   });
@@ -71,7 +71,7 @@ TEST_F(ServerTest, TellsWhoIsThere) {
 }
 
 TEST_F(ServerTest, AnswersPipelinedRequestsInOrder) {
-  serve(echo);
+  const Running running = serve(echo);
   RawClient client(tcp_side());
   std::string all;
   for (int i = 0; i < 500; ++i) all += "GET /" + std::to_string(i) + " HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -81,7 +81,7 @@ TEST_F(ServerTest, AnswersPipelinedRequestsInOrder) {
 
 // The answers fill every buffer before the client reads one: the server must wait for it, and go on.
 TEST_F(ServerTest, PipelinedRequestsWithLargeAnswersWaitForTheirReader) {
-  serve(
+  const Running running = serve(
       [](const HttpRequest&, const Responder& responder) { responder.send(text_response(std::string(1 << 20, 'x'))); });
   RawClient client(unix_side());
   for (int i = 0; i < 8; ++i) ASSERT_TRUE(client.say(kGet));
@@ -89,7 +89,7 @@ TEST_F(ServerTest, PipelinedRequestsWithLargeAnswersWaitForTheirReader) {
 }
 
 TEST_F(ServerTest, SpeaksHttp10) {
-  serve(echo);
+  const Running running = serve(echo);
   RawClient client(tcp_side());
   client.say("GET /x HTTP/1.0\r\n\r\n");
   const std::string response = client.hear_all();
@@ -103,7 +103,7 @@ TEST_F(ServerTest, SpeaksHttp10) {
 }
 
 TEST_F(ServerTest, HeadHasNoBodyAndTheNextRequestIsStillRead) {
-  serve(echo);
+  const Running running = serve(echo);
   RawClient client(tcp_side());
   client.say("HEAD /x HTTP/1.1\r\nHost: h\r\n\r\n" + std::string(kGet));
   EXPECT_NE(client.hear_until("\r\n\r\n").find("Content-Length: 8"), std::string::npos);
@@ -111,7 +111,7 @@ TEST_F(ServerTest, HeadHasNoBodyAndTheNextRequestIsStillRead) {
 }
 
 TEST_F(ServerTest, TraceIdIsTakenOrMade) {
-  serve([](HttpRequest request, const Responder& responder) {
+  const Running running = serve([](HttpRequest request, const Responder& responder) {
     if (request.path == "/bad") return responder.send(invalid("bad_thing", "want \"good\""));
     responder.send(text_response(request.trace_id));
   });
@@ -137,7 +137,7 @@ TEST_F(ServerTest, TraceIdIsTakenOrMade) {
 }
 
 TEST_F(ServerTest, NoValueBeginsAHeaderOfItsOwn) {
-  serve([](const HttpRequest&, const Responder& responder) {
+  const Running running = serve([](const HttpRequest&, const Responder& responder) {
     HttpResponse response = text_response("ok");
     response.headers.add("X-Name", "a\r\nSet-Cookie: b");
     response.headers.add("Content-Length", "999");
@@ -151,7 +151,7 @@ TEST_F(ServerTest, NoValueBeginsAHeaderOfItsOwn) {
 }
 
 TEST_F(ServerTest, RefusesWithTheEnvelopeThenCloses) {
-  serve(echo);
+  const Running running = serve(echo);
   const std::pair<std::string, std::string> cases[] = {
       {"GET / HTTP/1.1\r\n\r\n", "400"},
       {"BROKEN\r\n\r\n", "400"},
@@ -182,7 +182,7 @@ TEST_F(ServerTest, RefusesWithTheEnvelopeThenCloses) {
 TEST_F(ServerTest, ClosesSlowClients) {
   ServerLimits limits;
   limits.header = limits.body_stall = limits.idle = std::chrono::milliseconds(100);
-  serve(echo, with_limits(limits));
+  const Running running = serve(echo, with_limits(limits));
   RawClient silent(tcp_side());
   RawClient header(tcp_side());
   header.say("GET / HTTP/1.1\r\nHo");
@@ -199,7 +199,7 @@ TEST_F(ServerTest, ClosesSlowClients) {
 TEST_F(ServerTest, ADrippingHeaderStillEnds) {
   ServerLimits limits;
   limits.header = std::chrono::milliseconds(200);
-  serve(echo, with_limits(limits));
+  const Running running = serve(echo, with_limits(limits));
   RawClient client(tcp_side());
   const timeval brief{0, 20'000};
   setsockopt(client.fd(), SOL_SOCKET, SO_RCVTIMEO, &brief, sizeof(brief));
@@ -215,7 +215,7 @@ TEST_F(ServerTest, ADrippingHeaderStillEnds) {
 
 TEST_F(ServerTest, ParkedRequestIsAnsweredFromAnotherThread) {
   Box<Responder> parked;
-  serve([&](const HttpRequest&, Responder responder) { parked.put(std::move(responder)); });
+  const Running running = serve([&](const HttpRequest&, Responder responder) { parked.put(std::move(responder)); });
   RawClient client(unix_side());
   client.say(kGet);
   const std::optional<Responder> responder = parked.wait();
@@ -231,7 +231,7 @@ TEST_F(ServerTest, ParkedRequestIsAnsweredFromAnotherThread) {
 }
 
 TEST_F(ServerTest, ResponderDroppedIsA500) {
-  serve([](const HttpRequest& request, Responder responder) {
+  const Running running = serve([](const HttpRequest& request, Responder responder) {
     if (request.path == "/later") std::thread([responder = std::move(responder)] {}).detach();
   });
   RawClient client(unix_side());
@@ -253,7 +253,7 @@ TEST_F(ServerTest, NoticesThatAParkedClientLeft) {
     responder.on_close([&] { left.put(true); });
     parked.put(std::move(responder));
   };
-  serve(park, with_limits(limits));
+  const Running running = serve(park, with_limits(limits));
   for (int i = 0; i < 2; ++i) {
     RawClient client(server_->endpoints()[static_cast<std::size_t>(i)]);
     client.say(kGet);
@@ -272,7 +272,7 @@ TEST_F(ServerTest, NoticesThatAParkedClientLeft) {
 }
 
 TEST_F(ServerTest, HalfClosedClientStillGetsItsAnswers) {
-  serve(echo);
+  const Running running = serve(echo);
   for (const Endpoint& endpoint : server_->endpoints()) {
     RawClient client(endpoint);
     client.say(std::string(kGet) + std::string(kGet));
@@ -285,7 +285,7 @@ TEST_F(ServerTest, HalfClosedClientStillGetsItsAnswers) {
 
 TEST_F(ServerTest, HalfClosedClientGetsALateAnswerWithinTheLimit) {
   Box<Responder> parked;
-  serve([&](const HttpRequest&, Responder responder) { parked.put(std::move(responder)); });
+  const Running running = serve([&](const HttpRequest&, Responder responder) { parked.put(std::move(responder)); });
   RawClient client(tcp_side());
   client.say(kGet);
   client.half_close();
@@ -295,7 +295,7 @@ TEST_F(ServerTest, HalfClosedClientGetsALateAnswerWithinTheLimit) {
 }
 
 TEST_F(ServerTest, StreamIsChunkedAndTheConnectionGoesOn) {
-  serve([](const HttpRequest& request, const Responder& responder) {
+  const Running running = serve([](const HttpRequest& request, const Responder& responder) {
     if (request.path != "/stream") return responder.send(text_response("next"));
     const Stream stream = responder.start_stream(200, {{"Content-Type", "text/event-stream"}});
     EXPECT_TRUE(stream.write("one"));
@@ -319,7 +319,7 @@ TEST_F(ServerTest, StreamIsChunkedAndTheConnectionGoesOn) {
 
 TEST_F(ServerTest, UnfinishedStreamCutsTheConnection) {
   Box<Stream> streams;
-  serve([&](const HttpRequest&, const Responder& responder) {
+  const Running running = serve([&](const HttpRequest&, const Responder& responder) {
     const Stream stream = responder.start_stream(200, {});
     stream.write("part");
   });
@@ -335,7 +335,8 @@ TEST_F(ServerTest, StreamBackpressureLosesNothing) {
   constexpr std::size_t kTotal = std::size_t{32} << 20;
   Box<Stream> started;
   Box<std::size_t> most;
-  serve([&](const HttpRequest&, const Responder& responder) { started.put(responder.start_stream(200, {})); });
+  const Running running =
+      serve([&](const HttpRequest&, const Responder& responder) { started.put(responder.start_stream(200, {})); });
   RawClient client(unix_side());
   client.say("GET / HTTP/1.0\r\n\r\n");
   std::optional<Stream> stream = started.wait();
@@ -379,7 +380,7 @@ TEST_F(ServerTest, StreamBackpressureLosesNothing) {
 TEST_F(ServerTest, StreamThatOverflowsIsCutAndSaysSo) {
   Box<Stream> started;
   Box<bool> closed;
-  serve([&](const HttpRequest&, const Responder& responder) {
+  const Running running = serve([&](const HttpRequest&, const Responder& responder) {
     const Stream stream = responder.start_stream(200, {});
     stream.on_close([&] { closed.put(true); });
     started.put(stream);
@@ -407,7 +408,7 @@ TEST_F(ServerTest, StreamWriterLearnsThatTheClientLeft) {
     stream.on_close([&] { closed.put(true); });
     started.put(stream);
   };
-  serve(follow, with_limits(limits));
+  const Running running = serve(follow, with_limits(limits));
   RawClient client(tcp_side());
   client.say(kGet);
   ASSERT_TRUE(started.wait());
@@ -417,7 +418,7 @@ TEST_F(ServerTest, StreamWriterLearnsThatTheClientLeft) {
 }
 
 TEST_F(ServerTest, UploadIsStreamedChunkedOrNot) {
-  serve(
+  const Running running = serve(
       [](const HttpRequest& request, const Responder& responder) {
         ASSERT_TRUE(request.stream);
         const auto bytes = std::make_shared<std::string>();
@@ -444,7 +445,7 @@ TEST_F(ServerTest, UploadIsStreamedChunkedOrNot) {
 }
 
 TEST_F(ServerTest, BufferedBodyAnswersExpect) {
-  serve(echo);
+  const Running running = serve(echo);
   RawClient client(tcp_side());
   client.say("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n");
   EXPECT_EQ(client.hear_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
@@ -467,7 +468,7 @@ TEST_F(ServerTest, UploadPausesAndResumesFromAnotherThread) {
         },
         [&, responder](const Result<void>&) { responder.send(text_response(std::to_string(got))); });
   };
-  serve(take, streamed_bodies());
+  const Running running = serve(take, streamed_bodies());
   RawClient client(unix_side());
   std::thread sender([&] {
     client.say("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(kTotal) + "\r\n\r\n");
@@ -483,7 +484,7 @@ TEST_F(ServerTest, UploadPausesAndResumesFromAnotherThread) {
 
 TEST_F(ServerTest, UploadEndsWithAnErrorWhenItBreaks) {
   Box<Result<void>> end;
-  serve(
+  const Running running = serve(
       [&](const HttpRequest& request, const Responder& responder) {
         request.stream->start([](std::string_view) {},
                               [&, responder](Result<void> outcome) { end.put(std::move(outcome)); });
@@ -506,7 +507,7 @@ TEST_F(ServerTest, UploadEndsWithAnErrorWhenItBreaks) {
 TEST_F(ServerTest, UploadWhoseClientLeavesEndsAsGone) {
   Box<Result<void>> end;
   Box<bool> first;
-  serve(
+  const Running running = serve(
       [&](const HttpRequest& request, const Responder& responder) {
         request.stream->start([&](std::string_view) { first.put(true); },
                               [&, responder](Result<void> outcome) { end.put(std::move(outcome)); });
@@ -524,8 +525,9 @@ TEST_F(ServerTest, UploadWhoseClientLeavesEndsAsGone) {
 
 // The answer must arrive although the client is still sending: closing with unread bytes would reset it away.
 TEST_F(ServerTest, AnswerBeforeTheBodysEndArrives) {
-  serve([](const HttpRequest&, const Responder& responder) { responder.send(conflict("exists", "it is here")); },
-        streamed_bodies());
+  const Running running =
+      serve([](const HttpRequest&, const Responder& responder) { responder.send(conflict("exists", "it is here")); },
+            streamed_bodies());
   RawClient client(tcp_side());
   client.say("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n" + std::string(200'000, 'x'));
   const std::string response = client.hear_all();
@@ -536,7 +538,7 @@ TEST_F(ServerTest, AnswerBeforeTheBodysEndArrives) {
 TEST_F(ServerTest, BuffersNoMoreBodiesThanAllowed) {
   ServerLimits limits;
   limits.buffered_bodies = Bytes{1000};
-  serve(echo, with_limits(limits));
+  const Running running = serve(echo, with_limits(limits));
   RawClient holder(tcp_side());
   holder.say("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 900\r\n\r\n" + std::string(899, 'x'));
   RawClient other(tcp_side());
@@ -558,7 +560,7 @@ TEST_F(ServerTest, BuffersNoMoreBodiesThanAllowed) {
 TEST_F(ServerTest, RefusesConnectionsBeyondTheLimit) {
   ServerLimits limits;
   limits.max_connections = 2;
-  serve(echo, with_limits(limits));
+  const Running running = serve(echo, with_limits(limits));
   RawClient first(tcp_side());
   first.say(kGet);
   first.hear_response();
@@ -591,7 +593,7 @@ TEST_F(ServerTest, HoldsTwoThousandParkedConnections) {
     parked.push_back(std::move(responder));
     if (parked.size() == kParked) all.put(true);
   };
-  serve(park, options);
+  const Running running = serve(park, options);
   std::vector<RawClient> clients;
   clients.reserve(kParked);
   for (std::size_t i = 0; i < kParked; ++i) {
@@ -606,7 +608,7 @@ TEST_F(ServerTest, HoldsTwoThousandParkedConnections) {
 
 TEST_F(ServerTest, StopLetsWorkEndWithinItsGrace) {
   Box<Responder> parked;
-  serve([&](const HttpRequest&, Responder responder) { parked.put(std::move(responder)); });
+  const Running running = serve([&](const HttpRequest&, Responder responder) { parked.put(std::move(responder)); });
   RawClient idle(tcp_side());
   RawClient busy(unix_side());
   busy.say(kGet);
@@ -627,7 +629,7 @@ TEST_F(ServerTest, StopLetsWorkEndWithinItsGrace) {
 TEST_F(ServerTest, StopClosesWhatIsLeftAndHandlesOutliveIt) {
   Box<Responder> parked;
   Box<bool> closed;
-  serve([&](const HttpRequest& request, Responder responder) {
+  const Running running = serve([&](const HttpRequest& request, Responder responder) {
     responder.on_close([&] { closed.put(true); });
     if (request.stream) request.stream->start([](std::string_view) {}, [](const Result<void>&) {});
     parked.put(std::move(responder));
@@ -646,7 +648,7 @@ TEST_F(ServerTest, StopClosesWhatIsLeftAndHandlesOutliveIt) {
 }
 
 TEST_F(ServerTest, ReplacesAStaleSocketOnly) {
-  serve(echo);
+  const Running running = serve(echo);
   struct stat info {};
   ASSERT_EQ(stat((dir_ / "s").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);

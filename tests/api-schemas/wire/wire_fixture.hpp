@@ -167,12 +167,25 @@ class RawClient {
 
 class ServerTest : public ::testing::Test {
  protected:
+  // Stops the server when the test's scope ends, before what its handler refers to is gone.
+  class [[nodiscard]] Running {
+   public:
+    explicit Running(std::optional<HttpServer>& server) : server_(server) {}
+    Running(const Running&) = delete;
+    Running& operator=(const Running&) = delete;
+    ~Running() { server_.reset(); }
+
+   private:
+    std::optional<HttpServer>& server_;
+  };
+
   // Listens on a unix socket and on a free loopback port.
-  void serve(HttpHandler handler, ServerOptions options = {}) {
+  Running serve(HttpHandler handler, ServerOptions options = {}) {
     options.listen = {{unix_endpoint(dir_ / "s"), true}, {Endpoint{Scheme::kHttp, "127.0.0.1", 0, ""}, true}};
     Result<HttpServer> server = HttpServer::start(std::move(options), std::move(handler));
-    ASSERT_TRUE(server.ok()) << to_string(server.error());
+    if (!server) ADD_FAILURE() << to_string(server.error());
     server_.emplace(std::move(*server));
+    return Running(server_);
   }
   const Endpoint& unix_side() const { return server_->endpoints()[0]; }
   const Endpoint& tcp_side() const { return server_->endpoints()[1]; }
