@@ -111,10 +111,14 @@ void LogRelay::expect(const ExpectLog& effect) {
     const std::lock_guard lock(mutex_);
     expected_[effect.stream_id] = reader;
   }
-  const std::lock_guard lock(reader->mutex);
-  const bool first = !reader->stream;
-  reader->begin();
-  reader->instances[effect.stream_id] = effect.instance;
+  bool first = false;
+  {
+    const std::lock_guard lock(reader->mutex);
+    first = !reader->stream;
+    reader->begin();
+    reader->instances[effect.stream_id] = effect.instance;
+  }
+  // Outside the lock: the callback comes at once when the reader is gone already.
   if (!first) return;
   reader->stream->on_close([this, weak = std::weak_ptr(reader)] {
     const std::shared_ptr<Session> gone = weak.lock();

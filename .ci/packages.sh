@@ -1,0 +1,38 @@
+# Installs what building and testing need, on Debian 12. Sourced by quickstart.sh and test.sh.
+
+build_packages=(
+  build-essential cmake ninja-build ccache pkg-config git ca-certificates
+  libyaml-cpp-dev libcurl4-openssl-dev libsqlite3-dev prometheus-cpp-dev libspdlog-dev libfmt-dev
+  libboost1.81-dev nlohmann-json3-dev libvalijson-dev libcli11-dev libarchive-dev libssl-dev zlib1g-dev
+  libgtest-dev libgmock-dev librapidcheck-dev
+)
+guest_packages=(
+  linux-source-6.12 flex bison bc libelf-dev cpio xz-utils qemu-system-x86 erofs-utils
+)
+quick_packages=(curl)
+test_packages=(curl jq iproute2 memtest86+ lighttpd sqlite3 clang-format-14 shellcheck)
+
+# Runs a command as root: directly, or through sudo.
+as_root() {
+  if [ "$(id -u)" = 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    echo "error: this needs root to install packages: run it as root, or install sudo" >&2
+    return 1
+  fi
+}
+
+# install_packages NAME...: only those that are missing; asks the network only when there are any.
+install_packages() {
+  local missing=() name
+  for name in "$@"; do
+    dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null | grep -qx installed || missing+=("$name")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  echo "installing ${#missing[@]} packages: ${missing[*]}" >&2
+  as_root apt-get -o DPkg::Lock::Timeout=300 -qq update
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -qq install -y \
+    --no-install-recommends "${missing[@]}" >/dev/null
+}

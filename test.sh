@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, and runs the tests.
+#
+#   ./test.sh          everything that belongs to each change: unit tests, simulator, real VMs
+#   ./test.sh --ci     the same, and the unit tests and the simulator under ASan and UBSan; warnings are errors
+#   ./test.sh --full   all of that, then ThreadSanitizer and the fuzzers
+set -euo pipefail
+cd "$(dirname "$0")"
+# shellcheck source=.ci/packages.sh
+. .ci/packages.sh
+
+mode=${1:-}
+case "$mode" in
+  "" | --ci | --full) ;;
+  *)
+    echo "usage: ./test.sh [--ci | --full]" >&2
+    exit 2
+    ;;
+esac
+
+say() { printf '\n== %s (%s s)\n' "$*" "$SECONDS" >&2; }
+
+install_packages "${build_packages[@]}" "${guest_packages[@]}" "${test_packages[@]}"
+
+preset=dev
+[ -z "$mode" ] || preset=ci
+
+# The guest's kernel takes minutes when it is not cached: it is built beside the programs.
+say "base runtime, in the background"
+mkdir -p build
+runtimes/base/build.sh --variant up --out build/base >build/base.log 2>&1 &
+base_pid=$!
+
+say "build: $preset"
+cmake --preset "$preset" >/dev/null
+cmake --build --preset "$preset" -j "$(nproc)"
+
+wait "$base_pid" || {
+  tail -n 40 build/base.log >&2
+  echo "error: the base runtime could not be built (build/base.log)" >&2
+  exit 1
+}
+
+say "tests: $preset"
+export UNIKCTL_BASE_RUNTIME=$PWD/build/base
+ctest --preset "$preset" --no-tests=error
+
+if [ -n "$mode" ]; then
+  say "build and tests: asan"
+  cmake --preset asan >/dev/null
+  cmake --build --preset asan -j "$(nproc)"
+  ctest --preset asan --no-tests=error -LE vm
+fi
+
+if [ "$mode" = --full ]; then
+  say "build and tests: tsan"
+  cmake --preset tsan >/dev/null
+  cmake --build --preset tsan -j "$(nproc)"
+  ctest --preset tsan --no-tests=error -LE vm
+fi
+say "all tests passed"
