@@ -37,12 +37,10 @@ std::string to_json(const Error& error);
 // `unavailable`/`bad_answer` for the statuses 502 to 504, else `internal`/`bad_answer`.
 Error error_from_json(std::string_view text, int http_status);
 
-// `{"apiVersion", "kind", "metadata", "spec"}`; `metadata.uid` and `metadata.generation` only where they are not 0.
+// `{"apiVersion", "kind", "metadata", "spec"}`; `metadata.uid`, `metadata.generation` and an app's resources only where
+// they are not 0.
 // parse_manifests reads it too.
 std::string to_json(const Resource& resource);
-
-// The same, without what the file left out, so that who applies it can still fill in a tenant's defaults.
-std::string to_json(const ParsedManifest& manifest);
 
 std::string to_json(const BootSpec& boot);
 std::string to_json(const RunPolicy& run);

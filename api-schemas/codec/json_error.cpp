@@ -53,7 +53,7 @@ Error error_from_json(std::string_view text, int http_status) {
     bool found = false;
   };
   const auto envelope = read_record<Envelope>(text, "error", [](Fields& in, Envelope& out) {
-    out.found = in.object("error", "error", [&](Fields& error) {
+    in.object("error", "error", [&](Fields& error) {
       out.found = error.has("code");
       read(error, out.error);
     });

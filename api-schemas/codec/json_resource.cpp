@@ -8,20 +8,14 @@ namespace unik::codec {
 
 std::string to_json(const Resource& resource) {
   JsonWriter out;
-  write_resource(out, resource, {}, Extent::kAll);
-  return out.take();
-}
-
-std::string to_json(const ParsedManifest& manifest) {
-  JsonWriter out;
-  write_resource(out, manifest.resource, manifest.left_out, Extent::kAll);
+  write_resource(out, resource, Extent::kAll);
   return out.take();
 }
 
 template <>
 Result<Resource> from_json<Resource>(std::string_view text) {
   return read_message<Resource>(text, "resource", kStoredManifestReading, [](const At& at, Resource& out) {
-    if (auto read = read_resource(at, {})) out = std::move(read->resource);
+    if (auto read = read_resource(at, {})) out = std::move(*read);
   });
 }
 

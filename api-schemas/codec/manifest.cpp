@@ -49,10 +49,10 @@ class Work {
     const std::string_view text = std::string_view(source.text).substr(chunk.begin, chunk.size);
     Decoding decoding{kManifestReading, {}};
     if (const TreeNode* const root = load_document(text, tree, decoding)) {
-      std::optional<ReadResource> read = read_resource(At{decoding, *root, Path{}}, default_tenant_);
+      std::optional<Resource> read = read_resource(At{decoding, *root, Path{}}, default_tenant_);
       if (read && decoding.faults.empty()) {
         Fault where = fault_at({root->offset, "", ""}, text, source.name, chunk.line);
-        outcome.manifest = ParsedManifest{std::move(read->resource), read->left_out, std::move(where)};
+        outcome.manifest = ParsedManifest{std::move(*read), std::move(where)};
       }
     }
     outcome.faults = faults_of(decoding, text, source.name, chunk.line);

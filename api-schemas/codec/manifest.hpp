@@ -34,17 +34,10 @@ struct ManifestText {
   bool operator==(const ManifestText&) const = default;
 };
 
-// Which of an app's resources were not named: they hold the built-in default, and a tenant's own default goes first.
-struct LeftOut {
-  bool cpu = false;
-  bool memory = false;
-
-  bool operator==(const LeftOut&) const = default;
-};
-
 struct ParsedManifest {
-  Resource resource;  // an App's tenant is filled in; `uid` and `generation` are those of the file, else 0
-  LeftOut left_out;
+  // An App's tenant is filled in; resources that it does not name are zero, for the tenant's defaults to be filled in
+  // by who applies it. `uid` and `generation` are those of the file, else 0.
+  Resource resource;
   Fault where;  // file, line and column of the document; path and message are empty
 
   bool operator==(const ParsedManifest&) const = default;

@@ -13,6 +13,8 @@
 namespace unik::codec {
 namespace {
 
+constexpr std::string_view kOpenQuote = "a quote is opened here and never closed";
+
 // Lets an istream read where the text lies.
 class TextBuffer : public std::streambuf {
  public:
@@ -126,15 +128,16 @@ bool read_yaml(std::string_view text, Tree& tree) {
     ToTree sink(text, tree);
     if (!parser.HandleNextDocument(sink)) return true;
     if (tree.last_scalar() != nullptr && is_unterminated(text, *tree.last_scalar()))
-      return tree.fail(tree.last_scalar()->offset, "a quote is opened here and never closed");
+      return tree.fail(tree.last_scalar()->offset, std::string(kOpenQuote));
     parser.HandleNextDocument(sink);
     return true;
   } catch (const YAML::Exception& problem) {
     const auto at = static_cast<std::size_t>(problem.mark.pos < 0 ? 0 : problem.mark.pos);
     const auto offset = static_cast<std::uint32_t>(at < text.size() ? at : text.size());
     // A quote left open swallows what follows, and the complaint comes far below it.
-    if (const TreeNode* last = tree.last_scalar(); last != nullptr && problem.msg == "illegal EOF in scalar")
-      return tree.fail(offset, "a quote is opened above and never closed");
+    if (const TreeNode* const last = tree.last_scalar(); last != nullptr && is_unterminated(text, *last))
+      return tree.fail(last->offset, std::string(kOpenQuote));
+    if (problem.msg == "illegal EOF in scalar") return tree.fail(offset, "a quote is opened above and never closed");
     return tree.fail(offset, explain(text, offset, problem.msg));
   } catch (const Stopped&) {
     return false;

@@ -38,9 +38,9 @@ std::string_view http_path(std::string_view text) {
   return fine ? std::string_view() : "a path that begins with `/`, without spaces";
 }
 
-void read_resources(Fields& in, Resources& out, Resources least, LeftOut& left_out) {
-  left_out.cpu = !in.cpu("cpu", out.cpu, least.cpu);
-  left_out.memory = !in.bytes("memory", out.memory, least.memory);
+void read_resources(Fields& in, Resources& out, Resources least) {
+  in.cpu("cpu", out.cpu, least.cpu);
+  in.bytes("memory", out.memory, least.memory);
 }
 
 void read_labels(Fields& in, std::string_view name, Labels& out) {
@@ -111,7 +111,7 @@ void read_restart(Fields& in, Restart& out) {
                             format_duration(out.backoff));
 }
 
-void read_app_spec(Fields& in, AppSpec& spec, LeftOut& left_out) {
+void read_app_spec(Fields& in, AppSpec& spec) {
   const bool source = in.text("source", spec.source, [](std::string_view text) -> std::string_view {
     return text.empty() ? "a directory" : std::string_view();
   });
@@ -119,21 +119,19 @@ void read_app_spec(Fields& in, AppSpec& spec, LeftOut& left_out) {
   if (in.at().decoding.reading.refuse_unknown && source == image)
     in.fault(source ? "want either `source` or `image`, got both"
                     : "want `source: DIRECTORY` to build or `image: NAME@sha256:...`, got neither");
-  read_app_fields(in, spec, left_out);
+  read_app_fields(in, spec);
 }
 
 void read_node_spec(Fields& in, NodeSpec& spec) {
-  LeftOut left_out;
   in.boolean("schedulable", spec.schedulable);
   in.object("reserved", "Node.spec.reserved",
-            [&](Fields& reserved) { read_resources(reserved, spec.reserved, Resources{}, left_out); });
+            [&](Fields& reserved) { read_resources(reserved, spec.reserved, Resources{}); });
 }
 
 void read_tenant_spec(Fields& in, TenantSpec& spec) {
-  LeftOut left_out;
   in.object("defaults", "Tenant.spec.defaults", [&](Fields& defaults) {
     defaults.object("resources", "Tenant.spec.defaults.resources", [&](Fields& resources) {
-      read_resources(resources, spec.default_resources, {kLeastCpu, kLeastMemory}, left_out);
+      read_resources(resources, spec.default_resources, {kLeastCpu, kLeastMemory});
     });
   });
   read_labels(in, "nodeSelector", spec.node_selector);
@@ -251,13 +249,12 @@ std::optional<RootWritable> parse_root_writable(std::string_view text) {
   return std::nullopt;
 }
 
-void read_app_fields(Fields& in, AppSpec& spec, LeftOut& left_out) {
-  left_out = {true, true};
+void read_app_fields(Fields& in, AppSpec& spec) {
   in.texts("args", spec.boot.args, kMaxArgs);
   in.text_map("env", spec.boot.env, kMaxEnv, env_name, any_text);
   in.integer<std::uint32_t>("replicas", spec.replicas, 0, kMaxReplicas);
   in.object("resources", "App.spec.resources", [&](Fields& resources) {
-    read_resources(resources, spec.boot.resources, {kLeastCpu, kLeastMemory}, left_out);
+    read_resources(resources, spec.boot.resources, {kLeastCpu, kLeastMemory});
   });
   in.list("ports", kMaxPorts, [&](const At& port) { read_port(port, spec); });
   in.object("health", "App.spec.health", [&](Fields& health) { read_health(health, spec.run.health.emplace()); });
@@ -272,7 +269,7 @@ void read_app_fields(Fields& in, AppSpec& spec, LeftOut& left_out) {
   in.boolean("debug", spec.boot.debug);
 }
 
-std::optional<ReadResource> read_resource(const At& at, std::string_view default_tenant) {
+std::optional<Resource> read_resource(const At& at, std::string_view default_tenant) {
   const std::optional<Kind> kind = kind_in(at);
   const Parts& parts = kParts[kind ? static_cast<std::size_t>(*kind) : 0];
   Fields in(at, kind ? parts.document : "the document");
@@ -292,7 +289,7 @@ std::optional<ReadResource> read_resource(const At& at, std::string_view default
     in.find("spec");
     return std::nullopt;
   }
-  ReadResource out;
+  Resource out;
   const auto read_parts = [&](auto& value, auto read_spec) {
     in.object("metadata", parts.metadata,
               [&](Fields& metadata) { read_metadata(metadata, value.metadata, names_of(*kind).in_tenant); });
@@ -302,19 +299,18 @@ std::optional<ReadResource> read_resource(const At& at, std::string_view default
   };
   switch (*kind) {
     case Kind::kApp: {
-      App& app = out.resource.emplace<App>();
-      out.left_out = {true, true};
-      read_parts(app, [&](Fields& spec) { read_app_spec(spec, app.spec, out.left_out); });
+      App& app = out.emplace<App>();
+      read_parts(app, [&](Fields& spec) { read_app_spec(spec, app.spec); });
       in.require("spec", "`spec:` with `source: DIRECTORY` or `image: NAME@sha256:...`");
       break;
     }
     case Kind::kNode: {
-      Node& node = out.resource.emplace<Node>();
+      Node& node = out.emplace<Node>();
       read_parts(node, [&](Fields& spec) { read_node_spec(spec, node.spec); });
       break;
     }
     case Kind::kTenant: {
-      Tenant& tenant = out.resource.emplace<Tenant>();
+      Tenant& tenant = out.emplace<Tenant>();
       read_parts(tenant, [&](Fields& spec) { read_tenant_spec(spec, tenant.spec); });
       break;
     }

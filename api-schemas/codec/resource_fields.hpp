@@ -11,16 +11,11 @@
 
 namespace unik::codec {
 
-struct ReadResource {
-  Resource resource;
-  LeftOut left_out;
-};
-
 // The document at `at`. None where its kind cannot be told; other faults leave defaults in their places.
-std::optional<ReadResource> read_resource(const At& at, std::string_view default_tenant);
+std::optional<Resource> read_resource(const At& at, std::string_view default_tenant);
 
 // The fields of App.spec that describe how it runs, all but `source` and `image`; also those of `deploy` in unik.yaml.
-void read_app_fields(Fields& in, AppSpec& spec, LeftOut& left_out);
+void read_app_fields(Fields& in, AppSpec& spec);
 
 // Shared with the records.
 std::string_view image_name(std::string_view text);

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "api/resource.hpp"
-#include "codec/manifest.hpp"
 #include "codec/resource_fields.hpp"
 
 namespace unik::codec {
@@ -22,10 +21,17 @@ void write_text_map(Writer& out, std::string_view name, const std::map<std::stri
 }
 
 template <typename Writer>
-void write_resources(Writer& out, const Resources& resources, LeftOut left_out) {
+void write_resources(Writer& out, std::string_view name, const Resources& resources) {
+  out.key(name).begin_object().field("cpu", format_milli_cpu(resources.cpu));
+  out.field("memory", format_bytes(resources.memory)).end_object();
+}
+
+// What is zero was left to the tenant.
+template <typename Writer>
+void write_app_resources(Writer& out, const Resources& resources) {
   out.key("resources").begin_object();
-  if (!left_out.cpu) out.field("cpu", format_milli_cpu(resources.cpu));
-  if (!left_out.memory) out.field("memory", format_bytes(resources.memory));
+  if (resources.cpu.value != 0) out.field("cpu", format_milli_cpu(resources.cpu));
+  if (resources.memory.value != 0) out.field("memory", format_bytes(resources.memory));
   out.end_object();
 }
 
@@ -60,7 +66,7 @@ void write_health(Writer& out, const HealthCheck& health) {
 
 // The fields of App.spec but `source` and `image`; the mapping is already open.
 template <typename Writer>
-void write_app_fields(Writer& out, const AppSpec& spec, LeftOut left_out, Extent extent) {
+void write_app_fields(Writer& out, const AppSpec& spec, Extent extent) {
   const bool all = extent == Extent::kAll;
   const AppSpec defaults;
   if (all || !spec.boot.args.empty()) {
@@ -70,7 +76,7 @@ void write_app_fields(Writer& out, const AppSpec& spec, LeftOut left_out, Extent
   }
   if (all || !spec.boot.env.empty()) write_text_map(out, "env", spec.boot.env);
   out.field("replicas", spec.replicas);
-  if (!left_out.cpu || !left_out.memory) write_resources(out, spec.boot.resources, left_out);
+  if (spec.boot.resources != Resources{}) write_app_resources(out, spec.boot.resources);
   if (all || !spec.boot.ports.empty()) write_ports(out, spec);
   if (spec.run.health) write_health(out, *spec.run.health);
   if (const Restart& restart = spec.run.restart; all || restart != defaults.run.restart) {
@@ -101,36 +107,35 @@ void write_metadata(Writer& out, const Metadata& metadata, Extent extent) {
 }
 
 template <typename Writer>
-void write_spec(Writer& out, const AppSpec& spec, LeftOut left_out, Extent extent) {
+void write_spec(Writer& out, const AppSpec& spec, Extent extent) {
   if (!spec.source.empty()) out.field("source", spec.source);
   if (!spec.boot.image.empty()) out.field("image", spec.boot.image);
-  write_app_fields(out, spec, left_out, extent);
+  write_app_fields(out, spec, extent);
 }
 
 template <typename Writer>
-void write_spec(Writer& out, const NodeSpec& spec, LeftOut, Extent extent) {
+void write_spec(Writer& out, const NodeSpec& spec, Extent extent) {
   out.field("schedulable", spec.schedulable);
   if (extent == Extent::kChosen && spec.reserved == Resources{}) return;
-  out.key("reserved").begin_object().field("cpu", format_milli_cpu(spec.reserved.cpu));
-  out.field("memory", format_bytes(spec.reserved.memory)).end_object();
+  write_resources(out, "reserved", spec.reserved);
 }
 
 template <typename Writer>
-void write_spec(Writer& out, const TenantSpec& spec, LeftOut, Extent extent) {
+void write_spec(Writer& out, const TenantSpec& spec, Extent extent) {
   out.key("defaults").begin_object();
-  write_resources(out, spec.default_resources, {});
+  write_resources(out, "resources", spec.default_resources);
   out.end_object();
   if (extent == Extent::kAll || !spec.node_selector.empty()) write_text_map(out, "nodeSelector", spec.node_selector);
 }
 
 template <typename Writer>
-void write_resource(Writer& out, const Resource& resource, LeftOut left_out, Extent extent) {
+void write_resource(Writer& out, const Resource& resource, Extent extent) {
   out.begin_object().field("apiVersion", kApiVersion).field("kind", names_of(kind_of(resource)).kind);
   std::visit(
       [&](const auto& value) {
         write_metadata(out, value.metadata, extent);
         out.key("spec").begin_object();
-        write_spec(out, value.spec, left_out, extent);
+        write_spec(out, value.spec, extent);
         out.end_object();
       },
       resource);

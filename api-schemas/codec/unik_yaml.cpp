@@ -71,14 +71,13 @@ void read_unik_yaml(const At& at, UnikYaml& out) {
   in.object("run", "unik.yaml run", [&](Fields& run) {
     run.get("command", [&](const At& command) { read_command(command, out.run_command); });
   });
-  in.object("deploy", "unik.yaml deploy", [&](Fields& deploy) { read_app_fields(deploy, out.deploy, out.left_out); });
+  in.object("deploy", "unik.yaml deploy", [&](Fields& deploy) { read_app_fields(deploy, out.deploy); });
 }
 
 }  // namespace
 
 Result<UnikYaml> parse_unik_yaml(const ManifestText& text) {
   UnikYaml value;
-  value.left_out = {true, true};
   std::vector<Chunk> chunks;
   split_documents(text.text, 0, chunks);
   std::vector<Fault> faults;
@@ -113,9 +112,9 @@ std::string to_yaml(const UnikYaml& value) {
     for (const std::string& word : value.run_command) out.text(word);
     out.end_array().end_object();
   }
-  if (value.deploy != AppSpec{} || value.left_out != LeftOut{true, true}) {
+  if (value.deploy != AppSpec{}) {
     out.key("deploy").begin_object();
-    write_app_fields(out, value.deploy, value.left_out, Extent::kChosen);
+    write_app_fields(out, value.deploy, Extent::kChosen);
     out.end_object();
   }
   out.end_object();

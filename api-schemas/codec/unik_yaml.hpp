@@ -18,8 +18,7 @@ struct UnikYaml {
   std::string build_command;             // run by `sh -c` in the source's directory
   std::string artifact_path;             // file or directory, relative to the source, that goes into the image
   std::vector<std::string> run_command;  // argv in the guest
-  AppSpec deploy;                        // without `source` and `boot.image`
-  LeftOut left_out;                      // of `deploy`
+  AppSpec deploy;                        // without `source` and `boot.image`; resources that it does not name are zero
 
   bool operator==(const UnikYaml&) const = default;
 };

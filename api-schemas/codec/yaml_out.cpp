@@ -7,7 +7,7 @@ namespace unik::codec {
 
 std::string to_yaml(const Resource& resource) {
   YamlWriter out;
-  write_resource(out, resource, {}, Extent::kChosen);
+  write_resource(out, resource, Extent::kChosen);
   return out.take();
 }
 
