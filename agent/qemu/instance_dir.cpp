@@ -130,7 +130,13 @@ Result<Fd> InstanceDir::connect(std::string_view socket) const {
 }
 
 Result<Fd> InstanceDir::create(std::string_view name) const {
-  Fd fd(openat(fd_.get(), std::string(name).c_str(), O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600));
+  Result<Fd> fd = open_or_create(name);
+  if (fd.ok() && ftruncate(fd->get(), 0) != 0) return failed("empty", name);
+  return fd;
+}
+
+Result<Fd> InstanceDir::open_or_create(std::string_view name) const {
+  Fd fd(openat(fd_.get(), std::string(name).c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   if (!fd) return failed("create", name);
   return fd;
 }

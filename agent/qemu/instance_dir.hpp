@@ -57,6 +57,8 @@ class InstanceDir {
 
   // An empty file; what was in it is gone.
   Result<Fd> create(std::string_view name) const;
+  // The file as it is, or an empty one.
+  Result<Fd> open_or_create(std::string_view name) const;
 
   std::uint64_t size_of(std::string_view name) const;
   // The last bytes of a file, of those from `begin` on; empty when there are none.

@@ -35,6 +35,8 @@ Result<StartedVm> start_vm(const InstanceDir& dir, const VmSpec& spec, const Run
   if (Result<void> written = dir.write_run(run); !written.ok()) return written.error();
   Result<Fd> records = dir.create(kRecordsFile);
   if (!records.ok()) return std::move(records).error();
+  // There before QEMU opens it, so that its first byte can be watched for.
+  if (Result<Fd> console = dir.open_or_create(kConsoleFile); !console.ok()) return std::move(console).error();
   const Result<Fd> log = dir.create(kQemuLog);
   if (!log.ok()) return log.error();
   const Result<Fd> qmp = dir.listen(kQmpSocket);

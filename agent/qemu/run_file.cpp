@@ -19,6 +19,10 @@ std::string to_json(const RunFile& file) {
   json.begin_object();
   json.field("id", to_string(file.id)).field("run", file.run).field("host_boot", file.host_boot);
   json.field("address", file.address).field("accelerator", to_string(file.accelerator));
+  json.key("forwards").begin_array();
+  for (const PortForward& forward : file.forwards)
+    json.begin_object().field("host_port", forward.host_port).field("guest_port", forward.guest_port).end_object();
+  json.end_array();
   json.field("own_kernel", file.own_kernel);
   json.field("cpu_milli", file.resources.cpu.value).field("memory_bytes", file.resources.memory.value);
   json.field("console_begin", file.console_begin).field("start_ticks", file.start_ticks);
@@ -44,6 +48,9 @@ Result<RunFile> parse_run_file(std::string_view text) {
   file.host_boot = root["host_boot"].text_or("");
   file.address = root["address"].text_or("");
   file.accelerator = root["accelerator"].text_or("") == "kvm" ? Accelerator::kKvm : Accelerator::kTcg;
+  for (codec::JsonView item = root["forwards"].first(); item.exists(); item = item.next())
+    file.forwards.push_back({static_cast<std::uint16_t>(item["host_port"].unsigned_integer().value_or(0)),
+                             static_cast<std::uint16_t>(item["guest_port"].unsigned_integer().value_or(0))});
   file.own_kernel = root["own_kernel"].boolean().value_or(true);
   file.resources.cpu.value = root["cpu_milli"].integer().value_or(0);
   file.resources.memory.value = root["memory_bytes"].integer().value_or(0);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "agent/qemu/vm_spec.hpp"
 #include "api/ids.hpp"
@@ -18,6 +19,7 @@ struct RunFile {
   std::uint32_t run = 0;
   std::string host_boot;  // boot_id of the host's kernel: after a reboot no VM is left
   std::string address;
+  std::vector<PortForward> forwards;
   Accelerator accelerator = Accelerator::kTcg;
   bool own_kernel = true;  // with our init, which writes life records
   Resources resources;     // its limits

@@ -9,10 +9,11 @@ out=${1:?want the file to write}
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 mkdir -p "$root"/{app,dev,etc,proc,run,sys,tmp,var}
+chmod 0755 "$root"
 chmod 1777 "$root/tmp"
 gcc -std=c11 -D_GNU_SOURCE -static -Os -s -I"$top/api-schemas" -o "$root/init" "$top"/runtimes/base/init/*.c
 gcc -std=c11 -D_GNU_SOURCE -static -Os -s -o "$root/app/guest" "$here/guest_app.c"
 ln -s /run/hosts "$root/etc/hosts"
 ln -s /run/resolv.conf "$root/etc/resolv.conf"
 rm -f "$out"
-mkfs.erofs -T0 "$out" "$root" >/dev/null
+mkfs.erofs --all-root -T0 "$out" "$root" >/dev/null
