@@ -15,7 +15,7 @@
 
 #define UNIK_GUEST_VERSION 1
 
-/* --- Configuration ---------------------------------------------------------------------------------------------------
+/* --- Configuration -----------------------------------------------------------------------------------------------
  *
  *   config = field("unikctl-guest", "1")  field*  field("end", "")
  *   field  = KEY "=" VALUE NUL
@@ -31,21 +31,30 @@
 #define UNIK_GUEST_CONFIG_MAGIC "unikctl-guest"       /* the first key; its value is the version in decimal */
 #define UNIK_GUEST_CONFIG_END "end"                   /* the last key; its value is empty */
 
-#define UNIK_GUEST_KEY_ARG "arg"           /* list, 1 or more. The program, then its arguments. A program without "/" is
-                                              looked up in the PATH of its own environment. */
-#define UNIK_GUEST_KEY_ENV "env"           /* list of NAME=VALUE. Of one name the last counts. init adds PATH, HOME
-                                              (/tmp) and HOSTNAME where they are missing. */
-#define UNIK_GUEST_KEY_CWD "cwd"           /* an absolute path. Default "/". */
-#define UNIK_GUEST_KEY_UID "uid"           /* 0 to 4294967294. Default 1000. */
-#define UNIK_GUEST_KEY_GID "gid"           /* 0 to 4294967294. Default 1000. */
-#define UNIK_GUEST_KEY_HOSTNAME "hostname" /* 1 to 64 of letters, digits, "-" and ".". Default "unikernel". */
-#define UNIK_GUEST_KEY_ADDRESS "address"   /* IPv4 of eth0 with its prefix, "10.0.2.15/24". Default: eth0 stays down. */
-#define UNIK_GUEST_KEY_GATEWAY "gateway"   /* IPv4 of the default route. Default: none. Wants an address. */
-#define UNIK_GUEST_KEY_DNS "dns"           /* list, at most 3 IPv4 name servers. Default: none. */
-#define UNIK_GUEST_KEY_WRITABLE "writable" /* "no": the root is read-only. "ephemeral": a tmpfs over it takes every
-                                              write, by any user, and is lost with the VM. Default "no". */
-#define UNIK_GUEST_KEY_TRACE "trace"       /* "0" or "1": a timeline of init's steps on the console. Default "0". */
-#define UNIK_GUEST_KEY_SECCOMP "seccomp"   /* "0" or "1": deny system calls that no app needs. Default "1". */
+/* List, one or more: the program, then its arguments. A program without "/" is looked up in the PATH of its own env. */
+#define UNIK_GUEST_KEY_ARG "arg"
+/* List of NAME=VALUE; of one name the last counts. init adds PATH, HOME (/tmp) and HOSTNAME where they are missing. */
+#define UNIK_GUEST_KEY_ENV "env"
+/* An absolute path. Default "/". */
+#define UNIK_GUEST_KEY_CWD "cwd"
+/* Decimal, 0 to 4294967294. Default 1000, both. */
+#define UNIK_GUEST_KEY_UID "uid"
+#define UNIK_GUEST_KEY_GID "gid"
+/* 1 to 64 letters, digits, "-" and ".". Default "unikernel". */
+#define UNIK_GUEST_KEY_HOSTNAME "hostname"
+/* IPv4 of eth0 with its prefix, "10.0.2.15/24". Default: eth0 stays down. */
+#define UNIK_GUEST_KEY_ADDRESS "address"
+/* IPv4 of the default route; wants an address. Default: no route. */
+#define UNIK_GUEST_KEY_GATEWAY "gateway"
+/* List of at most 3 IPv4 name servers. */
+#define UNIK_GUEST_KEY_DNS "dns"
+/* "no": the root is read-only. "ephemeral": a tmpfs over it takes every write, whoever owns the file in the image, and
+ * is lost with the VM. Default "no". */
+#define UNIK_GUEST_KEY_WRITABLE "writable"
+/* "0" or "1": a timeline of init's steps on the console. Default "0". */
+#define UNIK_GUEST_KEY_TRACE "trace"
+/* "0" or "1": deny system calls that no app needs. Default "1". */
+#define UNIK_GUEST_KEY_SECCOMP "seccomp"
 
 enum {
   UNIK_GUEST_CONFIG_BYTES_MAX = 256 * 1024,
@@ -57,9 +66,9 @@ enum {
   UNIK_GUEST_DEFAULT_ID = 1000
 };
 
-/* --- Life records ----------------------------------------------------------------------------------------------------
+/* --- Life records ------------------------------------------------------------------------------------------------
  *
- * Lines of ASCII that end in "\n", written byte by byte to an I/O port behind which QEMU has a file
+ * Lines of ASCII that end in "\n", written to an I/O port behind which QEMU has a file
  * (-chardev file,… -device isa-debugcon,iobase=0xe9). A write is complete when the guest goes on, so a record is never
  * lost, whatever happens next. A reader treats bytes without their "\n" as not yet written.
  *
@@ -92,7 +101,7 @@ enum {
 
 enum { UNIK_GUEST_RECORD_BYTES_MAX = 512, UNIK_GUEST_EXIT_CANNOT_RUN = 126, UNIK_GUEST_EXIT_NOT_FOUND = 127 };
 
-/* --- Control ---------------------------------------------------------------------------------------------------------
+/* --- Control -----------------------------------------------------------------------------------------------------
  *
  * Lines of ASCII that end in "\n" over the virtio-serial port of this name. Each command gets one answer, in order.
  * A command sent before init listens waits in the port. The end of the app shows as a life record and as the end of

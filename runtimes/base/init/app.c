@@ -36,7 +36,8 @@ struct failure {
   char reason[UNIK_GUEST_RECORD_BYTES_MAX - 32];
 };
 
-__attribute__((noreturn, format(printf, 3, 4))) static void give_up(int report, int exit_code, const char* format, ...) {
+__attribute__((noreturn, format(printf, 3, 4))) static void give_up(int report, int exit_code, const char* format,
+                                                                    ...) {
   struct failure failure = {.exit_code = exit_code};
   va_list arguments;
 
@@ -47,7 +48,7 @@ __attribute__((noreturn, format(printf, 3, 4))) static void give_up(int report, 
   _exit(exit_code);
 }
 
-/* --- Why a program does not run ------------------------------------------------------------------------------------ */
+/* --- Why a program does not run -------------------------------------------------------------------------------- */
 
 /* The program that the kernel would need to run this one: of a script the one after "#!", of a dynamic program its
  * loader. False when there is none to be found. */
@@ -90,7 +91,8 @@ __attribute__((noreturn)) static void explain_exec(int report, const char* path,
   bool exists = stat(path, &info) == 0;
 
   if (error == ENOENT && exists && read_interpreter(path, interpreter, sizeof interpreter))
-    give_up(report, UNIK_GUEST_EXIT_NOT_FOUND, "cannot run %s: its interpreter %s is not in the image", path, interpreter);
+    give_up(report, UNIK_GUEST_EXIT_NOT_FOUND, "cannot run %s: its interpreter %s is not in the image", path,
+            interpreter);
   if (error == ENOENT || error == ENOTDIR)
     give_up(report, UNIK_GUEST_EXIT_NOT_FOUND, "cannot run %s: it is not in the image", path);
   if (error == EACCES && exists && S_ISDIR(info.st_mode))
@@ -105,7 +107,7 @@ __attribute__((noreturn)) static void explain_exec(int report, const char* path,
   give_up(report, UNIK_GUEST_EXIT_CANNOT_RUN, "cannot run %s: %s", path, strerror(error));
 }
 
-/* --- The child ------------------------------------------------------------------------------------------------------ */
+/* --- The child -------------------------------------------------------------------------------------------------- */
 
 static const char* find_env(const struct config* config, const char* prefix) {
   size_t length = strlen(prefix);
@@ -207,7 +209,7 @@ __attribute__((noreturn)) static void run_child(const struct config* config, int
   execute(config, report);
 }
 
-/* --- The parent ----------------------------------------------------------------------------------------------------- */
+/* --- The parent ------------------------------------------------------------------------------------------------- */
 
 pid_t start_app(const struct config* config) {
   struct failure failure;

@@ -1,4 +1,5 @@
-/* The configuration's grammar, as api/guest.h gives it. Free of I/O, so that a test on the host can feed it anything. */
+/* The configuration's grammar, as api/guest.h gives it. Free of I/O, so that a test on the host can feed it anything.
+ */
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,8 +100,9 @@ static const char* add_dns(const char* value, struct config* config) {
 enum single { CWD, UID, GID, HOSTNAME, ADDRESS, GATEWAY, WRITABLE, TRACE, SECCOMP, SINGLE_COUNT };
 
 static const char* const single_keys[SINGLE_COUNT] = {
-    UNIK_GUEST_KEY_CWD,     UNIK_GUEST_KEY_UID,      UNIK_GUEST_KEY_GID,   UNIK_GUEST_KEY_HOSTNAME, UNIK_GUEST_KEY_ADDRESS,
-    UNIK_GUEST_KEY_GATEWAY, UNIK_GUEST_KEY_WRITABLE, UNIK_GUEST_KEY_TRACE, UNIK_GUEST_KEY_SECCOMP,
+    UNIK_GUEST_KEY_CWD,      UNIK_GUEST_KEY_UID,     UNIK_GUEST_KEY_GID,
+    UNIK_GUEST_KEY_HOSTNAME, UNIK_GUEST_KEY_ADDRESS, UNIK_GUEST_KEY_GATEWAY,
+    UNIK_GUEST_KEY_WRITABLE, UNIK_GUEST_KEY_TRACE,   UNIK_GUEST_KEY_SECCOMP,
 };
 
 static const char* set_single(enum single key, char* value, struct config* config) {
@@ -185,7 +187,8 @@ const char* parse_config(char* text, size_t size, struct config* config) {
 
     if (first) {
       if (strcmp(key, UNIK_GUEST_CONFIG_MAGIC) != 0) return "the first field is not unikctl-guest";
-      if (strcmp(value, "1") != 0) return "want version 1 of the configuration: the image's base is older than the agent";
+      if (strcmp(value, "1") != 0)
+        return "want version 1 of the configuration: the image's base is older than the agent";
       first = false;
     } else if (strcmp(key, UNIK_GUEST_CONFIG_END) == 0) {
       if (*value || end + 1 != limit) return "something follows the end of the configuration";

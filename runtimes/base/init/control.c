@@ -50,7 +50,9 @@ int open_control_port(void) {
 }
 
 /* The host that asked is there to read; one that has gone gets no answer, and init never waits for it. */
-static void answer(int port, const char* text) { (void)!write(port, text, strlen(text)); }
+static void answer(int port, const char* text) {
+  (void)!write(port, text, strlen(text));
+}
 
 static enum command obey(int port, const char* line) {
   if (strcmp(line, UNIK_GUEST_COMMAND_PING) == 0) {

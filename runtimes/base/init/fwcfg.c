@@ -1,5 +1,5 @@
-/* fw_cfg by port I/O. It needs no driver, works before anything is mounted, and because the kernel has no fw_cfg driver,
- * the app never sees the file; so secrets in the configuration touch no disk and no file system. */
+/* fw_cfg by port I/O. It needs no driver, works before anything is mounted, and because the kernel has no fw_cfg
+ * driver, the app never sees the file; so secrets in the configuration touch no disk and no file system. */
 #include <errno.h>
 #include <string.h>
 #include <sys/io.h>
@@ -26,7 +26,9 @@ static uint32_t big_endian32(const uint8_t* bytes) {
   return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-static void read_data(void* buffer, size_t size) { insb(DATA_PORT, buffer, size); }
+static void read_data(void* buffer, size_t size) {
+  insb(DATA_PORT, buffer, size);
+}
 
 static long read_selected(const char* name, char* buffer, size_t capacity, const char** error) {
   char signature[4];

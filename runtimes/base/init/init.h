@@ -14,7 +14,7 @@
 
 #include "api/guest.h"
 
-/* --- config.c: the configuration, read from fw_cfg and checked as a whole ------------------------------------------ */
+/* --- config.c: the configuration, read from fw_cfg and checked as a whole -------------------------------------- */
 
 struct config {
   char* args[UNIK_GUEST_ARGS_MAX + 1]; /* ends in NULL */
@@ -41,12 +41,12 @@ struct config {
  * Returns NULL, or what is wrong: a phrase that names the key and never the value. */
 const char* parse_config(char* text, size_t size, struct config* config);
 
-/* --- fwcfg.c: QEMU's way to hand over a file ------------------------------------------------------------------------ */
+/* --- fwcfg.c: QEMU's way to hand over a file -------------------------------------------------------------------- */
 
 /* Reads the file `name` into `buffer`. Returns its size, or -1 with `*error` set to a phrase. */
 long read_fw_cfg(const char* name, char* buffer, size_t capacity, const char** error);
 
-/* --- report.c: everything that leaves the guest, and the end of the VM ---------------------------------------------- */
+/* --- report.c: everything that leaves the guest, and the end of the VM ------------------------------------------ */
 
 /* Opens the record port and quietens the terminal's output processing; the first thing that main does. */
 void open_reports(void);
@@ -70,7 +70,7 @@ __attribute__((noreturn)) void end_machine(void);
 /* Says and records an init-error, then ends the VM. The message is for people and holds no secret. */
 __attribute__((noreturn, format(printf, 1, 2))) void fail(const char* format, ...);
 
-/* --- machine.c: file systems, network, names ------------------------------------------------------------------------ */
+/* --- machine.c: file systems, network, names -------------------------------------------------------------------- */
 
 /* Puts a tmpfs over the root, so that every write succeeds and is lost with the VM. Comes before other mounts. */
 void make_root_writable(void);
@@ -79,7 +79,7 @@ void bring_up_network(const struct config* config);
 /* The host's name, and the files that a resolver reads. Wants /run mounted. */
 void write_names(const struct config* config);
 
-/* --- app.c: the app's process --------------------------------------------------------------------------------------- */
+/* --- app.c: the app's process ----------------------------------------------------------------------------------- */
 
 /* Starts the app. Returns its pid, or 0 when its program could not be executed: then the reason and the exit code have
  * been recorded. Returns only after the program was executed, so the configuration may be wiped. */
@@ -88,12 +88,12 @@ pid_t start_app(const struct config* config);
 /* How many processes the kernel has killed for want of memory since boot; -1 when that cannot be told. */
 long count_oom_kills(void);
 
-/* --- seccomp.c: the system calls that no app needs ------------------------------------------------------------------ */
+/* --- seccomp.c: the system calls that no app needs -------------------------------------------------------------- */
 
 /* Denies them to this process and all that it starts, for good. Returns 0, or -1 with errno. */
 int deny_system_calls(void);
 
-/* --- control.c: the host's commands --------------------------------------------------------------------------------- */
+/* --- control.c: the host's commands ----------------------------------------------------------------------------- */
 
 /* A descriptor that becomes readable when control ports come or change; -1 when there are none. */
 int watch_control_ports(void);

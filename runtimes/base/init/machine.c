@@ -101,8 +101,8 @@ static void add_default_route(int control, struct in_addr gateway) {
   set_address(&route.rt_genmask, any);
   set_address(&route.rt_gateway, gateway);
   if (ioctl(control, SIOCADDRT, &route) != 0)
-    fail("cannot set the default route: %s", errno == ENETUNREACH ? "the gateway is outside of the address's network"
-                                                                  : strerror(errno));
+    fail("cannot set the default route: %s",
+         errno == ENETUNREACH ? "the gateway is outside of the address's network" : strerror(errno));
 }
 
 void bring_up_network(const struct config* config) {

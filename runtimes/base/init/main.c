@@ -26,7 +26,7 @@ static void load_config(void) {
   trace("configuration read, %ld bytes", size);
 }
 
-/* --- While the app runs --------------------------------------------------------------------------------------------- */
+/* --- While the app runs ----------------------------------------------------------------------------------------- */
 
 static struct {
   pid_t app;

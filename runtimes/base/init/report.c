@@ -20,8 +20,8 @@ static bool tracing;
 void open_reports(void) {
   struct termios settings;
 
-  /* The kernel gives PID 1 its console as 0, 1 and 2, but not where the machine has none; then other files must not take
-   * these numbers. */
+  /* The kernel gives PID 1 its console as 0, 1 and 2, but not where the machine has none; then other files must not
+   * take these numbers. */
   for (int fd = 0; fd >= 0 && fd <= STDERR_FILENO;) fd = open("/dev/null", O_RDWR | O_CLOEXEC);
   fcntl(STDIN_FILENO, F_SETFD, 0);
 
@@ -78,7 +78,9 @@ void say(const char* format, ...) {
   va_end(arguments);
 }
 
-void enable_trace(void) { tracing = true; }
+void enable_trace(void) {
+  tracing = true;
+}
 
 void trace(const char* format, ...) {
   char prefix[48];

@@ -35,6 +35,8 @@
 
 enum { X32_CALL_BIT = 0x40000000 };
 
+/* By subject rather than one a line. */
+/* clang-format off */
 static const int denied[] = {
     /* File systems and the root. */
     SYS_mount, SYS_umount2, SYS_pivot_root, SYS_move_mount, SYS_open_tree, SYS_fsopen, SYS_fsconfig, SYS_fsmount,
@@ -52,6 +54,7 @@ static const int denied[] = {
     /* Key rings and namespaces. */
     SYS_add_key, SYS_request_key, SYS_keyctl, SYS_setns, SYS_unshare,
 };
+/* clang-format on */
 
 enum { DENIED_COUNT = sizeof denied / sizeof *denied, PROLOGUE = 5, PROGRAM_MAX = PROLOGUE + 2 * DENIED_COUNT + 2 };
 

@@ -63,16 +63,20 @@ pinned=yes
 if [ "$source_sha256" != "$pinned_sha256" ]; then
   pinned=no
   [ "$release" = no ] ||
-    die "a release wants $package $pinned_version (sha256 $pinned_sha256), found sha256 $source_sha256; install that version or update versions.lock"
+    die "a release wants $package $pinned_version, sha256 $pinned_sha256; found sha256 $source_sha256;" \
+      "install that version or update versions.lock"
   say "WARNING: $source_archive is not the pinned $package $pinned_version"
   say "WARNING:   want sha256 $pinned_sha256"
   say "WARNING:   got  sha256 $source_sha256"
   say "WARNING: building it all the same; the result claims no reproducibility"
 fi
 
+wanted_config() { grep -h '^CONFIG_' "${fragments[@]}"; }
+
 key=$({
   printf '%s\n' "$source_sha256"
-  cat "${fragments[@]}" "${patches[@]}" "$here/build.sh"
+  wanted_config
+  cat "${patches[@]}" "$here/build.sh"
   gcc --version
   ld --version
 } | sha256sum | cut -c1-32)
@@ -95,9 +99,16 @@ if [ -f "$result/vmlinux" ]; then
   exit 0
 fi
 
-# The lock makes this build the only one of its key, so whatever stands here is the rest of one that was killed.
+# A build holds the lock of its key, so what stands here without one is the 2 GB rest of a build that was killed.
+remove_rests() {
+  local rest
+  for rest in "$cache"/build-*; do
+    [ "$rest" = "$work" ] || [ ! -d "$rest" ] || flock -n "$cache/locks/${rest##*/build-}" rm -rf "$rest" || true
+  done
+  rm -rf "$work"
+}
 work=$cache/build-$key
-rm -rf "$work"
+remove_rests
 mkdir "$work"
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
@@ -128,7 +139,7 @@ run_make() { nice -n 5 make CC="$compiler" HOSTCC="$compiler" "$@" >>"$log" 2>&1
 
 say "configuring $variant"
 run_make tinyconfig || failed "tinyconfig failed"
-cat "${fragments[@]}" >>.config
+wanted_config >>.config
 run_make olddefconfig || failed "olddefconfig failed"
 
 # Kconfig drops a symbol whose dependency is missing, and accepts one that does not exist, without a word.
@@ -150,7 +161,7 @@ check_config() {
       say "error: want $line, got $(grep -E "^(# )?${symbol}[= ]" .config || echo "nothing: a dependency is missing")"
       wrong=1
     fi
-  done < <(grep -h '^CONFIG_' "${fragments[@]}")
+  done < <(wanted_config)
   return "$wrong"
 }
 check_config || die "the configuration is not what the fragments ask for; correct the lines named above"
@@ -162,8 +173,10 @@ run_make -j"$jobs" vmlinux || failed "the build failed"
 strip -s -o "$work/result/vmlinux" vmlinux
 cp .config "$work/result/config"
 cp "$log" "$work/result/build.log"
-printf 'package %s\nversion %s\nsha256 %s\npinned %s\n' \
-  "$package" "$(make -s kernelversion)" "$source_sha256" "$pinned" >"$work/result/source"
+version=$pinned_version
+[ "$pinned" = yes ] || version=$(make -s kernelversion)
+printf 'package %s\nversion %s\nsha256 %s\npinned %s\n' "$package" "$version" "$source_sha256" "$pinned" \
+  >"$work/result/source"
 sync -f "$work/result"
 mv -T "$work/result" "$result"
 say "built $result/vmlinux ($(stat -c %s "$result/vmlinux") bytes)"

@@ -18,6 +18,7 @@ done
 
 for mark in boot started word end cpu; do
   sed -n "s/.*$mark=\\([0-9]*\\).*/\\1/p" "$work/times" | sort -n |
-    awk -v mark="$mark" '{v[NR] = $1} END {printf "%-8s median %5d ms   least %5d ms\n", mark, v[int((NR + 1) / 2)], v[1]}'
+    awk -v mark="$mark" \
+      '{ v[NR] = $1 } END { printf "%-8s median %5d ms   least %5d ms\n", mark, v[int((NR + 1) / 2)], v[1] }'
 done
 printf 'runs %s, variant %s, load %s\n' "$runs" "$variant" "$(cut -d' ' -f1 /proc/loadavg)"

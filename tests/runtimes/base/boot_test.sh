@@ -11,7 +11,7 @@ set -euo pipefail
 
 readonly seconds_max=60 # of one VM; a loaded machine emulates slowly
 
-# --- A VM, its end and what it left ------------------------------------------------------------------------------------
+# --- A VM, its end and what it left --------------------------------------------------------------------------------
 
 start_vm() {
   qemu_argv "$1"
@@ -66,7 +66,7 @@ expect_equal() { [ "$1" = "$2" ] || fault "$3: want '$1', got '$2'"; }
 
 hex() { printf '%s' "$1" | od -An -tx1 -v | tr -d ' \n'; }
 
-# --- The tests ---------------------------------------------------------------------------------------------------------
+# --- The tests -----------------------------------------------------------------------------------------------------
 
 test_exit_codes() {
   local code
@@ -231,8 +231,10 @@ expect_not_started() {
 test_programs_that_do_not_run() {
   expect_not_started 127 "cannot run /app/none: it is not in the image" arg=/app/none
   expect_not_started 127 "cannot run none: it is in no directory of the app's PATH" arg=none env=PATH=/bin:/app
-  expect_not_started 127 "cannot run /app/script: its interpreter /bin/missing is not in the image" arg=script env=PATH=/app
-  expect_not_started 126 "cannot run /app/noformat: it is neither a program for this machine nor a script that starts with #!" \
+  expect_not_started 127 "cannot run /app/script: its interpreter /bin/missing is not in the image" \
+    arg=script env=PATH=/app
+  expect_not_started 126 \
+    "cannot run /app/noformat: it is neither a program for this machine nor a script that starts with #!" \
     arg=/app/noformat
   expect_not_started 126 "cannot run /app/data: the file is not executable" arg=/app/data
   expect_not_started 126 "cannot run /app: it is a directory" arg=/app
@@ -248,7 +250,8 @@ test_found_in_path() {
 test_wrong_configuration() {
   write_config "$name" arg=/app/probe secret=hunter2
   run_vm "$name"
-  expect_life "boot 1" "init-error the configuration is wrong: a key that this init does not know: the image's base is older than the agent"
+  local reason="a key that this init does not know: the image's base is older than the agent"
+  expect_life "boot 1" "init-error the configuration is wrong: $reason"
   expect_no_console hunter2
 }
 
@@ -284,7 +287,7 @@ test_several_cpus() {
   expect_life "boot 1" "started PID" "exit 0"
 }
 
-# --- Running them ------------------------------------------------------------------------------------------------------
+# --- Running them --------------------------------------------------------------------------------------------------
 
 build_guest
 failed=0
@@ -301,7 +304,9 @@ for name in "${names[@]}"; do
   printf 'FAIL  %s\n' "$name"
   printf '      %.400s\n' "${faults[@]}"
   for file in life console.log qemu.log; do
-    [ ! -s "$work/$name/$file" ] || { printf '      --- %s\n' "$file"; tail -n 40 "$work/$name/$file" | cut -c1-200 | sed 's/^/      /'; }
+    [ -s "$work/$name/$file" ] || continue
+    printf '      --- %s\n' "$file"
+    tail -n 40 "$work/$name/$file" | cut -c1-200 | sed 's/^/      /'
   done
 done
 printf '%d of %d tests failed\n' "$failed" "${#names[@]}"

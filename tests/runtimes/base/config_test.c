@@ -10,12 +10,12 @@
 static int failures;
 static struct config config;
 
-#define WANT(condition)                                               \
-  do {                                                                \
-    if (!(condition)) {                                               \
-      printf("config_test.c:%d: want %s\n", __LINE__, #condition);    \
-      failures++;                                                     \
-    }                                                                 \
+#define WANT(condition)                                            \
+  do {                                                             \
+    if (!(condition)) {                                            \
+      printf("config_test.c:%d: want %s\n", __LINE__, #condition); \
+      failures++;                                                  \
+    }                                                              \
   } while (0)
 
 /* Parses a copy in a block of exactly its size, so that the address sanitizer sees the smallest step outside. */
@@ -47,9 +47,10 @@ static void test_defaults(void) {
 }
 
 static void test_values(void) {
-  WANT(!PARSE(FIELDS("arg=a\0arg=\0arg=x=y\nz\xff\0env=A=1\0env=AB=2\0env=A=3\nend=\0cwd=/d\0uid=0\0gid=4294967294\0"
-                     "hostname=h-1.x\0address=10.1.2.3/20\0gateway=10.1.0.1\0dns=1.1.1.1\0dns=9.9.9.9\0"
-                     "writable=ephemeral\0trace=1\0seccomp=0\0")));
+  WANT(
+      !PARSE(FIELDS("arg=a\0arg=\0arg=x=y\nz\xff\0env=A=1\0env=AB=2\0env=A=3\nend=\0cwd=/d\0uid=0\0gid=4294967294\0"
+                    "hostname=h-1.x\0address=10.1.2.3/20\0gateway=10.1.0.1\0dns=1.1.1.1\0dns=9.9.9.9\0"
+                    "writable=ephemeral\0trace=1\0seccomp=0\0")));
   WANT(config.arg_count == 3 && strcmp(config.args[1], "") == 0 && strcmp(config.args[2], "x=y\nz\xff") == 0);
   WANT(strcmp(config.env[0], "A=3\nend=") == 0 && strcmp(config.env[1], "AB=2") == 0 && config.env_count == 5);
   WANT(config.uid == 0 && config.gid == 4294967294U && config.ephemeral_root && config.trace && !config.seccomp);
@@ -70,7 +71,8 @@ static void test_mistakes(void) {
   WANT(*ERROR_OF("uid=99999999999999999999999\0"));
   WANT(*ERROR_OF("cwd=app\0") && *ERROR_OF("cwd=\0") && *ERROR_OF("hostname=\0") && *ERROR_OF("hostname=a b\0"));
   WANT(*ERROR_OF("address=10.0.0.1\0") && *ERROR_OF("address=10.0.0.1/33\0") && *ERROR_OF("address=x/8\0"));
-  WANT(*ERROR_OF("gateway=10.0.0.1\0") && *ERROR_OF("dns=x\0") && *ERROR_OF("dns=1.1.1.1\0dns=1.1.1.1\0dns=1.1.1.1\0dns=1.1.1.1\0"));
+  WANT(*ERROR_OF("gateway=10.0.0.1\0") && *ERROR_OF("dns=x\0") &&
+       *ERROR_OF("dns=1.1.1.1\0dns=1.1.1.1\0dns=1.1.1.1\0dns=1.1.1.1\0"));
   WANT(*ERROR_OF("env=A\0") && *ERROR_OF("env==x\0") && *ERROR_OF("writable=yes\0") && *ERROR_OF("trace=yes\0"));
   WANT(!strstr(ERROR_OF("hunter2=hunter2\0"), "hunter2"));
 }
@@ -95,8 +97,9 @@ static void test_bounds(void) {
 
 /* Nothing is asserted but that the sanitizers stay silent. */
 static void test_damage(void) {
-  static const char good[] = FIELDS("arg=a\0env=A=1\0cwd=/d\0uid=5\0address=10.1.2.3/20\0gateway=10.1.0.1\0dns=1.1.1.1\0"
-                                    "hostname=h\0writable=ephemeral\0trace=1\0");
+  static const char good[] = FIELDS(
+      "arg=a\0env=A=1\0cwd=/d\0uid=5\0address=10.1.2.3/20\0gateway=10.1.0.1\0dns=1.1.1.1\0"
+      "hostname=h\0writable=ephemeral\0trace=1\0");
   char damaged[sizeof good - 1];
   const char bytes[] = {0, '=', '\n', '/', '9', 'e', (char)0xff};
 

@@ -4,8 +4,8 @@
  *   host qmp SOCKET COMMAND     greets a QMP socket, executes one command and prints its answer
  *   host tsc-khz                prints the frequency of this machine's time stamp counter
  *   host time CONSOLE LIFE WORD -- COMMAND...   runs a command; prints the milliseconds from its start until the life
- *                               file holds "boot", until it holds "started", until CONSOLE holds WORD, and until its end; then the processor
- *                               time that it took, which a busy machine distorts less
+ *                               file holds "boot", until it holds "started", until CONSOLE holds WORD, and until its
+ * end; then the processor time that it took, which a busy machine distorts less
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* The app that boot_test.sh runs in the guest: each word does one thing that a test asks about and prints what happened.
- * Static, with no library beside libc, so that the base root alone is enough to run it. */
+/* The app that boot_test.sh runs in the guest: each word does one thing that a test asks about and prints what
+ * happened. Static, with no library beside libc, so that the base root alone is enough to run it. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
