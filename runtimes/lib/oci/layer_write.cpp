@@ -108,7 +108,10 @@ Result<void> write_entry(const std::string& path, const FileNode& node, const By
   put_octal(header.mtime, static_cast<std::uint64_t>(std::clamp<std::int64_t>(node.mtime, 0, kMaxOctalSize)));
   if (fits_octal(header.gid, node.gid)) put_octal(header.gid, node.gid);
   else extra += pax_record("gid", std::to_string(node.gid));
-  if (!put_text(header.link, node.link)) extra += pax_record("linkpath", node.link);
+  if (!put_text(header.link, node.link)) {
+    extra += pax_record("linkpath", node.link);
+    put_text(header.link, std::string_view(node.link).substr(0, sizeof header.link));  // libarchive wants one here too
+  }
   if (!put_path(header, name)) {
     extra += pax_record("path", name);
     put_text(header.name, std::string_view(name).substr(0, sizeof header.name));
