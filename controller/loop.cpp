@@ -263,10 +263,9 @@ class Loop::State {
 
   Answer admit(Draft& draft, const Waiting& waiting) {
     if (const auto* const request = std::get_if<RegisterRequest>(&waiting.what)) {
-      Result<RegisterReply> reply = admit_register(draft, *request);
-      if (!reply) return traced(std::move(reply).error(), waiting.caller);
-      reply->heartbeat_every = options_.heartbeat_every;
-      return std::move(reply).value();
+      RegisterReply reply = admit_register(draft, *request);
+      reply.heartbeat_every = options_.heartbeat_every;
+      return reply;
     }
     const std::string& key = waiting.caller.idempotency_key;
     if (!key.empty()) {

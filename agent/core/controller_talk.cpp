@@ -22,11 +22,19 @@ void ControllerTalk::open(Time now) {
 void ControllerTalk::registered(const RegisterReply& reply, Time now) {
   if (phase_ != Phase::kRegistering) return;
   phase_ = Phase::kOpen;
+  ever_registered_ = true;
   failures_ = 0;
   not_before_ = now;
   regular_at_ = now;
   whole_next_ = true;
   next_in_ = std::clamp(reply.heartbeat_every, kLeastNextIn, kMostNextIn);
+}
+
+bool ControllerTalk::begin_again(Time now) {
+  if (phase_ != Phase::kRegistering) return false;
+  if (ever_registered_) return failed(0, now), false;
+  phase_ = Phase::kClosed;
+  return true;
 }
 
 void ControllerTalk::answered(std::uint64_t seq, const HeartbeatReply& reply, Time now) {

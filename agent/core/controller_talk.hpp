@@ -34,6 +34,9 @@ class ControllerTalk {
   void hurry() { news_ = true; }
 
   void registered(const RegisterReply& reply, Time now);
+  // The controller knows a later start. Whether this one may begin again above it: only one that was never registered,
+  // since of two agents under one name the older must stay away. It then waits for `open`.
+  bool begin_again(Time now);
   void answered(std::uint64_t seq, const HeartbeatReply& reply, Time now);
   // `seq` 0: the register.
   void failed(std::uint64_t seq, Time now);
@@ -70,6 +73,7 @@ class ControllerTalk {
   Time regular_at_{};   // the next heartbeat if there is no news
   Time last_sent_{};    // the last heartbeat
   Time whole_at_{};     // the last body
+  bool ever_registered_ = false;
   bool news_ = false;
   bool whole_next_ = false;
   std::uint64_t seq_ = 0;

@@ -26,7 +26,8 @@ struct NodeInfo {
   bool operator==(const NodeInfo&) const = default;
 };
 
-// POST /v1/nodes/register. Idempotent; the newest `agent_start` of a node is the one that counts.
+// POST /v1/nodes/register. Idempotent; the newest `agent_start` of a node is the one that counts, and a late message of
+// an older one changes nothing.
 struct RegisterRequest {
   std::string node;
   std::uint64_t agent_start = 0;
@@ -39,6 +40,9 @@ struct RegisterRequest {
 struct RegisterReply {
   std::string cluster_id;
   Duration heartbeat_every = std::chrono::seconds(10);
+  // Not registered: a start of this node's agent with at least the same number is known. An agent that has never been
+  // registered since its start has an old record or an old clock: it begins again above this. 0: registered.
+  std::uint64_t newer_start = 0;
 
   bool operator==(const RegisterReply&) const = default;
 };

@@ -62,12 +62,15 @@ void read(Fields& in, RegisterRequest& request) {
 
 void write(JsonWriter& out, const RegisterReply& reply) {
   out.begin_object().field("cluster_id", reply.cluster_id);
-  out.field("heartbeat_every_us", reply.heartbeat_every.count()).end_object();
+  out.field("heartbeat_every_us", reply.heartbeat_every.count());
+  if (reply.newer_start > 0) out.field("newer_start", reply.newer_start);
+  out.end_object();
 }
 
 void read(Fields& in, RegisterReply& reply) {
   in.text("cluster_id", reply.cluster_id);
   in.micros("heartbeat_every_us", reply.heartbeat_every);
+  in.integer("newer_start", reply.newer_start);
 }
 
 void write(JsonWriter& out, const LogRequest& request) {

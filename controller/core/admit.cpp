@@ -118,9 +118,11 @@ class Applier {
       error.details = std::move(faults);
       return error;
     }
+    const std::size_t before = draft_.plan().changes.size();
     for (const Resource& resource : resources)
       std::visit([this](const auto& value) { put(value); }, resource);
-    reply_.revision = draft_.world().revision;
+    const bool changed = draft_.plan().changes.size() > before;
+    reply_.revision = draft_.world().revision - (changed ? 0 : 1);
     return std::move(reply_);
   }
 
@@ -387,15 +389,18 @@ Result<ApplyReply> admit_cordon(Draft& draft, const CordonRequest& request) {
   return admit_apply(draft, apply);
 }
 
-Result<RegisterReply> admit_register(Draft& draft, const RegisterRequest& request) {
+RegisterReply admit_register(Draft& draft, const RegisterRequest& request) {
   const Symbol name(request.node);
   const NodeRow* const row = draft.world().nodes.find(name);
+  RegisterReply reply;
+  reply.cluster_id = draft.world().cluster.cluster_id;
   NodeRow next;
   if (row != nullptr) {
     next = *row;
-    if (request.agent_start < row->agent_start)
-      return conflict("superseded_agent", "a newer agent of node `" + request.node +
-                                              "` has registered: two agents share this name, or a late message came");
+    if (request.agent_start < row->agent_start) {
+      reply.newer_start = row->agent_start;
+      return reply;
+    }
   } else {
     Node node;
     node.metadata.name = request.node;
@@ -411,8 +416,6 @@ Result<RegisterReply> admit_register(Draft& draft, const RegisterRequest& reques
   next.info = request.info;
   next.agent_start = request.agent_start;
   if (row == nullptr || !(next == *row)) draft.change(PutNode{std::move(next)});
-  RegisterReply reply;
-  reply.cluster_id = draft.world().cluster.cluster_id;
   return reply;
 }
 

@@ -40,7 +40,7 @@ Result<ApplyReply> admit_delete(Draft& draft, const DeleteRequest& request);
 
 Result<ApplyReply> admit_cordon(Draft& draft, const CordonRequest& request);
 
-// The newest start of an agent wins; an older one is refused as `superseded_agent`.
-Result<RegisterReply> admit_register(Draft& draft, const RegisterRequest& request);
+// The newest start of an agent wins; an older one is told of it and changes nothing.
+RegisterReply admit_register(Draft& draft, const RegisterRequest& request);
 
 }  // namespace unik::controller

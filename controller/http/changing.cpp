@@ -24,12 +24,6 @@ Result<Caller> caller_of(const wire::HttpRequest& request) {
   return caller;
 }
 
-// A tenant's own defaults go before those of the product, so what the file left out must stay open.
-void reopen(App& app, const codec::LeftOut& left_out) {
-  if (left_out.cpu) app.spec.boot.resources.cpu = {};
-  if (left_out.memory) app.spec.boot.resources.memory = {};
-}
-
 // An app whose image nobody has uploaded could never boot: said now, not on some node later.
 Result<void> check_images(const runtimes::BlobStore& artifacts, const std::vector<Resource>& resources) {
   for (const Resource& resource : resources) {
@@ -50,10 +44,7 @@ Result<ApplyRequest> read_manifests(const wire::HttpRequest& request, const runt
   ApplyRequest apply;
   apply.follow = follow;
   apply.trace_id = request.trace_id;
-  for (codec::ParsedManifest& manifest : *parsed) {
-    if (App* const app = std::get_if<App>(&manifest.resource)) reopen(*app, manifest.left_out);
-    apply.resources.push_back(std::move(manifest.resource));
-  }
+  for (codec::ParsedManifest& manifest : *parsed) apply.resources.push_back(std::move(manifest.resource));
   if (Result<void> known = check_images(artifacts, apply.resources); !known) return std::move(known).error();
   return apply;
 }
@@ -86,7 +77,7 @@ void try_apply(ApiContext& context, const ApplyRequest& apply, const wire::HttpR
     return responder.send(error);
   }
   reply->dry_run = true;
-  --reply->revision;
+  reply->revision = context.runner.world()->revision;
   reply->operations.clear();
   responder.send(json_response(200, codec::to_json(*reply)));
 }

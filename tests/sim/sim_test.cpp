@@ -1,0 +1,121 @@
+// Runs the simulator over many seeds.
+//
+//   sim_test --seeds 10000       more of them
+//   sim_test --seed 4711         one again, with what broke
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <string>
+#include <string_view>
+
+#include "tests/sim/simulation.hpp"
+
+namespace unik::sim {
+namespace {
+
+std::uint64_t g_seeds = 300;
+std::uint64_t g_only = 0;
+
+Options options_for(std::uint64_t seed) {
+  Options options;
+  options.seed = seed;
+  options.agents = 1 + static_cast<int>(seed % 7);
+  options.apps = 1 + static_cast<int>(seed % 5);
+  return options;
+}
+
+std::string describe(const Outcome& outcome) {
+  std::string text;
+  for (const std::string& one : outcome.broken) text += "\n  " + one;
+  return text;
+}
+
+TEST(Simulation, HoldsOnEverySeed) {
+  std::uint64_t boots = 0;
+  std::uint64_t crashes = 0;
+  std::uint64_t refused = 0;
+  std::uint64_t strays = 0;
+  const std::uint64_t first = g_only > 0 ? g_only : 1;
+  const std::uint64_t last = g_only > 0 ? g_only : g_seeds;
+  for (std::uint64_t seed = first; seed <= last; ++seed) {
+    const Outcome outcome = simulate(options_for(seed));
+    EXPECT_TRUE(outcome.broken.empty()) << "seed " << seed << " (replay: sim_test --seed " << seed << ")" << describe(outcome);
+    boots += outcome.boots;
+    crashes += outcome.controller_crashes + outcome.agent_crashes;
+    refused += outcome.stale_goals_refused;
+    strays += outcome.strays;
+  }
+  std::cout << last - first + 1 << " seeds: " << boots << " boots, " << crashes << " crashes, " << refused
+            << " stale goals refused, " << strays << " strays\n";
+  if (g_only > 0) return;
+  // A simulator in which nothing happens would find nothing.
+  EXPECT_GT(boots, g_seeds);
+  EXPECT_GT(crashes, g_seeds);
+  EXPECT_GT(refused, 0U);
+  EXPECT_GT(strays, 0U);
+}
+
+TEST(Simulation, TheSameSeedGivesTheSameJournal) {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    const Outcome one = simulate(options_for(seed));
+    const Outcome two = simulate(options_for(seed));
+    EXPECT_FALSE(one.journal.empty());
+    EXPECT_EQ(one.journal, two.journal) << "seed " << seed;
+  }
+}
+
+TEST(Simulation, TwoHundredAgents) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    Options options = options_for(seed);
+    options.agents = 200;
+    options.apps = 40;
+    options.faulty = std::chrono::seconds(60);
+    options.quiet = std::chrono::seconds(180);
+    const Outcome outcome = simulate(options);
+    EXPECT_TRUE(outcome.broken.empty()) << "seed " << seed << describe(outcome);
+    EXPECT_GT(outcome.boots, 0U);
+  }
+}
+
+// Each planted bug must be caught by some seed of the first hundred: the checks can fail.
+class PlantedBugs : public ::testing::TestWithParam<PlantedBug> {};
+
+TEST_P(PlantedBugs, AreCaught) {
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    Options options = options_for(seed);
+    options.bug = GetParam();
+    const Outcome outcome = simulate(options);
+    if (outcome.broken.empty()) continue;
+    std::cout << "caught by seed " << seed << ": " << outcome.broken.front() << "\n";
+    return;
+  }
+  FAIL() << "no seed noticed the bug";
+}
+
+INSTANTIATE_TEST_SUITE_P(All, PlantedBugs,
+                         ::testing::Values(PlantedBug::kNoStrayBucket, PlantedBug::kNoFencing, PlantedBug::kSendBeforeCommit,
+                                           PlantedBug::kAbsentWithoutStamp),
+                         [](const auto& bug) {
+                           switch (bug.param) {
+                             case PlantedBug::kNone: return "None";
+                             case PlantedBug::kNoStrayBucket: return "NoStrayBucket";
+                             case PlantedBug::kNoFencing: return "NoFencing";
+                             case PlantedBug::kSendBeforeCommit: return "SendBeforeCommit";
+                             case PlantedBug::kAbsentWithoutStamp: return "AbsentWithoutStamp";
+                           }
+                           return "";
+                         });
+
+}  // namespace
+}  // namespace unik::sim
+
+int main(int argc, char** argv) {
+  ::testing::InitGoogleTest(&argc, argv);
+  for (int i = 1; i + 1 < argc; i += 2) {
+    if (std::string_view(argv[i]) == "--seeds") unik::sim::g_seeds = std::strtoull(argv[i + 1], nullptr, 10);
+    if (std::string_view(argv[i]) == "--seed") unik::sim::g_only = std::strtoull(argv[i + 1], nullptr, 10);
+  }
+  return RUN_ALL_TESTS();
+}

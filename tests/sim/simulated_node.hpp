@@ -1,0 +1,102 @@
+// One node: the real agent loop over a host in memory. What would survive a crash of the agent is kept apart from it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/loop.hpp"
+#include "tests/sim/random.hpp"
+#include "tests/sim/timeline.hpp"
+
+namespace unik::sim {
+
+// What the node's messages go through; given by the simulation.
+class Uplink {
+ public:
+  virtual ~Uplink() = default;
+  virtual void send_register(int node, RegisterRequest request, std::uint64_t life) = 0;
+  virtual void send_heartbeat(int node, Report report, std::uint64_t life) = 0;
+};
+
+struct SimulatedVm {
+  std::uint32_t run = 0;
+  bool running = true;
+  bool started = false;
+  std::string address;
+  WallTime started_at{};
+  std::optional<Exit> exit;
+  std::uint64_t process = 0;
+};
+
+class SimulatedNode {
+ public:
+  SimulatedNode(int index, Timeline& timeline, Random& random, Uplink& uplink);
+
+  const std::string& name() const { return name_; }
+  void start();
+  // The agent dies; VMs, record and images stay.
+  void crash();
+  bool is_up() const { return loop_ != nullptr; }
+  std::uint64_t life() const { return life_; }
+  void deliver(agent::Event event);
+
+  // Puts back an older copy of the record, as a disk that lies does.
+  void roll_record_back();
+  void set_disk_failing(bool failing) { disk_failing_ = failing; }
+  // A VM dies on its own.
+  void kill_some_vm();
+
+  const std::map<InstanceId, SimulatedVm>& vms() const { return vms_; }
+  std::uint64_t boots() const { return boots_; }
+  std::uint64_t refused() const { return refused_; }
+  bool rolled_back() const { return rolled_back_; }
+  const agent::NodeRecord& record() const { return record_; }
+  std::vector<std::string>& broken() { return broken_; }
+
+ private:
+  void turn();
+  void turn_soon();
+  void answer(Duration delay, agent::Event event);
+  void end_vm(const InstanceId& id, std::uint64_t process, Exit exit);
+
+  void perform(const agent::SaveRecord& effect);
+  void perform(const agent::SendRegister& effect);
+  void perform(const agent::SendHeartbeat& effect);
+  void perform(const agent::PushLog&) {}
+  void perform(const agent::FetchImage& effect);
+  void perform(const agent::LaunchVm& effect);
+  void perform(const agent::StopVm& effect);
+  void perform(const agent::ForgetVm& effect);
+  void perform(const agent::ProbeHealth& effect);
+  void perform(const agent::Publish& effect);
+
+  const int index_;
+  const std::string name_;
+  Timeline& timeline_;
+  Random& random_;
+  Uplink& uplink_;
+
+  std::unique_ptr<agent::Loop> loop_;
+  std::uint64_t life_ = 0;
+  std::vector<agent::Event> inbox_;
+  bool turn_planned_ = false;
+  std::optional<Time> wake_at_;
+
+  agent::NodeRecord record_;
+  std::vector<agent::NodeRecord> older_records_;
+  bool rolled_back_ = false;
+  bool disk_failing_ = false;
+  std::map<InstanceId, SimulatedVm> vms_;
+  std::set<std::string> images_;
+  std::uint64_t processes_ = 0;
+  std::uint64_t boots_ = 0;
+  std::uint64_t refused_ = 0;
+  std::vector<std::string> broken_;
+};
+
+}  // namespace unik::sim

@@ -1,0 +1,375 @@
+#include "tests/sim/simulation.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "controller/core/reconcile.hpp"
+#include "controller/store/row_json.hpp"
+#include "tests/sim/simulated_controller.hpp"
+#include "tests/sim/simulated_node.hpp"
+
+namespace unik::sim {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr Duration kTimeout = seconds(3);  // after which a lost message is noticed
+
+class Simulation : public Uplink {
+ public:
+  explicit Simulation(const Options& options)
+      : options_(options), random_(options.seed), controller_(timeline_, random_), end_of_faults_(timeline_.now().boot + options.faulty) {
+    for (int i = 0; i < options.agents; ++i) nodes_.push_back(std::make_unique<SimulatedNode>(i, timeline_, random_, *this));
+    cut_until_.resize(nodes_.size());
+  }
+
+  Outcome run() {
+    watch_controller();
+    controller_.start();
+    for (const auto& node : nodes_)
+      timeline_.after(random_.between(Duration(0), seconds(2)), [&node = *node] { node.start(); });
+    plan_users();
+    plan_faults();
+    timeline_.run_until(end_of_faults_);
+    heal();
+    timeline_.run_until(end_of_faults_ + options_.quiet);
+    check_rest();
+    return outcome();
+  }
+
+  void send_register(int node, RegisterRequest request, std::uint64_t life) override {
+    travel(node, [this, node, request = std::move(request), life] {
+      controller_.ask([&](controller::RequestId id) { return controller::RegisterAsked{id, "", request}; },
+                      [this, node, life](const std::optional<controller::Answer>& answer) { back_to_agent(node, life, 0, answer); });
+    }, [this, node, life] { fail_link(node, life, 0); });
+  }
+
+  void send_heartbeat(int node, Report report, std::uint64_t life) override {
+    distort(report);
+    const std::uint64_t seq = report.seq;
+    travel(node, [this, node, report = std::move(report), life] {
+      controller_.ask([&](controller::RequestId id) { return controller::HeartbeatArrived{id, report}; },
+                      [this, node, life, seq = report.seq](const std::optional<controller::Answer>& answer) {
+                        back_to_agent(node, life, seq, answer);
+                      });
+    }, [this, node, life, seq] { fail_link(node, life, seq); });
+  }
+
+ private:
+  bool faulty() const { return timeline_.now().boot < end_of_faults_; }
+
+  // ---- The network ----
+
+  // Carries `arrive` to the other side, once, twice or never; `lost` is called when it was never.
+  void travel(int node, const std::function<void()>& arrive, const std::function<void()>& lost) {
+    const bool faults = options_.network_faults && faulty();
+    if (faults && (cut_until_[static_cast<std::size_t>(node)] > timeline_.now().boot || random_.chance(0.03)))
+      return timeline_.after(kTimeout, lost);
+    const auto delay = [&] { return faults && random_.chance(0.03) ? random_.between({}, seconds(4)) : random_.between(Duration(100), milliseconds(15)); };
+    timeline_.after(delay(), arrive);
+    if (faults && random_.chance(0.03)) timeline_.after(delay(), arrive);
+  }
+
+  void back_to_agent(int node, std::uint64_t life, std::uint64_t seq, const std::optional<controller::Answer>& answer) {
+    if (!answer) return timeline_.after(milliseconds(5), [this, node, life, seq] { fail_link(node, life, seq); });
+    agent::Event event = agent::LinkFailed{seq, {}};
+    if (const auto* const heartbeat = std::get_if<HeartbeatReply>(&*answer)) {
+      HeartbeatReply reply = *heartbeat;
+      if (reply.goals) check_goals(*reply.goals);
+      if (reply.goals && options_.bug == PlantedBug::kNoFencing) disguise(*reply.goals);
+      event = agent::HeartbeatAnswered{seq, std::move(reply)};
+    } else if (const auto* const registered = std::get_if<RegisterReply>(&*answer)) {
+      event = agent::Registered{*registered};
+    } else if (const auto* const error = std::get_if<Error>(&*answer)) {
+      event = agent::LinkFailed{seq, *error};
+    }
+    travel(node, [this, node, life, event] {
+      SimulatedNode& target = *nodes_[static_cast<std::size_t>(node)];
+      if (target.life() == life) target.deliver(event);
+    }, [this, node, life, seq] { fail_link(node, life, seq); });
+  }
+
+  void fail_link(int node, std::uint64_t life, std::uint64_t seq) {
+    SimulatedNode& target = *nodes_[static_cast<std::size_t>(node)];
+    if (target.life() == life) target.deliver(agent::LinkFailed{seq, unavailable("connection_refused", "simulated")});
+  }
+
+  // ---- Planted bugs ----
+
+  void distort(Report& report) {
+    if (options_.bug == PlantedBug::kNoFencing) {
+      const auto real = disguises_.find(report.accepted_stamp.revision);
+      if (real != disguises_.end()) report.accepted_stamp.revision = real->second;
+    }
+    if (options_.bug == PlantedBug::kAbsentWithoutStamp && !report.accepted_stamp.cluster_id.empty()) {
+      if (const controller::NodeRow* const row = controller_.durable().nodes.find(Symbol(report.node)))
+        report.accepted_stamp.revision = row->goals_revision;
+    }
+    if (options_.bug == PlantedBug::kNoStrayBucket && report.body) {
+      std::erase_if(report.body->instances, [&](const ObservedInstance& one) {
+        const controller::InstanceRow* const row = controller_.durable().instances.find(one.id);
+        return row == nullptr || row->node != Symbol(report.node);
+      });
+    }
+  }
+
+  void disguise(Goals& goals) {
+    const std::uint64_t looks_like = 1'000'000 + disguises_.size();
+    disguises_[looks_like] = goals.stamp.revision;
+    goals.stamp.revision = looks_like;
+  }
+
+  // ---- Users ----
+
+  App random_app() {
+    App app;
+    app.metadata.name = "app" + std::to_string(random_.below(static_cast<std::uint64_t>(options_.apps)));
+    app.metadata.tenant = kDefaultTenant;
+    app.spec.boot.image = "img" + std::to_string(random_.below(3)) + "@sha256:" + std::string(64, 'a');
+    app.spec.boot.ports = {{"http", 8080}};
+    app.spec.boot.env = {{"V", std::to_string(random_.below(3))}};
+    app.spec.replicas = static_cast<std::uint32_t>(random_.below(5));
+    app.spec.run.health = HealthCheck{8080, "/", seconds(5), seconds(1), 3, seconds(30)};
+    app.spec.run.stop_timeout = seconds(1 + static_cast<int>(random_.below(3)));
+    return app;
+  }
+
+  void plan_users() {
+    const Duration pause = random_.between(milliseconds(200), seconds(6));
+    timeline_.after(pause, [this] {
+      if (!faulty()) return;
+      controller::Caller caller;
+      caller.actor = "user";
+      caller.trace_id = "t" + std::to_string(++asked_);
+      caller.idempotency_key = "key-" + std::to_string(asked_);
+      caller.body_hash = asked_;
+      controller::Mutation mutation;
+      if (random_.chance(0.25)) {
+        mutation = controller::DeleteRequest{Kind::kApp, std::string(kDefaultTenant), {random_app().metadata.name}, caller.trace_id};
+      } else {
+        controller::ApplyRequest apply;
+        apply.follow = random_.chance(0.5);
+        apply.trace_id = caller.trace_id;
+        apply.resources.push_back(random_app());
+        mutation = std::move(apply);
+      }
+      ask_user(caller, mutation);
+      plan_users();
+    });
+  }
+
+  // As a client does: asks again, with the same key, until there is an answer.
+  void ask_user(const controller::Caller& caller, const controller::Mutation& mutation) {
+    const auto again = [this, caller, mutation] {
+      timeline_.after(milliseconds(500), [this, caller, mutation] { ask_user(caller, mutation); });
+    };
+    controller_.ask([&](controller::RequestId id) { return controller::MutationAsked{id, caller, mutation}; },
+                    [again](const std::optional<controller::Answer>& answer) {
+                      const Error* const error = answer ? std::get_if<Error>(&*answer) : nullptr;
+                      if (!answer || (error != nullptr && traits(error->code).retryable)) again();
+                    });
+  }
+
+  // ---- Faults ----
+
+  void plan_faults() {
+    timeline_.after(random_.between(milliseconds(100), seconds(8)), [this] {
+      if (!faulty()) return;
+      do_harm();
+      plan_faults();
+    });
+  }
+
+  void do_harm() {
+    const std::size_t index = random_.below(nodes_.size());
+    SimulatedNode& node = *nodes_[index];
+    switch (random_.below(8)) {
+      case 0:
+        if (options_.crashes) crash_controller();
+        break;
+      case 1:
+      case 2:
+        if (options_.crashes && node.is_up()) crash_agent(node, false);
+        break;
+      case 3:
+        if (options_.crashes && node.is_up()) crash_agent(node, true);
+        break;
+      case 4:
+        if (options_.network_faults) cut_until_[index] = timeline_.now().boot + random_.between(seconds(1), seconds(60));
+        break;
+      case 5:
+        if (options_.disk_faults) fail_disks(node);
+        break;
+      case 6:
+        if (options_.clock_jumps) timeline_.jump_wall_clock(random_.chance(0.5) ? std::chrono::hours(24) : -std::chrono::hours(24));
+        break;
+      case 7:
+        if (options_.crashes) node.kill_some_vm();
+        break;
+    }
+  }
+
+  void crash_controller() {
+    if (!controller_.is_up()) return;
+    ++controller_crashes_;
+    controller_.crash();
+    timeline_.after(random_.between(milliseconds(50), seconds(20)), [this] {
+      if (!controller_.is_up()) controller_.start();
+    });
+  }
+
+  void crash_agent(SimulatedNode& node, bool lose_record) {
+    ++agent_crashes_;
+    node.crash();
+    if (lose_record) node.roll_record_back();
+    timeline_.after(random_.between(milliseconds(50), seconds(15)), [&node] {
+      if (!node.is_up()) node.start();
+    });
+  }
+
+  void fail_disks(SimulatedNode& node) {
+    controller_.set_disk_failing(true);
+    node.set_disk_failing(true);
+    timeline_.after(random_.between(milliseconds(500), seconds(10)), [this, &node] {
+      controller_.set_disk_failing(false);
+      node.set_disk_failing(false);
+    });
+  }
+
+  void heal() {
+    controller_.set_disk_failing(false);
+    if (!controller_.is_up()) controller_.start();
+    for (const auto& node : nodes_) {
+      node->set_disk_failing(false);
+      if (!node->is_up()) node->start();
+    }
+  }
+
+  // ---- What must hold at every step ----
+
+  void expect(bool holds, const std::string& what) {
+    if (!holds && broken_.size() < 20) broken_.push_back(what);
+  }
+
+  void check_goals(const Goals& goals) {
+    expect(goals.stamp.revision <= controller_.durable().revision,
+           "a node was sent goals of revision " + std::to_string(goals.stamp.revision) + " before it was durable");
+  }
+
+  void watch_controller() {
+    controller_.on_begin = [this](const controller::Record& record) {
+      if (options_.bug != PlantedBug::kSendBeforeCommit) return;
+      controller::World after = controller_.durable();
+      controller::apply(after, record);
+      for (const auto& [name, row] : after.nodes)
+        if (row.goals_revision == record.seq) check_goals(Goals{{"cluster", {}, record.seq}, {}});
+    };
+    controller_.on_durable = [this](const controller::Record& record) {
+      for (const controller::Change& change : record.changes) {
+        journal_.push_back(controller::change_json(change));
+        if (const auto* const put = std::get_if<controller::PutAnswer>(&change))
+          expect(keys_.insert(put->key).second, "the request " + put->key + " took effect twice");
+        if (const auto* const removed = std::get_if<controller::RemoveInstance>(&change)) check_forgotten(removed->id);
+        if (std::holds_alternative<controller::PutStray>(change)) ++strays_;
+      }
+      check_capacity();
+    };
+  }
+
+  // An instance is forgotten only when its VM is gone; a disk that gave back an old record may have brought it back.
+  void check_forgotten(const InstanceId& id) {
+    for (const auto& node : nodes_) {
+      const auto vm = node->vms().find(id);
+      expect(vm == node->vms().end() || !vm->second.running || node->rolled_back(),
+             "the controller forgot " + to_string(id) + " while it runs on " + node->name());
+    }
+  }
+
+  void check_capacity() {
+    for (const auto& [name, load] : controller_.durable().loads) {
+      const Resources free = controller::allocatable(*controller_.durable().nodes.find(name));
+      expect(load.assigned.cpu <= free.cpu && load.assigned.memory <= free.memory, "node " + name.str() + " is over its capacity");
+    }
+  }
+
+  // ---- What must hold in the end ----
+
+  void check_rest() {
+    const controller::World& world = controller_.durable();
+    std::map<InstanceId, std::string> running;
+    for (const auto& node : nodes_) {
+      for (const auto& [id, vm] : node->vms()) {
+        if (!vm.running) continue;
+        expect(running.emplace(id, node->name()).second, "two VMs run for " + to_string(id));
+        const controller::InstanceRow* const row = world.instances.find(id);
+        expect(row != nullptr && row->node == Symbol(node->name()) && row->goal == controller::InstanceGoal::kRun,
+               to_string(id) + " runs on " + node->name() + " and nobody wants it");
+      }
+    }
+    for (const auto& [name, app] : world.apps) {
+      expect(!app.deleting, "app " + to_string(name) + " is still being deleted");
+      std::set<std::uint32_t> slots;
+      controller::for_each_instance(world, name, [&](const InstanceId& id, const controller::InstanceRow& row) {
+        if (row.node.empty()) return;
+        expect(row.goal == controller::InstanceGoal::kRun, to_string(id) + " is still being stopped");
+        expect(id.rollout == app.rollout, to_string(id) + " is of an old rollout");
+        expect(running.contains(id), to_string(id) + " should run and has no VM");
+        expect(is_ready(*row.status), to_string(id) + " is not ready: " + row.status->reason);
+        slots.insert(id.slot);
+      });
+      expect(slots.size() == app.app->spec.replicas || world.unplaced.size() > 0,
+             "app " + to_string(name) + " has " + std::to_string(slots.size()) + " of " + std::to_string(app.app->spec.replicas));
+    }
+    for (const auto& [index, nothing] : world.active_operations)
+      expect(false, "operation " + to_string(index.key) + " on " + to_string(index.app) + " has not ended");
+    check_fold(world);
+  }
+
+  void check_fold(const controller::World& world) {
+    controller::World folded;
+    for (const controller::Record& record : controller_.journal()) controller::apply(folded, record);
+    expect(controller::same_tables(folded, world), "folding the journal does not give the tables");
+  }
+
+  Outcome outcome() {
+    Outcome result;
+    result.broken = broken_;
+    for (const std::string& text : controller_.broken()) result.broken.push_back(text);
+    for (const auto& node : nodes_) {
+      for (const std::string& text : node->broken()) {
+        if (!node->rolled_back()) result.broken.push_back(text);
+      }
+      result.boots += node->boots();
+      result.stale_goals_refused += node->refused();
+    }
+    result.journal = std::move(journal_);
+    result.commits = controller_.journal().size();
+    result.controller_crashes = controller_crashes_;
+    result.agent_crashes = agent_crashes_;
+    result.strays = strays_;
+    return result;
+  }
+
+  const Options options_;
+  Random random_;
+  Timeline timeline_;
+  SimulatedController controller_;
+  std::vector<std::unique_ptr<SimulatedNode>> nodes_;
+  const Time end_of_faults_;
+  std::vector<Time> cut_until_;
+  std::uint64_t asked_ = 0;
+  std::map<std::uint64_t, std::uint64_t> disguises_;
+  std::set<std::string> keys_;
+  std::vector<std::string> broken_;
+  std::vector<std::string> journal_;
+  std::uint64_t controller_crashes_ = 0;
+  std::uint64_t agent_crashes_ = 0;
+  std::uint64_t strays_ = 0;
+};
+
+}  // namespace
+
+Outcome simulate(const Options& options) { return Simulation(options).run(); }
+
+}  // namespace unik::sim
