@@ -94,13 +94,11 @@ std::optional<std::uint64_t> ForwarderTable::send(const std::vector<Route>& rout
   const bool again = send_again_at_ && now >= *send_again_at_;
   stale_ = false;
   if (sent_ != 0 && !again && routes == sent_routes_) return std::nullopt;
-  if (routes != sent_routes_) failures_ = 0;
   sent_ += 1;
   sent_routes_ = routes;
   for (const Route& route : routes)
     for (const Backend& backend : route.backends) listed_[backend.id] = sent_;
-  failures_ += 1;
-  send_again_at_ = now + backoff_delay(kPublishBackoff, kPublishMaxBackoff, failures_, "forwarder");
+  send_again_at_ = now + kAcknowledgeWait;
   return sent_;
 }
 
@@ -114,6 +112,7 @@ ForwarderTable::Acknowledged ForwarderTable::acknowledged(const Published& publi
   for (const InstanceId& id : result.left) listed_.erase(id);
   if (!result.newest) return result;
   if (std::ranges::any_of(published.publications, is_problem)) {
+    failures_ += 1;
     send_again_at_ = now + backoff_delay(kPublishBackoff, kPublishMaxBackoff, failures_, "forwarder");
   } else {
     send_again_at_.reset();

@@ -9,6 +9,9 @@
 
 namespace unik::agent {
 
+// A table without an answer is sent again, well within the time that a stop waits for it (kWithdrawWait).
+inline constexpr Duration kAcknowledgeWait = std::chrono::seconds(2);
+// One that a port could not be bound for is sent again after a growing wait.
 inline constexpr Duration kPublishBackoff = std::chrono::seconds(5);
 inline constexpr Duration kPublishMaxBackoff = std::chrono::minutes(1);
 
@@ -53,7 +56,7 @@ class ForwarderTable {
   std::uint64_t acknowledged_ = 0;
   std::vector<Route> sent_routes_;
   std::map<InstanceId, std::uint64_t> listed_;  // the last table that names it
-  std::uint32_t failures_ = 0;
+  std::uint32_t failures_ = 0;  // tables in a row that a port could not be bound for
   std::optional<Time> send_again_at_;
 };
 

@@ -120,6 +120,8 @@ bool SimulatedHost::carry_out(const Effect& effect) {
   trace.push_back(std::to_string(now_.time_since_epoch().count()) + ' ' + name_of(effect));
   std::visit([this](const auto& known) { perform(known); }, effect);
   if (crash_at_effect_ != effects_) return true;
+  crash_at_effect_.reset();
+  if (const std::uint64_t again = std::exchange(crash_again_after_, 0); again > 0) crash_after_effects(again);
   crash();
   return false;
 }
@@ -232,7 +234,7 @@ void SimulatedHost::perform(const StopVm& effect) {
   stops.emplace_back(now_, effect.step);
   const auto found = vms.find(effect.id);
   if (found == vms.end() || !found->second.running) return;
-  if (effect.step == StopStep::kAsk && !forwarder_dead)
+  if (effect.step == StopStep::kAsk && now_ - table_lost_at_ > kWithdrawWait)
     expect(backends_of(effect.id).empty(), "asked to stop while in the forwarder's table: " + to_string(effect.id));
   const bool heeded = effect.step == StopStep::kAsk    ? heeds_ask && found->second.started
                       : effect.step == StopStep::kQuit ? heeds_quit
@@ -257,7 +259,10 @@ void SimulatedHost::perform(const ProbeHealth& effect) {
 }
 
 void SimulatedHost::perform(const Publish& effect) {
-  if (forwarder_dead) return;
+  if (forwarder_dead) {
+    table_lost_at_ = now_;
+    return;
+  }
   at(kSoon, [this, effect, life = life_] {
     if (life != life_) return;  // it went down with the agent before the forwarder read it
     table = effect.routes;

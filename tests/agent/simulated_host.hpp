@@ -39,7 +39,9 @@ class SimulatedHost {
   bool is_up() const { return loop_ != nullptr; }
   // Crashes right after the `n`th effect from now on (1: the next one).
   void crash_after_effects(std::uint64_t n) { crash_at_effect_ = effects_ + n; }
-  void crash_never() { crash_at_effect_.reset(); }
+  void crash_no_more() { crash_at_effect_.reset(); }
+  // Then, once, so many effects after the first crash.
+  void crash_again_after_effects(std::uint64_t n) { crash_again_after_ = n; }
   void shut_down();
 
   // ---- Time
@@ -139,7 +141,9 @@ class SimulatedHost {
   std::optional<Time> wake_at_;
   std::uint64_t effects_ = 0;
   std::optional<std::uint64_t> crash_at_effect_;
+  std::uint64_t crash_again_after_ = 0;  // 0: not
   std::uint64_t processes_ = 0;
+  Time table_lost_at_{};  // when a dead forwarder last lost a table
 
   Goals goals_{{"c1", {}, 0}, {}};
   std::optional<Goals> goals_once_;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -43,7 +44,7 @@ class Guest {
 
   void write(std::string_view bytes) {
     while (!bytes.empty()) {
-      const ssize_t written = ::write(fd_.get(), bytes.data(), bytes.size());
+      const ssize_t written = ::write(fd_.get(), bytes.data(), std::min<std::size_t>(bytes.size(), 64 << 10));
       ASSERT_GT(written, 0);
       bytes.remove_prefix(static_cast<std::size_t>(written));
     }

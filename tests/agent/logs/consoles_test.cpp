@@ -164,7 +164,6 @@ TEST(Consoles, FollowsAConsoleAtHalfTheRateOfCatThroughAPipe) {
     EXPECT_TRUE(same);
     EXPECT_EQ(got, kSize);
 
-    Result<ConsoleReader> reader = consoles->read(kWeb, following());
     std::printf("cat | cat %.0f MB/s; written and followed at once %.0f MB/s (%.2f)\n", kSize / floor / 1e6,
                 kSize / live / 1e6, floor / live);
     best = std::max(best, floor / live);
