@@ -80,8 +80,8 @@ Result<codec::Page<T>> Api::list(const std::string& target) const {
     whole.next = page->next;
     if (whole.next.empty()) return whole;
   }
-  return internal("endless_list", "the control plane's list did not end after " + std::to_string(kMaxPages) +
-                                      " pages; report this");
+  return internal("endless_list",
+                  "the control plane's list did not end after " + std::to_string(kMaxPages) + " pages; report this");
 }
 
 std::string Api::in_tenant(const std::string& path) const {
@@ -102,12 +102,24 @@ Result<std::string> Api::version() const {
   return std::move(response->body);
 }
 
-Result<StatusView> Api::status() const { return get<StatusView>(in_tenant("/v1/status")); }
-Result<codec::Page<AppView>> Api::apps() const { return list<AppView>(in_tenant("/v1/apps")); }
-Result<codec::Page<InstanceView>> Api::instances() const { return list<InstanceView>(in_tenant("/v1/instances")); }
-Result<codec::Page<NodeView>> Api::nodes() const { return list<NodeView>("/v1/nodes"); }
-Result<codec::Page<TenantView>> Api::tenants() const { return list<TenantView>("/v1/tenants"); }
-Result<codec::Page<Operation>> Api::operations() const { return list<Operation>(in_tenant("/v1/operations")); }
+Result<StatusView> Api::status() const {
+  return get<StatusView>(in_tenant("/v1/status"));
+}
+Result<codec::Page<AppView>> Api::apps() const {
+  return list<AppView>(in_tenant("/v1/apps"));
+}
+Result<codec::Page<InstanceView>> Api::instances() const {
+  return list<InstanceView>(in_tenant("/v1/instances"));
+}
+Result<codec::Page<NodeView>> Api::nodes() const {
+  return list<NodeView>("/v1/nodes");
+}
+Result<codec::Page<TenantView>> Api::tenants() const {
+  return list<TenantView>("/v1/tenants");
+}
+Result<codec::Page<Operation>> Api::operations() const {
+  return list<Operation>(in_tenant("/v1/operations"));
+}
 
 Result<AppView> Api::app(const std::string& name) const {
   return get<AppView>(in_tenant("/v1/apps/" + wire::percent_encode(name)));

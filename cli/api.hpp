@@ -1,7 +1,8 @@
-// The control plane's HTTP API as functions: one method a route, values in, values out. No decisions and no output here.
+// The control plane's HTTP API as functions: one method a route, values in, values out. No decisions and no output
+// here.
 //
-// Every method blocks for one request, or for one request a page. Errors are those of the server (its envelope, trace id
-// included) or of the way there (`unavailable`, `timeout`); the latter name the endpoint and what to do.
+// Every method blocks for one request, or for one request a page. Errors are those of the server (its envelope, trace
+// id included) or of the way there (`unavailable`, `timeout`); the latter name the endpoint and what to do.
 #pragma once
 
 #include <cstdint>

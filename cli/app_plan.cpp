@@ -19,27 +19,23 @@ class Planner {
  public:
   Planner(const AppFlags& flags, const AppInputs& inputs) : flags_(flags), inputs_(inputs) {}
 
-  Result<codec::ParsedManifest> plan() {
+  Result<App> plan() {
     App app;
     app.metadata.name = flags_.name;
     app.metadata.tenant = inputs_.tenant;
-    codec::LeftOut left_out{true, true};
-    if (inputs_.recipe) {
-      app.spec = inputs_.recipe->deploy;
-      left_out = inputs_.recipe->left_out;
-    }
+    if (inputs_.recipe) app.spec = inputs_.recipe->deploy;
     app.spec.source.clear();
     app.spec.boot.image = inputs_.image;
     if (!inputs_.args.empty()) app.spec.boot.args = inputs_.args;
     if (flags_.replicas) app.spec.replicas = *flags_.replicas;
     if (!is_dns_label(flags_.name)) fault("--name", "want 1 to 63 of a-z, 0-9 and -, got `" + flags_.name + "`");
-    set_resources(app.spec.boot.resources, left_out);
+    set_resources(app.spec.boot.resources);
     set_environment(app.spec.boot.env);
     set_publications(app.spec);
     set_selector(app.spec.placement.node_selector);
     set_restart(app.spec.run.restart.policy);
     if (flags_.debug) app.spec.boot.debug = true;
-    if (faults_.empty()) return codec::ParsedManifest{std::move(app), left_out, Fault{}};
+    if (faults_.empty()) return app;
     Error error = invalid("bad_flags", faults_.size() == 1 ? "a flag has no such value" : "flags have no such values");
     error.details = std::move(faults_);
     return error;
@@ -50,16 +46,14 @@ class Planner {
     faults_.push_back({"", 0, 0, std::move(flag), std::move(message)});
   }
 
-  void set_resources(Resources& resources, codec::LeftOut& left_out) {
+  void set_resources(Resources& resources) {
     if (!flags_.cpu.empty()) {
       const auto cpu = parse_milli_cpu(flags_.cpu);
       cpu ? void(resources.cpu = *cpu) : fault("--cpu", cpu.error().message);
-      left_out.cpu = false;
     }
     if (!flags_.memory.empty()) {
       const auto memory = parse_bytes(flags_.memory);
       memory ? void(resources.memory = *memory) : fault("--memory", memory.error().message);
-      left_out.memory = false;
     }
   }
 
@@ -87,8 +81,8 @@ class Planner {
         continue;
       }
       auto& ports = spec.boot.ports;
-      const auto same = std::find_if(ports.begin(), ports.end(),
-                                     [&](const Port& port) { return port.port == publication->port; });
+      const auto same =
+          std::find_if(ports.begin(), ports.end(), [&](const Port& port) { return port.port == publication->port; });
       publication->port_name = same != ports.end() ? same->name : "p" + std::to_string(publication->port);
       if (same == ports.end()) ports.push_back({publication->port_name, publication->port});
       auto& published = spec.run.publications;
@@ -129,13 +123,15 @@ class Planner {
 
 }  // namespace
 
-Result<codec::ParsedManifest> plan_app(const AppFlags& flags, const AppInputs& inputs) {
+Result<App> plan_app(const AppFlags& flags, const AppInputs& inputs) {
   return Planner(flags, inputs).plan();
 }
 
 Result<Publication> parse_publish(std::string_view text) {
-  const Error bad = invalid("bad_port", "want [HOST_PORT:]PORT with ports from 1 to 65535, such as 8080 or 18080:8080, "
-                                        "got `" + std::string(text) + "`");
+  const Error bad = invalid("bad_port",
+                            "want [HOST_PORT:]PORT with ports from 1 to 65535, such as 8080 or 18080:8080, "
+                            "got `" +
+                                std::string(text) + "`");
   Publication publication;
   if (const std::size_t colon = text.find(':'); colon != std::string_view::npos) {
     publication.host_port = parse_port(text.substr(0, colon));

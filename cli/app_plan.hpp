@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "api/resource.hpp"
 #include "api/result.hpp"
-#include "codec/manifest.hpp"
 #include "codec/unik_yaml.hpp"
 
 namespace unik::cli {
@@ -31,16 +31,17 @@ struct AppFlags {
 
 struct AppInputs {
   std::string tenant;
-  std::string image;                      // `NAME@sha256:HEX`
-  std::vector<std::string> args;          // after the image's entry point; empty: those of the recipe
+  std::string image;                               // `NAME@sha256:HEX`
+  std::vector<std::string> args;                   // after the image's entry point; empty: those of the recipe
   std::map<std::string, std::string> environment;  // of the caller, for `-e NAME`
   std::optional<codec::UnikYaml> recipe;
 
   bool operator==(const AppInputs&) const = default;
 };
 
-// Errors: `invalid`/`bad_flags`, one fault for each wrong flag.
-Result<codec::ParsedManifest> plan_app(const AppFlags& flags, const AppInputs& inputs);
+// Resources that nobody named stay 0, so that a tenant's default goes first. Errors: `invalid`/`bad_flags`, one fault
+// for each wrong flag.
+Result<App> plan_app(const AppFlags& flags, const AppInputs& inputs);
 
 // `8080` (any free host port) or `18080:8080`. Errors: `invalid`/`bad_port`.
 Result<Publication> parse_publish(std::string_view text);

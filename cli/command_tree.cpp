@@ -1,7 +1,11 @@
 #include "cli/command_tree.hpp"
 
+#include <CLI/CLI.hpp>
+
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <functional>
 #include <utility>
 
 #include "cli/suggestion.hpp"
@@ -19,7 +23,9 @@ constexpr std::array<std::pair<std::string_view, OutputFormat>, 5> kFormats = {{
     {"name", OutputFormat::kName},
 }};
 
-Error usage(std::string message) { return invalid("usage", std::move(message)); }
+Error usage(std::string message) {
+  return invalid("usage", std::move(message));
+}
 
 // The verb that was named, however deep.
 const CLI::App* chosen(const CLI::App& app) {
@@ -30,6 +36,18 @@ const CLI::App* chosen(const CLI::App& app) {
 std::string path_of(const CLI::App& app) {
   const CLI::App* parent = app.get_parent();
   return parent == nullptr ? app.get_name() : path_of(*parent) + " " + app.get_name();
+}
+
+// A whole number without sign; everything else is refused in our own words.
+template <typename Int>
+std::function<void(const std::string&)> number_reader(const std::string& names, std::optional<Int>& value) {
+  return [&value, names](const std::string& text) {
+    Int number = 0;
+    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (text.empty() || problem != std::errc() || end != text.data() + text.size())
+      throw CLI::ValidationError(names, "want a whole number from 0 on, got `" + text + "`");
+    value = number;
+  };
 }
 
 class HelpFormat : public CLI::Formatter {
@@ -52,57 +70,65 @@ class HelpFormat : public CLI::Formatter {
 
 }  // namespace
 
-CommandTree::CommandTree() : root_("Runs apps as unikernels: says what shall run, and shows what does.", "unikctl") {
-  root_.formatter(std::make_shared<HelpFormat>());
-  root_.set_help_flag("-h,--help", "Print this and end");
-  root_.set_version_flag("--version", std::string("unikctl ") + UNIK_VERSION, "Print the version and end");
-  root_.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  root_.add_option("--url", flags_.url, "The control plane: http://HOST:PORT, https://HOST:PORT or unix:///PATH "
-                                        "[UNIKCTL_CONTROL_PLANE_URL]")->type_name("URL");
-  root_.add_option("--token", flags_.token, "Who you are to it [UNIKCTL_TOKEN]")->type_name("TOKEN");
-  root_.add_option("--tenant", flags_.tenant, "Whose objects [UNIKCTL_TENANT, default]")->type_name("NAME");
-  root_.add_option("--context", flags_.context, "An entry of ~/.config/unikctl/config.yaml [UNIKCTL_CONTEXT]")
+CommandTree::CommandTree()
+    : root_(
+          std::make_unique<CLI::App>("Runs apps as unikernels: says what shall run, and shows what does.", "unikctl")) {
+  root_->formatter(std::make_shared<HelpFormat>());
+  root_->set_help_flag("-h,--help", "Print this and end");
+  root_->set_version_flag("--version", std::string("unikctl ") + UNIK_VERSION, "Print the version and end");
+  root_->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  root_
+      ->add_option("--url", flags_.url,
+                   "The control plane: http://HOST:PORT, https://HOST:PORT or unix:///PATH "
+                   "[UNIKCTL_CONTROL_PLANE_URL]")
+      ->type_name("URL");
+  root_->add_option("--token", flags_.token, "Who you are to it [UNIKCTL_TOKEN]")->type_name("TOKEN");
+  root_->add_option("--tenant", flags_.tenant, "Whose objects [UNIKCTL_TENANT, default]")->type_name("NAME");
+  root_->add_option("--context", flags_.context, "An entry of ~/.config/unikctl/config.yaml [UNIKCTL_CONTEXT]")
       ->type_name("NAME");
-  root_.footer("\nWithout a control plane named, the local one is used, and started if need be.\n"
-               "`unikctl VERB --help` tells more. Begin with: unikctl deploy DIRECTORY\n");
+  root_->footer(
+      "\nWithout a control plane named, the local one is used, and started if need be.\n"
+      "`unikctl VERB --help` tells more. Begin with: unikctl deploy DIRECTORY\n");
 }
 
-CLI::App& CommandTree::add(std::string_view group, std::string name, std::string summary, Verb verb) {
-  CLI::App& app = add_below(root_, std::move(name), std::move(summary), std::move(verb));
-  app.group(std::string(group));
-  return app;
+CommandTree::~CommandTree() = default;
+
+VerbFlags CommandTree::add(std::string_view group, const std::string& name, const std::string& summary, Verb verb) {
+  const VerbFlags flags = add_below(VerbFlags(*root_), name, summary, std::move(verb));
+  flags.app_.group(std::string(group));
+  return flags;
 }
 
-CLI::App& CommandTree::add_below(CLI::App& parent, std::string name, std::string summary, Verb verb) {
-  CLI::App* app = parent.add_subcommand(std::move(name), std::move(summary));
-  app->fallthrough();
-  verbs_[app] = std::move(verb);
-  return *app;
-}
-
-CLI::App& CommandTree::add_group(std::string_view group, std::string name, std::string summary) {
-  CLI::App* app = root_.add_subcommand(std::move(name), std::move(summary));
+VerbFlags CommandTree::add_group(std::string_view group, const std::string& name, const std::string& summary) {
+  CLI::App* app = root_->add_subcommand(name, summary);
   app->group(std::string(group));
   app->fallthrough();
-  return *app;
+  return VerbFlags(*app);
 }
 
-CLI::App& CommandTree::add_hidden(std::string name, Verb verb) {
-  return add("", std::move(name), "", std::move(verb));
+VerbFlags CommandTree::add_below(VerbFlags parent, const std::string& name, const std::string& summary, Verb verb) {
+  CLI::App* app = parent.app_.add_subcommand(name, summary);
+  app->fallthrough();
+  verbs_[app] = std::move(verb);
+  return VerbFlags(*app);
+}
+
+VerbFlags CommandTree::add_hidden(const std::string& name, Verb verb) {
+  return add("", name, "", std::move(verb));
 }
 
 Error CommandTree::explain(const CLI::ParseError& problem) const {
-  const CLI::App& verb = *chosen(root_);
+  const CLI::App& verb = *chosen(*root_);
   const std::string help = "; see `" + path_of(verb) + " --help`";
   const auto extra = verb.remaining(true);
-  const auto top_extra = root_.remaining(false);
+  const auto top_extra = root_->remaining(false);
   const std::string word = !extra.empty() ? extra.front() : top_extra.empty() ? "" : top_extra.front();
   if (dynamic_cast<const CLI::ExtrasError*>(&problem) == nullptr || word.empty())
     return usage(std::string(problem.what()) + help);
   if (word.starts_with('-')) {
     const std::string flag = word.substr(0, word.find('='));
     std::vector<std::string> known = flags_of(verb);
-    for (std::string& global : flags_of(root_)) known.push_back(std::move(global));
+    for (std::string& global : flags_of(*root_)) known.push_back(std::move(global));
     return usage("unknown flag `" + flag + "`" + did_you_mean(flag, known) + help);
   }
   std::vector<std::string> known;
@@ -121,9 +147,9 @@ Result<Parsed> CommandTree::parse(std::vector<std::string> args) {
   }
   try {
     std::reverse(args.begin(), args.end());  // as CLI11 wants them
-    root_.parse(std::move(args));
+    root_->parse(std::move(args));
   } catch (const CLI::CallForHelp&) {
-    parsed.text = chosen(root_)->help();
+    parsed.text = chosen(*root_)->help();
     return parsed;
   } catch (const CLI::CallForVersion& version) {
     parsed.text = std::string(version.what()) + "\n";
@@ -131,12 +157,12 @@ Result<Parsed> CommandTree::parse(std::vector<std::string> args) {
   } catch (const CLI::ParseError& problem) {
     return explain(problem);
   }
-  const CLI::App* app = chosen(root_);
+  const CLI::App* app = chosen(*root_);
   if (separated && app != guest_args_verb_) return usage("only `deploy` takes words after `--`, for the guest");
   const auto verb = verbs_.find(app);
   if (verb == verbs_.end()) {
     parsed.text = app->help();
-    if (app != &root_) return usage("want a verb after `" + path_of(*app) + "`:\n" + parsed.text);
+    if (app != root_.get()) return usage("want a verb after `" + path_of(*app) + "`:\n" + parsed.text);
     return parsed;
   }
   parsed.verb = &verb->second;
@@ -144,47 +170,75 @@ Result<Parsed> CommandTree::parse(std::vector<std::string> args) {
   return parsed;
 }
 
-void add_output_flag(CLI::App& verb, OutputFormat& format) {
-  verb.add_option_function<std::string>(
-          "-o,--output",
-          [&format](const std::string& text) {
-            std::vector<std::string> known;
-            for (const auto& [name, value] : kFormats) {
-              known.emplace_back(name);
-              if (name != text) continue;
-              format = value;
-              return;
-            }
-            throw CLI::ValidationError("--output", "want table, wide, json, yaml or name, got `" + text + "`" +
-                                                       did_you_mean(text, known));
-          },
-          "table, wide, json, yaml or name")
-      ->type_name("FORMAT");
+std::vector<std::string> CommandTree::verb_names() const {
+  std::vector<std::string> names;
+  for (const CLI::App* verb : visible_verbs(*root_)) names.push_back(verb->get_name());
+  return names;
 }
 
-void add_duration_flag(CLI::App& verb, const std::string& name, Duration& value, const std::string& help) {
-  verb.add_option_function<std::string>(
-          name,
-          [&value, name](const std::string& text) {
-            const auto parsed = parse_duration(text);
-            if (!parsed) throw CLI::ValidationError(name, parsed.error().message);
-            value = *parsed;
-          },
-          help)
-      ->type_name("DURATION");
+void VerbFlags::word(const std::string& name, std::string& value, const std::string& type, const std::string& help,
+                     Need need) {
+  app_.add_option(name, value, help)->type_name(type)->required(need == Need::kRequired);
 }
 
-void add_file_flag(CLI::App& verb, std::vector<std::string>& files) {
-  add_list_flag(verb, "-f,--file", files, "PATH", "A manifest, a directory of them, or - for stdin; again for more");
-  verb.get_option("--file")->required();
+void VerbFlags::words(const std::string& name, std::vector<std::string>& values, const std::string& type,
+                      const std::string& help, Need need) {
+  app_.add_option(name, values, help)->type_name(type)->required(need == Need::kRequired);
 }
 
-void add_list_flag(CLI::App& verb, const std::string& name, std::vector<std::string>& values, const std::string& type,
-                   const std::string& help) {
-  verb.add_option(name, values, help)
+void VerbFlags::flag(const std::string& names, bool& value, const std::string& help) {
+  app_.add_flag(names, value, help);
+}
+
+void VerbFlags::text(const std::string& names, std::string& value, const std::string& type, const std::string& help) {
+  app_.add_option(names, value, help)->type_name(type);
+}
+
+void VerbFlags::number(const std::string& names, std::optional<std::uint32_t>& value, const std::string& type,
+                       const std::string& help) {
+  app_.add_option_function<std::string>(names, number_reader(names, value), help)->type_name(type);
+}
+
+void VerbFlags::number(const std::string& names, std::optional<std::uint64_t>& value, const std::string& type,
+                       const std::string& help) {
+  app_.add_option_function<std::string>(names, number_reader(names, value), help)->type_name(type);
+}
+
+void VerbFlags::list(const std::string& names, std::vector<std::string>& values, const std::string& type,
+                     const std::string& help) {
+  app_.add_option(names, values, help)
       ->type_name(type)
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+void VerbFlags::duration(const std::string& names, Duration& value, const std::string& help) {
+  const auto read = [&value, names](const std::string& text) {
+    const auto parsed = parse_duration(text);
+    if (!parsed) throw CLI::ValidationError(names, parsed.error().message);
+    value = *parsed;
+  };
+  app_.add_option_function<std::string>(names, read, help)->type_name("DURATION");
+}
+
+void VerbFlags::output(OutputFormat& format) {
+  const auto read = [&format](const std::string& text) {
+    std::vector<std::string> known;
+    for (const auto& [name, value] : kFormats) {
+      known.emplace_back(name);
+      if (name != text) continue;
+      format = value;
+      return;
+    }
+    throw CLI::ValidationError("--output",
+                               "want table, wide, json, yaml or name, got `" + text + "`" + did_you_mean(text, known));
+  };
+  app_.add_option_function<std::string>("-o,--output", read, "table, wide, json, yaml or name")->type_name("FORMAT");
+}
+
+void VerbFlags::files(std::vector<std::string>& files) {
+  list("-f,--file", files, "PATH", "A manifest, a directory of them, or - for stdin; again for more");
+  app_.get_option("--file")->required();
 }
 
 std::vector<const CLI::App*> visible_verbs(const CLI::App& app) {

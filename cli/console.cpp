@@ -52,7 +52,9 @@ Result<void> stream_console(const Session& session, const Api& api, LogSelection
 BackgroundConsole::BackgroundConsole(const Session& session, const Api& api, std::string name, LogFormat format)
     : session_(session), api_(api), name_(std::move(name)), lines_(format) {}
 
-BackgroundConsole::~BackgroundConsole() { close(); }
+BackgroundConsole::~BackgroundConsole() {
+  close();
+}
 
 void BackgroundConsole::ensure_open() {
   wire::ClientRequest request;

@@ -23,10 +23,12 @@ class ConfigReader {
   void read(const Node& root, Config& config) {
     each_member(root, "", "want `current` and `contexts`", [&](std::string_view key, const Node& value) {
       if (key == "current") return take(value, "current", config.current);
-      if (key != "contexts") return fault(std::string(key), "unknown field; want `current` or `contexts`", value.offset);
-      each_member(value, "contexts", "want names with {url, token, tenant}", [&](std::string_view name, const Node& entry) {
-        read_context(entry, "contexts." + std::string(name), config.contexts[std::string(name)]);
-      });
+      if (key != "contexts")
+        return fault(std::string(key), "unknown field; want `current` or `contexts`", value.offset);
+      each_member(value, "contexts", "want names with {url, token, tenant}",
+                  [&](std::string_view name, const Node& entry) {
+                    read_context(entry, "contexts." + std::string(name), config.contexts[std::string(name)]);
+                  });
     });
   }
 
@@ -150,8 +152,8 @@ Result<Target> resolve_target(const TargetFlags& flags, const Environment& envir
   }
   target.endpoint = std::move(endpoint).value();
   target.token = first_of({flags.token, environment.get("UNIKCTL_TOKEN"), from_context ? (*context)->token : ""});
-  target.tenant = first_of(
-      {flags.tenant, environment.get("UNIKCTL_TENANT"), (*context)->tenant, std::string(kDefaultTenant)});
+  target.tenant =
+      first_of({flags.tenant, environment.get("UNIKCTL_TENANT"), (*context)->tenant, std::string(kDefaultTenant)});
   if (!is_dns_label(target.tenant))
     return invalid("bad_tenant", "want a tenant's name (1 to 63 of a-z, 0-9 and -), got `" + target.tenant + "`");
   return target;

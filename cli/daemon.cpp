@@ -42,7 +42,9 @@ std::optional<std::string> start_time(pid_t pid) {
   return std::nullopt;
 }
 
-std::string reason(int number) { return std::strerror(number); }
+std::string reason(int number) {
+  return std::strerror(number);
+}
 
 }  // namespace
 

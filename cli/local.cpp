@@ -22,7 +22,8 @@ constexpr std::size_t kTailLines = 12;
 
 // Who may write there may run VMs as this user: so nobody else may.
 Result<void> ensure_dirs(const LocalPaths& paths) {
-  for (const auto& dir : {paths.home, paths.agent_pid.parent_path(), paths.agent_log.parent_path(), paths.agent_state}) {
+  for (const auto& dir :
+       {paths.home, paths.agent_pid.parent_path(), paths.agent_log.parent_path(), paths.agent_state}) {
     std::error_code problem;
     const bool created = std::filesystem::create_directories(dir, problem);
     if (problem)
@@ -53,16 +54,20 @@ Result<void> wait_until(const std::function<bool()>& done, pid_t pid, const Daem
 }
 
 DaemonSpec controller_spec(const Environment& environment, const LocalPaths& paths) {
-  return {"unik-controller", environment.program_dir / "unik-controller",
+  return {"unik-controller",
+          environment.program_dir / "unik-controller",
           {"--home", paths.home.string(), "--listen-unix", paths.socket.string(), "--log-format", "text"},
-          paths.controller_pid, paths.controller_log};
+          paths.controller_pid,
+          paths.controller_log};
 }
 
 DaemonSpec agent_spec(const Environment& environment, const LocalPaths& paths) {
-  return {"unik-agent", environment.program_dir / "unik-agent",
+  return {"unik-agent",
+          environment.program_dir / "unik-agent",
           {"run", "--controller", wire::to_string(wire::unix_endpoint(paths.socket.string())), "--node",
            std::string(kLocalNode), "--state", paths.agent_state.string(), "--publish-address", "127.0.0.1"},
-          paths.agent_pid, paths.agent_log};
+          paths.agent_pid,
+          paths.agent_log};
 }
 
 }  // namespace
@@ -79,7 +84,9 @@ LocalPaths local_paths(const Environment& environment) {
           home / "run" / "start.lock"};
 }
 
-bool is_up(const Api& api) { return api.ready().ok(); }
+bool is_up(const Api& api) {
+  return api.ready().ok();
+}
 
 bool agent_died(const Environment& environment) {
   const LocalPaths paths = local_paths(environment);

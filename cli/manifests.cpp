@@ -67,8 +67,8 @@ Result<std::vector<codec::ManifestText>> read_manifest_files(const Session& sess
     for (const std::string& file : files) {
       std::ifstream in(session.environment().working_dir / file, std::ios::binary);
       if (!in)
-        return not_found("no_such_file", "want a manifest, a directory of them or - for stdin, cannot read `" + file +
-                                             "`");
+        return not_found("no_such_file",
+                         "want a manifest, a directory of them or - for stdin, cannot read `" + file + "`");
       texts.push_back({file, read_all(in)});
     }
   }
@@ -113,7 +113,7 @@ std::string request_body(const std::vector<codec::ParsedManifest>& manifests) {
   std::string body;
   for (const codec::ParsedManifest& manifest : manifests) {
     if (!body.empty()) body += "---\n";
-    body += codec::to_json(manifest) + "\n";
+    body += codec::to_json(manifest.resource) + "\n";
   }
   return body;
 }

@@ -17,7 +17,9 @@ constexpr std::array<ObjectKindNames, 5> kNames = {{
     {"operation", "operations", "op"},
 }};
 
-Error bad_object(std::string message) { return invalid("bad_object", std::move(message)); }
+Error bad_object(std::string message) {
+  return invalid("bad_object", std::move(message));
+}
 
 }  // namespace
 
@@ -46,29 +48,33 @@ Result<ObjectKind> parse_object_kind(std::string_view text) {
 
 std::optional<Kind> declared_kind(ObjectKind kind) {
   switch (kind) {
-    case ObjectKind::kApp: return Kind::kApp;
-    case ObjectKind::kNode: return Kind::kNode;
-    case ObjectKind::kTenant: return Kind::kTenant;
+    case ObjectKind::kApp:
+      return Kind::kApp;
+    case ObjectKind::kNode:
+      return Kind::kNode;
+    case ObjectKind::kTenant:
+      return Kind::kTenant;
     case ObjectKind::kInstance:
-    case ObjectKind::kOperation: return std::nullopt;
+    case ObjectKind::kOperation:
+      return std::nullopt;
   }
   return std::nullopt;
 }
 
 Result<std::vector<ObjectRef>> parse_objects(std::span<const std::string> words) {
   std::vector<ObjectRef> objects;
-  if (words.empty()) return bad_object("want KIND [NAME] or KIND/NAME, got nothing; kinds are app, instance, node, "
-                                       "tenant, operation");
+  if (words.empty())
+    return bad_object(
+        "want KIND [NAME] or KIND/NAME, got nothing; kinds are app, instance, node, "
+        "tenant, operation");
   if (words.front().find('/') != std::string::npos) {
     for (const std::string& word : words) {
       const std::size_t slash = word.find('/');
-      if (slash == std::string::npos)
-        return bad_object("want KIND/NAME like the words before, got `" + word + "`");
+      if (slash == std::string::npos) return bad_object("want KIND/NAME like the words before, got `" + word + "`");
       const auto kind = parse_object_kind(std::string_view(word).substr(0, slash));
       if (!kind) return kind.error();
       const std::string name = word.substr(slash + 1);
-      if (name.empty() || name.find('/') != std::string::npos)
-        return bad_object("want KIND/NAME, got `" + word + "`");
+      if (name.empty() || name.find('/') != std::string::npos) return bad_object("want KIND/NAME, got `" + word + "`");
       objects.push_back({*kind, name});
     }
     return objects;

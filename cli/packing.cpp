@@ -47,7 +47,8 @@ Result<codec::UnikYaml> read_recipe(const std::filesystem::path& directory) {
   const std::filesystem::path path = directory / "unik.yaml";
   std::ifstream file(path, std::ios::binary);
   if (!file)
-    return not_found("no_unik_yaml", "want " + path.string() + " with `build.command`, `artifact.path` and "
+    return not_found("no_unik_yaml", "want " + path.string() +
+                                         " with `build.command`, `artifact.path` and "
                                          "`run.command`; or name a program or kernel to deploy as it is");
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   return codec::parse_unik_yaml({path.string(), text});
@@ -56,8 +57,8 @@ Result<codec::UnikYaml> read_recipe(const std::filesystem::path& directory) {
 void report(const Session& session, const runtimes::PackedImage& image) {
   for (const std::string& warning : image.warnings) session.warn(warning);
   for (const runtimes::PackedLayer& layer : image.layers)
-    session.say(fmt::format("layer {}: {}{}", layer.name, format_size(layer.descriptor.size),
-                            layer.reused ? " (cached)" : ""));
+    session.say(
+        fmt::format("layer {}: {}{}", layer.name, format_size(layer.descriptor.size), layer.reused ? " (cached)" : ""));
 }
 
 Result<Packed> pack_source(const Session& session, const runtimes::BlobStore& store, const PackRequest& request,
@@ -78,8 +79,7 @@ Result<Packed> pack_source(const Session& session, const runtimes::BlobStore& st
   options.rebuild = request.rebuild;
   if (request.debug) options.environment["UNIKCTL_DEBUG"] = "1";
   options.output = [&session](std::string_view text) { *session.terminal().err << text << std::flush; };
-  session.say("building " + directory.string() +
-              (recipe->build_command.empty() ? "" : ": " + recipe->build_command));
+  session.say("building " + directory.string() + (recipe->build_command.empty() ? "" : ": " + recipe->build_command));
   auto built = runtimes::build_source(store, options);
   if (!built) return built.error();
   session.say(built->reused ? "cached: nothing changed since the last build"
@@ -162,8 +162,8 @@ Result<void> upload_blob(const Session& session, const Api& api, const runtimes:
   const auto shared = std::make_shared<runtimes::BlobStore::Reader>(std::move(reader).value());
   const auto problem = std::make_shared<Error>();
   session.say("uploading " + what + " (" + format_size(shared->size()) + ")");
-  const auto sent = api.put_artifact(to_string(digest), static_cast<std::uint64_t>(shared->size()),
-                                     source_of(shared, problem));
+  const auto sent =
+      api.put_artifact(to_string(digest), static_cast<std::uint64_t>(shared->size()), source_of(shared, problem));
   if (!problem->reason.empty()) return *problem;
   return sent;
 }
@@ -190,9 +190,12 @@ Result<Packed> pack(const Session& session, const runtimes::BlobStore& store, co
   if (request.initrd && *packer != runtimes::DeployAs::kKernel)
     return invalid("usage", "--initrd goes with a kernel, and " + path.string() + " is none");
   switch (*packer) {
-    case runtimes::DeployAs::kSource: return pack_source(session, store, request, path);
-    case runtimes::DeployAs::kProgram: return pack_program(session, store, request, path);
-    case runtimes::DeployAs::kKernel: return pack_somebodys_kernel(session, store, request, path);
+    case runtimes::DeployAs::kSource:
+      return pack_source(session, store, request, path);
+    case runtimes::DeployAs::kProgram:
+      return pack_program(session, store, request, path);
+    case runtimes::DeployAs::kKernel:
+      return pack_somebodys_kernel(session, store, request, path);
   }
   return internal("unknown_packer", "a packer outside the enumeration");
 }

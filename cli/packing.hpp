@@ -44,7 +44,8 @@ Result<Packed> pack(const Session& session, const runtimes::BlobStore& store, co
 Result<void> upload(const Session& session, const Api& api, const runtimes::BlobStore& store,
                     const runtimes::PackedImage& image);
 
-// A name for an app or image from a path: `My_App.bin` gives `my-app-bin`. Errors: `invalid`/`no_name`, asking for --name.
+// A name for an app or image from a path: `My_App.bin` gives `my-app-bin`. Errors: `invalid`/`no_name`, asking for
+// --name.
 Result<std::string> name_from(const std::filesystem::path& path);
 
 // `3.2 MiB`, for progress.

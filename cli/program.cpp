@@ -11,8 +11,7 @@ namespace unik::cli {
 namespace {
 
 int fail(const Error& error, const Terminal& terminal) {
-  *terminal.err << paint("error", Colour::kRed, terminal.colour_err) << ": " << to_string(error) << '\n'
-                << std::flush;
+  *terminal.err << paint("error", Colour::kRed, terminal.colour_err) << ": " << to_string(error) << '\n' << std::flush;
   return traits(error.code).exit_code;
 }
 

@@ -35,10 +35,10 @@ void print_timelines(const Session& session, const std::vector<InstanceView>& in
   const bool colour = session.terminal().colour_out;
   for (const InstanceView& view : instances) {
     const BootTimes& boot = view.status.boot;
-    session.out(fmt::format("{} {} on {} in {}: {}\n", view.name,
-                            paint(is_ready(view.status) ? "ready" : to_string(view.status.phase), Colour::kGreen, colour),
-                            view.node, boot.total > Duration::zero() ? format_boot(boot.total) : "0ms",
-                            render_boot(boot)));
+    session.out(
+        fmt::format("{} {} on {} in {}: {}\n", view.name,
+                    paint(is_ready(view.status) ? "ready" : to_string(view.status.phase), Colour::kGreen, colour),
+                    view.node, boot.total > Duration::zero() ? format_boot(boot.total) : "0ms", render_boot(boot)));
   }
 }
 
@@ -79,11 +79,15 @@ std::optional<int> job_exit_code(const AppView& app, const std::vector<InstanceV
 int exit_code_of(const InstanceStatus& status) {
   if (!status.last_exit) return 1;
   switch (status.last_exit->kind) {
-    case ExitKind::kExited: return status.last_exit->code;
-    case ExitKind::kSignaled: return 128 + status.last_exit->code;
-    case ExitKind::kOutOfMemory: return 137;
+    case ExitKind::kExited:
+      return status.last_exit->code;
+    case ExitKind::kSignaled:
+      return 128 + status.last_exit->code;
+    case ExitKind::kOutOfMemory:
+      return 137;
     case ExitKind::kPanicked:
-    case ExitKind::kCrashed: return 1;
+    case ExitKind::kCrashed:
+      return 1;
   }
   return 1;
 }
@@ -135,12 +139,14 @@ Result<int> await_job(const Session& session, const Api& api, const Operation& o
         return view.id.app_name() == app->app.name() && view.id.rollout == app->rollout && !view.node.empty();
       });
       if (placed) {
-        if (!console) console.emplace(session, api, name, LogFormat{app->desired > 1, false, session.terminal().colour_out});
+        if (!console)
+          console.emplace(session, api, name, LogFormat{app->desired > 1, false, session.terminal().colour_out});
         console->ensure_open();
       }
       if (const auto code = job_exit_code(*app, instances->items)) {
         if (console)
-          if (const auto rest = console->finish(); !rest) session.warn("the console is not whole: " + rest.error().message);
+          if (const auto rest = console->finish(); !rest)
+            session.warn("the console is not whole: " + rest.error().message);
         for (const InstanceView& view : current_instances(*app, instances->items))
           if (!view.status.last_exit || view.status.last_exit->kind != ExitKind::kExited)
             session.say(view.name + " " + std::string(to_string(view.status.phase)) + ": " +

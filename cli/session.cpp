@@ -25,9 +25,13 @@ Result<Api> Session::connect() const {
   return api;
 }
 
-void Session::out(std::string_view text) const { *terminal_.out << text << std::flush; }
+void Session::out(std::string_view text) const {
+  *terminal_.out << text << std::flush;
+}
 
-void Session::say(std::string_view text) const { *terminal_.err << text << '\n' << std::flush; }
+void Session::say(std::string_view text) const {
+  *terminal_.err << text << '\n' << std::flush;
+}
 
 void Session::warn(std::string_view text) const {
   *terminal_.err << paint("warning", Colour::kYellow, terminal_.colour_err) << ": " << text << '\n' << std::flush;

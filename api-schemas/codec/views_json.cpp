@@ -165,10 +165,20 @@ std::string to_json(const Explanation& explanation) {
   return out.end_array().end_object().take();
 }
 
-std::string to_json(const Page<AppView>& page) { return page_json(page); }
-std::string to_json(const Page<InstanceView>& page) { return page_json(page); }
-std::string to_json(const Page<NodeView>& page) { return page_json(page); }
-std::string to_json(const Page<TenantView>& page) { return page_json(page); }
-std::string to_json(const Page<Operation>& page) { return page_json(page); }
+std::string to_json(const Page<AppView>& page) {
+  return page_json(page);
+}
+std::string to_json(const Page<InstanceView>& page) {
+  return page_json(page);
+}
+std::string to_json(const Page<NodeView>& page) {
+  return page_json(page);
+}
+std::string to_json(const Page<TenantView>& page) {
+  return page_json(page);
+}
+std::string to_json(const Page<Operation>& page) {
+  return page_json(page);
+}
 
 }  // namespace unik::codec

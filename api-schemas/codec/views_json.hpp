@@ -1,5 +1,5 @@
-// JSON of what the API shows (api/views.hpp): the controller writes it, the CLI and other clients read it. The rules are
-// those of codec/json.hpp: keys in a fixed order, unknown fields ignored, faults as `invalid`/`bad_message`.
+// JSON of what the API shows (api/views.hpp): the controller writes it, the CLI and other clients read it. The rules
+// are those of codec/json.hpp: keys in a fixed order, unknown fields ignored, faults as `invalid`/`bad_message`.
 //
 // Envelopes are snake_case. An app, node or tenant is its document, camelCase as in a manifest, with a `status` beside
 // the `spec`: `{"apiVersion", "kind", "metadata", "spec", "status": {…}}`. What has no value is left out: times at the

@@ -64,8 +64,7 @@ class Fields {
     scalar(name, "want true or false", [&](JsonView view) { return take(view.boolean(), out); });
   }
   template <typename Int>
-    requires(std::is_integral_v<Int> && !std::is_same_v<Int, bool>)
-  void read(std::string_view name, Int& out) {
+  requires(std::is_integral_v<Int> && !std::is_same_v<Int, bool>) void read(std::string_view name, Int& out) {
     scalar(name, "want a whole number in range", [&](JsonView view) {
       if constexpr (std::is_signed_v<Int>) {
         return take(view.integer(), out);
@@ -295,8 +294,7 @@ void read_value(Fields& fields, Explanation& explanation) {
   fields.read("object", explanation.object);
   fields.read("summary", explanation.summary);
   read_conditions(fields, explanation.conditions);
-  fields.list("reasons", explanation.reasons,
-              [](JsonView item, const std::string&) { return item.text_or(""); });
+  fields.list("reasons", explanation.reasons, [](JsonView item, const std::string&) { return item.text_or(""); });
 }
 
 template <typename T>
@@ -323,34 +321,56 @@ Result<T> read_text(std::string_view text) {
 }  // namespace
 
 template <>
-Result<AppView> from_json<AppView>(std::string_view text) { return read_text<AppView>(text); }
+Result<AppView> from_json<AppView>(std::string_view text) {
+  return read_text<AppView>(text);
+}
 template <>
-Result<InstanceView> from_json<InstanceView>(std::string_view text) { return read_text<InstanceView>(text); }
+Result<InstanceView> from_json<InstanceView>(std::string_view text) {
+  return read_text<InstanceView>(text);
+}
 template <>
-Result<NodeView> from_json<NodeView>(std::string_view text) { return read_text<NodeView>(text); }
+Result<NodeView> from_json<NodeView>(std::string_view text) {
+  return read_text<NodeView>(text);
+}
 template <>
-Result<TenantView> from_json<TenantView>(std::string_view text) { return read_text<TenantView>(text); }
+Result<TenantView> from_json<TenantView>(std::string_view text) {
+  return read_text<TenantView>(text);
+}
 template <>
-Result<StatusView> from_json<StatusView>(std::string_view text) { return read_text<StatusView>(text); }
+Result<StatusView> from_json<StatusView>(std::string_view text) {
+  return read_text<StatusView>(text);
+}
 template <>
-Result<ApplyReply> from_json<ApplyReply>(std::string_view text) { return read_text<ApplyReply>(text); }
+Result<ApplyReply> from_json<ApplyReply>(std::string_view text) {
+  return read_text<ApplyReply>(text);
+}
 template <>
-Result<EventView> from_json<EventView>(std::string_view text) { return read_text<EventView>(text); }
+Result<EventView> from_json<EventView>(std::string_view text) {
+  return read_text<EventView>(text);
+}
 template <>
-Result<Explanation> from_json<Explanation>(std::string_view text) { return read_text<Explanation>(text); }
+Result<Explanation> from_json<Explanation>(std::string_view text) {
+  return read_text<Explanation>(text);
+}
 template <>
-Result<Page<AppView>> from_json<Page<AppView>>(std::string_view text) { return read_text<Page<AppView>>(text); }
+Result<Page<AppView>> from_json<Page<AppView>>(std::string_view text) {
+  return read_text<Page<AppView>>(text);
+}
 template <>
 Result<Page<InstanceView>> from_json<Page<InstanceView>>(std::string_view text) {
   return read_text<Page<InstanceView>>(text);
 }
 template <>
-Result<Page<NodeView>> from_json<Page<NodeView>>(std::string_view text) { return read_text<Page<NodeView>>(text); }
+Result<Page<NodeView>> from_json<Page<NodeView>>(std::string_view text) {
+  return read_text<Page<NodeView>>(text);
+}
 template <>
 Result<Page<TenantView>> from_json<Page<TenantView>>(std::string_view text) {
   return read_text<Page<TenantView>>(text);
 }
 template <>
-Result<Page<Operation>> from_json<Page<Operation>>(std::string_view text) { return read_text<Page<Operation>>(text); }
+Result<Page<Operation>> from_json<Page<Operation>>(std::string_view text) {
+  return read_text<Page<Operation>>(text);
+}
 
 }  // namespace unik::codec

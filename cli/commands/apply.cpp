@@ -32,11 +32,11 @@ Result<int> run(const Session& session, const Options& options) {
 
 void add_apply(CommandTree& tree) {
   const auto options = std::make_shared<Options>();
-  CLI::App& verb = tree.add(kDesiredState, "apply", "Make objects as files say, all or none",
+  VerbFlags verb = tree.add(kDesiredState, "apply", "Make objects as files say, all or none",
                             [options](const Session& session) { return run(session, *options); });
-  add_file_flag(verb, options->files);
-  verb.add_flag("--dry-run", options->dry_run, "Say what would happen, write nothing");
-  add_output_flag(verb, options->format);
+  verb.files(options->files);
+  verb.flag("--dry-run", options->dry_run, "Say what would happen, write nothing");
+  verb.output(options->format);
 }
 
 }  // namespace unik::cli

@@ -47,9 +47,15 @@ Result<int> run(const Session& session, const Options& options) {
   switch (options.format) {
     case OutputFormat::kTable:
     case OutputFormat::kWide:
-    case OutputFormat::kName: session.out(to_string(packed->image.reference) + "\n"); break;
-    case OutputFormat::kJson: session.out(pretty_json(json_of(*packed))); break;
-    case OutputFormat::kYaml: session.out(yaml_of(json_of(*packed))); break;
+    case OutputFormat::kName:
+      session.out(to_string(packed->image.reference) + "\n");
+      break;
+    case OutputFormat::kJson:
+      session.out(pretty_json(json_of(*packed)));
+      break;
+    case OutputFormat::kYaml:
+      session.out(yaml_of(json_of(*packed)));
+      break;
   }
   return 0;
 }
@@ -58,15 +64,14 @@ Result<int> run(const Session& session, const Options& options) {
 
 void add_build(CommandTree& tree) {
   const auto options = std::make_shared<Options>();
-  CLI::App& verb = tree.add(kShortcuts, "build", "Build a directory into an image",
+  VerbFlags verb = tree.add(kShortcuts, "build", "Build a directory into an image",
                             [options](const Session& session) { return run(session, *options); });
-  verb.add_option("dir", options->directory, "The directory with unik.yaml (.)")->type_name("DIR");
-  verb.add_option("--name", options->name, "The image's name (the directory's)")->type_name("NAME");
-  add_list_flag(verb, "--include", options->includes, "PATH[:DEST]",
-                "A file or directory to lay into the image; again for more");
-  verb.add_flag("--debug", options->debug, "Keep symbols: the build command sees UNIKCTL_DEBUG=1");
-  verb.add_flag("--rebuild", options->rebuild, "Run the build command even if nothing changed");
-  add_output_flag(verb, options->format);
+  verb.word("dir", options->directory, "DIR", "The directory with unik.yaml (.)", Need::kOptional);
+  verb.text("--name", options->name, "NAME", "The image's name (the directory's)");
+  verb.list("--include", options->includes, "PATH[:DEST]", "A file or directory to lay into the image; again for more");
+  verb.flag("--debug", options->debug, "Keep symbols: the build command sees UNIKCTL_DEBUG=1");
+  verb.flag("--rebuild", options->rebuild, "Run the build command even if nothing changed");
+  verb.output(options->format);
 }
 
 }  // namespace unik::cli

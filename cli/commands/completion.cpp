@@ -49,19 +49,20 @@ Result<int> print_names(const Session& session, const NamesOptions& options) {
 
 void add_completion(CommandTree& tree) {
   const auto options = std::make_shared<Options>();
-  CLI::App& verb = tree.add(kAround, "completion", "Print a completion script: source <(unikctl completion bash)",
+  VerbFlags verb = tree.add(kAround, "completion", "Print a completion script: source <(unikctl completion bash)",
                             [options, &tree](const Session& session) -> Result<int> {
                               const auto script = completion_script(options->shell, tree.root());
                               if (!script) return script.error();
                               session.out(*script);
                               return 0;
                             });
-  verb.add_option("shell", options->shell, "The shell")->type_name("bash|zsh|fish")->required();
+  verb.word("shell", options->shell, "bash|zsh|fish", "The shell", Need::kRequired);
 
   const auto names = std::make_shared<NamesOptions>();
-  CLI::App& hidden = tree.add_hidden("__names", [names](const Session& session) { return print_names(session, *names); });
-  hidden.add_option("kind", names->kinds, "");
-  hidden.add_flag("--with-kind", names->with_kind, "");
+  VerbFlags hidden =
+      tree.add_hidden("__names", [names](const Session& session) { return print_names(session, *names); });
+  hidden.words("kind", names->kinds, "KIND", "", Need::kOptional);
+  hidden.flag("--with-kind", names->with_kind, "");
 }
 
 }  // namespace unik::cli

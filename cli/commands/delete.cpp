@@ -38,12 +38,12 @@ Result<int> run(const Session& session, const Options& options) {
 
 void add_delete(CommandTree& tree) {
   const auto options = std::make_shared<Options>();
-  CLI::App& verb = tree.add(kDesiredState, "delete", "Delete an app, node or tenant: delete KIND NAME or KIND/NAME",
+  VerbFlags verb = tree.add(kDesiredState, "delete", "Delete an app, node or tenant: delete KIND NAME or KIND/NAME",
                             [options](const Session& session) { return run(session, *options); });
-  verb.add_option("object", options->words, "app, node or tenant, and names")->type_name("KIND NAME...")->required();
-  verb.add_flag("--wait", options->wait, "Return when it is gone");
-  add_duration_flag(verb, "--timeout", options->timeout, "How long --wait waits (5m)");
-  add_output_flag(verb, options->format);
+  verb.words("object", options->words, "KIND NAME...", "app, node or tenant, and names", Need::kRequired);
+  verb.flag("--wait", options->wait, "Return when it is gone");
+  verb.duration("--timeout", options->timeout, "How long --wait waits (5m)");
+  verb.output(options->format);
 }
 
 }  // namespace unik::cli

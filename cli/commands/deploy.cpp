@@ -9,6 +9,7 @@
 #include "cli/packing.hpp"
 #include "cli/rollout_watch.hpp"
 #include "codec/json.hpp"
+#include "codec/yaml_out.hpp"
 #include "runtimes/lib/oci/reference.hpp"
 
 namespace unik::cli {
@@ -30,12 +31,14 @@ struct Options {
 constexpr Duration kDeployTimeout = std::chrono::minutes(5);
 constexpr Duration kJobTimeout = std::chrono::hours(24 * 365);
 
-Duration or_default(Duration given, Duration otherwise) { return given > Duration::zero() ? given : otherwise; }
+Duration or_default(Duration given, Duration otherwise) {
+  return given > Duration::zero() ? given : otherwise;
+}
 
 struct Subject {
   AppInputs inputs;
-  std::string name;                                     // unless --name gave one
-  std::optional<runtimes::BlobStore> store;             // with `image`: what is to be sent
+  std::string name;                          // unless --name gave one
+  std::optional<runtimes::BlobStore> store;  // with `image`: what is to be sent
   std::optional<runtimes::PackedImage> image;
 };
 
@@ -79,8 +82,9 @@ Result<Subject> take_path(const Session& session, const Options& options, const 
 
 Result<Subject> take_subject(const Session& session, const Options& options) {
   if (!options.rootfs.empty() && !options.subject.empty())
-    return invalid("usage", "want a directory, program or kernel, or --rootfs, got both; the command for --rootfs "
-                            "follows `--`");
+    return invalid("usage",
+                   "want a directory, program or kernel, or --rootfs, got both; the command for --rootfs "
+                   "follows `--`");
   const std::string text = !options.rootfs.empty() ? options.rootfs : options.subject.empty() ? "." : options.subject;
   std::error_code ignored;
   const auto path = session.environment().working_dir / text;
@@ -90,8 +94,8 @@ Result<Subject> take_subject(const Session& session, const Options& options) {
       if (subject) subject->inputs.args = session.guest_args();
       return subject;
     }
-    return not_found("no_such_file", "want a directory, a program, a kernel or NAME@sha256:DIGEST, and `" + text +
-                                         "` is none of them");
+    return not_found("no_such_file",
+                     "want a directory, a program, a kernel or NAME@sha256:DIGEST, and `" + text + "` is none of them");
   }
   return take_path(session, options, text);
 }
@@ -105,11 +109,11 @@ Result<int> run(const Session& session, const Options& options) {
   if (flags.name.empty()) flags.name = subject->name;
   subject->inputs.tenant = found->target().tenant;
   subject->inputs.environment = session.environment().variables;
-  const auto manifest = plan_app(flags, subject->inputs);
-  if (!manifest) return manifest.error();
-  const std::string body = codec::to_json(*manifest);
+  const auto app = plan_app(flags, subject->inputs);
+  if (!app) return app.error();
+  const std::string body = codec::to_json(Resource(*app));
   if (options.dry_run) {
-    session.out(options.format == OutputFormat::kJson ? pretty_json(body) : yaml_of(body));
+    session.out(options.format == OutputFormat::kJson ? pretty_json(body) : codec::to_yaml(Resource(*app)));
     return 0;
   }
 
@@ -122,16 +126,15 @@ Result<int> run(const Session& session, const Options& options) {
   if (reply->operations.empty())
     return internal("bad_answer", "want an operation in the answer to a deploy, got none; report this");
   const Operation& operation = reply->operations.front();
-  const App& app = std::get<App>(manifest->resource);
   if (options.wait) {
-    const bool job = app.spec.run.restart.policy == RestartPolicy::kNever;
+    const bool job = app->spec.run.restart.policy == RestartPolicy::kNever;
     return job ? await_job(session, *api, operation, or_default(options.timeout, kJobTimeout))
                : await_deploy(session, *api, operation, or_default(options.timeout, kDeployTimeout));
   }
   show_reply(session, *reply, options.format);
   if (options.format == OutputFormat::kTable || options.format == OutputFormat::kWide)
     session.out("operation " + operation.operation_id + "\n");
-  session.say("next: unikctl status, unikctl logs -f " + app.metadata.name + ", unikctl wait operation/" +
+  session.say("next: unikctl status, unikctl logs -f " + app->metadata.name + ", unikctl wait operation/" +
               operation.operation_id);
   return 0;
 }
@@ -140,33 +143,31 @@ Result<int> run(const Session& session, const Options& options) {
 
 void add_deploy(CommandTree& tree) {
   const auto options = std::make_shared<Options>();
-  CLI::App& verb = tree.add(kShortcuts, "deploy", "Build or pack something and run it: deploy DIR|PROGRAM|KERNEL [-- ARGS]",
-                            [options](const Session& session) { return run(session, *options); });
+  VerbFlags verb =
+      tree.add(kShortcuts, "deploy", "Build or pack something and run it: deploy DIR|PROGRAM|KERNEL [-- ARGS]",
+               [options](const Session& session) { return run(session, *options); });
   tree.take_guest_args(verb);
-  verb.add_option("subject", options->subject,
-                  "A directory with unik.yaml (.), a Linux program, a kernel, or NAME@sha256:DIGEST")
-      ->type_name("DIR|PROGRAM|KERNEL|IMAGE");
+  verb.word("subject", options->subject, "DIR|PROGRAM|KERNEL|IMAGE",
+            "A directory with unik.yaml (.), a Linux program, a kernel, or NAME@sha256:DIGEST", Need::kOptional);
   AppFlags& app = options->app;
-  verb.add_option("--name", app.name, "The app's name (that of the directory or file)")->type_name("NAME");
-  verb.add_option("--replicas", app.replicas, "How many instances")->type_name("N");
-  verb.add_option("--cpu", app.cpu, "CPUs of one instance: 500m, 2")->type_name("CPU");
-  verb.add_option("--memory", app.memory, "RAM of one guest: 128Mi, 1Gi")->type_name("SIZE");
-  add_list_flag(verb, "-e,--env", app.env, "NAME[=VALUE]", "An environment variable; again for more");
-  add_list_flag(verb, "-p,--publish", app.publish, "[HOST:]PORT",
-                "Reach the guest's PORT at the node's HOST port, or a free one; again for more");
-  verb.add_option("--rootfs", options->rootfs, "Run a root file system: a directory, tar, cpio or erofs image")
-      ->type_name("PATH");
-  add_list_flag(verb, "--include", options->pack.includes, "PATH[:DEST]",
-                "A file or directory to lay into the image; again for more");
-  verb.add_option("--initrd", options->initrd, "The initrd of a kernel")->type_name("PATH");
-  add_list_flag(verb, "--node-selector", app.node_selector, "KEY=VALUE", "Only nodes with this label; again for more");
-  verb.add_option("--restart", app.restart, "always (the default), on-failure, or never for a job")
-      ->type_name("POLICY");
-  verb.add_flag("--debug", app.debug, "Keep symbols and trace the boot on the console");
-  verb.add_flag("--wait", options->wait, "Return when it serves; of a job, its console and exit code");
-  add_duration_flag(verb, "--timeout", options->timeout, "How long --wait waits (5m; for a job until it ends)");
-  verb.add_flag("--dry-run", options->dry_run, "Print the App that would be applied, send nothing");
-  add_output_flag(verb, options->format);
+  verb.text("--name", app.name, "NAME", "The app's name (that of the directory or file)");
+  verb.number("--replicas", app.replicas, "N", "How many instances");
+  verb.text("--cpu", app.cpu, "CPU", "CPUs of one instance: 500m, 2");
+  verb.text("--memory", app.memory, "SIZE", "RAM of one guest: 128Mi, 1Gi");
+  verb.list("-e,--env", app.env, "NAME[=VALUE]", "An environment variable; again for more");
+  verb.list("-p,--publish", app.publish, "[HOST:]PORT",
+            "Reach the guest's PORT at the node's HOST port, or a free one; again for more");
+  verb.text("--rootfs", options->rootfs, "PATH", "Run a root file system: a directory, tar, cpio or erofs image");
+  verb.list("--include", options->pack.includes, "PATH[:DEST]",
+            "A file or directory to lay into the image; again for more");
+  verb.text("--initrd", options->initrd, "PATH", "The initrd of a kernel");
+  verb.list("--node-selector", app.node_selector, "KEY=VALUE", "Only nodes with this label; again for more");
+  verb.text("--restart", app.restart, "POLICY", "always (the default), on-failure, or never for a job");
+  verb.flag("--debug", app.debug, "Keep symbols and trace the boot on the console");
+  verb.flag("--wait", options->wait, "Return when it serves; of a job, its console and exit code");
+  verb.duration("--timeout", options->timeout, "How long --wait waits (5m; for a job until it ends)");
+  verb.flag("--dry-run", options->dry_run, "Print the App that would be applied, send nothing");
+  verb.output(options->format);
 }
 
 }  // namespace unik::cli

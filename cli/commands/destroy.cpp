@@ -52,12 +52,12 @@ Result<int> run(const Session& session, const Options& options) {
 
 void add_destroy(CommandTree& tree) {
   const auto options = std::make_shared<Options>();
-  CLI::App& verb = tree.add(kShortcuts, "destroy", "Delete apps and stop their VMs",
+  VerbFlags verb = tree.add(kShortcuts, "destroy", "Delete apps and stop their VMs",
                             [options](const Session& session) { return run(session, *options); });
-  verb.add_option("app", options->names, "The apps' names")->type_name("APP...")->required();
-  verb.add_flag("--wait", options->wait, "Return when the VMs are gone");
-  add_duration_flag(verb, "--timeout", options->timeout, "How long --wait waits (5m)");
-  add_output_flag(verb, options->format);
+  verb.words("app", options->names, "APP...", "The apps' names", Need::kRequired);
+  verb.flag("--wait", options->wait, "Return when the VMs are gone");
+  verb.duration("--timeout", options->timeout, "How long --wait waits (5m)");
+  verb.output(options->format);
 }
 
 }  // namespace unik::cli

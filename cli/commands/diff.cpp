@@ -35,10 +35,10 @@ Result<int> run(const Session& session, const Options& options) {
 
 void add_diff(CommandTree& tree) {
   const auto options = std::make_shared<Options>();
-  CLI::App& verb = tree.add(kDesiredState, "diff", "Show what apply would change; code 1 if anything",
+  VerbFlags verb = tree.add(kDesiredState, "diff", "Show what apply would change; code 1 if anything",
                             [options](const Session& session) { return run(session, *options); });
-  add_file_flag(verb, options->files);
-  add_output_flag(verb, options->format);
+  verb.files(options->files);
+  verb.output(options->format);
 }
 
 }  // namespace unik::cli

@@ -59,7 +59,9 @@ std::optional<std::filesystem::path> find_program(const std::string& name, const
   return std::nullopt;
 }
 
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+std::string first_line(const std::string& text) {
+  return text.substr(0, text.find('\n'));
+}
 
 std::string one_line(std::string text) {
   while (!text.empty() && text.back() == '\n') text.pop_back();
@@ -81,8 +83,7 @@ Finding check_programs(const Session& session) {
 
 Finding check_qemu(const Session& session) {
   const auto qemu = find_program("qemu-system-x86_64", session.environment().get("PATH"));
-  if (!qemu)
-    return {"qemu", Level::kFail, "qemu-system-x86_64 is not on PATH", "apt-get install qemu-system-x86"};
+  if (!qemu) return {"qemu", Level::kFail, "qemu-system-x86_64 is not on PATH", "apt-get install qemu-system-x86"};
   const auto version = ask(session, *qemu, "--version", kVersionLimit);
   if (!version) return {"qemu", Level::kFail, version.error().message, "apt-get install --reinstall qemu-system-x86"};
   return {"qemu", Level::kOk, first_line(version->text), ""};
@@ -130,7 +131,8 @@ Finding check_disk(const Session& session) {
   while (!std::filesystem::exists(place, ignored) && place.has_relative_path()) place = place.parent_path();
   struct statvfs space {};
   if (statvfs(place.c_str(), &space) != 0)
-    return {"disk", Level::kFail, "cannot read the free space at " + place.string(), "set UNIKCTL_HOME to another disk"};
+    return {"disk", Level::kFail, "cannot read the free space at " + place.string(),
+            "set UNIKCTL_HOME to another disk"};
   const auto free = static_cast<std::int64_t>(space.f_bavail) * static_cast<std::int64_t>(space.f_frsize);
   const std::string found = format_size(free) + " free for " + home_of(session.environment()).string();
   if (free < kDiskFail) return {"disk", Level::kFail, found, "free some space, or set UNIKCTL_HOME to another disk"};
@@ -143,7 +145,8 @@ std::vector<Finding> check_control_plane(const Session& session) {
   if (!api) return {{"control_plane", Level::kFail, api.error().message, "mend the flag, variable or config.yaml"}};
   if (const auto ready = api->ready(); !ready) {
     if (api->target().local && ready.error().code == ErrorCode::kUnavailable)
-      return {{"control_plane", Level::kWarn, "the local one is not running", "unikctl up (deploy and apply do it too)"}};
+      return {
+          {"control_plane", Level::kWarn, "the local one is not running", "unikctl up (deploy and apply do it too)"}};
     return {{"control_plane", Level::kFail, ready.error().message, "check " + api->where()}};
   }
   std::vector<Finding> findings{{"control_plane", Level::kOk, api->where() + " is ready", ""}};
@@ -194,9 +197,14 @@ Result<int> run(const Session& session, const Options& options) {
   add(check_isolation());
   switch (options.format) {
     case OutputFormat::kTable:
-    case OutputFormat::kWide: break;
-    case OutputFormat::kJson: session.out(pretty_json(json_of(findings))); break;
-    case OutputFormat::kYaml: session.out(yaml_of(json_of(findings))); break;
+    case OutputFormat::kWide:
+      break;
+    case OutputFormat::kJson:
+      session.out(pretty_json(json_of(findings)));
+      break;
+    case OutputFormat::kYaml:
+      session.out(yaml_of(json_of(findings)));
+      break;
     case OutputFormat::kName:
       for (const Finding& finding : findings)
         if (finding.level == Level::kFail) session.out(finding.check + "\n");
@@ -209,9 +217,9 @@ Result<int> run(const Session& session, const Options& options) {
 
 void add_doctor(CommandTree& tree) {
   const auto options = std::make_shared<Options>();
-  CLI::App& verb = tree.add(kAround, "doctor", "Check this host and the control plane; code 1 if something failed",
+  VerbFlags verb = tree.add(kAround, "doctor", "Check this host and the control plane; code 1 if something failed",
                             [options](const Session& session) { return run(session, *options); });
-  add_output_flag(verb, options->format);
+  verb.output(options->format);
 }
 
 }  // namespace unik::cli

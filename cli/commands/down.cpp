@@ -77,10 +77,10 @@ Result<int> run(const Session& session, const Options& options) {
 
 void add_down(CommandTree& tree) {
   const auto options = std::make_shared<Options>();
-  CLI::App& verb = tree.add(kAround, "down", "Stop the local control plane; VMs run on",
+  VerbFlags verb = tree.add(kAround, "down", "Stop the local control plane; VMs run on",
                             [options](const Session& session) { return run(session, *options); });
-  verb.add_flag("--all", options->all, "Destroy every app of every tenant first");
-  add_duration_flag(verb, "--timeout", options->timeout, "How long --all waits for each tenant (5m)");
+  verb.flag("--all", options->all, "Destroy every app of every tenant first");
+  verb.duration("--timeout", options->timeout, "How long --all waits for each tenant (5m)");
 }
 
 }  // namespace unik::cli

@@ -23,10 +23,14 @@ constexpr Duration kReconnectPatience = std::chrono::minutes(5);
 std::string line_of(const EventView& event, OutputFormat format, bool colour) {
   switch (format) {
     case OutputFormat::kTable:
-    case OutputFormat::kWide: return render_event(event, colour);
-    case OutputFormat::kJson: return codec::to_json(event) + "\n";  // one a line: a stream has no end to close a list
-    case OutputFormat::kYaml: return "---\n" + yaml_of(codec::to_json(event));
-    case OutputFormat::kName: break;
+    case OutputFormat::kWide:
+      return render_event(event, colour);
+    case OutputFormat::kJson:
+      return codec::to_json(event) + "\n";  // one a line: a stream has no end to close a list
+    case OutputFormat::kYaml:
+      return "---\n" + yaml_of(codec::to_json(event));
+    case OutputFormat::kName:
+      break;
   }
   return event.object + "\n";
 }
@@ -59,11 +63,11 @@ Result<int> run(const Session& session, const Options& options) {
 
 void add_events(CommandTree& tree) {
   const auto options = std::make_shared<Options>();
-  CLI::App& verb = tree.add(kDesiredState, "events", "Show what changed and why",
+  VerbFlags verb = tree.add(kDesiredState, "events", "Show what changed and why",
                             [options](const Session& session) { return run(session, *options); });
-  verb.add_flag("-f,--follow", options->follow, "Go on with what comes");
-  verb.add_option("--since", options->since, "Only what came after this journal sequence")->type_name("SEQ");
-  add_output_flag(verb, options->format);
+  verb.flag("-f,--follow", options->follow, "Go on with what comes");
+  verb.number("--since", options->since, "SEQ", "Only what came after this journal sequence");
+  verb.output(options->format);
 }
 
 }  // namespace unik::cli

@@ -37,9 +37,15 @@ Result<int> run(const Session& session, const Options& options) {
       case OutputFormat::kWide:
         session.out(render_explanation(*explanation, session.terminal().colour_out));
         break;
-      case OutputFormat::kJson: session.out(pretty_json(codec::to_json(*explanation))); break;
-      case OutputFormat::kYaml: session.out(yaml_of(codec::to_json(*explanation))); break;
-      case OutputFormat::kName: session.out(to_string(object) + "\n"); break;
+      case OutputFormat::kJson:
+        session.out(pretty_json(codec::to_json(*explanation)));
+        break;
+      case OutputFormat::kYaml:
+        session.out(yaml_of(codec::to_json(*explanation)));
+        break;
+      case OutputFormat::kName:
+        session.out(to_string(object) + "\n");
+        break;
     }
   }
   return 0;
@@ -49,12 +55,11 @@ Result<int> run(const Session& session, const Options& options) {
 
 void add_explain(CommandTree& tree) {
   const auto options = std::make_shared<Options>();
-  CLI::App& verb = tree.add(kDesiredState, "explain", "Explain a field (app.spec.health), or why an object is so (app web)",
-                            [options](const Session& session) { return run(session, *options); });
-  verb.add_option("object", options->words, "A kind with fields, or an object")
-      ->type_name("KIND[.FIELD] | KIND NAME")
-      ->required();
-  add_output_flag(verb, options->format);
+  VerbFlags verb =
+      tree.add(kDesiredState, "explain", "Explain a field (app.spec.health), or why an object is so (app web)",
+               [options](const Session& session) { return run(session, *options); });
+  verb.words("object", options->words, "KIND[.FIELD] | KIND NAME", "A kind with fields, or an object", Need::kRequired);
+  verb.output(options->format);
 }
 
 }  // namespace unik::cli

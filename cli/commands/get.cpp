@@ -42,12 +42,11 @@ Result<int> run(const Session& session, const Options& options) {
 
 void add_get(CommandTree& tree) {
   const auto options = std::make_shared<Options>();
-  CLI::App& verb = tree.add(kDesiredState, "get", "Show objects: get KIND [NAME...] or KIND/NAME",
+  VerbFlags verb = tree.add(kDesiredState, "get", "Show objects: get KIND [NAME...] or KIND/NAME",
                             [options](const Session& session) { return run(session, *options); });
-  verb.add_option("object", options->words, "app, instance, node, tenant or operation, and names")
-      ->type_name("KIND [NAME...]")
-      ->required();
-  add_output_flag(verb, options->format);
+  verb.words("object", options->words, "KIND [NAME...]", "app, instance, node, tenant or operation, and names",
+             Need::kRequired);
+  verb.output(options->format);
 }
 
 }  // namespace unik::cli

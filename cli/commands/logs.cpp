@@ -21,8 +21,9 @@ struct Options {
 Result<WallTime> parse_since(const std::string& text) {
   if (const auto ago = parse_duration(text)) return wire::read_clock().wall - *ago;
   if (const auto time = parse_wall_time(text)) return *time;
-  return invalid("bad_since", "want a duration such as 5m or a UTC time such as 2026-11-22T18:51:13Z for --since, got `" +
-                                  text + "`");
+  return invalid(
+      "bad_since",
+      "want a duration such as 5m or a UTC time such as 2026-11-22T18:51:13Z for --since, got `" + text + "`");
 }
 
 // `app/web` and `instance/web-0-r42-1` are taken for their names.
@@ -62,16 +63,14 @@ Result<int> run(const Session& session, const Options& options) {
 
 void add_logs(CommandTree& tree) {
   const auto options = std::make_shared<Options>();
-  CLI::App& verb = tree.add(kShortcuts, "logs", "Print the console of an app's instances, or of one",
+  VerbFlags verb = tree.add(kShortcuts, "logs", "Print the console of an app's instances, or of one",
                             [options](const Session& session) { return run(session, *options); });
-  verb.add_option("name", options->name, "An app, or an instance such as web-0-r42-1")
-      ->type_name("APP|INSTANCE")
-      ->required();
-  verb.add_flag("-f,--follow", options->follow, "Go on with what comes");
-  verb.add_option("--tail", options->tail, "Only the last N lines")->type_name("N");
-  verb.add_option("--since", options->since, "Only lines since 5m ago, or since a UTC time")->type_name("5m|TIME");
-  verb.add_flag("--previous", options->previous, "Of the run before the last restart");
-  verb.add_flag("--timestamps", options->timestamps, "Begin each line with its time");
+  verb.word("name", options->name, "APP|INSTANCE", "An app, or an instance such as web-0-r42-1", Need::kRequired);
+  verb.flag("-f,--follow", options->follow, "Go on with what comes");
+  verb.number("--tail", options->tail, "N", "Only the last N lines");
+  verb.text("--since", options->since, "5m|TIME", "Only lines since 5m ago, or since a UTC time");
+  verb.flag("--previous", options->previous, "Of the run before the last restart");
+  verb.flag("--timestamps", options->timestamps, "Begin each line with its time");
 }
 
 }  // namespace unik::cli

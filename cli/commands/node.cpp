@@ -36,18 +36,19 @@ Result<int> set_schedulable(const Session& session, const Options& options, bool
 }  // namespace
 
 void add_node(CommandTree& tree) {
-  CLI::App& group = tree.add_group(kNodes, "node", "List nodes, keep new instances off them: node list|cordon|uncordon");
+  const VerbFlags group =
+      tree.add_group(kNodes, "node", "List nodes, keep new instances off them: node list|cordon|uncordon");
   const auto options = std::make_shared<Options>();
-  CLI::App& list_verb = tree.add_below(group, "list", "Show nodes and what they carry",
+  VerbFlags list_verb = tree.add_below(group, "list", "Show nodes and what they carry",
                                        [options](const Session& session) { return list(session, *options); });
-  add_output_flag(list_verb, options->format);
+  list_verb.output(options->format);
   for (const bool schedulable : {false, true}) {
-    CLI::App& verb = tree.add_below(
+    VerbFlags verb = tree.add_below(
         group, schedulable ? "uncordon" : "cordon",
         schedulable ? "Place instances there again" : "Place nothing new there; what runs there runs on",
         [options, schedulable](const Session& session) { return set_schedulable(session, *options, schedulable); });
-    verb.add_option("name", options->names, "The nodes' names")->type_name("NODE...")->required();
-    add_output_flag(verb, options->format);
+    verb.words("name", options->names, "NODE...", "The nodes' names", Need::kRequired);
+    verb.output(options->format);
   }
 }
 

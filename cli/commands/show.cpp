@@ -25,17 +25,20 @@ Result<Views> fetch_of(const ObjectRef& object, All all, One one) {
 Result<Views> fetch_views(const Api& api, const ObjectRef& object) {
   switch (object.kind) {
     case ObjectKind::kApp:
-      return fetch_of<AppView>(object, [&] { return api.apps(); }, [&](auto& name) { return api.app(name); });
+      return fetch_of<AppView>(
+          object, [&] { return api.apps(); }, [&](auto& name) { return api.app(name); });
     case ObjectKind::kInstance:
-      return fetch_of<InstanceView>(object, [&] { return api.instances(); },
-                                    [&](auto& name) { return api.instance(name); });
+      return fetch_of<InstanceView>(
+          object, [&] { return api.instances(); }, [&](auto& name) { return api.instance(name); });
     case ObjectKind::kNode:
-      return fetch_of<NodeView>(object, [&] { return api.nodes(); }, [&](auto& name) { return api.node(name); });
+      return fetch_of<NodeView>(
+          object, [&] { return api.nodes(); }, [&](auto& name) { return api.node(name); });
     case ObjectKind::kTenant:
-      return fetch_of<TenantView>(object, [&] { return api.tenants(); }, [&](auto& name) { return api.tenant(name); });
+      return fetch_of<TenantView>(
+          object, [&] { return api.tenants(); }, [&](auto& name) { return api.tenant(name); });
     case ObjectKind::kOperation:
-      return fetch_of<Operation>(object, [&] { return api.operations(); },
-                                 [&](auto& id) { return api.operation(id); });
+      return fetch_of<Operation>(
+          object, [&] { return api.operations(); }, [&](auto& id) { return api.operation(id); });
   }
   return internal("unknown_kind", "an object kind outside the enumeration");
 }
@@ -56,10 +59,17 @@ void show(const Session& session, const Views& views, ObjectKind kind, OutputFor
 void show_reply(const Session& session, const ApplyReply& reply, OutputFormat format) {
   switch (format) {
     case OutputFormat::kTable:
-    case OutputFormat::kWide: session.out(render_applied(reply, session.terminal().colour_out)); return;
-    case OutputFormat::kJson: session.out(pretty_json(codec::to_json(reply))); return;
-    case OutputFormat::kYaml: session.out(yaml_of(codec::to_json(reply))); return;
-    case OutputFormat::kName: break;
+    case OutputFormat::kWide:
+      session.out(render_applied(reply, session.terminal().colour_out));
+      return;
+    case OutputFormat::kJson:
+      session.out(pretty_json(codec::to_json(reply)));
+      return;
+    case OutputFormat::kYaml:
+      session.out(yaml_of(codec::to_json(reply)));
+      return;
+    case OutputFormat::kName:
+      break;
   }
   for (const AppliedObject& object : reply.objects) session.out(object_name(object) + "\n");
 }

@@ -28,9 +28,12 @@ std::string picture_of(const StatusView& status, OutputFormat format, bool colou
     case OutputFormat::kTable:
     case OutputFormat::kWide:
       return render_status(status, wire::read_clock().wall, format == OutputFormat::kWide, colour);
-    case OutputFormat::kJson: return pretty_json(codec::to_json(status));
-    case OutputFormat::kYaml: return yaml_of(codec::to_json(status));
-    case OutputFormat::kName: break;
+    case OutputFormat::kJson:
+      return pretty_json(codec::to_json(status));
+    case OutputFormat::kYaml:
+      return yaml_of(codec::to_json(status));
+    case OutputFormat::kName:
+      break;
   }
   std::string names;
   for (const AppView& app : status.apps) names += "app/" + app.app.metadata.name + "\n";
@@ -125,10 +128,10 @@ Result<int> run(const Session& session, const Options& options) {
 
 void add_status(CommandTree& tree) {
   const auto options = std::make_shared<Options>();
-  CLI::App& verb = tree.add(kShortcuts, "status", "Show apps, instances, operations and nodes in one view",
+  VerbFlags verb = tree.add(kShortcuts, "status", "Show apps, instances, operations and nodes in one view",
                             [options](const Session& session) { return run(session, *options); });
-  verb.add_flag("-w,--watch", options->watch, "Draw again whenever something changes");
-  add_output_flag(verb, options->format);
+  verb.flag("-w,--watch", options->watch, "Draw again whenever something changes");
+  verb.output(options->format);
 }
 
 }  // namespace unik::cli

@@ -15,9 +15,8 @@ Result<int> run(const Session& session, const Options& options) {
   const auto manifests = read_manifests(session, options.files, std::string(kDefaultTenant));
   if (!manifests) return manifests.error();
   for (const codec::ParsedManifest& manifest : *manifests)
-    session.out(to_string(manifest.where) + ": " +
-                std::string(unik::names_of(kind_of(manifest.resource)).singular) + "/" +
-                metadata_of(manifest.resource).name + " is valid\n");
+    session.out(to_string(manifest.where) + ": " + std::string(unik::names_of(kind_of(manifest.resource)).singular) +
+                "/" + metadata_of(manifest.resource).name + " is valid\n");
   return 0;
 }
 
@@ -25,9 +24,9 @@ Result<int> run(const Session& session, const Options& options) {
 
 void add_validate(CommandTree& tree) {
   const auto options = std::make_shared<Options>();
-  CLI::App& verb = tree.add(kDesiredState, "validate", "Check files; needs no control plane",
+  VerbFlags verb = tree.add(kDesiredState, "validate", "Check files; needs no control plane",
                             [options](const Session& session) { return run(session, *options); });
-  add_file_flag(verb, options->files);
+  verb.files(options->files);
 }
 
 }  // namespace unik::cli

@@ -22,11 +22,16 @@ Result<int> run(const Session& session, const Options& options) {
   if (server) out.key("server").raw(*server);
   const std::string json = out.end_object().take();
   switch (options.format) {
-    case OutputFormat::kJson: session.out(pretty_json(json)); return 0;
-    case OutputFormat::kYaml: session.out(yaml_of(json)); return 0;
+    case OutputFormat::kJson:
+      session.out(pretty_json(json));
+      return 0;
+    case OutputFormat::kYaml:
+      session.out(yaml_of(json));
+      return 0;
     case OutputFormat::kTable:
     case OutputFormat::kWide:
-    case OutputFormat::kName: break;
+    case OutputFormat::kName:
+      break;
   }
   session.out(std::string("unikctl ") + UNIK_VERSION + "\n");
   if (!server) {
@@ -44,9 +49,9 @@ Result<int> run(const Session& session, const Options& options) {
 
 void add_version(CommandTree& tree) {
   const auto options = std::make_shared<Options>();
-  CLI::App& verb = tree.add(kAround, "version", "Print the version of unikctl and of the control plane",
+  VerbFlags verb = tree.add(kAround, "version", "Print the version of unikctl and of the control plane",
                             [options](const Session& session) { return run(session, *options); });
-  add_output_flag(verb, options->format);
+  verb.output(options->format);
 }
 
 }  // namespace unik::cli

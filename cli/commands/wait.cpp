@@ -105,14 +105,16 @@ Result<Look> look_ready(const Api& api, const ObjectRef& object) {
 
 Result<Look> look(const Api& api, const ObjectRef& object, const Wanted& wanted) {
   switch (wanted.what) {
-    case Wanted::What::kReady: return look_ready(api, object);
+    case Wanted::What::kReady:
+      return look_ready(api, object);
     case Wanted::What::kDeleted: {
       const auto there = look_ready(api, object);
       if (there) return look_at(false, false, "still there: " + there->seen);
       if (there.error().code == ErrorCode::kNotFound) return look_at(true, false, "gone");
       return there.error();
     }
-    case Wanted::What::kCondition: break;
+    case Wanted::What::kCondition:
+      break;
   }
   if (object.kind == ObjectKind::kApp) {
     const auto app = api.app(object.name);
@@ -147,9 +149,8 @@ Result<int> wait_for(const Session& session, const Api& api, const ObjectRef& ob
       }
     }
     if (!backoff.pause())
-      return timed_out("wait_timed_out", to_string(object) + " is not there after " +
-                                             format_duration(options.timeout) + ": " + seen +
-                                             "; ask why: unikctl explain " + to_string(object));
+      return timed_out("wait_timed_out", to_string(object) + " is not there after " + format_duration(options.timeout) +
+                                             ": " + seen + "; ask why: unikctl explain " + to_string(object));
   }
 }
 
@@ -174,14 +175,12 @@ Result<int> run(const Session& session, const Options& options) {
 
 void add_wait(CommandTree& tree) {
   const auto options = std::make_shared<Options>();
-  CLI::App& verb = tree.add(kDesiredState, "wait", "Return when an object is ready, deleted, or has a condition",
+  VerbFlags verb = tree.add(kDesiredState, "wait", "Return when an object is ready, deleted, or has a condition",
                             [options](const Session& session) { return run(session, *options); });
-  verb.add_option("object", options->words, "app, instance, node, tenant or operation, and names")
-      ->type_name("KIND/NAME...")
-      ->required();
-  verb.add_option("--for", options->condition, "ready (the default), deleted, or condition=TYPE[=STATUS]")
-      ->type_name("WHAT");
-  add_duration_flag(verb, "--timeout", options->timeout, "How long to wait (5m)");
+  verb.words("object", options->words, "KIND/NAME...", "app, instance, node, tenant or operation, and names",
+             Need::kRequired);
+  verb.text("--for", options->condition, "WHAT", "ready (the default), deleted, or condition=TYPE[=STATUS]");
+  verb.duration("--timeout", options->timeout, "How long to wait (5m)");
 }
 
 }  // namespace unik::cli

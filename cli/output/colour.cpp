@@ -9,15 +9,24 @@ namespace {
 
 std::string_view code_of(Colour colour) {
   switch (colour) {
-    case Colour::kNone: return "";
-    case Colour::kRed: return "31";
-    case Colour::kGreen: return "32";
-    case Colour::kYellow: return "33";
-    case Colour::kBlue: return "34";
-    case Colour::kMagenta: return "35";
-    case Colour::kCyan: return "36";
-    case Colour::kDim: return "2";
-    case Colour::kBold: return "1";
+    case Colour::kNone:
+      return "";
+    case Colour::kRed:
+      return "31";
+    case Colour::kGreen:
+      return "32";
+    case Colour::kYellow:
+      return "33";
+    case Colour::kBlue:
+      return "34";
+    case Colour::kMagenta:
+      return "35";
+    case Colour::kCyan:
+      return "36";
+    case Colour::kDim:
+      return "2";
+    case Colour::kBold:
+      return "1";
   }
   return "";
 }
@@ -35,16 +44,18 @@ std::string paint(std::string_view text, Colour colour, bool on) {
 Colour colour_of_state(std::string_view state) {
   for (const std::string_view good : {"ready", "running", "healthy", "succeeded", "completed", "created", "ok", "True"})
     if (state == good) return Colour::kGreen;
-  for (const std::string_view bad : {"failed", "unhealthy", "crash_loop", "degraded", "frozen", "fail", "deleted",
-                                     "False", "never_seen"})
+  for (const std::string_view bad :
+       {"failed", "unhealthy", "crash_loop", "degraded", "frozen", "fail", "deleted", "False", "never_seen"})
     if (state == bad) return Colour::kRed;
-  for (const std::string_view busy : {"pending", "progressing", "starting", "deleting", "unknown", "updated", "warn",
-                                      "Unknown"})
+  for (const std::string_view busy :
+       {"pending", "progressing", "starting", "deleting", "unknown", "updated", "warn", "Unknown"})
     if (state == busy) return Colour::kYellow;
   return Colour::kNone;
 }
 
-Colour colour_of_name(std::string_view name) { return kNameColours[stable_hash(name) % kNameColours.size()]; }
+Colour colour_of_name(std::string_view name) {
+  return kNameColours[stable_hash(name) % kNameColours.size()];
+}
 
 std::size_t width_of(std::string_view text) {
   std::size_t width = 0;

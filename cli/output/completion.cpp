@@ -1,5 +1,7 @@
 #include "cli/output/completion.hpp"
 
+#include <CLI/CLI.hpp>
+
 #include <vector>
 
 #include "cli/objects.hpp"
@@ -64,7 +66,8 @@ constexpr std::string_view kBashHead = R"sh(_unikctl() {
     case "$path/$word" in
 )sh";
 
-constexpr std::string_view kBashMiddle = R"sh(      *) case "$word" in -*) ;; *) [ -n "$path" ] && [ -z "$kind" ] && kind="$word" ;; esac ;;
+constexpr std::string_view kBashMiddle =
+    R"sh(      *) case "$word" in -*) ;; *) [ -n "$path" ] && [ -z "$kind" ] && kind="$word" ;; esac ;;
     esac
   done
   case "$prev" in
@@ -200,8 +203,8 @@ Result<std::string> completion_script(std::string_view shell, const CLI::App& ro
   if (shell == "zsh") return zsh_script(root);
   if (shell == "fish") return fish_script(root);
   const std::vector<std::string> known{"bash", "zsh", "fish"};
-  return invalid("unknown_shell", "want bash, zsh or fish, got `" + std::string(shell) + "`" +
-                                      did_you_mean(shell, known));
+  return invalid("unknown_shell",
+                 "want bash, zsh or fish, got `" + std::string(shell) + "`" + did_you_mean(shell, known));
 }
 
 }  // namespace unik::cli

@@ -9,10 +9,14 @@ namespace {
 
 Colour colour_of(ApplyVerb verb) {
   switch (verb) {
-    case ApplyVerb::kUnchanged: return Colour::kDim;
-    case ApplyVerb::kCreated: return Colour::kGreen;
-    case ApplyVerb::kUpdated: return Colour::kYellow;
-    case ApplyVerb::kDeleted: return Colour::kRed;
+    case ApplyVerb::kUnchanged:
+      return Colour::kDim;
+    case ApplyVerb::kCreated:
+      return Colour::kGreen;
+    case ApplyVerb::kUpdated:
+      return Colour::kYellow;
+    case ApplyVerb::kDeleted:
+      return Colour::kRed;
   }
   return Colour::kNone;
 }
@@ -20,19 +24,26 @@ Colour colour_of(ApplyVerb verb) {
 Colour colour_of(ChangeEffect effect) {
   switch (effect) {
     case ChangeEffect::kNone:
-    case ChangeEffect::kInPlace: return Colour::kDim;
-    case ChangeEffect::kRestart: return Colour::kYellow;
-    case ChangeEffect::kReplace: return Colour::kRed;
+    case ChangeEffect::kInPlace:
+      return Colour::kDim;
+    case ChangeEffect::kRestart:
+      return Colour::kYellow;
+    case ChangeEffect::kReplace:
+      return Colour::kRed;
   }
   return Colour::kNone;
 }
 
 char sign_of(ApplyVerb verb) {
   switch (verb) {
-    case ApplyVerb::kUnchanged: return ' ';
-    case ApplyVerb::kCreated: return '+';
-    case ApplyVerb::kUpdated: return '~';
-    case ApplyVerb::kDeleted: return '-';
+    case ApplyVerb::kUnchanged:
+      return ' ';
+    case ApplyVerb::kCreated:
+      return '+';
+    case ApplyVerb::kUpdated:
+      return '~';
+    case ApplyVerb::kDeleted:
+      return '-';
   }
   return ' ';
 }
@@ -53,10 +64,14 @@ std::string change_line(const FieldChange& change, ApplyVerb verb, bool colour) 
 
 std::string describe(ChangeEffect effect) {
   switch (effect) {
-    case ChangeEffect::kNone: return "nothing restarts";
-    case ChangeEffect::kInPlace: return "in place";
-    case ChangeEffect::kRestart: return "restart";
-    case ChangeEffect::kReplace: return "replacement";
+    case ChangeEffect::kNone:
+      return "nothing restarts";
+    case ChangeEffect::kInPlace:
+      return "in place";
+    case ChangeEffect::kRestart:
+      return "restart";
+    case ChangeEffect::kReplace:
+      return "replacement";
   }
   return "";
 }

@@ -16,7 +16,9 @@ using codec::JsonView;
 // Our own answers; the server bounds what it sends.
 constexpr std::size_t kMaxBytes = std::size_t{256} << 20;
 
-bool is_block(JsonView view) { return (view.is_object() || view.is_array()) && view.size() > 0; }
+bool is_block(JsonView view) {
+  return (view.is_object() || view.is_array()) && view.size() > 0;
+}
 
 std::string scalar_json(JsonView view) {
   if (view.is_object()) return "{}";
@@ -69,7 +71,9 @@ bool is_plain(std::string_view text) {
   return true;
 }
 
-std::string yaml_text(std::string_view text) { return is_plain(text) ? std::string(text) : codec::json_quote(text); }
+std::string yaml_text(std::string_view text) {
+  return is_plain(text) ? std::string(text) : codec::json_quote(text);
+}
 
 std::string yaml_scalar(JsonView view) {
   if (const auto text = view.text()) return yaml_text(*text);

@@ -11,17 +11,37 @@
 namespace unik::cli {
 namespace {
 
-std::string name_of(const AppView& view) { return "app/" + view.app.metadata.name; }
-std::string name_of(const InstanceView& view) { return "instance/" + view.name; }
-std::string name_of(const NodeView& view) { return "node/" + view.node.metadata.name; }
-std::string name_of(const TenantView& view) { return "tenant/" + view.tenant.metadata.name; }
-std::string name_of(const Operation& operation) { return "operation/" + operation.operation_id; }
+std::string name_of(const AppView& view) {
+  return "app/" + view.app.metadata.name;
+}
+std::string name_of(const InstanceView& view) {
+  return "instance/" + view.name;
+}
+std::string name_of(const NodeView& view) {
+  return "node/" + view.node.metadata.name;
+}
+std::string name_of(const TenantView& view) {
+  return "tenant/" + view.tenant.metadata.name;
+}
+std::string name_of(const Operation& operation) {
+  return "operation/" + operation.operation_id;
+}
 
-std::optional<Resource> manifest_of(const AppView& view) { return view.app; }
-std::optional<Resource> manifest_of(const NodeView& view) { return view.node; }
-std::optional<Resource> manifest_of(const TenantView& view) { return view.tenant; }
-std::optional<Resource> manifest_of(const InstanceView&) { return std::nullopt; }
-std::optional<Resource> manifest_of(const Operation&) { return std::nullopt; }
+std::optional<Resource> manifest_of(const AppView& view) {
+  return view.app;
+}
+std::optional<Resource> manifest_of(const NodeView& view) {
+  return view.node;
+}
+std::optional<Resource> manifest_of(const TenantView& view) {
+  return view.tenant;
+}
+std::optional<Resource> manifest_of(const InstanceView&) {
+  return std::nullopt;
+}
+std::optional<Resource> manifest_of(const Operation&) {
+  return std::nullopt;
+}
 
 template <typename View>
 std::string json_of(const std::vector<View>& views, bool single) {
@@ -46,9 +66,12 @@ std::string render(const std::vector<View>& views, const ObjectStyle& style) {
     case OutputFormat::kWide:
       if (views.empty()) return "";
       return cli::render(table_of(views, style.now, style.format == OutputFormat::kWide), style.colour);
-    case OutputFormat::kJson: return pretty_json(json_of(views, style.single));
-    case OutputFormat::kYaml: return yaml_text_of(views, style.single);
-    case OutputFormat::kName: break;
+    case OutputFormat::kJson:
+      return pretty_json(json_of(views, style.single));
+    case OutputFormat::kYaml:
+      return yaml_text_of(views, style.single);
+    case OutputFormat::kName:
+      break;
   }
   std::string names;
   for (const View& view : views) names += name_of(view) + "\n";
@@ -57,11 +80,15 @@ std::string render(const std::vector<View>& views, const ObjectStyle& style) {
 
 }  // namespace
 
-std::string render_objects(const std::vector<AppView>& apps, const ObjectStyle& style) { return render(apps, style); }
+std::string render_objects(const std::vector<AppView>& apps, const ObjectStyle& style) {
+  return render(apps, style);
+}
 std::string render_objects(const std::vector<InstanceView>& instances, const ObjectStyle& style) {
   return render(instances, style);
 }
-std::string render_objects(const std::vector<NodeView>& nodes, const ObjectStyle& style) { return render(nodes, style); }
+std::string render_objects(const std::vector<NodeView>& nodes, const ObjectStyle& style) {
+  return render(nodes, style);
+}
 std::string render_objects(const std::vector<TenantView>& tenants, const ObjectStyle& style) {
   return render(tenants, style);
 }

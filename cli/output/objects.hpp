@@ -16,8 +16,8 @@ struct ObjectStyle {
   bool single = false;  // asked for by name: JSON and YAML give the object itself, not a list
 };
 
-// JSON is complete. YAML of declared kinds is the manifest, which can be committed and applied; of the others it is what
-// JSON says. `-o name` gives `app/web`, one a line. Tables of nothing are empty: the caller says so on stderr.
+// JSON is complete. YAML of declared kinds is the manifest, which can be committed and applied; of the others it is
+// what JSON says. `-o name` gives `app/web`, one a line. Tables of nothing are empty: the caller says so on stderr.
 std::string render_objects(const std::vector<AppView>& apps, const ObjectStyle& style);
 std::string render_objects(const std::vector<InstanceView>& instances, const ObjectStyle& style);
 std::string render_objects(const std::vector<NodeView>& nodes, const ObjectStyle& style);

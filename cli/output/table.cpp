@@ -8,7 +8,9 @@ namespace {
 
 constexpr std::size_t kGap = 3;
 
-std::string shown(const Cell& cell) { return cell.text.empty() ? "-" : printable(cell.text); }
+std::string shown(const Cell& cell) {
+  return cell.text.empty() ? "-" : printable(cell.text);
+}
 
 }  // namespace
 

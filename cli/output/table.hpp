@@ -12,8 +12,7 @@ struct Cell {
   std::string text;
   Colour colour = Colour::kNone;
 
-  Cell(std::string cell_text, Colour cell_colour = Colour::kNone)
-      : text(std::move(cell_text)), colour(cell_colour) {}
+  Cell(std::string cell_text, Colour cell_colour = Colour::kNone) : text(std::move(cell_text)), colour(cell_colour) {}
   bool operator==(const Cell&) const = default;
 };
 

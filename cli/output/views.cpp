@@ -71,11 +71,16 @@ std::string format_boot(Duration duration) {
 
 std::string describe(const Exit& exit) {
   switch (exit.kind) {
-    case ExitKind::kExited: return fmt::format("exit {}", exit.code);
-    case ExitKind::kSignaled: return fmt::format("signal {}", exit.code);
-    case ExitKind::kOutOfMemory: return "out of memory";
-    case ExitKind::kPanicked: return "guest panicked";
-    case ExitKind::kCrashed: return "VM crashed";
+    case ExitKind::kExited:
+      return fmt::format("exit {}", exit.code);
+    case ExitKind::kSignaled:
+      return fmt::format("signal {}", exit.code);
+    case ExitKind::kOutOfMemory:
+      return "out of memory";
+    case ExitKind::kPanicked:
+      return "guest panicked";
+    case ExitKind::kCrashed:
+      return "VM crashed";
   }
   return "";
 }
@@ -94,8 +99,9 @@ Table table_of(const std::vector<AppView>& apps, WallTime now, bool wide) {
   Table table{{"NAME", "READY", "PHASE", "RESTARTS", "AGE", "URL"}, {}};
   if (wide) table.headings.insert(table.headings.end(), {"ROLLOUT", "UPDATED", "CPU", "MEMORY", "IMAGE", "REASON"});
   for (const AppView& view : apps) {
-    std::vector<Cell> row{view.app.metadata.name, fmt::format("{}/{}", view.ready, view.desired), state(view.phase),
-                          std::to_string(view.restarts), age(view.created_at, now), url_of(view)};
+    std::vector<Cell> row{view.app.metadata.name,    fmt::format("{}/{}", view.ready, view.desired),
+                          state(view.phase),         std::to_string(view.restarts),
+                          age(view.created_at, now), url_of(view)};
     if (wide) {
       const BootSpec& boot = view.app.spec.boot;
       row.insert(row.end(), {Cell(fmt::format("r{}", view.rollout)), Cell(std::to_string(view.up_to_date)),
@@ -112,13 +118,17 @@ Table table_of(const std::vector<InstanceView>& instances, WallTime now, bool wi
   if (wide) table.headings.insert(table.headings.end(), {"ADDRESS", "ACCELERATOR", "LAST-EXIT", "IMAGE", "MESSAGE"});
   for (const InstanceView& view : instances) {
     const InstanceStatus& status = view.status;
-    std::vector<Cell> row{view.name, state(std::string(to_string(status.phase))), state(reason_of(view)), view.node,
-                          std::to_string(status.restarts), format_boot(status.boot.total), age(view.created_at, now)};
+    std::vector<Cell> row{view.name,
+                          state(std::string(to_string(status.phase))),
+                          state(reason_of(view)),
+                          view.node,
+                          std::to_string(status.restarts),
+                          format_boot(status.boot.total),
+                          age(view.created_at, now)};
     if (wide)
-      row.insert(row.end(),
-                 {Cell(status.address), Cell(status.accelerator),
-                  Cell(status.last_exit ? describe(*status.last_exit) : ""), Cell(short_image(view.image)),
-                  Cell(status.message)});
+      row.insert(row.end(), {Cell(status.address), Cell(status.accelerator),
+                             Cell(status.last_exit ? describe(*status.last_exit) : ""), Cell(short_image(view.image)),
+                             Cell(status.message)});
     table.rows.push_back(std::move(row));
   }
   return table;

@@ -5,7 +5,9 @@
 namespace unik::codec {
 namespace {
 
-WallTime at(const char* text) { return parse_wall_time(text).value(); }
+WallTime at(const char* text) {
+  return parse_wall_time(text).value();
+}
 
 const std::string kImage = "web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -99,7 +101,8 @@ TEST(ViewsJson, ReadsBackWhatItWrote) {
   object.verb = ApplyVerb::kUpdated;
   object.generation = 3;
   object.effect = ChangeEffect::kReplace;
-  object.changes = {{"spec.replicas", "1", "2", ChangeEffect::kNone}, {"spec.env.A", "", "\"x\"", ChangeEffect::kReplace}};
+  object.changes = {{"spec.replicas", "1", "2", ChangeEffect::kNone},
+                    {"spec.env.A", "", "\"x\"", ChangeEffect::kReplace}};
   expect_same_again(ApplyReply{44, true, {object}, {operation()}});
   expect_same_again(EventView{42, at("2026-11-22T10:00:00Z"), "uid/0", "t", "app/web", "default", "created", "new"});
   expect_same_again(Explanation{"app/web", "pending", {{"Ready", "False", "R", "m"}}, {"because", "and so"}});

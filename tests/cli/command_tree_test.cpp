@@ -1,0 +1,145 @@
+#include "cli/command_tree.hpp"
+
+#include <gtest/gtest.h>
+
+#include "cli/commands/commands.hpp"
+#include "cli/objects.hpp"
+#include "cli/output/completion.hpp"
+
+namespace unik::cli {
+namespace {
+
+Result<Parsed> parse(std::vector<std::string> args) {
+  CommandTree tree;
+  add_all(tree);
+  auto parsed = tree.parse(std::move(args));
+  if (parsed && parsed->verb != nullptr) parsed->text = "a verb";  // the verb itself dies with the tree
+  return parsed;
+}
+
+std::string message_of(std::vector<std::string> args) {
+  const auto parsed = parse(std::move(args));
+  if (parsed) return "";
+  EXPECT_EQ(parsed.error().code, ErrorCode::kInvalid);
+  return parsed.error().message;
+}
+
+TEST(CommandLine, TakesTheContractsFlags) {
+  for (const std::vector<std::string>& args : std::vector<std::vector<std::string>>{
+           {"build", "app", "--debug", "-o", "json"},
+           {"deploy",    ".",          "--name",    "web",  "--replicas",      "3",      "--cpu",     "500m",
+            "--memory",  "64Mi",       "-e",        "A=1",  "--env",           "B=2",    "-p",        "8080",
+            "--publish", "18080:8080", "--include", "x:/y", "--node-selector", "zone=a", "--restart", "never",
+            "--debug",   "--wait",     "--timeout", "90s",  "--dry-run"},
+           {"deploy", "--rootfs", "root.tar", "--", "/bin/app", "--port", "80"},
+           {"deploy", "kernel.elf", "--initrd", "initrd.cpio"},
+           {"logs", "web", "-f", "--tail", "10", "--since", "5m", "--previous", "--timestamps"},
+           {"status", "--watch"},
+           {"destroy", "web", "api", "--wait"},
+           {"apply", "-f", "a.yaml", "-f", "b.yaml"},
+           {"diff", "-f", "-"},
+           {"get", "app", "web", "-o", "yaml"},
+           {"get", "apps/web", "nodes/n1"},
+           {"delete", "app/web"},
+           {"validate", "-f", "a.yaml"},
+           {"explain", "app.spec.health"},
+           {"wait", "app/web", "--for", "condition=Ready", "--timeout", "1m"},
+           {"events", "-f", "--since", "42"},
+           {"node", "list", "-o", "wide"},
+           {"node", "cordon", "n1"},
+           {"node", "uncordon", "n1"},
+           {"up"},
+           {"down", "--all"},
+           {"doctor", "-o", "json"},
+           {"version"},
+           {"completion", "bash"},
+           {"--tenant", "team-a", "get", "app"},
+           {"get", "app", "--tenant", "team-a", "--url", "http://127.0.0.1:1", "--token", "t", "--context", "c"}}) {
+    const auto parsed = parse(args);
+    EXPECT_TRUE(parsed && parsed->text == "a verb")
+        << testing::PrintToString(args) << ": " << (parsed ? parsed->text : to_string(parsed.error()));
+  }
+}
+
+TEST(CommandLine, KeepsWordsAfterTheDashesForTheGuest) {
+  const auto parsed = parse({"deploy", "app", "--wait", "--", "--wait", "-x", "--", "y"});
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(parsed->guest_args, (std::vector<std::string>{"--wait", "-x", "--", "y"}));
+  EXPECT_NE(message_of({"get", "app", "--", "x"}).find("only `deploy`"), std::string::npos);
+}
+
+TEST(CommandLine, GlobalFlagsStandBeforeOrAfterTheVerb) {
+  EXPECT_EQ(parse({"--tenant", "a", "status"})->flags.tenant, "a");
+  EXPECT_EQ(parse({"status", "--tenant", "b"})->flags.tenant, "b");
+  EXPECT_EQ(parse({"node", "list", "--url=unix:///x"})->flags.url, "unix:///x");
+}
+
+TEST(CommandLine, SuggestsVerbsAndFlags) {
+  EXPECT_NE(message_of({"aply", "-f", "x"}).find("unknown verb `aply`; did you mean `apply`?"), std::string::npos)
+      << message_of({"aply", "-f", "x"});
+  EXPECT_NE(message_of({"node", "cordn", "n1"}).find("did you mean `cordon`?"), std::string::npos)
+      << message_of({"node", "cordn", "n1"});
+  EXPECT_NE(message_of({"deploy", ".", "--replica", "3"}).find("unknown flag `--replica`; did you mean `--replicas`?"),
+            std::string::npos)
+      << message_of({"deploy", ".", "--replica", "3"});
+  EXPECT_NE(message_of({"get", "app", "--tennant=x"}).find("did you mean `--tenant`?"), std::string::npos);
+  EXPECT_NE(message_of({"get", "app", "-o", "jsn"}).find("did you mean `json`?"), std::string::npos);
+}
+
+TEST(CommandLine, RefusesWhatIsMissingOrWrong) {
+  EXPECT_NE(message_of({"apply"}).find("--file"), std::string::npos);
+  EXPECT_NE(message_of({"node"}).find("want a verb"), std::string::npos);
+  EXPECT_NE(message_of({"wait", "app/web", "--timeout", "5"}).find("want a duration"), std::string::npos);
+  EXPECT_NE(message_of({"deploy", ".", "--replicas", "-1"}), "");
+  EXPECT_NE(message_of({"logs"}), "");
+}
+
+TEST(Help, GroupsTheVerbsWithTheFiveShortcutsFirst) {
+  const auto help = parse({"--help"});
+  ASSERT_TRUE(help);
+  std::size_t last = 0;
+  for (const char* part :
+       {"The five shortcuts:", "  build", "  deploy", "  logs", "  status", "  destroy", "Desired state:", "  apply",
+        "  diff", "  get", "Nodes:", "  node", "Around it:", "  up", "  doctor", "  version"}) {
+    const std::size_t here = help->text.find(part, last);
+    ASSERT_NE(here, std::string::npos) << part << "\n" << help->text;
+    last = here;
+  }
+  EXPECT_EQ(help->text.find("__names"), std::string::npos);
+  EXPECT_EQ(parse({})->text, help->text);
+  EXPECT_NE(parse({"deploy", "--help"})->text.find("--publish"), std::string::npos);
+  EXPECT_EQ(parse({"--version"})->text.substr(0, 8), "unikctl ");
+}
+
+TEST(Completion, HoldsEveryVerbAndFlagForEachShell) {
+  CommandTree tree;
+  add_all(tree);
+  for (const char* shell : {"bash", "zsh", "fish"}) {
+    const auto script = completion_script(shell, tree.root());
+    ASSERT_TRUE(script);
+    for (const std::string& verb : tree.verb_names())
+      EXPECT_NE(script->find(verb), std::string::npos) << shell << " lacks " << verb;
+    for (const char* word : {"uncordon", "node-selector", "tenant", "operation", "__names"})
+      EXPECT_NE(script->find(word), std::string::npos) << shell << " lacks " << word;
+  }
+  EXPECT_FALSE(completion_script("tcsh", tree.root()));
+}
+
+TEST(Objects, TakeBothFormsAndEveryNameOfAKind) {
+  const auto refs = [](std::vector<std::string> words) { return parse_objects(words); };
+  EXPECT_EQ(refs({"app", "web"}).value(), (std::vector<ObjectRef>{{ObjectKind::kApp, "web"}}));
+  EXPECT_EQ(refs({"apps/web"}).value(), (std::vector<ObjectRef>{{ObjectKind::kApp, "web"}}));
+  EXPECT_EQ(refs({"a", "x", "y"}).value(), (std::vector<ObjectRef>{{ObjectKind::kApp, "x"}, {ObjectKind::kApp, "y"}}));
+  EXPECT_EQ(refs({"No/n1", "TN/t"}).value(),
+            (std::vector<ObjectRef>{{ObjectKind::kNode, "n1"}, {ObjectKind::kTenant, "t"}}));
+  EXPECT_EQ(refs({"op"}).value(), (std::vector<ObjectRef>{{ObjectKind::kOperation, ""}}));
+  EXPECT_NE(refs({"ap", "x"}).error().message.find("did you mean `app`?"), std::string::npos);
+  for (const std::vector<std::string>& bad :
+       std::vector<std::vector<std::string>>{{}, {"app/"}, {"app/web", "node"}, {"app/a/b"}, {"app", "node/x"}})
+    EXPECT_FALSE(parse_objects(bad)) << testing::PrintToString(bad);
+  const std::vector<std::string> kind_alone{"app"};
+  EXPECT_FALSE(parse_named_objects(kind_alone));
+}
+
+}  // namespace
+}  // namespace unik::cli

@@ -1,0 +1,216 @@
+#include <gtest/gtest.h>
+
+#include "cli/output/colour.hpp"
+#include "cli/output/diff.hpp"
+#include "cli/output/document.hpp"
+#include "cli/output/findings.hpp"
+#include "cli/output/live.hpp"
+#include "cli/output/objects.hpp"
+#include "cli/output/views.hpp"
+#include "codec/manifest.hpp"
+#include "tests/cli/samples.hpp"
+
+namespace unik::cli {
+namespace {
+
+const WallTime kNow = at("2026-11-22T10:03:00Z");
+
+TEST(StatusOutput, ShowsAppsInstancesOperationsAndNodesInOneView) {
+  EXPECT_EQ(render_status(sample_status(), kNow, false, false),
+            R"(Apps of tenant default
+NAME   READY   PHASE         RESTARTS   AGE   URL
+web    1/2     progressing   3          3m    http://127.0.0.1:18080
+
+Instances
+NAME          PHASE     REASON     NODE    RESTARTS   BOOT    AGE
+web-0-r42-1   running   healthy    local   0          337ms   3m
+web-1-r42-1   running   starting   local   3          337ms   3m
+
+Operations
+OPERATION   KIND     TARGET    STATE     ATTEMPTS   AGE   MESSAGE
+op-42-0     deploy   app/web   running   2          3m    1 of 2 ready, starting
+
+Nodes
+NAME    HEALTH   SCHEDULABLE   ACCELERATOR   INSTANCES   CPU   MEMORY         SEEN   AGE
+local   ready    yes           tcg           2           1/2   384Mi/4096Mi   3s     63m
+)");
+}
+
+TEST(StatusOutput, SaysWhereThereIsNothing) {
+  StatusView empty;
+  empty.tenant = "team-a";
+  EXPECT_EQ(render_status(empty, kNow, false, false),
+            "Apps of tenant team-a\nnone\n\nInstances\nnone\n\nOperations\nnone\n\nNodes\nnone\n");
+}
+
+TEST(WideOutput, AddsWhatAnAppIsMadeOf) {
+  EXPECT_EQ(
+      render(table_of({sample_app()}, kNow, true), false),
+      "NAME   READY   PHASE         RESTARTS   AGE   URL                      ROLLOUT   UPDATED   CPU    MEMORY   "
+      "IMAGE              REASON\n"
+      "web    1/2     progressing   3          3m    http://127.0.0.1:18080   r42       2         500m   128Mi    "
+      "web@0123456789ab   Starting: 1 of 2 ready\n");
+}
+
+TEST(InstanceOutput, NamesWhyAnInstanceDoesNotRun) {
+  InstanceView view = sample_instance(0);
+  view.status.phase = Phase::kExited;
+  view.status.last_exit = Exit{ExitKind::kExited, 3};
+  EXPECT_EQ(table_of({view}, kNow, false).rows.front()[2].text, "exit 3");
+  view.node_unknown = true;
+  EXPECT_EQ(table_of({view}, kNow, false).rows.front()[2].text, "node_silent");
+}
+
+TEST(BootOutput, ListsThePartsInTheirOrder) {
+  EXPECT_EQ(render_boot(sample_instance(0).status.boot),
+            "fetch 120ms, prepare 14ms, start 240ms, first byte 203ms, healthy 1.3s");
+  EXPECT_EQ(render_boot(BootTimes{}), "fetch 0ms, prepare 0ms, start 0ms, first byte 0ms");
+}
+
+TEST(ApplyOutput, IsOneLineAnObject) {
+  EXPECT_EQ(render_applied(sample_reply(), false),
+            "app/web updated (replacement)\nnode/n1 created\ntenant/default unchanged\n");
+}
+
+TEST(DiffOutput, ShowsFieldsAndWhatTheyDo) {
+  EXPECT_EQ(render_diff(sample_reply(), false), R"(~ app/web (default): replacement
+    spec.replicas: 1 -> 3   (nothing restarts)
+    spec.env.LEVEL: "info"   (replacement)
+    spec.health: {"interval":"5s"} -> (removed)   (in place)
++ node/n1
+    spec.schedulable: true
+)");
+  EXPECT_TRUE(has_changes(sample_reply()));
+  EXPECT_FALSE(has_changes(ApplyReply{}));
+}
+
+TEST(DiffOutput, ColoursOnlyWhenAsked) {
+  EXPECT_NE(render_diff(sample_reply(), true).find("\x1b[31m1\x1b[0m -> \x1b[32m3\x1b[0m"), std::string::npos);
+  EXPECT_EQ(render_diff(sample_reply(), false).find('\x1b'), std::string::npos);
+}
+
+TEST(ObjectOutput, YamlOfAnAppCanBeAppliedAgain) {
+  ObjectStyle style;
+  style.format = OutputFormat::kYaml;
+  style.single = true;
+  const std::string yaml = render_objects(std::vector<AppView>{sample_app()}, style);
+  const codec::ManifestText text{"web.yaml", yaml};
+  const auto parsed = codec::parse_manifests({&text, 1});
+  ASSERT_TRUE(parsed) << to_string(parsed.error()) << "\n" << yaml;
+  App expected = sample_app().app;
+  expected.metadata.uid = expected.metadata.generation = 0;
+  EXPECT_EQ(std::get<App>(parsed->front().resource), expected);
+}
+
+TEST(ObjectOutput, JsonIsCompleteAndAListUnlessOneWasNamed) {
+  ObjectStyle style;
+  style.format = OutputFormat::kJson;
+  const std::string list = render_objects(std::vector<AppView>{sample_app()}, style);
+  EXPECT_TRUE(list.starts_with("{\n  \"items\": [\n")) << list;
+  style.single = true;
+  const std::string one = render_objects(std::vector<AppView>{sample_app()}, style);
+  EXPECT_TRUE(one.starts_with("{\n  \"apiVersion\": \"unikctl.dev/v1\"")) << one;
+  for (const char* part : {"\"status\": {", "\"uid\": 7", "\"rollout\": 42", "\"url\": \"http://127.0.0.1:18080\""})
+    EXPECT_NE(one.find(part), std::string::npos) << part;
+}
+
+TEST(ObjectOutput, NamesCanBeGivenToOtherVerbs) {
+  ObjectStyle style;
+  style.format = OutputFormat::kName;
+  EXPECT_EQ(render_objects(sample_status().instances, style), "instance/web-0-r42-1\ninstance/web-1-r42-1\n");
+  EXPECT_EQ(render_objects(sample_status().operations, style), "operation/op-42-0\n");
+}
+
+TEST(DocumentOutput, KeepsTheOrderOfMembersInJsonAndYaml) {
+  const std::string json = R"({"b":1,"a":{"list":["x",true,null,-3],"empty":{},"none":[]},"c":[{"k":"v","l":2}]})";
+  EXPECT_EQ(pretty_json(json), R"({
+  "b": 1,
+  "a": {
+    "list": [
+      "x",
+      true,
+      null,
+      -3
+    ],
+    "empty": {},
+    "none": []
+  },
+  "c": [
+    {
+      "k": "v",
+      "l": 2
+    }
+  ]
+}
+)");
+  EXPECT_EQ(yaml_of(json), R"(b: 1
+a:
+  list:
+  - x
+  - true
+  - null
+  - -3
+  empty: {}
+  none: []
+c:
+- k: v
+  l: 2
+)");
+}
+
+TEST(DocumentOutput, QuotesWhatYamlWouldReadAsSomethingElse) {
+  EXPECT_EQ(yaml_of(R"({"a":"on","b":"012","c":"x: y","d":"","e":"plain text","f":"a #b","g":"1e3","h":"- x"})"),
+            "a: \"on\"\nb: \"012\"\nc: \"x: y\"\nd: \"\"\ne: plain text\nf: \"a #b\"\ng: \"1e3\"\nh: \"- x\"\n");
+}
+
+TEST(TableOutput, KeepsForeignTextFromSteeringTheTerminal) {
+  const Table table{{"A", "B"}, {{Cell("x\x1b[31m\ny"), Cell("ü")}, {Cell(""), Cell("z")}}};
+  EXPECT_EQ(render(table, false), "A           B\nx?[31m y    ü\n-           z\n");
+}
+
+TEST(LiveOutput, DrawsOverItsOwnLastPicture) {
+  LiveRegion region(10, 24);
+  EXPECT_EQ(region.draw("one\ntwo\n"), "\x1b[Jone\ntwo\n");
+  EXPECT_EQ(region.draw("a line that is too long\n"), "\x1b[2A\r\x1b[Ja line tha\n");
+  LiveRegion small(10, 3);
+  EXPECT_EQ(small.draw("1\n2\n3\n4\n"), "\x1b[J1\n2\n");
+}
+
+TEST(LiveOutput, ClipsColumnsNotEscapes) {
+  EXPECT_EQ(clip("\x1b[31mabcdef\x1b[0m", 3), "\x1b[31mabc\x1b[0m");
+  EXPECT_EQ(clip("äöü", 2), "äö");
+}
+
+TEST(FindingOutput, GivesTheMend) {
+  const Finding finding{"qemu", Level::kFail, "not found", "apt-get install qemu-system-x86"};
+  EXPECT_EQ(render_finding(finding, false), "fail  qemu: not found\n       -> apt-get install qemu-system-x86\n");
+  EXPECT_EQ(json_of({finding}), R"({"healthy":false,"checks":[{"check":"qemu","level":"fail","found":"not found",)"
+                                R"("mend":"apt-get install qemu-system-x86"}]})");
+}
+
+TEST(EventOutput, IsOneLine) {
+  EventView event;
+  event.seq = 42;
+  event.at = kNow;
+  event.object = "app/web";
+  event.reason = "created";
+  event.message = "by uid/0";
+  EXPECT_EQ(render_event(event, false), "2026-11-22T10:03:00.000Z  42  app/web  created: by uid/0\n");
+}
+
+TEST(ExplanationOutput, NumbersTheReasons) {
+  const Explanation explanation{"app/web",
+                                "pending",
+                                {{"Ready", "False", "NoEligibleNode", "0 of 1 nodes fit"}},
+                                {"zone=a is wanted", "n1 has zone=b"}};
+  EXPECT_EQ(render_explanation(explanation, false), R"(app/web: pending
+  Ready=False/NoEligibleNode: 0 of 1 nodes fit
+
+Why:
+  1. zone=a is wanted
+  2. n1 has zone=b
+)");
+}
+
+}  // namespace
+}  // namespace unik::cli

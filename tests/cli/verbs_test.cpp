@@ -1,0 +1,387 @@
+// The verbs end to end, against a simulated controller: what they send, print and exit with.
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "codec/views_json.hpp"
+#include "tests/cli/samples.hpp"
+#include "tests/cli/simulated_controller.hpp"
+
+namespace unik::cli {
+namespace {
+
+class Verbs : public testing::Test {
+ protected:
+  Run unikctl(const std::vector<std::string>& args, const std::string& input = "") {
+    return run_unikctl(controller, args, input);
+  }
+  void write(const std::string& name, const std::string& text) {
+    const auto path = controller.directory() / name;
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path) << text;
+  }
+
+  SimulatedController controller;
+};
+
+std::string app_page() {
+  codec::Page<AppView> page;
+  page.items = {sample_app()};
+  return codec::to_json(page);
+}
+
+std::string instance_page(std::vector<InstanceView> instances) {
+  codec::Page<InstanceView> page;
+  page.items = std::move(instances);
+  return codec::to_json(page);
+}
+
+std::string operation_json(OperationState state, std::optional<Error> error = std::nullopt) {
+  Operation operation = sample_operation();
+  operation.state = state;
+  operation.error = std::move(error);
+  return codec::to_json(operation);
+}
+
+constexpr const char* kManifest = R"(apiVersion: unikctl.dev/v1
+kind: App
+metadata: {name: web}
+spec:
+  image: web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+)";
+
+TEST_F(Verbs, ExitCodesAreThoseOfTheErrorsCode) {
+  const std::vector<std::pair<ErrorCode, int>> codes{
+      {ErrorCode::kInvalid, 2},      {ErrorCode::kNotFound, 3},  {ErrorCode::kConflict, 4},
+      {ErrorCode::kUnauthorized, 5}, {ErrorCode::kForbidden, 5}, {ErrorCode::kExhausted, 6},
+      {ErrorCode::kUnavailable, 7},  {ErrorCode::kInternal, 8},  {ErrorCode::kTimeout, 9}};
+  for (const auto& [code, exit_code] : codes) {
+    Error error{code, "some_reason", "want this, found that, do so", {}, "0123456789abcdef0123456789abcdef"};
+    SimulatedController one;
+    one.answer("GET /v1/apps", traits(code).http_status, codec::to_json(error));
+    const Run run = run_unikctl(one, {"get", "app"});
+    EXPECT_EQ(run.code, exit_code) << traits(code).name;
+    EXPECT_EQ(run.err, "error: " + std::string(traits(code).name) +
+                           ": want this, found that, do so (trace 0123456789abcdef0123456789abcdef)\n");
+    EXPECT_EQ(run.out, "");
+  }
+}
+
+TEST_F(Verbs, AnUnreachableControlPlaneIsCodeSevenAndNamed) {
+  const Run run = unikctl({"--url", "unix://" + (controller.directory() / "nobody.sock").string(), "status"});
+  EXPECT_EQ(run.code, 7);
+  EXPECT_NE(run.err.find("nobody.sock"), std::string::npos) << run.err;
+}
+
+TEST_F(Verbs, GetPrintsATableAndFollowsPages) {
+  codec::Page<AppView> first;
+  first.items = {sample_app()};
+  first.next = "web";
+  codec::Page<AppView> second;
+  second.items = {sample_app()};
+  second.items.front().app.metadata.name = "zoo";
+  controller.answer("GET /v1/apps", 200, codec::to_json(first));
+  controller.answer("GET /v1/apps", 200, codec::to_json(second));
+  const Run run = unikctl({"get", "apps", "-o", "name"});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(run.out, "app/web\napp/zoo\n");
+  ASSERT_EQ(controller.seen("GET /v1/apps").size(), 2u);
+  EXPECT_EQ(controller.seen("GET /v1/apps")[1].target, "/v1/apps?tenant=default&continue=web");
+}
+
+TEST_F(Verbs, GetOfNothingSaysSoOnStderr) {
+  controller.answer("GET /v1/apps", 200, R"({"items":[],"revision":1})");
+  const Run run = unikctl({"get", "app", "--tenant", "team-a"});
+  EXPECT_EQ(run.code, 0);
+  EXPECT_EQ(run.out, "");
+  EXPECT_EQ(run.err, "no apps in tenant team-a\n");
+}
+
+TEST_F(Verbs, TheTokenIsSentAndNeverPrinted) {
+  controller.answer("GET /v1/nodes", 200, R"({"items":[],"revision":1})");
+  const Run run = unikctl({"node", "list", "--token", "s3cret"});
+  EXPECT_EQ(controller.seen().front().authorization, "Bearer s3cret");
+  EXPECT_EQ((run.out + run.err).find("s3cret"), std::string::npos);
+}
+
+TEST_F(Verbs, ApplyTakesFilesDirectoriesAndStdinAsOneRequest) {
+  write("m/b.yaml", std::string(kManifest));
+  write("m/deep/a.yml", "apiVersion: unikctl.dev/v1\nkind: Tenant\nmetadata: {name: team-a}\n");
+  write("m/.hidden/x.yaml", "not: read\n");
+  write("m/unik.yaml", "version: 1\n");
+  controller.answer("POST /v1/apply", 200, codec::to_json(sample_reply()));
+  const Run run =
+      unikctl({"apply", "-f", "m", "-f", "-"}, "apiVersion: unikctl.dev/v1\nkind: Node\nmetadata: {name: n1}\n");
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(run.out, "app/web updated (replacement)\nnode/n1 created\ntenant/default unchanged\n");
+  ASSERT_EQ(controller.seen().size(), 1u);
+  const std::string& body = controller.seen().front().body;
+  EXPECT_LT(body.find("\"App\""), body.find("\"Tenant\"")) << body;
+  EXPECT_LT(body.find("\"Tenant\""), body.find("\"Node\"")) << body;
+}
+
+TEST_F(Verbs, ApplyTellsAllFaultsAndSendsNothing) {
+  write("bad.yaml",
+        "apiVersion: unikctl.dev/v1\nkind: App\nmetadata: {name: web}\nspec:\n  image: x\n  replicsa: 2\n  replicas: "
+        "-1\n");
+  const Run run = unikctl({"apply", "-f", "bad.yaml"});
+  EXPECT_EQ(run.code, 2);
+  EXPECT_NE(run.err.find("bad.yaml:6:3"), std::string::npos) << run.err;
+  EXPECT_NE(run.err.find("bad.yaml:7:"), std::string::npos) << run.err;
+  EXPECT_TRUE(controller.seen().empty());
+  EXPECT_EQ(unikctl({"validate", "-f", "bad.yaml"}).code, 2);
+  EXPECT_EQ(unikctl({"apply", "-f", "none.yaml"}).code, 3);
+}
+
+TEST_F(Verbs, DiffIsADryRunAndItsCodeTellsOfDifferences) {
+  write("web.yaml", kManifest);
+  ApplyReply reply = sample_reply();
+  reply.dry_run = true;
+  controller.answer("POST /v1/apply", 200, codec::to_json(reply));
+  controller.answer("POST /v1/apply", 200, codec::to_json(ApplyReply{}));
+  const Run different = unikctl({"diff", "-f", "web.yaml"});
+  EXPECT_EQ(different.code, 1);
+  EXPECT_NE(different.out.find("spec.replicas: 1 -> 3"), std::string::npos);
+  EXPECT_EQ(controller.seen().front().target, "/v1/apply?tenant=default&dry_run=1");
+  const Run same = unikctl({"diff", "-f", "web.yaml"});
+  EXPECT_EQ(same.code, 0);
+  EXPECT_EQ(same.out, "");
+}
+
+TEST_F(Verbs, ValidateNeedsNoControlPlane) {
+  write("web.yaml", kManifest);
+  const Run run = unikctl({"validate", "-f", "web.yaml"});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(run.out, "web.yaml:1:1: app/web is valid\n");
+  EXPECT_TRUE(controller.seen().empty());
+}
+
+TEST_F(Verbs, DeployOfAnImageReturnsTheOperation) {
+  ApplyReply reply;
+  reply.objects = {sample_reply().objects.front()};
+  reply.operations = {sample_operation()};
+  controller.answer("POST /v1/deployments", 202, codec::to_json(reply));
+  const Run run = unikctl({"deploy", kSampleImage, "--replicas", "2", "--", "--port", "80"});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(run.out, "app/web updated (replacement)\noperation op-42-0\n");
+  EXPECT_NE(run.err.find("next: unikctl status"), std::string::npos);
+  const auto sent = codec::from_json<Resource>(controller.seen().front().body);
+  ASSERT_TRUE(sent) << controller.seen().front().body;
+  EXPECT_EQ(std::get<App>(*sent).spec.boot.args, (std::vector<std::string>{"--port", "80"}));
+  EXPECT_EQ(std::get<App>(*sent).spec.replicas, 2u);
+}
+
+TEST_F(Verbs, DeployDryRunSendsNothing) {
+  const Run run = unikctl({"deploy", kSampleImage, "--name", "api", "--dry-run"});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_NE(run.out.find("kind: App"), std::string::npos) << run.out;
+  EXPECT_NE(run.out.find("name: api"), std::string::npos) << run.out;
+  EXPECT_TRUE(controller.seen().empty());
+}
+
+TEST_F(Verbs, DeployWaitShowsTheTimelineAndTheUrl) {
+  ApplyReply reply;
+  reply.operations = {sample_operation()};
+  controller.answer("POST /v1/deployments", 202, codec::to_json(reply));
+  controller.answer("GET /v1/operations/op-42-0", 200, operation_json(OperationState::kRunning));
+  controller.answer("GET /v1/operations/op-42-0", 200, operation_json(OperationState::kSucceeded));
+  controller.answer("GET /v1/apps/web", 200, codec::to_json(sample_app()));
+  controller.answer("GET /v1/instances", 200, instance_page({sample_instance(0)}));
+  const Run run = unikctl({"deploy", kSampleImage, "--wait"});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(run.out,
+            "web-0-r42-1 ready on local in 337ms: fetch 120ms, prepare 14ms, start 240ms, first byte 203ms, "
+            "healthy 1.3s\nhttp://127.0.0.1:18080\n");
+}
+
+TEST_F(Verbs, DeployWaitTellsWhyItFailedWithTheLastLines) {
+  ApplyReply reply;
+  reply.operations = {sample_operation()};
+  controller.answer("POST /v1/deployments", 202, codec::to_json(reply));
+  controller.answer("GET /v1/operations/op-42-0", 200,
+                    operation_json(OperationState::kFailed, unavailable("crash_loop", "web-1-r42-1: exits at once")));
+  controller.answer("GET /v1/apps/web", 200, codec::to_json(sample_app()));
+  controller.answer("GET /v1/instances", 200, instance_page({sample_instance(0), sample_instance(1)}));
+  controller.answer("GET /v1/logs/web-1-r42-1", 200, "Segmentation fault\n");
+  const Run run = unikctl({"deploy", kSampleImage, "--wait"});
+  EXPECT_EQ(run.code, 1);
+  EXPECT_NE(
+      run.err.find("failed: crash_loop: web-1-r42-1: exits at once\nlast lines of web-1-r42-1:\nSegmentation fault\n"),
+      std::string::npos)
+      << run.err;
+}
+
+TEST_F(Verbs, DeployWaitTimesOutWithCodeNine) {
+  ApplyReply reply;
+  reply.operations = {sample_operation()};
+  controller.answer("POST /v1/deployments", 202, codec::to_json(reply));
+  controller.answer("GET /v1/operations/op-42-0", 200, operation_json(OperationState::kPending));
+  const Run run = unikctl({"deploy", kSampleImage, "--wait", "--timeout", "50ms"});
+  EXPECT_EQ(run.code, 9);
+  EXPECT_NE(run.err.find("unikctl wait operation/op-42-0"), std::string::npos) << run.err;
+}
+
+TEST_F(Verbs, AJobStreamsItsConsoleAndExitsWithItsOwnCode) {
+  ApplyReply reply;
+  reply.operations = {sample_operation()};
+  AppView app = sample_app();
+  app.desired = 1;
+  InstanceView running = sample_instance(0);
+  InstanceView ended = running;
+  ended.status.phase = Phase::kExited;
+  ended.status.last_exit = Exit{ExitKind::kExited, 42};
+  controller.answer("POST /v1/deployments", 202, codec::to_json(reply));
+  controller.answer("GET /v1/operations/op-42-0", 200, operation_json(OperationState::kRunning));
+  controller.answer("GET /v1/apps/web", 200, codec::to_json(app));
+  controller.answer("GET /v1/instances", 200, instance_page({running}));
+  controller.answer("GET /v1/instances", 200, instance_page({running}));
+  controller.answer("GET /v1/instances", 200, instance_page({ended}));
+  controller.answer("GET /v1/logs/web", 200,
+                    "web-0-r42-1 2026-11-22T10:00:00.000Z one\nweb-0-r42-1 2026-11-22T10:00:01.000Z two\n");
+  const Run run = unikctl({"deploy", kSampleImage, "--restart", "never", "--wait"});
+  EXPECT_EQ(run.code, 42) << run.err;
+  EXPECT_EQ(run.out, "one\ntwo\n");
+}
+
+TEST_F(Verbs, LogsFollowsOverABrokenConnectionWithoutDoublingLines) {
+  controller.answer("GET /v1/apps/web", 200, codec::to_json(sample_app()));
+  controller.answer(
+      "GET /v1/logs/web",
+      Answer{200, "web-0-r42-1 2026-11-22T10:00:00.000Z one\nweb-1-r42-1 2026-11-22T10:00:00.001Z two\n", true});
+  controller.answer("GET /v1/logs/web", 200,
+                    "web-0-r42-1 2026-11-22T10:00:00.000Z one\nweb-1-r42-1 2026-11-22T10:00:00.001Z two\n"
+                    "web-0-r42-1 2026-11-22T10:00:05.000Z three\n");
+  const Run run = unikctl({"logs", "web", "-f", "--tail", "10"});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(run.out, "web-0-r42-1 one\nweb-1-r42-1 two\nweb-0-r42-1 three\n");
+  const auto requests = controller.seen("GET /v1/logs/web");
+  ASSERT_EQ(requests.size(), 2u);
+  EXPECT_NE(requests[0].target.find("tail=10"), std::string::npos);
+  EXPECT_EQ(requests[1].target.find("tail="), std::string::npos);
+  EXPECT_NE(requests[1].target.find("since=2026-11-22T10%3A00%3A00.000Z"), std::string::npos) << requests[1].target;
+}
+
+TEST_F(Verbs, LogsOfNobodyIsCodeThree) {
+  EXPECT_EQ(unikctl({"logs", "nobody"}).code, 3);
+  EXPECT_EQ(unikctl({"logs", "node/n1"}).code, 2);
+  EXPECT_EQ(unikctl({"logs", "web", "--since", "yesterday"}).code, 2);
+}
+
+TEST_F(Verbs, StatusIsOneViewAndJsonIsComplete) {
+  controller.answer("GET /v1/status", 200, codec::to_json(sample_status()));
+  const Run table = unikctl({"status"});
+  EXPECT_EQ(table.code, 0) << table.err;
+  for (const char* part : {"Apps of tenant default", "web-1-r42-1", "op-42-0", "Nodes"})
+    EXPECT_NE(table.out.find(part), std::string::npos) << part;
+  const Run json = unikctl({"status", "-o", "json"});
+  const auto read = codec::from_json<StatusView>(json.out);
+  ASSERT_TRUE(read) << to_string(read.error());
+  EXPECT_EQ(*read, sample_status());
+}
+
+TEST_F(Verbs, DestroyWaitsForEachOperation) {
+  ApplyReply reply;
+  AppliedObject gone;
+  gone.name = "web";
+  gone.verb = ApplyVerb::kDeleted;
+  reply.objects = {gone};
+  reply.operations = {sample_operation()};
+  controller.answer("POST /v1/destroy", 202, codec::to_json(reply));
+  controller.answer("GET /v1/operations/op-42-0", 200, operation_json(OperationState::kSucceeded));
+  const Run async = unikctl({"destroy", "app/web", "api"});
+  EXPECT_EQ(async.code, 0) << async.err;
+  EXPECT_EQ(async.out, "app/web deleted\n");
+  EXPECT_EQ(controller.seen().front().body, R"({"tenant":"default","names":["web","api"]})");
+  EXPECT_TRUE(controller.seen("GET /v1/operations/op-42-0").empty());
+  EXPECT_EQ(unikctl({"destroy", "web", "--wait"}).code, 0);
+  EXPECT_EQ(controller.seen("GET /v1/operations/op-42-0").size(), 1u);
+}
+
+TEST_F(Verbs, DeleteRefusesWhatIsNotDeclared) {
+  EXPECT_EQ(unikctl({"delete", "instance/web-0-r42-1"}).code, 2);
+  controller.answer("DELETE /v1/nodes/n1", 409, codec::to_json(conflict("node_in_use", "n1 has 2 instances")));
+  EXPECT_EQ(unikctl({"delete", "node", "n1"}).code, 4);
+}
+
+TEST_F(Verbs, WaitTellsReadyFailedDeletedAndLate) {
+  const auto now = [&](int status, const std::string& body) {
+    controller.forget("GET /v1/apps/web");
+    controller.answer("GET /v1/apps/web", status, body);
+  };
+  AppView app = sample_app();
+  now(200, codec::to_json(app));
+  EXPECT_EQ(unikctl({"wait", "app/web", "--timeout", "30ms"}).code, 9);
+  app.phase = "ready";
+  app.conditions = {{"Ready", "True", "Ready", ""}};
+  now(200, codec::to_json(app));
+  EXPECT_EQ(unikctl({"wait", "app/web"}).code, 0);
+  EXPECT_EQ(unikctl({"wait", "app/web", "--for", "condition=Ready"}).code, 0);
+  app.phase = "failed";
+  now(200, codec::to_json(app));
+  EXPECT_EQ(unikctl({"wait", "app", "web", "--for", "ready", "--timeout", "5s"}).code, 1);
+  now(404, codec::to_json(not_found("app_not_found", "there is no app `web`")));
+  EXPECT_EQ(unikctl({"wait", "app/web", "--for", "deleted", "--timeout", "5s"}).code, 0);
+  EXPECT_EQ(unikctl({"wait", "app/web"}).code, 3);
+  EXPECT_EQ(unikctl({"wait", "app/web", "--for", "happy"}).code, 2);
+}
+
+TEST_F(Verbs, EventsPrintsLinesAndSendsSince) {
+  EventView event;
+  event.seq = 43;
+  event.at = at("2026-11-22T10:00:00Z");
+  event.object = "app/web";
+  event.reason = "created";
+  controller.answer("GET /v1/events", 200, "id: 43\ndata: " + codec::to_json(event) + "\n\n");
+  const Run run = unikctl({"events", "--since", "42"});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(run.out, "2026-11-22T10:00:00.000Z  43  app/web  created\n");
+  EXPECT_EQ(controller.seen().front().target, "/v1/events?tenant=default&follow=0&since=42");
+}
+
+TEST_F(Verbs, ExplainReadsSchemasOfflineAndObjectsFromTheApi) {
+  const Run schema = unikctl({"explain", "app.spec.replicas"});
+  EXPECT_EQ(schema.code, 0) << schema.err;
+  EXPECT_NE(schema.out.find("replicas"), std::string::npos);
+  EXPECT_TRUE(controller.seen().empty());
+  EXPECT_EQ(unikctl({"explain", "app.spec.replcas"}).code, 3);
+  controller.answer("GET /v1/explain/app/web", 200,
+                    codec::to_json(Explanation{"app/web", "ready", {}, {"placed on local"}}));
+  const Run object = unikctl({"explain", "app", "web"});
+  EXPECT_EQ(object.code, 0) << object.err;
+  EXPECT_EQ(object.out, "app/web: ready\n\nWhy:\n  1. placed on local\n");
+}
+
+TEST_F(Verbs, NodesAreCordonedByName) {
+  controller.answer("POST /v1/nodes/n1/cordon", 200, codec::to_json(sample_reply()));
+  controller.answer("POST /v1/nodes/n1/uncordon", 200, codec::to_json(sample_reply()));
+  EXPECT_EQ(unikctl({"node", "cordon", "n1"}).code, 0);
+  EXPECT_EQ(unikctl({"node", "uncordon", "node/n1"}).code, 0);
+  EXPECT_EQ(controller.seen().size(), 2u);
+}
+
+TEST_F(Verbs, NamesForCompletionComeFromTheApi) {
+  controller.answer("GET /v1/apps", 200, app_page());
+  EXPECT_EQ(unikctl({"__names", "app"}).out, "web\n");
+}
+
+TEST_F(Verbs, VersionTellsBothSides) {
+  controller.answer("GET /v1/version", 200, R"({"version":"0.1.0","cluster_id":"c-1","revision":3})");
+  const Run run = unikctl({"version"});
+  EXPECT_EQ(run.code, 0);
+  EXPECT_NE(run.out.find("cluster c-1"), std::string::npos) << run.out;
+  EXPECT_NE(unikctl({"version", "-o", "json"}).out.find("\"server\": {"), std::string::npos);
+}
+
+TEST_F(Verbs, UpAndDownAreForTheLocalControlPlaneOnly) {
+  EXPECT_EQ(unikctl({"up"}).code, 2);
+  EXPECT_EQ(unikctl({"down"}).code, 2);
+}
+
+TEST_F(Verbs, DeployOfNothingSaysWhatIsTaken) {
+  const Run run = unikctl({"deploy", "no-such-thing"});
+  EXPECT_EQ(run.code, 3);
+  EXPECT_NE(run.err.find("want a directory, a program, a kernel"), std::string::npos) << run.err;
+}
+
+}  // namespace
+}  // namespace unik::cli
