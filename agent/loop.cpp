@@ -179,6 +179,12 @@ void Loop::State::take(const HeartbeatAnswered& answered) {
 }
 
 void Loop::State::take(const LinkFailed& failed) {
+  if (failed.error.reason == "stale_report" && talk_.begin_anew(failed.seq)) {
+    node_.note("the controller has newer reports of this very start: beginning again under the next");
+    ++agent_start_;
+    start_version_ = node_.keeper.mark();
+    return;
+  }
   talk_.failed(failed.seq, node_.now.boot);
 }
 

@@ -37,6 +37,13 @@ bool ControllerTalk::begin_again(Time now) {
   return true;
 }
 
+bool ControllerTalk::begin_anew(std::uint64_t seq) {
+  if (phase_ != Phase::kOpen || seq != seq_) return false;
+  phase_ = Phase::kClosed;
+  outstanding_.clear();
+  return true;
+}
+
 void ControllerTalk::answered(std::uint64_t seq, const HeartbeatReply& reply, Time now) {
   if (outstanding_.erase(seq) == 0) return;
   failures_ = 0;

@@ -37,6 +37,9 @@ class ControllerTalk {
   // The controller knows a later start. Whether this one may begin again above it: only one that was never registered,
   // since of two agents under one name the older must stay away. It then waits for `open`.
   bool begin_again(Time now);
+  // The controller has heard a newer report under this very start, and `seq` is our newest: a life before this one had
+  // the same number, as after a record was put back. Then this one must begin again; it waits for `open`.
+  bool begin_anew(std::uint64_t seq);
   void answered(std::uint64_t seq, const HeartbeatReply& reply, Time now);
   // `seq` 0: the register.
   void failed(std::uint64_t seq, Time now);

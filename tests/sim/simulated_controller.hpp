@@ -31,6 +31,8 @@ class SimulatedController {
   void ask(const std::function<controller::Event(controller::RequestId)>& make, OnAnswer on_answer);
 
   const controller::World& durable() const { return durable_; }
+  // As the running loop sees it.
+  const controller::World& world() const { return loop_->world(); }
   const std::vector<controller::Record>& journal() const { return journal_; }
   // Called with each record as it becomes durable.
   std::function<void(const controller::Record&)> on_durable;

@@ -47,6 +47,7 @@ class Simulation : public Uplink {
 
   void send_heartbeat(int node, Report report, std::uint64_t life) override {
     distort(report);
+    check_accepted(node, report, life);
     const std::uint64_t seq = report.seq;
     travel(node, [this, node, report = std::move(report), life] {
       controller_.ask([&](controller::RequestId id) { return controller::HeartbeatArrived{id, report}; },
@@ -77,7 +78,6 @@ class Simulation : public Uplink {
     if (const auto* const heartbeat = std::get_if<HeartbeatReply>(&*answer)) {
       HeartbeatReply reply = *heartbeat;
       if (reply.goals) check_goals(*reply.goals);
-      if (reply.goals && options_.bug == PlantedBug::kNoFencing) disguise(*reply.goals);
       event = agent::HeartbeatAnswered{seq, std::move(reply)};
     } else if (const auto* const registered = std::get_if<RegisterReply>(&*answer)) {
       event = agent::Registered{*registered};
@@ -86,7 +86,7 @@ class Simulation : public Uplink {
     }
     travel(node, [this, node, life, event] {
       SimulatedNode& target = *nodes_[static_cast<std::size_t>(node)];
-      if (target.life() == life) target.deliver(event);
+      if (target.life() == life) target.deliver(options_.bug == PlantedBug::kNoFencing ? disguised(event) : event);
     }, [this, node, life, seq] { fail_link(node, life, seq); });
   }
 
@@ -114,10 +114,14 @@ class Simulation : public Uplink {
     }
   }
 
-  void disguise(Goals& goals) {
+  // Goals that arrive look newer than all that arrived before.
+  agent::Event disguised(agent::Event event) {
+    auto* const answered = std::get_if<agent::HeartbeatAnswered>(&event);
+    if (answered == nullptr || !answered->reply.goals) return event;
     const std::uint64_t looks_like = 1'000'000 + disguises_.size();
-    disguises_[looks_like] = goals.stamp.revision;
-    goals.stamp.revision = looks_like;
+    disguises_[looks_like] = answered->reply.goals->stamp.revision;
+    answered->reply.goals->stamp.revision = looks_like;
+    return event;
   }
 
   // ---- Users ----
@@ -257,6 +261,16 @@ class Simulation : public Uplink {
            "a node was sent goals of revision " + std::to_string(goals.stamp.revision) + " before it was durable");
   }
 
+  // Within one life of an agent, what it has accepted never becomes older.
+  void check_accepted(int node, const Report& report, std::uint64_t life) {
+    auto& [last_life, last_revision] = accepted_[node];
+    const std::uint64_t revision = report.accepted_stamp.revision;
+    expect(life != last_life || revision >= last_revision, "n" + std::to_string(node) + " went back from goals " +
+                                                               std::to_string(last_revision) + " to " + std::to_string(revision));
+    last_life = life;
+    last_revision = revision;
+  }
+
   void watch_controller() {
     controller_.on_begin = [this](const controller::Record& record) {
       if (options_.bug != PlantedBug::kSendBeforeCommit) return;
@@ -322,8 +336,20 @@ class Simulation : public Uplink {
              "app " + to_string(name) + " has " + std::to_string(slots.size()) + " of " + std::to_string(app.app->spec.replicas));
     }
     for (const auto& [index, nothing] : world.active_operations)
-      expect(false, "operation " + to_string(index.key) + " on " + to_string(index.app) + " has not ended");
+      expect(!world.unplaced.empty(), "operation " + to_string(index.key) + " on " + to_string(index.app) + " has not ended: " +
+                        (*world.operations.find(index.key))->message);
     check_fold(world);
+    check_settled();
+  }
+
+  // What is left to do for a plan of everything, by a World that has heard every node, is nothing.
+  void check_settled() {
+    const controller::World& world = controller_.world();
+    controller::Dirty everything;
+    everything.everything = true;
+    const controller::Plan plan = controller::reconcile(world, everything, Now{world.as_of, timeline_.now().wall});
+    for (const controller::Change& change : plan.changes)
+      expect(false, "a plan of everything still changes " + controller::change_json(change));
   }
 
   void check_fold(const controller::World& world) {
@@ -361,6 +387,7 @@ class Simulation : public Uplink {
   std::uint64_t asked_ = 0;
   std::map<std::uint64_t, std::uint64_t> disguises_;
   std::set<std::string> keys_;
+  std::map<int, std::pair<std::uint64_t, std::uint64_t>> accepted_;  // by node: its life, and the revision
   std::vector<std::string> broken_;
   std::vector<std::string> journal_;
   std::uint64_t controller_crashes_ = 0;
