@@ -1,0 +1,57 @@
+// The agent's port to images: carries out FetchImage, yields ImageReady and ImageFailed.
+//
+// An image's blobs come from the controller by digest and are verified as they stream into the store; then its boot
+// files are prepared (runtimes/lib/boot). What is there already is not fetched again. Two workers; requests for an
+// image that is under way coalesce into one, and are answered by one event.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/ports.hpp"
+#include "api/result.hpp"
+#include "runtimes/lib/boot/boot_root.hpp"
+#include "runtimes/lib/oci/blob_store.hpp"
+
+namespace unik::agent {
+
+inline constexpr int kImageWorkers = 2;
+inline constexpr int kMaxFetchRounds = 3;  // manifest, then what it names; once more if somebody removed a blob meanwhile
+
+// Streams one blob into `sink`, which returns false to give up. Blocks.
+using BlobSink = std::function<bool(std::string_view chunk)>;
+using FetchBlob = std::function<Result<void>(const runtimes::Digest&, const BlobSink& sink)>;
+
+struct ImageStoreOptions {
+  std::string directory;  // `store/` and `boot/` below it are ours
+  FetchBlob fetch;        // called by the workers
+};
+
+class ImageStore {
+ public:
+  // `deliver` is called from the workers.
+  static Result<std::unique_ptr<ImageStore>> create(ImageStoreOptions options, std::function<void(Event)> deliver);
+  ~ImageStore();  // gives up what is under way
+  ImageStore(const ImageStore&) = delete;
+  ImageStore& operator=(const ImageStore&) = delete;
+
+  // The images of the store that are whole and ready to boot, `NAME@sha256:HEX`. Makes their boot files where those are
+  // missing, so it may take a while after a cache was removed. Once, before any fetch.
+  std::vector<std::string> ready_images();
+
+  // Returns at once.
+  void fetch(FetchImage effect);
+
+  // What to boot of an image that is ready. Any thread. Errors: `not_found`/`image_not_ready`.
+  Result<runtimes::BootFiles> boot_files(const std::string& image) const;
+
+ private:
+  class State;
+  explicit ImageStore(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace unik::agent
