@@ -13,20 +13,20 @@
 namespace unik::cli {
 namespace {
 
-using codec::Node;
+using codec::TreeNode;
 using codec::NodeKind;
 
 class ConfigReader {
  public:
   ConfigReader(std::string_view text, const std::string& name) : text_(text), name_(name) {}
 
-  void read(const Node& root, Config& config) {
-    each_member(root, "", "want `current` and `contexts`", [&](std::string_view key, const Node& value) {
+  void read(const TreeNode& root, Config& config) {
+    each_member(root, "", "want `current` and `contexts`", [&](std::string_view key, const TreeNode& value) {
       if (key == "current") return take(value, "current", config.current);
       if (key != "contexts")
         return fault(std::string(key), "unknown field; want `current` or `contexts`", value.offset);
       each_member(value, "contexts", "want names with {url, token, tenant}",
-                  [&](std::string_view name, const Node& entry) {
+                  [&](std::string_view name, const TreeNode& entry) {
                     read_context(entry, "contexts." + std::string(name), config.contexts[std::string(name)]);
                   });
     });
@@ -40,14 +40,14 @@ class ConfigReader {
 
  private:
   template <typename Use>
-  void each_member(const Node& mapping, const std::string& path, const char* want, Use use) {
+  void each_member(const TreeNode& mapping, const std::string& path, const char* want, Use use) {
     if (mapping.kind != NodeKind::kMapping) return fault(path, want, mapping.offset);
-    for (const Node* key = mapping.child; key != nullptr && key->next != nullptr; key = key->next->next)
+    for (const TreeNode* key = mapping.child; key != nullptr && key->next != nullptr; key = key->next->next)
       use(key->text(), *key->next);
   }
 
-  void read_context(const Node& entry, const std::string& path, Context& context) {
-    each_member(entry, path, "want {url, token, tenant}", [&](std::string_view key, const Node& value) {
+  void read_context(const TreeNode& entry, const std::string& path, Context& context) {
+    each_member(entry, path, "want {url, token, tenant}", [&](std::string_view key, const TreeNode& value) {
       const std::string at = path + "." + std::string(key);
       if (key == "url") return take(value, at, context.url);
       if (key == "token") return take(value, at, context.token);
@@ -57,7 +57,7 @@ class ConfigReader {
   }
 
   // The value never stands in a fault: it may be a token.
-  void take(const Node& value, const std::string& path, std::string& out) {
+  void take(const TreeNode& value, const std::string& path, std::string& out) {
     if (!value.is_scalar()) return fault(path, "want a text", value.offset);
     if (!is_null(value)) out = value.text();
   }
