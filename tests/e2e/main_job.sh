@@ -1,0 +1,136 @@
+#!/usr/bin/env bash
+# The main job with real processes and real VMs: from a manifest to an answer over HTTP, through changes and kills, and
+# down to nothing.
+#
+#   main_job.sh BIN_DIR      UNIKCTL_BASE_RUNTIME names the base runtime; E2E_ROUNDS the kills (default 20)
+set -euo pipefail
+bin=${1:?usage: main_job.sh BIN_DIR}
+root=$(cd "$(dirname "$0")/../.." && pwd)
+rounds=${E2E_ROUNDS:-20}
+
+work=$(mktemp -d)
+export UNIKCTL_HOME=$work/home PATH=$bin:$PATH NO_COLOR=1
+export XDG_CONFIG_HOME=$work/config
+# Any port that nobody uses: tests may run beside each other and beside a user's own apps.
+port=$((20000 + $$ % 10000))
+
+fail() {
+  echo "FAILED: $*" >&2
+  unikctl status >&2 || true
+  tail -n 30 "$UNIKCTL_HOME"/log/*.log >&2 || true
+  exit 1
+}
+clean_up() {
+  unikctl down --all >/dev/null 2>&1 || true
+  for pid in $(vm_pids) $(daemon_pids); do kill -9 "$pid" 2>/dev/null || true; done
+  rm -rf "$work"
+}
+trap clean_up EXIT
+
+# Processes of this very home: found by its path on their command lines.
+vm_pids() { pgrep -f "^[^ ]*qemu-system-x86_64 .*$work" || true; }
+daemon_pids() { pgrep -f "unik-(controller|agent) .*$work" || true; }
+pid_of() { pgrep -f "$1 .*$work" | head -n 1; }
+count_vms() { vm_pids | wc -l; }
+
+# until SECONDS COMMAND...: tries until it succeeds.
+until_true() {
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    [ $SECONDS -lt $deadline ] || return 1
+    sleep 0.2
+  done
+}
+answers() { curl --silent --fail --max-time 3 "http://127.0.0.1:$port/" | grep -q "$1"; }
+is_vm_count() { [ "$(count_vms)" = "$1" ]; }
+
+step() { printf -- '-- %s\n' "$*"; }
+
+step "an app from a manifest answers"
+cp -r "$root/examples/hello" "$work/hello"
+sed -i "s/publish: 18080/publish: $port/" "$work/hello/app.yaml"
+unikctl apply -f "$work/hello/app.yaml" | tee "$work/out"
+grep -q 'app/hello created' "$work/out" || fail "apply did not say that it created the app"
+unikctl wait app/hello --for ready --timeout 120s || fail "hello did not become ready"
+until_true 10 answers "Hello from a unikernel" || fail "hello does not answer"
+is_vm_count 1 || fail "want one VM, got $(count_vms)"
+
+step "status, logs, get, explain, events"
+unikctl status | tee "$work/out"
+grep -Eq 'hello +1/1' "$work/out" || fail "status does not show hello 1/1"
+unikctl status -o json | jq -e '.apps[0].status.ready == 1 and .instances[0].status.boot.total_us > 0' >/dev/null || fail "status -o json"
+unikctl logs hello | grep -q . || fail "no log"
+unikctl get app hello -o yaml >"$work/got.yaml"
+unikctl apply -f "$work/got.yaml" | grep -q 'app/hello unchanged' || fail "what get printed is not what is there"
+unikctl explain app/hello >/dev/null || fail "explain"
+unikctl events | grep -q 'hello' || fail "events"
+
+step "an unchanged apply writes nothing"
+before=$(curl -s --unix-socket "$UNIKCTL_HOME/controller.sock" http://localhost/readyz | jq .revision)
+unikctl apply -f "$work/hello/app.yaml" | grep -q unchanged || fail "the same manifest changed something"
+after=$(curl -s --unix-socket "$UNIKCTL_HOME/controller.sock" http://localhost/readyz | jq .revision)
+[ "$before" = "$after" ] || fail "an unchanged apply moved the journal from $before to $after"
+
+step "diff says what a change would do, exit code 1"
+sed 's/Hello from a unikernel/Second greeting/' "$work/hello/app.yaml" >"$work/hello/second.yaml"
+code=0
+unikctl diff -f "$work/hello/second.yaml" >"$work/out" || code=$?
+[ "$code" = 1 ] || fail "diff exited with $code"
+grep -q 'restart' "$work/out" || fail "diff does not say restart"
+
+step "a change replaces the VM without a gap"
+unikctl apply -f "$work/hello/second.yaml" | grep -q 'app/hello updated\|app/hello configured' || fail "apply of a change"
+until_true 60 answers "Second greeting" || fail "the new template does not answer"
+until_true 60 is_vm_count 1 || fail "the old VM is still there"
+
+step "replicas"
+sed -i 's/replicas: 1/replicas: 2/' "$work/hello/second.yaml"
+unikctl apply -f "$work/hello/second.yaml" >/dev/null
+unikctl wait app/hello --for ready --timeout 120s || fail "two replicas did not become ready"
+is_vm_count 2 || fail "want two VMs, got $(count_vms)"
+
+step "the app keeps answering while controller and agent are away, and they find it again"
+vms=$(vm_pids | sort)
+kill -9 "$(pid_of 'unik-agent run')" "$(pid_of unik-controller)"
+for _ in 1 2 3 4 5; do
+  answers "Second greeting" || fail "no answer while the daemons are away"
+done
+unikctl up >/dev/null
+unikctl wait app/hello --for ready --timeout 60s || fail "hello is not ready after the daemons came back"
+[ "$(vm_pids | sort)" = "$vms" ] || fail "the VMs were not adopted: '$vms' became '$(vm_pids | sort)'"
+answers "Second greeting" || fail "no answer after the daemons came back"
+
+step "kill -9 at random moments, $rounds rounds"
+for round in $(seq "$rounds"); do
+  greeting="Round $round"
+  sed "s/Hello from a unikernel/$greeting/; s/replicas: 1/replicas: $((1 + round % 2))/" "$work/hello/app.yaml" >"$work/hello/round.yaml"
+  unikctl apply -f "$work/hello/round.yaml" >/dev/null || fail "apply in round $round"
+  sleep "0.$((RANDOM % 10))"
+  case $((round % 3)) in
+    0) kill -9 "$(pid_of 'unik-agent run')" ;;
+    1) kill -9 "$(pid_of unik-controller)" ;;
+    2) kill -9 "$(pid_of unik-controller)" "$(pid_of 'unik-agent run')" ;;
+  esac
+  unikctl up >/dev/null || fail "up in round $round"
+  until_true 90 answers "$greeting" || fail "round $round: the app does not answer as applied"
+  until_true 60 is_vm_count $((1 + round % 2)) || fail "round $round: want $((1 + round % 2)) VMs, got $(count_vms)"
+done
+
+step "bad input is refused whole, with its place"
+printf 'apiVersion: unikctl.dev/v1\nkind: App\nmetadata: {name: bad}\nspec:\n  image: x\n  replica: 3\n' >"$work/bad.yaml"
+code=0
+unikctl apply -f "$work/bad.yaml" 2>"$work/out" || code=$?
+[ "$code" = 2 ] || fail "a bad manifest exited with $code"
+grep -q 'bad.yaml:6:' "$work/out" && grep -q 'replicas' "$work/out" || fail "the fault is not placed: $(cat "$work/out")"
+code=0
+unikctl get app nothing 2>/dev/null || code=$?
+[ "$code" = 3 ] || fail "an unknown app exited with $code"
+
+step "destroy leaves nothing"
+unikctl destroy hello --wait || fail "destroy"
+until_true 30 is_vm_count 0 || fail "VMs are left: $(vm_pids)"
+unikctl get app hello 2>/dev/null && fail "hello is still there"
+unikctl down
+until_true 10 [ -z "$(daemon_pids)" ] || fail "daemons are left: $(daemon_pids)"
+echo "all steps passed"
