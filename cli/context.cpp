@@ -13,8 +13,8 @@
 namespace unik::cli {
 namespace {
 
-using codec::TreeNode;
 using codec::NodeKind;
+using codec::TreeNode;
 
 class ConfigReader {
  public:

@@ -7,6 +7,7 @@
 namespace unik::cli {
 namespace {
 
+constexpr std::string_view kBar = " | ";
 constexpr std::size_t kTimeWidth = 24;  // 2026-11-22T18:51:13.004Z
 
 bool is_time(std::string_view text) {
@@ -21,11 +22,11 @@ struct Parts {
 };
 
 std::optional<Parts> split(std::string_view line) {
-  const std::size_t space = line.find(' ');
-  if (space == std::string_view::npos) return std::nullopt;
+  const std::size_t bar = line.find(kBar);
+  if (bar == std::string_view::npos) return std::nullopt;
   Parts parts;
-  parts.instance = line.substr(0, space);
-  std::string_view rest = line.substr(space + 1);
+  parts.instance = line.substr(0, bar);
+  std::string_view rest = line.substr(bar + kBar.size());
   parts.time = rest.substr(0, kTimeWidth);
   if (!is_time(parts.time)) return std::nullopt;
   const std::size_t marked = kTimeWidth + (rest.size() > kTimeWidth && rest[kTimeWidth] == '~' ? 1 : 0);
@@ -67,7 +68,7 @@ void LogLines::take_line(std::string_view line, std::string& out) {
   }
   if (format_.prefix) {
     out += paint(parts->instance, colour_of_name(parts->instance), format_.colour);
-    out += ' ';
+    out += kBar;
   }
   if (format_.timestamps) {
     out += paint(parts->stamp, Colour::kDim, format_.colour);

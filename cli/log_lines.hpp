@@ -1,7 +1,7 @@
 // Turns the console stream of the API into what the user sees, over any number of reconnects. Pure.
 //
-// What comes in was asked for with prefix=1 and timestamps=1: `web-0-r42-1 2026-11-22T18:51:13.004Z text`. A `~` after
-// the Z marks a time that is only an upper bound. A line of another form is shown as it is.
+// What comes in was asked for with prefix=1 and timestamps=1: `web-0-r42-1 | 2026-11-22T18:51:13.004Z text`. A `~`
+// after the Z marks a time that is only an upper bound. A line of another form is shown as it is.
 //
 // After `reconnected`, the stream begins again at `resume_since`, so that lines come twice; those that were shown are
 // left out: by instance, what is older than its last line, and as many of that very millisecond as were shown.

@@ -12,6 +12,7 @@
 #include "cli/output/document.hpp"
 #include "cli/output/findings.hpp"
 #include "cli/packing.hpp"
+#include "codec/json_reader.hpp"
 #include "runtimes/lib/pack/base_runtime.hpp"
 #include "runtimes/lib/pack/run_program.hpp"
 
@@ -89,34 +90,35 @@ Finding check_qemu(const Session& session) {
   return {"qemu", Level::kOk, first_line(version->text), ""};
 }
 
-// The agent knows how to tell a /dev/kvm that lies.
-Finding check_accelerator(const Session& session) {
+// One line of JSON, by the agent, since it knows how to tell a /dev/kvm that lies and which limits it can set.
+std::vector<Finding> check_probe(const Session& session) {
   const auto probe = ask(session, session.environment().program_dir / "unik-agent", "probe", kProbeLimit);
-  if (!probe) return {"accelerator", Level::kFail, probe.error().message, "see the checks `programs` and `qemu`"};
-  const std::string text = one_line(probe->text);
-  if (probe->code != 0)
-    return {"accelerator", Level::kFail, "the probe ended with code " + std::to_string(probe->code) + ": " + text,
-            "see the check `qemu`"};
-  if (text.find("kvm") != std::string::npos && text.find("tcg") == std::string::npos)
-    return {"accelerator", Level::kOk, text, ""};
-  return {"accelerator", Level::kWarn, text,
-          "VMs run in software, several times slower; with /dev/kvm readable and working they are fast"};
+  if (!probe) return {{"accelerator", Level::kFail, probe.error().message, "see the checks `programs` and `qemu`"}};
+  const auto answer = codec::JsonDocument::parse(first_line(probe->text));
+  if (probe->code != 0 || !answer)
+    return {{"accelerator", Level::kFail,
+             "unik-agent probe ended with code " + std::to_string(probe->code) + ": " + one_line(probe->text),
+             "see the check `qemu`"}};
+  const codec::JsonView host = answer->root();
+  std::vector<Finding> findings;
+  if (const std::string why = host["accelerator_reason"].text_or(""); why.empty())
+    findings.push_back({"accelerator", Level::kOk, host["accelerator"].text_or("?"), ""});
+  else
+    findings.push_back({"accelerator", Level::kWarn, host["accelerator"].text_or("?") + ": " + why,
+                        "VMs run in software, several times slower; a working /dev/kvm makes them fast"});
+  const std::string limits = host["limits"].text_or("unknown");
+  if (limits.starts_with("cgroup"))
+    findings.push_back({"cgroups", Level::kOk, limits, ""});
+  else
+    findings.push_back({"cgroups", Level::kWarn, limits,
+                        "VMs are held by rlimits and nice alone; delegate a cgroup with memory and cpu to this user"});
+  return findings;
 }
 
 Finding check_base_runtime(const Session& session) {
   const auto base = runtimes::find_base_runtime(runtimes::base_runtime_places(home_of(session.environment())));
   if (base) return {"base_runtime", Level::kOk, base->dir.string(), ""};
   return {"base_runtime", Level::kFail, base.error().message, "build or install the base runtime"};
-}
-
-Finding check_cgroups() {
-  std::error_code ignored;
-  if (std::filesystem::exists("/sys/fs/cgroup/cgroup.controllers", ignored))
-    return {"cgroups", Level::kOk, "version 2", ""};
-  if (std::filesystem::exists("/sys/fs/cgroup/memory", ignored))
-    return {"cgroups", Level::kOk, "version 1: memory and cpu limits hold, nothing else does", ""};
-  return {"cgroups", Level::kWarn, "none are mounted: VMs are limited by rlimits and nice alone",
-          "mount -t cgroup2 none /sys/fs/cgroup"};
 }
 
 Finding check_erofs(const Session& session) {
@@ -188,10 +190,9 @@ Result<int> run(const Session& session, const Options& options) {
   };
   add(check_programs(session));
   add(check_qemu(session));
-  add(check_accelerator(session));
+  for (Finding& finding : check_probe(session)) add(std::move(finding));
   add(check_base_runtime(session));
   add(check_erofs(session));
-  add(check_cgroups());
   add(check_disk(session));
   for (Finding& finding : check_control_plane(session)) add(std::move(finding));
   add(check_isolation());

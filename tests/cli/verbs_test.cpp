@@ -237,7 +237,7 @@ TEST_F(Verbs, AJobStreamsItsConsoleAndExitsWithItsOwnCode) {
   controller.answer("GET /v1/instances", 200, instance_page({running}));
   controller.answer("GET /v1/instances", 200, instance_page({ended}));
   controller.answer("GET /v1/logs/web", 200,
-                    "web-0-r42-1 2026-11-22T10:00:00.000Z one\nweb-0-r42-1 2026-11-22T10:00:01.000Z two\n");
+                    "web-0-r42-1 | 2026-11-22T10:00:00.000Z one\nweb-0-r42-1 | 2026-11-22T10:00:01.000Z two\n");
   const Run run = unikctl({"deploy", kSampleImage, "--restart", "never", "--wait"});
   EXPECT_EQ(run.code, 42) << run.err;
   EXPECT_EQ(run.out, "one\ntwo\n");
@@ -247,13 +247,13 @@ TEST_F(Verbs, LogsFollowsOverABrokenConnectionWithoutDoublingLines) {
   controller.answer("GET /v1/apps/web", 200, codec::to_json(sample_app()));
   controller.answer(
       "GET /v1/logs/web",
-      Answer{200, "web-0-r42-1 2026-11-22T10:00:00.000Z one\nweb-1-r42-1 2026-11-22T10:00:00.001Z two\n", true});
+      Answer{200, "web-0-r42-1 | 2026-11-22T10:00:00.000Z one\nweb-1-r42-1 | 2026-11-22T10:00:00.001Z two\n", true});
   controller.answer("GET /v1/logs/web", 200,
-                    "web-0-r42-1 2026-11-22T10:00:00.000Z one\nweb-1-r42-1 2026-11-22T10:00:00.001Z two\n"
-                    "web-0-r42-1 2026-11-22T10:00:05.000Z three\n");
+                    "web-0-r42-1 | 2026-11-22T10:00:00.000Z one\nweb-1-r42-1 | 2026-11-22T10:00:00.001Z two\n"
+                    "web-0-r42-1 | 2026-11-22T10:00:05.000Z three\n");
   const Run run = unikctl({"logs", "web", "-f", "--tail", "10"});
   EXPECT_EQ(run.code, 0) << run.err;
-  EXPECT_EQ(run.out, "web-0-r42-1 one\nweb-1-r42-1 two\nweb-0-r42-1 three\n");
+  EXPECT_EQ(run.out, "web-0-r42-1 | one\nweb-1-r42-1 | two\nweb-0-r42-1 | three\n");
   const auto requests = controller.seen("GET /v1/logs/web");
   ASSERT_EQ(requests.size(), 2u);
   EXPECT_NE(requests[0].target.find("tail=10"), std::string::npos);
