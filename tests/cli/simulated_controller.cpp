@@ -79,7 +79,8 @@ std::vector<SeenRequest> SimulatedController::seen(const std::string& route) con
   return of_route;
 }
 
-Run run_unikctl(const SimulatedController& controller, const std::vector<std::string>& args, const std::string& input) {
+RunResult run_unikctl(const SimulatedController& controller, const std::vector<std::string>& args,
+                      const std::string& input) {
   std::ostringstream out;
   std::ostringstream err;
   std::istringstream in(input);
@@ -92,7 +93,7 @@ Run run_unikctl(const SimulatedController& controller, const std::vector<std::st
                                  {"UNIKCTL_CONTROL_PLANE_URL", controller.url()}},
                                 controller.directory(),
                                 controller.directory() / "bin"};
-  Run result;
+  RunResult result;
   result.code = run(args, environment, terminal);
   result.out = out.str();
   result.err = err.str();

@@ -61,14 +61,14 @@ class SimulatedController {
 };
 
 // What one run of unikctl wrote, and its exit code.
-struct Run {
+struct RunResult {
   int code = 0;
   std::string out;
   std::string err;
 };
 
 // In this process, against `controller`, in its directory, with `input` as stdin.
-Run run_unikctl(const SimulatedController& controller, const std::vector<std::string>& args,
-                const std::string& input = "");
+RunResult run_unikctl(const SimulatedController& controller, const std::vector<std::string>& args,
+                      const std::string& input = "");
 
 }  // namespace unik::cli

@@ -12,7 +12,7 @@ namespace {
 
 class Verbs : public testing::Test {
  protected:
-  Run unikctl(const std::vector<std::string>& args, const std::string& input = "") {
+  RunResult unikctl(const std::vector<std::string>& args, const std::string& input = "") {
     return run_unikctl(controller, args, input);
   }
   void write(const std::string& name, const std::string& text) {
@@ -59,7 +59,7 @@ TEST_F(Verbs, ExitCodesAreThoseOfTheErrorsCode) {
     Error error{code, "some_reason", "want this, found that, do so", {}, "0123456789abcdef0123456789abcdef"};
     SimulatedController one;
     one.answer("GET /v1/apps", traits(code).http_status, codec::to_json(error));
-    const Run run = run_unikctl(one, {"get", "app"});
+    const RunResult run = run_unikctl(one, {"get", "app"});
     EXPECT_EQ(run.code, exit_code) << traits(code).name;
     EXPECT_EQ(run.err, "error: " + std::string(traits(code).name) +
                            ": want this, found that, do so (trace 0123456789abcdef0123456789abcdef)\n");
@@ -68,7 +68,7 @@ TEST_F(Verbs, ExitCodesAreThoseOfTheErrorsCode) {
 }
 
 TEST_F(Verbs, AnUnreachableControlPlaneIsCodeSevenAndNamed) {
-  const Run run = unikctl({"--url", "unix://" + (controller.directory() / "nobody.sock").string(), "status"});
+  const RunResult run = unikctl({"--url", "unix://" + (controller.directory() / "nobody.sock").string(), "status"});
   EXPECT_EQ(run.code, 7);
   EXPECT_NE(run.err.find("nobody.sock"), std::string::npos) << run.err;
 }
@@ -82,7 +82,7 @@ TEST_F(Verbs, GetPrintsATableAndFollowsPages) {
   second.items.front().app.metadata.name = "zoo";
   controller.answer("GET /v1/apps", 200, codec::to_json(first));
   controller.answer("GET /v1/apps", 200, codec::to_json(second));
-  const Run run = unikctl({"get", "apps", "-o", "name"});
+  const RunResult run = unikctl({"get", "apps", "-o", "name"});
   EXPECT_EQ(run.code, 0) << run.err;
   EXPECT_EQ(run.out, "app/web\napp/zoo\n");
   ASSERT_EQ(controller.seen("GET /v1/apps").size(), 2u);
@@ -91,7 +91,7 @@ TEST_F(Verbs, GetPrintsATableAndFollowsPages) {
 
 TEST_F(Verbs, GetOfNothingSaysSoOnStderr) {
   controller.answer("GET /v1/apps", 200, R"({"items":[],"revision":1})");
-  const Run run = unikctl({"get", "app", "--tenant", "team-a"});
+  const RunResult run = unikctl({"get", "app", "--tenant", "team-a"});
   EXPECT_EQ(run.code, 0);
   EXPECT_EQ(run.out, "");
   EXPECT_EQ(run.err, "no apps in tenant team-a\n");
@@ -99,7 +99,7 @@ TEST_F(Verbs, GetOfNothingSaysSoOnStderr) {
 
 TEST_F(Verbs, TheTokenIsSentAndNeverPrinted) {
   controller.answer("GET /v1/nodes", 200, R"({"items":[],"revision":1})");
-  const Run run = unikctl({"node", "list", "--token", "s3cret"});
+  const RunResult run = unikctl({"node", "list", "--token", "s3cret"});
   EXPECT_EQ(controller.seen().front().authorization, "Bearer s3cret");
   EXPECT_EQ((run.out + run.err).find("s3cret"), std::string::npos);
 }
@@ -110,7 +110,7 @@ TEST_F(Verbs, ApplyTakesFilesDirectoriesAndStdinAsOneRequest) {
   write("m/.hidden/x.yaml", "not: read\n");
   write("m/unik.yaml", "version: 1\n");
   controller.answer("POST /v1/apply", 200, codec::to_json(sample_reply()));
-  const Run run =
+  const RunResult run =
       unikctl({"apply", "-f", "m", "-f", "-"}, "apiVersion: unikctl.dev/v1\nkind: Node\nmetadata: {name: n1}\n");
   EXPECT_EQ(run.code, 0) << run.err;
   EXPECT_EQ(run.out, "app/web updated (replacement)\nnode/n1 created\ntenant/default unchanged\n");
@@ -124,7 +124,7 @@ TEST_F(Verbs, ApplyTellsAllFaultsAndSendsNothing) {
   write("bad.yaml",
         "apiVersion: unikctl.dev/v1\nkind: App\nmetadata: {name: web}\nspec:\n  image: x\n  replicsa: 2\n  replicas: "
         "-1\n");
-  const Run run = unikctl({"apply", "-f", "bad.yaml"});
+  const RunResult run = unikctl({"apply", "-f", "bad.yaml"});
   EXPECT_EQ(run.code, 2);
   EXPECT_NE(run.err.find("bad.yaml:6:3"), std::string::npos) << run.err;
   EXPECT_NE(run.err.find("bad.yaml:7:"), std::string::npos) << run.err;
@@ -139,18 +139,18 @@ TEST_F(Verbs, DiffIsADryRunAndItsCodeTellsOfDifferences) {
   reply.dry_run = true;
   controller.answer("POST /v1/apply", 200, codec::to_json(reply));
   controller.answer("POST /v1/apply", 200, codec::to_json(ApplyReply{}));
-  const Run different = unikctl({"diff", "-f", "web.yaml"});
+  const RunResult different = unikctl({"diff", "-f", "web.yaml"});
   EXPECT_EQ(different.code, 1);
   EXPECT_NE(different.out.find("spec.replicas: 1 -> 3"), std::string::npos);
   EXPECT_EQ(controller.seen().front().target, "/v1/apply?tenant=default&dry_run=1");
-  const Run same = unikctl({"diff", "-f", "web.yaml"});
+  const RunResult same = unikctl({"diff", "-f", "web.yaml"});
   EXPECT_EQ(same.code, 0);
   EXPECT_EQ(same.out, "");
 }
 
 TEST_F(Verbs, ValidateNeedsNoControlPlane) {
   write("web.yaml", kManifest);
-  const Run run = unikctl({"validate", "-f", "web.yaml"});
+  const RunResult run = unikctl({"validate", "-f", "web.yaml"});
   EXPECT_EQ(run.code, 0) << run.err;
   EXPECT_EQ(run.out, "web.yaml:1:1: app/web is valid\n");
   EXPECT_TRUE(controller.seen().empty());
@@ -161,7 +161,7 @@ TEST_F(Verbs, DeployOfAnImageReturnsTheOperation) {
   reply.objects = {sample_reply().objects.front()};
   reply.operations = {sample_operation()};
   controller.answer("POST /v1/deployments", 202, codec::to_json(reply));
-  const Run run = unikctl({"deploy", kSampleImage, "--replicas", "2", "--", "--port", "80"});
+  const RunResult run = unikctl({"deploy", kSampleImage, "--replicas", "2", "--", "--port", "80"});
   EXPECT_EQ(run.code, 0) << run.err;
   EXPECT_EQ(run.out, "app/web updated (replacement)\noperation op-42-0\n");
   EXPECT_NE(run.err.find("next: unikctl status"), std::string::npos);
@@ -172,7 +172,7 @@ TEST_F(Verbs, DeployOfAnImageReturnsTheOperation) {
 }
 
 TEST_F(Verbs, DeployDryRunSendsNothing) {
-  const Run run = unikctl({"deploy", kSampleImage, "--name", "api", "--dry-run"});
+  const RunResult run = unikctl({"deploy", kSampleImage, "--name", "api", "--dry-run"});
   EXPECT_EQ(run.code, 0) << run.err;
   EXPECT_NE(run.out.find("kind: App"), std::string::npos) << run.out;
   EXPECT_NE(run.out.find("name: api"), std::string::npos) << run.out;
@@ -187,7 +187,7 @@ TEST_F(Verbs, DeployWaitShowsTheTimelineAndTheUrl) {
   controller.answer("GET /v1/operations/op-42-0", 200, operation_json(OperationState::kSucceeded));
   controller.answer("GET /v1/apps/web", 200, codec::to_json(sample_app()));
   controller.answer("GET /v1/instances", 200, instance_page({sample_instance(0)}));
-  const Run run = unikctl({"deploy", kSampleImage, "--wait"});
+  const RunResult run = unikctl({"deploy", kSampleImage, "--wait"});
   EXPECT_EQ(run.code, 0) << run.err;
   EXPECT_EQ(run.out,
             "web-0-r42-1 ready on local in 337ms: fetch 120ms, prepare 14ms, start 240ms, first byte 203ms, "
@@ -203,7 +203,7 @@ TEST_F(Verbs, DeployWaitTellsWhyItFailedWithTheLastLines) {
   controller.answer("GET /v1/apps/web", 200, codec::to_json(sample_app()));
   controller.answer("GET /v1/instances", 200, instance_page({sample_instance(0), sample_instance(1)}));
   controller.answer("GET /v1/logs/web-1-r42-1", 200, "Segmentation fault\n");
-  const Run run = unikctl({"deploy", kSampleImage, "--wait"});
+  const RunResult run = unikctl({"deploy", kSampleImage, "--wait"});
   EXPECT_EQ(run.code, 1);
   EXPECT_NE(
       run.err.find("failed: crash_loop: web-1-r42-1: exits at once\nlast lines of web-1-r42-1:\nSegmentation fault\n"),
@@ -216,7 +216,7 @@ TEST_F(Verbs, DeployWaitTimesOutWithCodeNine) {
   reply.operations = {sample_operation()};
   controller.answer("POST /v1/deployments", 202, codec::to_json(reply));
   controller.answer("GET /v1/operations/op-42-0", 200, operation_json(OperationState::kPending));
-  const Run run = unikctl({"deploy", kSampleImage, "--wait", "--timeout", "50ms"});
+  const RunResult run = unikctl({"deploy", kSampleImage, "--wait", "--timeout", "50ms"});
   EXPECT_EQ(run.code, 9);
   EXPECT_NE(run.err.find("unikctl wait operation/op-42-0"), std::string::npos) << run.err;
 }
@@ -238,7 +238,7 @@ TEST_F(Verbs, AJobStreamsItsConsoleAndExitsWithItsOwnCode) {
   controller.answer("GET /v1/instances", 200, instance_page({ended}));
   controller.answer("GET /v1/logs/web", 200,
                     "web-0-r42-1 | 2026-11-22T10:00:00.000Z one\nweb-0-r42-1 | 2026-11-22T10:00:01.000Z two\n");
-  const Run run = unikctl({"deploy", kSampleImage, "--restart", "never", "--wait"});
+  const RunResult run = unikctl({"deploy", kSampleImage, "--restart", "never", "--wait"});
   EXPECT_EQ(run.code, 42) << run.err;
   EXPECT_EQ(run.out, "one\ntwo\n");
 }
@@ -251,7 +251,7 @@ TEST_F(Verbs, LogsFollowsOverABrokenConnectionWithoutDoublingLines) {
   controller.answer("GET /v1/logs/web", 200,
                     "web-0-r42-1 | 2026-11-22T10:00:00.000Z one\nweb-1-r42-1 | 2026-11-22T10:00:00.001Z two\n"
                     "web-0-r42-1 | 2026-11-22T10:00:05.000Z three\n");
-  const Run run = unikctl({"logs", "web", "-f", "--tail", "10"});
+  const RunResult run = unikctl({"logs", "web", "-f", "--tail", "10"});
   EXPECT_EQ(run.code, 0) << run.err;
   EXPECT_EQ(run.out, "web-0-r42-1 | one\nweb-1-r42-1 | two\nweb-0-r42-1 | three\n");
   const auto requests = controller.seen("GET /v1/logs/web");
@@ -269,11 +269,11 @@ TEST_F(Verbs, LogsOfNobodyIsCodeThree) {
 
 TEST_F(Verbs, StatusIsOneViewAndJsonIsComplete) {
   controller.answer("GET /v1/status", 200, codec::to_json(sample_status()));
-  const Run table = unikctl({"status"});
+  const RunResult table = unikctl({"status"});
   EXPECT_EQ(table.code, 0) << table.err;
   for (const char* part : {"Apps of tenant default", "web-1-r42-1", "op-42-0", "Nodes"})
     EXPECT_NE(table.out.find(part), std::string::npos) << part;
-  const Run json = unikctl({"status", "-o", "json"});
+  const RunResult json = unikctl({"status", "-o", "json"});
   const auto read = codec::from_json<StatusView>(json.out);
   ASSERT_TRUE(read) << to_string(read.error());
   EXPECT_EQ(*read, sample_status());
@@ -288,7 +288,7 @@ TEST_F(Verbs, DestroyWaitsForEachOperation) {
   reply.operations = {sample_operation()};
   controller.answer("POST /v1/destroy", 202, codec::to_json(reply));
   controller.answer("GET /v1/operations/op-42-0", 200, operation_json(OperationState::kSucceeded));
-  const Run async = unikctl({"destroy", "app/web", "api"});
+  const RunResult async = unikctl({"destroy", "app/web", "api"});
   EXPECT_EQ(async.code, 0) << async.err;
   EXPECT_EQ(async.out, "app/web deleted\n");
   EXPECT_EQ(controller.seen().front().body, R"({"tenant":"default","names":["web","api"]})");
@@ -332,21 +332,21 @@ TEST_F(Verbs, EventsPrintsLinesAndSendsSince) {
   event.object = "app/web";
   event.reason = "created";
   controller.answer("GET /v1/events", 200, "id: 43\ndata: " + codec::to_json(event) + "\n\n");
-  const Run run = unikctl({"events", "--since", "42"});
+  const RunResult run = unikctl({"events", "--since", "42"});
   EXPECT_EQ(run.code, 0) << run.err;
   EXPECT_EQ(run.out, "2026-11-22T10:00:00.000Z  43  app/web  created\n");
   EXPECT_EQ(controller.seen().front().target, "/v1/events?tenant=default&follow=0&since=42");
 }
 
 TEST_F(Verbs, ExplainReadsSchemasOfflineAndObjectsFromTheApi) {
-  const Run schema = unikctl({"explain", "app.spec.replicas"});
+  const RunResult schema = unikctl({"explain", "app.spec.replicas"});
   EXPECT_EQ(schema.code, 0) << schema.err;
   EXPECT_NE(schema.out.find("replicas"), std::string::npos);
   EXPECT_TRUE(controller.seen().empty());
   EXPECT_EQ(unikctl({"explain", "app.spec.replcas"}).code, 3);
   controller.answer("GET /v1/explain/app/web", 200,
                     codec::to_json(Explanation{"app/web", "ready", {}, {"placed on local"}}));
-  const Run object = unikctl({"explain", "app", "web"});
+  const RunResult object = unikctl({"explain", "app", "web"});
   EXPECT_EQ(object.code, 0) << object.err;
   EXPECT_EQ(object.out, "app/web: ready\n\nWhy:\n  1. placed on local\n");
 }
@@ -366,7 +366,7 @@ TEST_F(Verbs, NamesForCompletionComeFromTheApi) {
 
 TEST_F(Verbs, VersionTellsBothSides) {
   controller.answer("GET /v1/version", 200, R"({"version":"0.1.0","cluster_id":"c-1","revision":3})");
-  const Run run = unikctl({"version"});
+  const RunResult run = unikctl({"version"});
   EXPECT_EQ(run.code, 0);
   EXPECT_NE(run.out.find("cluster c-1"), std::string::npos) << run.out;
   EXPECT_NE(unikctl({"version", "-o", "json"}).out.find("\"server\": {"), std::string::npos);
@@ -378,7 +378,7 @@ TEST_F(Verbs, UpAndDownAreForTheLocalControlPlaneOnly) {
 }
 
 TEST_F(Verbs, DeployOfNothingSaysWhatIsTaken) {
-  const Run run = unikctl({"deploy", "no-such-thing"});
+  const RunResult run = unikctl({"deploy", "no-such-thing"});
   EXPECT_EQ(run.code, 3);
   EXPECT_NE(run.err.find("want a directory, a program, a kernel"), std::string::npos) << run.err;
 }
