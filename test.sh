@@ -22,7 +22,7 @@ say() { printf '\n== %s (%s s)\n' "$*" "$SECONDS" >&2; }
 
 install_packages "${build_packages[@]}" "${guest_packages[@]}" "${test_packages[@]}"
 
-preset=dev
+preset=release
 [ -z "$mode" ] || preset=ci
 
 # The guest's kernel takes minutes when it is not cached: it is built beside the programs.

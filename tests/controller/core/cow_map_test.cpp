@@ -75,7 +75,9 @@ TEST(CowMap, BehavesAsAnOrderedMap) {
           const auto wanted = model.lower_bound(key);
           const auto found = map.lower_bound(key);
           ASSERT_EQ(found == map.end(), wanted == model.end());
-          if (wanted != model.end()) ASSERT_EQ(found->first, wanted->first);
+          if (wanted != model.end()) {
+            ASSERT_EQ(found->first, wanted->first);
+          }
           break;
         }
         case 7:
