@@ -77,6 +77,7 @@ Result<Packed> pack_source(const Session& session, const runtimes::BlobStore& st
   options.includes = std::move(includes).value();
   options.base = std::move(base).value();
   options.rebuild = request.rebuild;
+  options.environment = runtimes::build_environment(options.directory, session.environment().variables);
   if (request.debug) options.environment["UNIKCTL_DEBUG"] = "1";
   options.output = [&session](std::string_view text) { *session.terminal().err << text << std::flush; };
   session.say("building " + directory.string() + (recipe->build_command.empty() ? "" : ": " + recipe->build_command));
