@@ -99,11 +99,14 @@ std::size_t Exchange::buffered() const {
 }
 
 void Exchange::set_on_drain(Callback callback) {
-  const std::lock_guard lock(mutex_);
-  if (detached_) return;
-  const bool low = pending_bytes_ + unsent_ <= kStreamLowWater;
-  on_drain_ = std::move(callback);
-  if (low && on_drain_) mailbox_->post(on_drain_);
+  Callback due;
+  {
+    const std::lock_guard lock(mutex_);
+    if (detached_) return;
+    if (pending_bytes_ + unsent_ <= kStreamLowWater) due = callback;
+    std::swap(on_drain_, callback);  // the old one is destroyed without the lock
+  }
+  if (due) mailbox_->post(std::move(due));
 }
 
 void Exchange::set_on_close(Callback callback) {

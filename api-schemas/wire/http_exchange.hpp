@@ -68,7 +68,6 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   // `unsent`: bytes that the kernel has not taken, `take_stream` included. Runs `on_drain` where it is due.
   void set_unsent(std::size_t unsent);
   bool body_wanted() const { return body_started_ && !body_paused_.load(std::memory_order_acquire); }
-  bool body_started() const { return body_started_; }
   void give_body(std::string_view chunk) { on_data_(chunk); }
   void end_body(Result<void> outcome);
   // The connection answers by itself: a later answer does nothing, and `on_close` will not be called.

@@ -110,10 +110,10 @@ class Worker final : public Mailbox, public std::enable_shared_from_this<Worker>
 class Connection final : public ConnectionSide, public std::enable_shared_from_this<Connection> {
  public:
   Connection(Worker& worker, int fd)
-      : worker_(worker), limits_(worker.shared->limits), socket_(worker.io, fd), transport_(fd), peer_(greet(fd)) {}
+      : worker_(worker), limits_(worker.shared->limits), socket_(worker.io), transport_(fd), peer_(greet(fd)) {}
   ~Connection() { release_body(); }
 
-  void start(Worker::Connections::iterator place, bool too_many);
+  void start(int fd, Worker::Connections::iterator place, bool too_many);
   void on_tick();
   void drain();
   void close();  // the client is gone, or has to go
@@ -208,8 +208,14 @@ class Connection final : public ConnectionSide, public std::enable_shared_from_t
 
 // --- Connection: the loop ---
 
-void Connection::start(Worker::Connections::iterator place, bool too_many) {
+void Connection::start(int fd, Worker::Connections::iterator place, bool too_many) {
   place_ = place;
+  AsioError error;
+  socket_.assign(fd, error);
+  if (error) {
+    ::close(fd);
+    return close();
+  }
   arm_error();
   deadline_ = worker_.now + limits_.idle;
   if (too_many)
@@ -703,7 +709,14 @@ Result<void> Worker::listen(Listener listener) {
   const int copy = fcntl(listener.fd(), F_DUPFD_CLOEXEC, 0);
   if (copy < 0)
     return unavailable("cannot_listen", "cannot listen on " + to_string(listener.endpoint()) + ": " + strerror(errno));
-  listeners.emplace_back(std::move(listener), Descriptor(io, copy));
+  listeners.emplace_back(std::move(listener), Descriptor(io));
+  AsioError error;
+  listeners.back().second.assign(copy, error);
+  if (error) {
+    ::close(copy);
+    return unavailable("cannot_listen",
+                       "cannot listen on " + to_string(listeners.back().first.endpoint()) + ": " + error.message());
+  }
   arm_accept(listeners.back());
   return {};
 }
@@ -742,7 +755,7 @@ void Worker::adopt(int fd) {
     return;
   }
   const auto connection = std::make_shared<Connection>(*this, fd);
-  connection->start(connections_.insert(connections_.end(), connection), count > limit);
+  connection->start(fd, connections_.insert(connections_.end(), connection), count > limit);
 }
 
 void Worker::forget(Connections::iterator place) {

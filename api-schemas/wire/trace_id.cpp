@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include "api/check.hpp"
 #include "wire/log.hpp"

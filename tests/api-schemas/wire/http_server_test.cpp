@@ -318,7 +318,6 @@ TEST_F(ServerTest, StreamIsChunkedAndTheConnectionGoesOn) {
 }
 
 TEST_F(ServerTest, UnfinishedStreamCutsTheConnection) {
-  Box<Stream> streams;
   const Running running = serve([&](const HttpRequest&, const Responder& responder) {
     const Stream stream = responder.start_stream(200, {});
     stream.write("part");
