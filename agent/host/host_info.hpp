@@ -12,9 +12,9 @@
 
 namespace unik::agent {
 
-// Host memory that a VM takes beside the guest's RAM: QEMU's own pages of a hello VM under TCG, every mapping but the
-// RAM. Measured with tests/agent/qemu/vm_overhead.sh, QEMU 7.2 on Debian 12.
-inline constexpr Bytes kVmOverhead = mebibytes(40);
+// Host memory that a VM takes beside the guest's RAM: QEMU's own resident pages of a hello VM under TCG, 71 to 73 MiB
+// with QEMU 7.2 on Debian 12. Measured with `tests/agent/qemu/vm_overhead.sh PID`.
+inline constexpr Bytes kVmOverhead = mebibytes(72);
 
 struct HostInfo {
   NodeInfo node;

@@ -1,5 +1,7 @@
-// Real VMs: every promise of the hypervisor that only QEMU can keep. Needs UNIK_TEST_KERNEL (the UP kernel) and
-// UNIK_TEST_ROOT (guest_root.sh); both are given by ctest, and without them the tests fail rather than pass unseen.
+// Real VMs: every promise of the hypervisor that only QEMU can keep.
+//
+// The kernel is UNIK_TEST_KERNEL, or else that of UNIKCTL_BASE_RUNTIME, which test.sh builds; the root is UNIK_TEST_ROOT,
+// or else made by guest_root.sh. Without a kernel the tests fail rather than pass unseen.
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -34,8 +36,25 @@ std::string environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
+std::string test_kernel() {
+  if (const std::string kernel = environment("UNIK_TEST_KERNEL"); !kernel.empty()) return kernel;
+  const std::string base = environment("UNIKCTL_BASE_RUNTIME");
+  return base.empty() ? "" : base + "/boot/vmlinux-up";
+}
+
+// Made once for all tests of this process.
+const std::string& test_root() {
+  static const std::string root = [] {
+    if (std::string given = environment("UNIK_TEST_ROOT"); !given.empty()) return given;
+    const std::string made = testing::TempDir() + "unik-vm-test-root-" + std::to_string(getpid()) + ".erofs";
+    const std::string command = std::string(UNIK_SOURCE_DIR) + "/tests/agent/qemu/guest_root.sh " + made;
+    return std::system(command.c_str()) == 0 ? made : std::string();
+  }();
+  return root;
+}
+
 // Events come from the hypervisor's thread.
-class Inbox {
+class Heard {
  public:
   void put(Event event) {
     const std::lock_guard lock(mutex_);
@@ -67,12 +86,16 @@ class Inbox {
 class VmTest : public testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_FALSE(environment("UNIK_TEST_KERNEL").empty()) << "name the UP kernel in UNIK_TEST_KERNEL";
-    ASSERT_FALSE(environment("UNIK_TEST_ROOT").empty()) << "name what guest_root.sh made in UNIK_TEST_ROOT";
+    ASSERT_TRUE(std::filesystem::exists(test_kernel())) << "name the UP kernel in UNIK_TEST_KERNEL";
+    ASSERT_TRUE(std::filesystem::exists(test_root())) << "guest_root.sh failed; name a root in UNIK_TEST_ROOT";
     // Long on purpose: a unix socket's path may have 107 bytes.
     std::string name = testing::TempDir() + "unik-vm-test-with-a-state-directory-whose-name-alone-is-quite-long-XXXXXX";
     ASSERT_NE(mkdtemp(name.data()), nullptr);
     state_ = name;
+  }
+
+  static void TearDownTestSuite() {
+    if (environment("UNIK_TEST_ROOT").empty()) std::filesystem::remove(test_root());
   }
 
   void TearDown() override {
@@ -101,8 +124,8 @@ class VmTest : public testing::Test {
 
   static runtimes::BootFiles boot_files() {
     runtimes::BootFiles files;
-    files.kernel_up = environment("UNIK_TEST_KERNEL");
-    files.root = environment("UNIK_TEST_ROOT");
+    files.kernel_up = test_kernel();
+    files.root = test_root();
     files.config.entrypoint = {"/app/guest"};
     return files;
   }
@@ -139,7 +162,7 @@ class VmTest : public testing::Test {
 
   std::string state_;
   runtimes::BootFiles files_ = boot_files();
-  Inbox inbox_;
+  Heard inbox_;
   std::unique_ptr<Hypervisor> hypervisor_;
 };
 

@@ -1,0 +1,155 @@
+#include "agent/host/image_store.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdlib>
+#include <filesystem>
+#include <mutex>
+#include <thread>
+
+#include "runtimes/lib/oci/reference.hpp"
+
+namespace unik::agent {
+namespace {
+
+using runtimes::BlobStore;
+using runtimes::Digest;
+
+class ImageStoreTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = testing::TempDir() + "unik-images-XXXXXX";
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    directory_ = name;
+    auto origin = BlobStore::open(directory_ + "/origin");
+    ASSERT_TRUE(origin.ok());
+    origin_.emplace(std::move(*origin));
+    pack();
+  }
+  void TearDown() override {
+    images_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  // An image whose manifest and config are right and whose one layer no root can be made of: what this store does up to
+  // there is its own.
+  void pack() {
+    runtimes::Manifest manifest;
+    const auto put = [&](std::string_view bytes, std::string_view type) {
+      const auto blob = origin_->put(bytes);
+      runtimes::Descriptor descriptor;
+      descriptor.media_type = type;
+      descriptor.digest = blob->digest;
+      descriptor.size = blob->size;
+      return descriptor;
+    };
+    const std::string layer = "not a tar";
+    runtimes::ImageConfig config;
+    config.entrypoint = {"/app/x"};
+    config.diff_ids = {runtimes::sha256(layer)};
+    manifest.config = put(runtimes::print_image_config(config), runtimes::kConfigMediaType);
+    manifest.layers = {put(layer, runtimes::kLayerTarMediaType)};
+    const auto document = put(runtimes::print_manifest(manifest), runtimes::kManifestMediaType);
+    image_ = to_string(runtimes::Reference{"web", document.digest});
+  }
+
+  void open(FetchBlob fetch) {
+    auto opened = ImageStore::create({directory_ + "/node", std::move(fetch)}, [this](Event event) {
+      const std::lock_guard lock(mutex_);
+      events_.push_back(std::move(event));
+      changed_.notify_all();
+    });
+    ASSERT_TRUE(opened.ok()) << to_string(opened.error());
+    images_ = std::move(*opened);
+  }
+
+  Result<void> serve(const Digest& digest, const BlobSink& sink) {
+    ++fetched_;
+    const Result<std::string> bytes = origin_->read(digest);
+    if (!bytes.ok()) return bytes.error();
+    for (std::size_t at = 0; at < bytes->size(); at += 7)
+      if (!sink(std::string_view(*bytes).substr(at, 7))) return unavailable("aborted", "the sink gave up");
+    return {};
+  }
+
+  Error next_failure() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return !events_.empty(); });
+    Event event = std::move(events_.front());
+    events_.erase(events_.begin());
+    return std::get<ImageFailed>(event).error;
+  }
+
+  std::string directory_;
+  std::optional<BlobStore> origin_;
+  std::string image_;
+  std::atomic<int> fetched_ = 0;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Event> events_;
+  std::unique_ptr<ImageStore> images_;
+};
+
+TEST_F(ImageStoreTest, BlobsAreFetchedOnceAndKept) {
+  open([this](const Digest& digest, const BlobSink& sink) { return serve(digest, sink); });
+  EXPECT_TRUE(images_->ready_images().empty());
+  EXPECT_EQ(images_->boot_files(image_).error().reason, "image_not_ready");
+  images_->fetch({image_});
+  (void)next_failure();  // of the layer, after all blobs are there
+  EXPECT_EQ(fetched_, 3);
+  images_->fetch({image_});
+  (void)next_failure();
+  EXPECT_EQ(fetched_, 3);
+}
+
+TEST_F(ImageStoreTest, RequestsForOneImageCoalesce) {
+  std::mutex gate;
+  gate.lock();
+  open([&](const Digest& digest, const BlobSink& sink) {
+    const std::lock_guard wait(gate);
+    return serve(digest, sink);
+  });
+  for (int i = 0; i < 10; ++i) images_->fetch({image_});
+  gate.unlock();
+  (void)next_failure();
+  images_.reset();
+  EXPECT_EQ(fetched_, 3);
+  EXPECT_TRUE(events_.empty());
+}
+
+TEST_F(ImageStoreTest, AlteredBytesAreRefusedAndMayBeTriedAgain) {
+  open([](const Digest&, const BlobSink& sink) -> Result<void> {
+    sink("other bytes");
+    return {};
+  });
+  images_->fetch({image_});
+  const Error error = next_failure();
+  EXPECT_EQ(error.reason, "digest_mismatch");
+  EXPECT_TRUE(traits(error.code).retryable);
+}
+
+TEST_F(ImageStoreTest, AControllersErrorIsTold) {
+  open([](const Digest&, const BlobSink&) -> Result<void> { return not_found("no_such_blob", "gone"); });
+  images_->fetch({image_});
+  EXPECT_EQ(next_failure().reason, "no_such_blob");
+  images_->fetch({"web:latest"});
+  EXPECT_EQ(next_failure().reason, "bad_reference");
+}
+
+TEST_F(ImageStoreTest, TheEndDoesNotWaitForASlowBlob) {
+  std::atomic<bool> begun = false;
+  open([&](const Digest&, const BlobSink& sink) -> Result<void> {
+    begun = true;
+    while (sink("x")) std::this_thread::yield();
+    return unavailable("aborted", "the sink gave up");
+  });
+  images_->fetch({image_});
+  while (!begun) std::this_thread::yield();
+  images_.reset();
+  EXPECT_TRUE(events_.empty());
+}
+
+}  // namespace
+}  // namespace unik::agent
