@@ -165,7 +165,7 @@ TEST(DocumentOutput, QuotesWhatYamlWouldReadAsSomethingElse) {
 
 TEST(TableOutput, KeepsForeignTextFromSteeringTheTerminal) {
   const Table table{{"A", "B"}, {{Cell("x\x1b[31m\ny"), Cell("ü")}, {Cell(""), Cell("z")}}};
-  EXPECT_EQ(render(table, false), "A           B\nx?[31m y    ü\n-           z\n");
+  EXPECT_EQ(render(table, false), "A          B\nx?[31m y   ü\n-          z\n");
 }
 
 TEST(LiveOutput, DrawsOverItsOwnLastPicture) {

@@ -53,9 +53,13 @@ void SimulatedController::handle(const wire::HttpRequest& request, const wire::R
     if (scripted.size() > 1) scripted.pop_front();
   }
   if (answer.cut) {
-    // Dropping the unfinished stream cuts the connection.
     const wire::Stream stream = responder.start_stream(answer.status, {{"Content-Type", "text/plain"}});
     stream.write(answer.body);
+    // Dropping the unfinished stream cuts the connection, and with it what the kernel has not taken yet.
+    const std::lock_guard lock(mutex_);
+    cutters_.emplace_back([stream] {
+      while (stream.buffered() > 0) std::this_thread::yield();
+    });
     return;
   }
   wire::HttpResponse response;

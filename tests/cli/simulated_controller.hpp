@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "cli/environment.hpp"
@@ -57,7 +58,9 @@ class SimulatedController {
   std::vector<std::pair<std::string, SeenRequest>> seen_;
   std::filesystem::path directory_;
   std::string url_;
+  std::vector<std::jthread> cutters_;
   std::optional<wire::HttpServer> server_;
+  std::vector<std::jthread> cutters_;  // each waits until what was written before a cut has gone
 };
 
 // What one run of unikctl wrote, and its exit code.
