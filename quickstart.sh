@@ -6,6 +6,9 @@ cd "$(dirname "$0")"
 # shellcheck source=.ci/packages.sh
 . .ci/packages.sh
 
+# Another checkout of the same sources compiles to the same objects.
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 
 say "packages"

@@ -9,6 +9,9 @@ cd "$(dirname "$0")"
 # shellcheck source=.ci/packages.sh
 . .ci/packages.sh
 
+# Another checkout of the same sources compiles to the same objects.
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+
 mode=${1:-}
 case "$mode" in
   "" | --ci | --full) ;;
