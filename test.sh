@@ -2,8 +2,8 @@
 # Installs what is missing, builds, and runs the tests.
 #
 #   ./test.sh          everything that belongs to each change: unit tests, simulator, real VMs
-#   ./test.sh --ci     the same, and the unit tests and the simulator under ASan and UBSan; warnings are errors
-#   ./test.sh --full   all of that, then ThreadSanitizer and the fuzzers
+#   ./test.sh --ci     the same with warnings as errors
+#   ./test.sh --full   that, and all but the real VMs under ASan and UBSan, then under ThreadSanitizer
 set -euo pipefail
 cd "$(dirname "$0")"
 # shellcheck source=.ci/packages.sh
@@ -48,17 +48,12 @@ say "tests: $preset"
 export UNIKCTL_BASE_RUNTIME=$PWD/build/base
 ctest --preset "$preset" --no-tests=error
 
-if [ -n "$mode" ]; then
-  say "build and tests: asan"
-  cmake --preset asan >/dev/null
-  cmake --build --preset asan -j "$(nproc)"
-  ctest --preset asan --no-tests=error -LE vm
-fi
-
 if [ "$mode" = --full ]; then
-  say "build and tests: tsan"
-  cmake --preset tsan >/dev/null
-  cmake --build --preset tsan -j "$(nproc)"
-  ctest --preset tsan --no-tests=error -LE vm
+  for sanitizer in asan tsan; do
+    say "build and tests: $sanitizer"
+    cmake --preset "$sanitizer" >/dev/null
+    cmake --build --preset "$sanitizer" -j "$(nproc)"
+    ctest --preset "$sanitizer" --no-tests=error -LE vm
+  done
 fi
 say "all tests passed"
