@@ -44,8 +44,9 @@ Result<Fd> take_state_dir(const std::string& directory) {
                                         (problem ? problem.message() : std::strerror(errno)));
   chmod(directory.c_str(), 0700);
   if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
-    return conflict("agent_runs", "want one agent for " + directory + ", found another at work: stop it first, or name "
-                                  "another --state");
+    return conflict("agent_runs", "want one agent for " + directory +
+                                      ", found another at work: stop it first, or name "
+                                      "another --state");
   return lock;
 }
 

@@ -32,7 +32,9 @@ bool lists(const std::string& options, std::string_view option) {
   return (',' + options + ',').find(',' + std::string(option) + ',') != std::string::npos;
 }
 
-std::string join(const std::string& mount, const std::string& path) { return path == "/" ? mount : mount + path; }
+std::string join(const std::string& mount, const std::string& path) {
+  return path == "/" ? mount : mount + path;
+}
 
 std::optional<std::int64_t> read_number(const std::string& path) {
   std::ifstream file(path);

@@ -18,15 +18,15 @@ inline constexpr Bytes kVmOverhead = mebibytes(72);
 
 struct HostInfo {
   NodeInfo node;
-  std::uint32_t cpus = 1;       // whole CPUs that a VM may have
-  std::uint32_t tsc_khz = 0;    // 0: not steady enough to tell a guest
+  std::uint32_t cpus = 1;     // whole CPUs that a VM may have
+  std::uint32_t tsc_khz = 0;  // 0: not steady enough to tell a guest
   Accelerator accelerator = Accelerator::kTcg;
 
   bool operator==(const HostInfo&) const = default;
 };
 
-// Reads it all; about 100 ms, most of it the two probes. `agent_version` is told as it is. Errors: `not_found` when QEMU
-// is not there (`no_such_program`), `unavailable`/`no_qemu_version` when it does not say its version.
+// Reads it all; about 100 ms, most of it the two probes. `agent_version` is told as it is. Errors: `not_found` when
+// QEMU is not there (`no_such_program`), `unavailable`/`no_qemu_version` when it does not say its version.
 Result<HostInfo> read_host_info(const std::string& qemu, const std::string& agent_version);
 
 // Pure: `QEMU 7.2.22` from what `--version` prints; empty when it is something else.

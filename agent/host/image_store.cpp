@@ -112,12 +112,16 @@ class ImageStore::State {
       Result<BootFiles> files = make_ready(image, answer);
       lock.lock();
       wanted_.erase(image);
-      if (files.ok()) ready_.insert_or_assign(image, std::move(*files));
-      else ready_.erase(image);
+      if (files.ok())
+        ready_.insert_or_assign(image, std::move(*files));
+      else
+        ready_.erase(image);
       if (ending_) return;
       lock.unlock();
-      if (files.ok()) deliver_(std::move(answer));
-      else deliver_(ImageFailed{image, files.error()});
+      if (files.ok())
+        deliver_(std::move(answer));
+      else
+        deliver_(ImageFailed{image, files.error()});
       lock.lock();
     }
   }
@@ -144,8 +148,9 @@ class ImageStore::State {
       for (const Digest& digest : *missing)
         if (Result<void> written = write_blob(store_, digest, fetch_, ending_); !written.ok()) return written;
     }
-    return unavailable("image_incomplete", "want all blobs of " + to_string(image) + " to stay in the store, found "
-                                           "some removed while it was fetched");
+    return unavailable("image_incomplete", "want all blobs of " + to_string(image) +
+                                               " to stay in the store, found "
+                                               "some removed while it was fetched");
   }
 
   // Named in the index, so that a collector keeps it and a later agent finds it.
@@ -167,8 +172,8 @@ class ImageStore::State {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<std::string> queue_;        // no image twice
-  std::set<std::string> wanted_;         // queued or under way
+  std::deque<std::string> queue_;  // no image twice
+  std::set<std::string> wanted_;   // queued or under way
   std::map<std::string, BootFiles> ready_;
   std::atomic<bool> ending_ = false;
   std::vector<std::thread> workers_;
@@ -184,8 +189,14 @@ Result<std::unique_ptr<ImageStore>> ImageStore::create(ImageStoreOptions options
 ImageStore::ImageStore(std::unique_ptr<State> state) : state_(std::move(state)) {}
 ImageStore::~ImageStore() = default;
 
-std::vector<std::string> ImageStore::ready_images() { return state_->ready_images(); }
-void ImageStore::fetch(FetchImage effect) { state_->fetch(std::move(effect)); }
-Result<BootFiles> ImageStore::boot_files(const std::string& image) const { return state_->boot_files(image); }
+std::vector<std::string> ImageStore::ready_images() {
+  return state_->ready_images();
+}
+void ImageStore::fetch(FetchImage effect) {
+  state_->fetch(std::move(effect));
+}
+Result<BootFiles> ImageStore::boot_files(const std::string& image) const {
+  return state_->boot_files(image);
+}
 
 }  // namespace unik::agent

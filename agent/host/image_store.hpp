@@ -19,7 +19,8 @@
 namespace unik::agent {
 
 inline constexpr int kImageWorkers = 2;
-inline constexpr int kMaxFetchRounds = 3;  // manifest, then what it names; once more if somebody removed a blob meanwhile
+inline constexpr int kMaxFetchRounds =
+    3;  // manifest, then what it names; once more if somebody removed a blob meanwhile
 
 // Streams one blob into `sink`, which returns false to give up. Blocks.
 using BlobSink = std::function<bool(std::string_view chunk)>;

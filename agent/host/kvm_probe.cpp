@@ -30,9 +30,9 @@ constexpr std::uint32_t kSwitches = 64;
 
 // mov ecx, kLoops; 1: inc [rbx]; dec ecx; jnz 1b; mov ecx, kSwitches; 2: mov rax, cr3; mov cr3, rax; inc [rbx];
 // dec ecx; jnz 2b; mov al, 42; out 0xf4, al; hlt
-constexpr std::array<std::uint8_t, 33> kProgram = {
-    0xb9, 0x80, 0x84, 0x1e, 0x00, 0xff, 0x03, 0xff, 0xc9, 0x75, 0xfa, 0xb9, 0x40, 0x00, 0x00, 0x00, 0x0f,
-    0x20, 0xd8, 0x0f, 0x22, 0xd8, 0xff, 0x03, 0xff, 0xc9, 0x75, 0xf4, 0xb0, 0x2a, 0xe6, 0xf4, 0xf4};
+constexpr std::array<std::uint8_t, 33> kProgram = {0xb9, 0x80, 0x84, 0x1e, 0x00, 0xff, 0x03, 0xff, 0xc9, 0x75, 0xfa,
+                                                   0xb9, 0x40, 0x00, 0x00, 0x00, 0x0f, 0x20, 0xd8, 0x0f, 0x22, 0xd8,
+                                                   0xff, 0x03, 0xff, 0xc9, 0x75, 0xf4, 0xb0, 0x2a, 0xe6, 0xf4, 0xf4};
 
 // What the child answers over its pipe; the text must outlive it, so it is a literal with an errno.
 struct Answer {
@@ -67,7 +67,9 @@ kvm_segment data_segment() {
 
 // Identity-mapped pages of 2 MiB, then the program.
 void fill(std::uint8_t* memory) {
-  const auto entry = [memory](std::uint64_t at, std::uint64_t value) { std::memcpy(memory + at, &value, sizeof value); };
+  const auto entry = [memory](std::uint64_t at, std::uint64_t value) {
+    std::memcpy(memory + at, &value, sizeof value);
+  };
   entry(kPageTables, (kPageTables + 0x1000) | 3);
   entry(kPageTables + 0x1000, (kPageTables + 0x2000) | 3);
   for (std::uint64_t i = 0; i < kGuestBytes >> 21; ++i) entry(kPageTables + 0x2000 + 8 * i, (i << 21) | 0x83);
@@ -110,7 +112,8 @@ Answer run_guest(int device) {
   std::uint32_t count = 0;
   std::memcpy(&count, static_cast<std::uint8_t*>(memory) + kCounter, sizeof count);
   errno = 0;
-  if (static_cast<kvm_run*>(shared)->exit_reason != KVM_EXIT_IO) return fail("a small guest ended in an internal error");
+  if (static_cast<kvm_run*>(shared)->exit_reason != KVM_EXIT_IO)
+    return fail("a small guest ended in an internal error");
   if (count != kLoops + kSwitches) return fail("a small guest computed wrongly");
   return {};
 }

@@ -24,7 +24,7 @@ namespace unik::agent {
 namespace {
 
 constexpr std::int64_t kCpuPeriodUs = 100'000;
-constexpr std::int64_t kLeastQuotaUs = 1'000;  // the kernel takes no smaller one
+constexpr std::int64_t kLeastQuotaUs = 1'000;             // the kernel takes no smaller one
 constexpr Bytes kFallbackAddressSpace = mebibytes(2048);  // QEMU maps far more than it uses
 // A cgroup is busy for a moment after its last process has ended.
 constexpr int kRemoveTries = 50;
@@ -35,7 +35,9 @@ bool write_file(const std::string& path, const std::string& text) {
   return fd && write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
 }
 
-bool make_group(const std::string& path) { return mkdir(path.c_str(), 0755) == 0 || errno == EEXIST; }
+bool make_group(const std::string& path) {
+  return mkdir(path.c_str(), 0755) == 0 || errno == EEXIST;
+}
 
 // Processes may not stand in a v2 group that gives controllers to its children: ours moves into one of them.
 bool enable_controllers(const std::string& parent) {
@@ -46,7 +48,9 @@ bool enable_controllers(const std::string& parent) {
          write_file(parent + "/cgroup.subtree_control", wanted);
 }
 
-std::int64_t quota_us(MilliCpu cpu) { return std::max(cpu.value * kCpuPeriodUs / 1000, kLeastQuotaUs); }
+std::int64_t quota_us(MilliCpu cpu) {
+  return std::max(cpu.value * kCpuPeriodUs / 1000, kLeastQuotaUs);
+}
 
 }  // namespace
 
@@ -178,8 +182,12 @@ std::unique_ptr<Limits> Limits::detect(const std::string& group) {
 Limits::Limits(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Limits::~Limits() = default;
 
-LimitKind Limits::kind() const { return state_->kind(); }
-const std::string& Limits::description() const { return state_->description(); }
+LimitKind Limits::kind() const {
+  return state_->kind();
+}
+const std::string& Limits::description() const {
+  return state_->description();
+}
 
 ProcessLimits Limits::process_limits(const Resources& resources) const {
   if (state_->kind() != LimitKind::kProcess) return {};

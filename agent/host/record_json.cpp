@@ -86,8 +86,8 @@ Result<void> read_ports(codec::JsonView list, NodeRecord& record) {
   return {};
 }
 
-// Members of an object as they stand in its text. The goals are the codec's own JSON, on one line, so their text is what
-// lies between the two keys that surround them.
+// Members of an object as they stand in its text. The goals are the codec's own JSON, on one line, so their text is
+// what lies between the two keys that surround them.
 std::string_view goals_text(std::string_view record) {
   constexpr std::string_view begin = "\"goals\":";
   constexpr std::string_view end = ",\"instances\":[";
@@ -110,8 +110,7 @@ Result<NodeRecord> parse_record(std::string_view json) {
       json.substr(kHead.size() + kChecksumDigits, kMiddle.size()) != kMiddle)
     return corrupt("a torn file, or one of another release");
   const std::string_view checksum = json.substr(kHead.size(), kChecksumDigits);
-  const std::string_view text =
-      json.substr(kHead.size() + kChecksumDigits + kMiddle.size(), json.size() - envelope);
+  const std::string_view text = json.substr(kHead.size() + kChecksumDigits + kMiddle.size(), json.size() - envelope);
   if (hex(stable_hash(text)) != checksum) return corrupt("other bytes than its checksum stands for");
 
   const Result<codec::JsonDocument> document = codec::JsonDocument::parse(text, kMaxRecordBytes);

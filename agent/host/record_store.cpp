@@ -37,7 +37,8 @@ class RecordStore::State {
     const std::string aside = path_ + ".corrupt";
     std::rename(path_.c_str(), aside.c_str());
     Error error = std::move(record).error();
-    error.message += "; set aside as " + aside + ": look at it, then start the agent again as a node that knows only "
+    error.message += "; set aside as " + aside +
+                     ": look at it, then start the agent again as a node that knows only "
                      "the VMs it finds";
     return error;
   }
@@ -79,7 +80,11 @@ RecordStore::RecordStore(std::string directory, std::function<void(Event)> deliv
     : state_(std::make_unique<State>(std::move(directory), std::move(deliver))) {}
 RecordStore::~RecordStore() = default;
 
-Result<NodeRecord> RecordStore::load() { return state_->load(); }
-void RecordStore::save(SaveRecord effect) { state_->save(std::move(effect)); }
+Result<NodeRecord> RecordStore::load() {
+  return state_->load();
+}
+void RecordStore::save(SaveRecord effect) {
+  state_->save(std::move(effect));
+}
 
 }  // namespace unik::agent

@@ -15,7 +15,9 @@ void add(Argv& argv, std::string option, std::string value) {
 }
 
 // Whether the machine has PCI decides the name of every virtio device.
-bool has_pci(const VmSpec& spec) { return spec.kind != BootKind::kUnik; }
+bool has_pci(const VmSpec& spec) {
+  return spec.kind != BootKind::kUnik;
+}
 
 std::string virtio(const VmSpec& spec, std::string_view device) {
   return "virtio-" + std::string(device) + (has_pci(spec) ? "-pci" : "-device");
@@ -79,8 +81,8 @@ void add_network(Argv& argv, const VmSpec& spec) {
   std::string net = "user,id=net,ipv6=off";
   if (spec.restrict_network) net += ",restrict=on";
   for (const PortForward& forward : spec.forwards)
-    net += ",hostfwd=tcp:" + spec.address + ':' + std::to_string(forward.host_port) + "-:" +
-           std::to_string(forward.guest_port);
+    net += ",hostfwd=tcp:" + spec.address + ':' + std::to_string(forward.host_port) +
+           "-:" + std::to_string(forward.guest_port);
   add(argv, "-netdev", net);
   add(argv, "-device", virtio(spec, "net") + ",netdev=net" + (has_pci(spec) ? ",romfile=" : ""));
 }

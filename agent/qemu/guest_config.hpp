@@ -9,10 +9,10 @@
 
 namespace unik::agent {
 
-// The configuration's bytes. The image's entry point comes first, then the app's arguments or, where there are none, the
-// image's default ones; the app's environment goes over the image's. Holds secrets: goes into a memfd and nowhere else.
-// Errors: `invalid`/`no_program`, `bad_user` (a user by name, which only the image could resolve), `bad_boot_config`
-// (beyond a bound of guest.h, or a NUL byte); they name keys, never values.
+// The configuration's bytes. The image's entry point comes first, then the app's arguments or, where there are none,
+// the image's default ones; the app's environment goes over the image's. Holds secrets: goes into a memfd and nowhere
+// else. Errors: `invalid`/`no_program`, `bad_user` (a user by name, which only the image could resolve),
+// `bad_boot_config` (beyond a bound of guest.h, or a NUL byte); they name keys, never values.
 Result<std::string> guest_config(const InstanceId& id, const BootSpec& boot, const runtimes::ImageConfig& image);
 
 }  // namespace unik::agent

@@ -13,11 +13,11 @@
 namespace unik::agent {
 
 struct GuestRecords {
-  bool booted = false;   // init runs
-  bool started = false;  // the app's program was executed
-  std::string not_started;          // why the program could not be executed; printable
-  std::string init_error;           // why init gave up before it; printable
-  std::optional<Exit> exit;         // the first last record counts
+  bool booted = false;       // init runs
+  bool started = false;      // the app's program was executed
+  std::string not_started;   // why the program could not be executed; printable
+  std::string init_error;    // why init gave up before it; printable
+  std::optional<Exit> exit;  // the first last record counts
 
   bool operator==(const GuestRecords&) const = default;
 };
@@ -33,7 +33,7 @@ class GuestRecordParser {
   void take_line(std::string_view line);
 
   GuestRecords records_;
-  std::string line_;      // not ended yet
+  std::string line_;       // not ended yet
   bool too_long_ = false;  // skip to the next line
 };
 

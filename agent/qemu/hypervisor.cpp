@@ -111,8 +111,7 @@ class Hypervisor::State {
         if (ending_) return;
         commands.swap(commands_);
       }
-      for (Command& command : commands)
-        std::visit([this](auto& effect) { carry_out(effect); }, command);
+      for (Command& command : commands) std::visit([this](auto& effect) { carry_out(effect); }, command);
       on_time(wire::read_clock());
     }
   }
@@ -189,10 +188,10 @@ class Hypervisor::State {
       return;  // else it will be told
     }
     if (known.vm)
-      return ports_.deliver(VmEnded{effect.id, effect.run, std::nullopt,
-                                    conflict("vm_already_runs", "want no VM of " + to_string(effect.id) +
-                                                                    ", found its run " +
-                                                                    std::to_string(known.vm->run().run))});
+      return ports_.deliver(
+          VmEnded{effect.id, effect.run, std::nullopt,
+                  conflict("vm_already_runs", "want no VM of " + to_string(effect.id) + ", found its run " +
+                                                  std::to_string(known.vm->run().run))});
     if (known.ended && effect.run <= known.ended->run) return ports_.deliver(*known.ended);
     known.launch = std::move(effect);
     known.ended.reset();
@@ -259,8 +258,7 @@ class Hypervisor::State {
     run.own_kernel = own_kernel;
     run.resources = launch.boot.resources;
     run.console_begin = dir->size_of(kConsoleFile);
-    const ProcessLimits limits =
-        ports_.process_limits ? ports_.process_limits(launch.boot.resources) : ProcessLimits{};
+    const ProcessLimits limits = ports_.process_limits ? ports_.process_limits(launch.boot.resources) : ProcessLimits{};
     const Now now = wire::read_clock();
     Result<StartedVm> started = start_vm(*dir, *spec, run, config, limits);
     if (!started.ok()) return std::move(started).error();
@@ -365,7 +363,7 @@ class Hypervisor::State {
   const std::string instances_;
   Poller poller_;
 
-  std::mutex mutex_;  // guards the two below; all else belongs to the thread
+  std::mutex mutex_;              // guards the two below; all else belongs to the thread
   std::deque<Command> commands_;  // at most a few for each instance: the loop asks again only after an answer
   bool ending_ = false;
 
@@ -386,17 +384,24 @@ Result<std::unique_ptr<Hypervisor>> Hypervisor::create(HypervisorOptions options
   auto state = std::make_unique<State>(std::move(options), std::move(ports), std::move(*poller));
   std::error_code problem;
   std::filesystem::create_directories(state->instances(), problem);
-  if (problem)
-    return unavailable("instance_dir", "cannot create " + state->instances() + ": " + problem.message());
+  if (problem) return unavailable("instance_dir", "cannot create " + state->instances() + ": " + problem.message());
   return std::unique_ptr<Hypervisor>(new Hypervisor(std::move(state)));
 }
 
 Hypervisor::Hypervisor(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Hypervisor::~Hypervisor() = default;
 
-std::vector<AdoptedVm> Hypervisor::adopt() { return state_->adopt(); }
-void Hypervisor::launch(LaunchVm effect) { state_->ask(std::move(effect)); }
-void Hypervisor::stop(StopVm effect) { state_->ask(effect); }
-void Hypervisor::forget(ForgetVm effect) { state_->ask(effect); }
+std::vector<AdoptedVm> Hypervisor::adopt() {
+  return state_->adopt();
+}
+void Hypervisor::launch(LaunchVm effect) {
+  state_->ask(std::move(effect));
+}
+void Hypervisor::stop(StopVm effect) {
+  state_->ask(effect);
+}
+void Hypervisor::forget(ForgetVm effect) {
+  state_->ask(effect);
+}
 
 }  // namespace unik::agent

@@ -1,14 +1,14 @@
-// The agent's port to its VMs: carries out LaunchVm, StopVm and ForgetVm; yields VmStarted, VmEnded, Measured and the VMs
-// of the Inventory.
+// The agent's port to its VMs: carries out LaunchVm, StopVm and ForgetVm; yields VmStarted, VmEnded, Measured and the
+// VMs of the Inventory.
 //
 // One thread, which sleeps while nothing happens. A VM is a QEMU process that outlives the agent; an instance directory
 // (instance_dir.hpp) is all that is known of it, so that any later agent finds it again. There is never a second VM of
 // one id: QEMU itself holds the lock of the directory for as long as it lives.
 //
 // What was asked before is answered by the event that says so: a launch of a run that runs, by VmStarted once it has
-// started; of one that ended, by VmEnded; a stop of what is not there, by VmEnded with `not_found`/`no_such_vm`. A VmStarted
-// comes again, otherwise the same, when the console's first byte came after it. A VmEnded with an exit of 126 or 127 may
-// bear an error too: why the program could not be executed.
+// started; of one that ended, by VmEnded; a stop of what is not there, by VmEnded with `not_found`/`no_such_vm`. A
+// VmStarted comes again, otherwise the same, when the console's first byte came after it. A VmEnded with an exit of 126
+// or 127 may bear an error too: why the program could not be executed.
 //
 // Under KVM, a guest whose init has not started the app within `kvm_start_bound`, or that KVM gave up, is started once
 // more under TCG, as the same run.
@@ -56,8 +56,8 @@ class Hypervisor {
   Hypervisor(const Hypervisor&) = delete;
   Hypervisor& operator=(const Hypervisor&) = delete;
 
-  // Finds what earlier agents left and begins to watch it. Once, before anything else; waits a moment for QEMUs that are
-  // just starting, at most kAdoptWait in all.
+  // Finds what earlier agents left and begins to watch it. Once, before anything else; waits a moment for QEMUs that
+  // are just starting, at most kAdoptWait in all.
   std::vector<AdoptedVm> adopt();
 
   // Each returns at once.

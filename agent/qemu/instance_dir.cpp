@@ -100,8 +100,8 @@ Result<Fd> InstanceDir::lock() const {
   if (!fd) return failed("open", kLockFile);
   if (flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
   if (errno != EWOULDBLOCK) return failed("lock", kLockFile);
-  return conflict("vm_already_runs", "want no VM of this instance, found " + file(kLockFile) +
-                                         " held by one (pid " + std::to_string(read_pid()) + "): stop it first");
+  return conflict("vm_already_runs", "want no VM of this instance, found " + file(kLockFile) + " held by one (pid " +
+                                         std::to_string(read_pid()) + "): stop it first");
 }
 
 bool InstanceDir::is_locked() const {

@@ -49,8 +49,8 @@ class InstanceDir {
   Result<Fd> lock() const;
   bool is_locked() const;
 
-  // A listening unix socket; a stale one is replaced. Its path may be of any length: the kernel gets a short one through
-  // the directory's descriptor.
+  // A listening unix socket; a stale one is replaced. Its path may be of any length: the kernel gets a short one
+  // through the directory's descriptor.
   Result<Fd> listen(std::string_view socket) const;
   // Non-blocking, connected. Errors: `unavailable`/`instance_dir`.
   Result<Fd> connect(std::string_view socket) const;

@@ -20,8 +20,8 @@ Result<Fd> in_memory(const std::string& bytes) {
   Fd fd(memfd_create("unik-config", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!fd || write(fd.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()) ||
       fcntl(fd.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0)
-    return unavailable("instance_dir", std::string("cannot hold the guest's configuration in memory: ") +
-                                           std::strerror(errno));
+    return unavailable("instance_dir",
+                       std::string("cannot hold the guest's configuration in memory: ") + std::strerror(errno));
   return fd;
 }
 
@@ -48,8 +48,9 @@ Result<StartedVm> start_vm(const InstanceDir& dir, const VmSpec& spec, const Run
 
   ProcessSpec process;
   process.argv = command_line(spec);
-  process.descriptors = {{log->get(), 1},          {log->get(), 2},      {lock->get(), kLockFd},
-                         {memory->get(), kConfigFd}, {qmp->get(), kQmpFd}, {control->get(), kControlFd}};
+  process.descriptors = {{log->get(), 1},        {log->get(), 2},
+                         {lock->get(), kLockFd}, {memory->get(), kConfigFd},
+                         {qmp->get(), kQmpFd},   {control->get(), kControlFd}};
   process.pid_file = dir.file("pid");
   process.nice = limits.nice;
   process.address_space_bytes = limits.address_space_bytes;

@@ -28,8 +28,8 @@ struct StartedVm {
   Fd records;  // for reading, at their beginning
 };
 
-// Refuses with `conflict`/`vm_already_runs` while another VM of the instance lives. `config` is what the guest's init is
-// told; it goes into a memfd. Errors: also `unavailable`/`instance_dir`, `unavailable`/`spawn_failed`,
+// Refuses with `conflict`/`vm_already_runs` while another VM of the instance lives. `config` is what the guest's init
+// is told; it goes into a memfd. Errors: also `unavailable`/`instance_dir`, `unavailable`/`spawn_failed`,
 // `not_found`/`no_such_program`.
 Result<StartedVm> start_vm(const InstanceDir& dir, const VmSpec& spec, const RunFile& run, const std::string& config,
                            const ProcessLimits& limits);

@@ -45,9 +45,13 @@ Result<Poller> Poller::create() {
   return Poller(std::move(epoll), std::move(events), std::move(inotify));
 }
 
-void Poller::add(const Fd& fd, Tag tag) { add_to(epoll_.get(), fd.get(), tag); }
+void Poller::add(const Fd& fd, Tag tag) {
+  add_to(epoll_.get(), fd.get(), tag);
+}
 
-void Poller::remove(const Fd& fd) { epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd.get(), nullptr); }
+void Poller::remove(const Fd& fd) {
+  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd.get(), nullptr);
+}
 
 bool Poller::watch(const std::string& path, Tag tag) {
   const int watch = inotify_add_watch(inotify_.get(), path.c_str(), IN_MODIFY);

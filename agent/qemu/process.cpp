@@ -34,8 +34,8 @@ struct ChildPlan {
   const char* pid_file = nullptr;
   const char* oom_score = nullptr;
   int null_fd = -1;
-  int error = 0;             // out: why there is no program
-  const char* step = "exec"; // out: what failed
+  int error = 0;              // out: why there is no program
+  const char* step = "exec";  // out: what failed
 };
 
 // A decimal number without the C library; the digits and a line feed are written to `fd`.
@@ -173,8 +173,7 @@ Result<Process> start_process(const ProcessSpec& spec) {
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   munmap(stack, kChildStackBytes);
 
-  if (pid < 0)
-    return unavailable("spawn_failed", "cannot start " + *program + ": " + std::strerror(clone_error));
+  if (pid < 0) return unavailable("spawn_failed", "cannot start " + *program + ": " + std::strerror(clone_error));
   Process process{pid, Fd(pidfd)};
   if (plan.error != 0) {
     (void)reap(process.pidfd);
@@ -193,7 +192,9 @@ std::optional<Ended> reap(const Fd& pidfd) {
   return Ended{info.si_code != CLD_EXITED, info.si_status};
 }
 
-Fd open_pidfd(pid_t pid) { return Fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))); }
+Fd open_pidfd(pid_t pid) {
+  return Fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+}
 
 std::vector<std::string> process_arguments(pid_t pid) {
   const std::optional<std::string> text = read_proc(pid, "cmdline", kMaxArgumentBytes);
@@ -219,10 +220,13 @@ std::uint64_t process_start_ticks(pid_t pid) {
   return ticks;
 }
 
-void kill_process(const Fd& pidfd) { syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0); }
+void kill_process(const Fd& pidfd) {
+  syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
+}
 
 Result<std::string> find_program(const std::string& name) {
-  const Error missing = not_found("no_such_program", "want the program `" + name + "` in PATH: install it or name its path");
+  const Error missing =
+      not_found("no_such_program", "want the program `" + name + "` in PATH: install it or name its path");
   if (name.find('/') != std::string::npos) {
     if (access(name.c_str(), X_OK) == 0) return name;
     return missing;

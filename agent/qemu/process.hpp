@@ -1,8 +1,8 @@
 // Starts programs that outlive this one, and recognises them later.
 //
-// A child is in a session of its own, inherits exactly the descriptors that it is given, and has default signal handlers.
-// It writes its pid to `pid_file` itself, before it becomes the program: there is no moment at which the program runs and
-// its pid is not on disk. Nothing here waits for more than the exec.
+// A child is in a session of its own, inherits exactly the descriptors that it is given, and has default signal
+// handlers. It writes its pid to `pid_file` itself, before it becomes the program: there is no moment at which the
+// program runs and its pid is not on disk. Nothing here waits for more than the exec.
 #pragma once
 
 #include <sys/types.h>
@@ -22,7 +22,7 @@ struct ProcessSpec {
   std::vector<std::string> argv;  // argv[0] is looked up in PATH unless it has a slash
   // (ours, the child's number); the child's numbers are below kChildFds. Others are closed, 0 to 2 are /dev/null.
   std::vector<std::pair<int, int>> descriptors;
-  std::string pid_file;        // empty: none
+  std::string pid_file;  // empty: none
   int nice = 0;
   std::uint64_t address_space_bytes = 0;  // RLIMIT_AS; 0: as ours
   int oom_score_adj = 0;                  // 0: as ours

@@ -47,7 +47,8 @@ Result<std::vector<QmpMessage>> QmpSession::feed(std::string_view bytes) {
     const std::size_t end = bytes.find('\n');
     line_.append(bytes.substr(0, end));
     if (line_.size() > kMaxQmpLine)
-      return invalid("bad_qmp", "want QMP lines of at most " + std::to_string(kMaxQmpLine) + " bytes, got a longer one");
+      return invalid("bad_qmp",
+                     "want QMP lines of at most " + std::to_string(kMaxQmpLine) + " bytes, got a longer one");
     if (end == std::string_view::npos) break;
     bytes.remove_prefix(end + 1);
     const std::string line = std::exchange(line_, {});

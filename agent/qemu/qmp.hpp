@@ -1,7 +1,7 @@
 // QMP, QEMU's control protocol, as far as we speak it: one JSON object a line, both ways.
 //
-// `parse_qmp_line` is pure and takes what a compromised QEMU may send. QmpSession turns bytes into messages, bounded; it
-// owns no socket: the hypervisor's thread feeds it.
+// `parse_qmp_line` is pure and takes what a compromised QEMU may send. QmpSession turns bytes into messages, bounded;
+// it owns no socket: the hypervisor's thread feeds it.
 #pragma once
 
 #include <cstddef>
@@ -34,9 +34,9 @@ struct QmpFailure {
   bool operator==(const QmpFailure&) const = default;
 };
 struct QmpEvent {
-  std::string name;        // `SHUTDOWN`, `STOP`, `GUEST_PANICKED`
-  std::string reason;      // of a SHUTDOWN: `guest-shutdown`, `guest-reset`, `host-qmp-quit`
-  bool by_guest = false;   // of a SHUTDOWN
+  std::string name;       // `SHUTDOWN`, `STOP`, `GUEST_PANICKED`
+  std::string reason;     // of a SHUTDOWN: `guest-shutdown`, `guest-reset`, `host-qmp-quit`
+  bool by_guest = false;  // of a SHUTDOWN
 
   bool operator==(const QmpEvent&) const = default;
 };

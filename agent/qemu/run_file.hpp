@@ -21,8 +21,8 @@ struct RunFile {
   std::string address;
   std::vector<PortForward> forwards;
   Accelerator accelerator = Accelerator::kTcg;
-  bool own_kernel = true;  // with our init, which writes life records
-  Resources resources;     // its limits
+  bool own_kernel = true;           // with our init, which writes life records
+  Resources resources;              // its limits
   std::uint64_t console_begin = 0;  // of this run, in console.log
   std::uint64_t start_ticks = 0;    // of QEMU's process; 0: not known yet. See process_start_ticks
   bool machine_up = false;          // QEMU's monitor has answered

@@ -34,7 +34,9 @@ ProcessUse read_use(pid_t pid) {
   return use;
 }
 
-std::int64_t round_up(std::int64_t value, std::int64_t step) { return (value + step - 1) / step * step; }
+std::int64_t round_up(std::int64_t value, std::int64_t step) {
+  return (value + step - 1) / step * step;
+}
 
 }  // namespace
 
@@ -60,8 +62,8 @@ std::optional<Resources> UsageMeter::measure(std::span<const pid_t> pids, Time n
   used.memory.value = round_up(pages * page_bytes, kMemoryStep.value);
   const std::int64_t milliseconds = elapsed.count() / 1000;
   if (milliseconds > 0)
-    used.cpu.value = round_up(static_cast<std::int64_t>(ticks) * 1'000'000 / ticks_per_second / milliseconds,
-                              kCpuStep.value);
+    used.cpu.value =
+        round_up(static_cast<std::int64_t>(ticks) * 1'000'000 / ticks_per_second / milliseconds, kCpuStep.value);
   if (used == told_) return std::nullopt;
   told_ = used;
   return used;

@@ -94,10 +94,14 @@ void Vm::begin_watch(Now now) {
 
 void Vm::on_due(Source source, Now now) {
   switch (source) {
-    case Source::kProcess: return;
-    case Source::kQmp: return on_qmp(now);
-    case Source::kRecords: return on_records(now);
-    case Source::kConsole: return on_console(now);
+    case Source::kProcess:
+      return;
+    case Source::kQmp:
+      return on_qmp(now);
+    case Source::kRecords:
+      return on_records(now);
+    case Source::kConsole:
+      return on_console(now);
   }
 }
 
@@ -137,8 +141,7 @@ void Vm::on_console(Now now) {
 }
 
 VmStarted Vm::started_event() const {
-  return {run_.id,    run_.run,   run_.started_at, std::string(to_string(run_.accelerator)),
-          run_.start, run_.first_byte};
+  return {run_.id, run_.run, run_.started_at, std::string(to_string(run_.accelerator)), run_.start, run_.first_byte};
 }
 
 void Vm::on_qmp(Now now) {

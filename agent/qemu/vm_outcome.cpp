@@ -36,8 +36,9 @@ VmOutcome outcome_of(const VmTrace& trace) {
   if (trace.records.exit) {
     VmOutcome outcome{trace.records.exit, std::nullopt};
     if (!trace.records.not_started.empty())
-      outcome.error = invalid("not_executable", "the app's program could not be executed: " +
-                                                    trace.records.not_started + "; build the image again");
+      outcome.error =
+          invalid("not_executable",
+                  "the app's program could not be executed: " + trace.records.not_started + "; build the image again");
     return outcome;
   }
   if (!trace.records.init_error.empty())

@@ -12,14 +12,14 @@
 namespace unik::agent {
 
 struct VmTrace {
-  bool own_kernel = true;          // with our init, which writes life records
+  bool own_kernel = true;  // with our init, which writes life records
   GuestRecords records;
-  bool machine_up = false;         // QEMU's monitor answered: the machine was built
-  bool shut_down_by_guest = false; // QMP said so
-  bool killed = false;             // we asked QEMU to end
-  std::optional<Ended> process;    // absent for an adopted one, which is not our child
-  std::string console_tail;        // the last bytes of this run's console
-  std::string stderr_tail;         // what QEMU said
+  bool machine_up = false;          // QEMU's monitor answered: the machine was built
+  bool shut_down_by_guest = false;  // QMP said so
+  bool killed = false;              // we asked QEMU to end
+  std::optional<Ended> process;     // absent for an adopted one, which is not our child
+  std::string console_tail;         // the last bytes of this run's console
+  std::string stderr_tail;          // what QEMU said
 
   bool operator==(const VmTrace&) const = default;
 };

@@ -56,8 +56,10 @@ Result<std::vector<PortForward>> plan_forwards(const std::vector<Port>& ports) {
 
 std::string_view to_string(Accelerator accelerator) {
   switch (accelerator) {
-    case Accelerator::kKvm: return "kvm";
-    case Accelerator::kTcg: return "tcg";
+    case Accelerator::kKvm:
+      return "kvm";
+    case Accelerator::kTcg:
+      return "tcg";
   }
   return "";
 }

@@ -21,8 +21,8 @@ enum class Accelerator : std::uint8_t { kKvm, kTcg };
 std::string_view to_string(Accelerator accelerator);
 
 // On which port of the instance's own 127/8 address the guest's `port` answers on the host. Ports below 1024 may need a
-// privilege, so they move to the top (80 is found at 64592); every other port is its own. It depends on nothing else, so
-// that the agent, the forwarder and the prober agree even across a restart with other rights.
+// privilege, so they move to the top (80 is found at 64592); every other port is its own. It depends on nothing else,
+// so that the agent, the forwarder and the prober agree even across a restart with other rights.
 constexpr std::uint16_t host_port_of(std::uint16_t port) {
   return port < 1024 ? static_cast<std::uint16_t>(64512 + port) : port;
 }
@@ -48,12 +48,12 @@ struct VmSpec {
   Accelerator accelerator = Accelerator::kTcg;
   std::uint32_t vcpus = 1;
   std::uint32_t memory_mib = 128;
-  std::string kernel;  // or the disk image
-  std::string initrd;  // somebody else's kernel only
-  std::string root;    // erofs; empty: none
-  std::string kernel_arguments;   // of somebody else's kernel
-  std::uint32_t tsc_khz = 0;      // of the host; 0: not known
-  std::string address;            // 127/8
+  std::string kernel;            // or the disk image
+  std::string initrd;            // somebody else's kernel only
+  std::string root;              // erofs; empty: none
+  std::string kernel_arguments;  // of somebody else's kernel
+  std::uint32_t tsc_khz = 0;     // of the host; 0: not known
+  std::string address;           // 127/8
   std::vector<PortForward> forwards;
   bool restrict_network = false;  // the guest reaches nothing, it is only reached
   bool debug = false;             // kernel log on the console

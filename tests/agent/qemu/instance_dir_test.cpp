@@ -32,7 +32,8 @@ class InstanceDirTest : public testing::Test {
 TEST(InstanceDirName, ReadsBack) {
   EXPECT_EQ(instance_dir_name(kId), "team-a.web.3.42.1");
   EXPECT_EQ(parse_instance_dir_name("team-a.web.3.42.1"), kId);
-  for (const char* name : {"", ".", "..", "web.3.42.1", "a.b.c.d.e", "a.b.1.2.3.4", "a/b/1/2/3", "A.b.1.2.3", "a.b.01.2.3"})
+  for (const char* name :
+       {"", ".", "..", "web.3.42.1", "a.b.c.d.e", "a.b.1.2.3.4", "a/b/1/2/3", "A.b.1.2.3", "a.b.01.2.3"})
     EXPECT_FALSE(parse_instance_dir_name(name)) << name;
 }
 

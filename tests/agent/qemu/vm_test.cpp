@@ -1,7 +1,7 @@
 // Real VMs: every promise of the hypervisor that only QEMU can keep.
 //
-// The kernel is UNIK_TEST_KERNEL, or else that of UNIKCTL_BASE_RUNTIME, which test.sh builds; the root is UNIK_TEST_ROOT,
-// or else made by guest_root.sh. Without a kernel the tests fail rather than pass unseen.
+// The kernel is UNIK_TEST_KERNEL, or else that of UNIKCTL_BASE_RUNTIME, which test.sh builds; the root is
+// UNIK_TEST_ROOT, or else made by guest_root.sh. Without a kernel the tests fail rather than pass unseen.
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -263,7 +263,8 @@ TEST_F(VmTest, AStopReachesTheAppAndHarderStepsTheVm) {
   auto ended = inbox_.next<VmEnded>();
   ASSERT_TRUE(ended);
   EXPECT_EQ(ended->exit, (Exit{ExitKind::kExited, 0}));
-  std::printf("stop %.1f ms\n", std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - asked).count());
+  std::printf("stop %.1f ms\n",
+              std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - asked).count());
 
   hypervisor_->launch(launch_of({"deaf"}, 2));
   ASSERT_TRUE(inbox_.next<VmStarted>());
