@@ -5,6 +5,15 @@
 
 namespace unik::controller {
 
+namespace {
+
+// Its node has nothing to send yet: it is asked when the instance has started, or has failed to.
+bool has_no_console_yet(const InstanceStatus& status) {
+  return status.phase == Phase::kPending && status.restarts == 0 && status.started_at == WallTime{};
+}
+
+}  // namespace
+
 void LogSessions::open(const World& world, const LogsAsked& event, Time now, std::set<Symbol>& wake, Effects& effects) {
   if (sessions_.size() >= kMaxLogSessions) {
     effects.list.push_back(EndLogs{
@@ -35,6 +44,7 @@ void LogSessions::ask_for_new(const World& world, std::uint64_t id, Session& ses
   for_each_instance(world, session.app, [&](const InstanceId& instance, const InstanceRow& row) {
     if (row.node.empty() || session.asked.contains(instance)) return;
     if (session.only && *session.only != instance) return;
+    if (session.query.follow && has_no_console_yet(*row.status)) return;
     found.push_back(instance);
   });
   LogQuery query = session.query;

@@ -251,8 +251,10 @@ class Loop::State {
     record.changes = std::move(plan.changes);
     for (const auto& [name, row] : after.nodes)
       if (row.goals_revision == record.seq) flight.nodes.insert(name);
-    for (const Change& change : record.changes)
+    for (const Change& change : record.changes) {
       if (const auto* const put = std::get_if<PutInstance>(&change)) flight.apps.insert(put->id.app_name());
+      if (const auto* const seen = std::get_if<ObserveInstance>(&change)) flight.apps.insert(seen->id.app_name());
+    }
     flight.record = std::make_shared<const Record>(std::move(record));
     flight.after = std::move(after);
     flight.reasons = std::move(plan.reasons);

@@ -94,7 +94,11 @@ void LogRelay::open(LogsAsked asked, bool prefix, const wire::Responder& respond
   }
   asked.session = session->id;
   // A reader that leaves before the first byte and one that leaves later are noticed at different handles.
-  responder.on_close([this, id = session->id] { post_(LogsClosed{id}); });
+  responder.on_close([this, id = session->id] {
+    post_(LogsClosed{id});
+    const std::lock_guard lock(mutex_);
+    sessions_.erase(id);
+  });
   post_(std::move(asked));
 }
 

@@ -1,0 +1,91 @@
+#include "controller/log_sessions.hpp"
+
+#include <gtest/gtest.h>
+
+#include "controller/loop.hpp"
+
+namespace unik::controller {
+namespace {
+
+class LogSessionsTest : public ::testing::Test {
+ protected:
+  LogSessionsTest() {
+    apply(world_, first_record("cluster", {}));
+    ++world_.revision;
+    NodeRow node;
+    Node value;
+    value.metadata.name = "n1";
+    node.node = value;
+    apply(world_, PutNode{node});
+    App app;
+    app.metadata.name = "web";
+    app.metadata.tenant = "default";
+    AppRow row;
+    row.app = app;
+    row.rollout = 2;
+    apply(world_, PutTemplate{{app.name(), 2}, app.spec.boot});
+    apply(world_, PutApp{row});
+    InstanceRow instance;
+    instance.node = Symbol("n1");
+    instance.status = InstanceStatus{};
+    apply(world_, PutInstance{id_, instance});
+  }
+
+  void start_instance() {
+    InstanceStatus status;
+    status.phase = Phase::kRunning;
+    status.started_at = WallTime(std::chrono::seconds(5));
+    apply(world_, ObserveInstance{id_, status});
+  }
+
+  LogsAsked ask(std::string name, bool follow) const {
+    LogsAsked asked;
+    asked.session = 1;
+    asked.tenant = "default";
+    asked.name = std::move(name);
+    asked.query.follow = follow;
+    return asked;
+  }
+
+  const InstanceId id_{Symbol("default"), Symbol("web"), 0, 2, 1};
+  World world_;
+  LogSessions sessions_;
+  std::set<Symbol> wake_;
+  Effects effects_;
+};
+
+TEST_F(LogSessionsTest, AFollowerWaitsForTheFirstStart) {
+  sessions_.open(world_, ask("web", true), Time{}, wake_, effects_);
+  EXPECT_TRUE(sessions_.requests_for(Symbol("n1")).empty());
+  start_instance();
+  sessions_.look_again(world_, {{Symbol("default"), Symbol("web")}}, Time{}, wake_, effects_);
+  EXPECT_EQ(sessions_.requests_for(Symbol("n1")).size(), 1U);
+  EXPECT_TRUE(wake_.contains(Symbol("n1")));
+}
+
+TEST_F(LogSessionsTest, ANodeIsAskedUntilItsPushBegins) {
+  start_instance();
+  sessions_.open(world_, ask("web-0-r2-1", false), Time{}, wake_, effects_);
+  const std::vector<LogRequest> requests = sessions_.requests_for(Symbol("n1"));
+  ASSERT_EQ(requests.size(), 1U);
+  sessions_.push_began(requests.front().stream_id);
+  EXPECT_TRUE(sessions_.requests_for(Symbol("n1")).empty());
+}
+
+TEST_F(LogSessionsTest, ASilentNodeIsGivenUp) {
+  start_instance();
+  sessions_.open(world_, ask("web", false), Time{}, wake_, effects_);
+  effects_ = {};
+  sessions_.pass_time(Time{} + kLogPatience, effects_);
+  ASSERT_EQ(effects_.list.size(), 1U);
+  EXPECT_EQ(std::get<GiveUpLog>(effects_.list.front()).error.reason, "node_silent");
+}
+
+TEST_F(LogSessionsTest, NobodysLogIsNotFound) {
+  sessions_.open(world_, ask("nobody", true), Time{}, wake_, effects_);
+  ASSERT_EQ(effects_.list.size(), 1U);
+  EXPECT_EQ(std::get<EndLogs>(effects_.list.front()).error->code, ErrorCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace unik::controller
