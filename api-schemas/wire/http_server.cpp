@@ -102,7 +102,7 @@ class Worker final : public Mailbox, public std::enable_shared_from_this<Worker>
   std::size_t next_peer_ = 0;
   std::vector<std::pair<Listener, Descriptor>*> accept_again_;  // at the next tick: descriptors had run out
   std::mutex mutex_;
-  bool ended_ = false;
+  bool ended_ = false;  // written on this thread, with the mutex, so this thread reads it without
 };
 
 // One client: reads requests, has them handled one at a time, writes the answers. Everything runs on its worker's
@@ -688,7 +688,8 @@ void Worker::run() {
 void Worker::arm_tick() {
   ticker_.expires_after(shared->tick);
   ticker_.async_wait([this](AsioError error) {
-    if (!error) on_tick();
+    // A tick that was due before `end` cancelled the next one still comes, and must not arm another.
+    if (!error && !ended_) on_tick();
   });
 }
 

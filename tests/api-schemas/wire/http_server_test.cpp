@@ -646,6 +646,23 @@ TEST_F(ServerTest, StopClosesWhatIsLeftAndHandlesOutliveIt) {
   EXPECT_FALSE(responder.start_stream(200, {}).write("x"));
 }
 
+// A thread that is late finds the end and a due tick in one queue, in this order: the tick must not keep it alive.
+TEST_F(ServerTest, StopEndsAThreadThatWasLate) {
+  ServerLimits limits;
+  limits.linger = std::chrono::milliseconds(20);  // the tick is a quarter of it
+  Box<bool> busy;
+  const auto dawdle = [&](const HttpRequest&, const Responder&) {
+    busy.put(true);
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  };
+  const Running running = serve(dawdle, with_limits(limits));
+  RawClient client(unix_side());
+  client.say(kGet);
+  ASSERT_TRUE(busy.wait());
+  server_->stop(Duration::zero());
+  EXPECT_EQ(server_->stats().connections, 0u);
+}
+
 TEST_F(ServerTest, ReplacesAStaleSocketOnly) {
   const Running running = serve(echo);
   struct stat info {};
