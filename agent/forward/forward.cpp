@@ -38,6 +38,21 @@ Result<Fd> lock_start(const std::string& directory) {
   return fd;
 }
 
+// Nothing of the agent's goes along: no descriptor that it forgot to mark, no working directory.
+Fd leave_parent(Fd ready) {
+  ::setsid();
+  (void)!::chdir("/");
+  constexpr int kKept = STDERR_FILENO + 1;
+  Fd kept(::fcntl(ready.get(), F_DUPFD_CLOEXEC, kKept));
+  ready.reset();
+  if (kept.get() != kKept) {
+    ::dup3(kept.get(), kKept, O_CLOEXEC);
+    kept = Fd(kKept);
+  }
+  ::close_range(kKept + 1, ~0U, 0);
+  return kept;
+}
+
 void leave_terminal() {
   const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null.get(), fd);
@@ -74,9 +89,8 @@ int detach(const ForwardOptions& options) {
   const pid_t child = ::fork();
   if (child < 0) return 1;
   if (child == 0) {
-    ::setsid();
     read.reset();
-    std::_Exit(serve(options, std::move(write)));
+    std::_Exit(serve(options, leave_parent(std::move(write))));
   }
   write.reset();
   char yes = 0;

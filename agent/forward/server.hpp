@@ -77,7 +77,7 @@ class ForwardServer {
 
   Result<void> listen();
   void apply(const ForwardTable& table, Time now);
-  void try_listeners(Time now);
+  bool try_listeners(Time now);  // whether anything is otherwise than before
   void accept_clients(Acceptor& acceptor, Time now);
   void watch_acceptors();
   void unwatch_acceptors();

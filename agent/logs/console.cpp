@@ -82,37 +82,41 @@ Result<void> Console::load(WallTime now) {
     return opened;
   end_ = times_.last().end;
   if (Result<bool> noticed = notice_locked(now, true); !noticed) return std::move(noticed).error();
-  punch();  // what a crash has left of the last time
+  punch(runs_);  // what a crash has left of the last time
   return {};
 }
 
 Result<void> Console::begin_run(std::uint32_t run, WallTime now) {
   Result<void> saved;
+  std::vector<ConsoleRun> runs;
   {
     const std::lock_guard lock(mutex_);
     if (run <= runs_.back().run) return {};
     // Where the run begins matters more than when the last bytes before it came.
     (void)notice_locked(now, false).ok();
-    std::vector<ConsoleRun> runs = {runs_.back(), {run, end_, end_}};
+    runs = {runs_.back(), {run, end_, end_}};
     saved = save_runs(runs);
-    if (saved) {
-      runs_ = std::move(runs);
-      punch();
-    }
+    if (saved) runs_ = runs;
   }
+  if (saved) punch(runs);
   tell();
   return saved;
 }
 
 Result<bool> Console::notice(WallTime now) {
   Result<bool> noticed = false;
+  std::vector<ConsoleRun> before;
+  std::vector<ConsoleRun> runs;
   {
     const std::lock_guard lock(mutex_);
-    const std::uint64_t before = end_;
+    const std::uint64_t end = end_;
+    before = runs_;
     noticed = notice_locked(now, false);
-    if (end_ == before) return noticed;
+    if (end_ == end) return noticed;
+    runs = runs_;
   }
   tell();
+  if (runs != before) punch(runs);
   return noticed;
 }
 
@@ -148,32 +152,32 @@ void Console::free_old() {
   const std::uint64_t lag = count_of(limits_.reader_lag);
   for (const auto& [number, reached] : readers_)
     if (reached >= run.kept) wanted = std::min(wanted, std::max(reached, end_ > lag ? end_ - lag : 0));
-  if (wanted > run.kept) run.kept = line_after(wanted);
+  if (wanted > run.kept) run.kept = std::max(run.kept, line_before(wanted));
 
-  if (runs == runs_ || !save_runs(runs)) return;  // not saved: tried again with the next bytes
-  runs_ = std::move(runs);
-  punch();
+  if (runs != runs_ && save_runs(runs)) runs_ = std::move(runs);  // otherwise tried again with the next bytes
 }
 
-// The beginning of the next line, if there is one not far from here.
-std::uint64_t Console::line_after(std::uint64_t offset) const {
+// The beginning of the line that `offset` is in, if that is not far back.
+std::uint64_t Console::line_before(std::uint64_t offset) const {
   std::array<char, kLineScan> bytes;
-  const std::uint64_t size = std::min(kLineScan, end_ - offset + 1);
-  const ssize_t got = ::pread(log_.get(), bytes.data(), size, static_cast<off_t>(offset - 1));
-  const void* const found = got > 0 ? std::memchr(bytes.data(), '\n', static_cast<std::size_t>(got)) : nullptr;
+  const std::uint64_t size = std::min(kLineScan, offset);
+  const ssize_t got = ::pread(log_.get(), bytes.data(), size, static_cast<off_t>(offset - size));
+  const void* const found = got > 0 ? ::memrchr(bytes.data(), '\n', static_cast<std::size_t>(got)) : nullptr;
   if (found == nullptr) return offset;
-  return offset + static_cast<std::uint64_t>(static_cast<const char*>(found) - bytes.data());
+  return offset - size + static_cast<std::uint64_t>(static_cast<const char*>(found) - bytes.data()) + 1;
 }
 
-// Everything that no run keeps. A file system without holes keeps it all.
-void Console::punch() const {
+// Frees everything that `runs` do not keep. Without the lock: some kernels write the bytes out before they drop them.
+// What is kept only ever shrinks, so that an older copy of the runs is as good. A file system without holes keeps it
+// all.
+void Console::punch(const std::vector<ConsoleRun>& runs) const {
   const auto free = [&](std::uint64_t begin, std::uint64_t end) {
     if (begin < end)
       ::fallocate(log_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(begin),
                   static_cast<off_t>(end - begin));
   };
-  free(0, align_down(runs_.front().kept));
-  if (runs_.size() == 2) free(align_up(runs_.back().begin), align_down(runs_.back().kept));
+  free(0, align_down(runs.front().kept));
+  if (runs.size() == 2) free(align_up(runs.back().begin), align_down(runs.back().kept));
 }
 
 // Whole or not at all; not synced, since after a power failure no QEMU writes and the instance starts again.

@@ -88,8 +88,8 @@ class Console {
   Result<bool> notice_locked(WallTime now, bool late);
   Result<void> save_runs(const std::vector<ConsoleRun>& runs) const;
   void free_old();
-  void punch() const;
-  std::uint64_t line_after(std::uint64_t offset) const;
+  void punch(const std::vector<ConsoleRun>& runs) const;
+  std::uint64_t line_before(std::uint64_t offset) const;
   std::uint64_t kept_from(std::uint64_t offset) const;
   void tell();
 

@@ -27,9 +27,14 @@ class ConsoleReader::State {
       : console_(std::move(console)), query_(query), log_(console_->log_.get()) {}
 
   ~State() {
-    const std::lock_guard lock(console_->mutex_);
-    std::erase_if(console_->readers_, [&](const auto& each) { return each.first == number_; });
-    console_->free_old();
+    std::vector<ConsoleRun> runs;
+    {
+      const std::lock_guard lock(console_->mutex_);
+      std::erase_if(console_->readers_, [&](const auto& each) { return each.first == number_; });
+      console_->free_old();
+      runs = console_->runs_;
+    }
+    console_->punch(runs);  // what was held for this reader
   }
 
   Result<void> open() {
@@ -66,7 +71,8 @@ class ConsoleReader::State {
   struct Window {
     std::uint64_t offset = 0;
     std::uint64_t end = 0;
-    bool final = false;  // nothing will follow `end`
+    bool more = false;   // there are bytes after `end`
+    bool final = false;  // and there never will be
     std::uint64_t lost = 0;
   };
 
@@ -123,15 +129,16 @@ class ConsoleReader::State {
   LogChunk::Kind find_window(Window& window) {
     const std::lock_guard lock(console_->mutex_);
     window.offset = console_->kept_from(offset_);
-    window.lost = window.offset - offset_;
     for (auto& [number, reached] : console_->readers_)
       if (number == number_) reached = window.offset;
     const std::uint64_t end = stop_ ? *stop_ : console_->end_;
-    window.final = stop_ || console_->finished_;
-    if (window.offset >= end) return window.final ? LogChunk::Kind::kEnd : LogChunk::Kind::kWait;
+    window.lost = std::min(window.offset, end) - std::min(offset_, end);
+    window.offset = std::min(window.offset, end);
     window.end = std::min(end, window.offset + kReadBytes);
-    window.final = window.final && window.end == end;
-    return LogChunk::Kind::kData;
+    window.more = window.end < end;
+    window.final = !window.more && (stop_ || console_->finished_);
+    if (window.offset < end || window.lost > 0) return LogChunk::Kind::kData;
+    return window.final ? LogChunk::Kind::kEnd : LogChunk::Kind::kWait;
   }
 
   bool still_there(std::uint64_t offset) const {
@@ -149,10 +156,13 @@ class ConsoleReader::State {
     if (got != static_cast<ssize_t>(size))
       return internal("console_unreadable",
                       "the console is shorter than it was: " + describe_errno(got < 0 ? errno : EIO));
-    if (!still_there(window.offset)) return LogChunk::Kind::kData;  // freed while it was read: it may be zeros
+    // Freed while they were read, they may be zeros.
+    if (size > 0 && !still_there(window.offset)) return LogChunk::Kind::kData;
 
     std::string_view bytes(raw_.data(), size);
     offset_ = window.offset;
+    rendered_.clear();
+    if (window.lost > 0) say_lost(window.lost);
     if (skip_line_) {
       const std::size_t end_of_line = bytes.find('\n');
       const std::size_t skipped = end_of_line == std::string_view::npos ? size : end_of_line + 1;
@@ -161,8 +171,6 @@ class ConsoleReader::State {
       offset_ += skipped;
       if (bytes.empty()) return LogChunk::Kind::kData;
     }
-    rendered_.clear();
-    if (window.lost > 0) say_lost(window.lost);
     if (!query_.timestamps && rendered_.empty() && bytes.find('\r') == std::string_view::npos) {
       ready_ = bytes;
       offset_ += bytes.size();
@@ -172,7 +180,8 @@ class ConsoleReader::State {
     const std::size_t taken = render(bytes, window.final);
     offset_ += taken;
     ready_ = rendered_;
-    return taken > 0 ? LogChunk::Kind::kData : LogChunk::Kind::kWait;
+    const bool waits = taken == 0 && ready_.empty() && !window.more;
+    return waits ? LogChunk::Kind::kWait : LogChunk::Kind::kData;
   }
 
   // Appends the bytes to `rendered_`, line by line. Returns how many it has dealt with: carriage returns at the end are
@@ -203,6 +212,7 @@ class ConsoleReader::State {
     rendered_ +=
         "[unikctl: " + std::to_string(lost) + " bytes of the console are missing here: the reader was too slow]\n";
     line_begins_ = true;
+    skip_line_ = false;
   }
 
   // The time of the byte at `offset` and a space, as text.

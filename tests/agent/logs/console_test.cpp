@@ -60,6 +60,40 @@ TEST(Console, KnowsThisRunAndTheOneBefore) {
   EXPECT_EQ(read_console(console, followed, wall(5)), "second\n");
 }
 
+TEST(Console, TellsAReaderThatItsRunWasDropped) {
+  const TempDir dir;
+  Guest guest(dir.path());
+  const std::shared_ptr<Console> console = open_console(dir.path(), wall(1));
+  guest.write("first\n");
+  ASSERT_TRUE(console->begin_run(1, wall(1)).ok());
+  Result<ConsoleReader> reader = ConsoleReader::open(console, previous_run(), wall(1));
+  ASSERT_TRUE(reader.ok());
+  ASSERT_TRUE(console->begin_run(2, wall(1)).ok());
+  EXPECT_EQ(read_console(*reader), "[unikctl: 6 bytes of the console are missing here: the reader was too slow]\n");
+}
+
+TEST(Console, WaitsForTheLineFeedAfterACarriageReturnAndForNothingElse) {
+  const TempDir dir;
+  Guest guest(dir.path());
+  const std::shared_ptr<Console> console = open_console(dir.path(), wall(1));
+  Result<ConsoleReader> reader = ConsoleReader::open(console, following(), wall(1));
+  ASSERT_TRUE(reader.ok());
+  std::string all;
+  const auto say = [&](const std::string& bytes) {
+    guest.write(bytes);
+    EXPECT_TRUE(console->notice(wall(2)).ok());
+    return read_console(*reader);
+  };
+  EXPECT_EQ(say("50%\r"), "50%");
+  EXPECT_EQ(say("100%\r"), "\r100%");
+  EXPECT_EQ(say("\r"), "");
+  EXPECT_EQ(say("\n"), "\n");
+  // More than is read at once, in one piece, at any place of the boundary.
+  EXPECT_EQ(say(std::string(300'000, '\r')), std::string(262'143, '\r'));
+  EXPECT_EQ(say("x"), std::string(300'000 - 262'143, '\r') + 'x');
+  EXPECT_EQ(say(std::string(262'143, 'y') + "\r\nz"), std::string(262'143, 'y') + "\nz");
+}
+
 // One line as the model knows it: its bytes with the end, and the time at which its first byte was noticed.
 struct Line {
   std::string text;
