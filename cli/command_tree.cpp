@@ -74,8 +74,10 @@ CommandTree::CommandTree()
     : root_(
           std::make_unique<CLI::App>("Runs apps as unikernels: says what shall run, and shows what does.", "unikctl")) {
   root_->formatter(std::make_shared<HelpFormat>());
-  root_->set_help_flag("-h,--help", "Print this and end");
-  root_->set_version_flag("--version", std::string("unikctl ") + UNIK_VERSION, "Print the version and end");
+  root_->option_defaults()->group("Flags");
+  root_->set_help_flag("-h,--help", "Print this and end")->group("Flags");
+  root_->set_version_flag("--version", std::string("unikctl ") + UNIK_VERSION, "Print the version and end")
+      ->group("Flags");
   root_->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   root_
       ->add_option("--url", flags_.url,

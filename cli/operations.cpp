@@ -31,11 +31,12 @@ Result<Operation> follow_operation(const Api& api, const std::string& id, Durati
     }
     if (operation && is_final(*operation)) return *operation;
     if (!backoff.pause())
-      return timed_out("wait_timed_out", "operation " + id + " is " +
-                                             (operation ? std::string(to_string(last.state)) : "not to be asked for") +
-                                             " after " + format_duration(timeout) +
-                                             (last.message.empty() ? "" : " (" + last.message + ")") +
-                                             "; it goes on: unikctl wait operation/" + id);
+      return timed_out("wait_timed_out",
+                       "operation " + id + " is " +
+                           (operation ? std::string(to_string(last.state)) : "not to be asked for") + " after " +
+                           format_duration(timeout) + (last.message.empty() ? "" : " (" + last.message + ")") +
+                           "; it goes on: unikctl wait operation/" + id +
+                           (last.target.app.empty() ? "" : "; ask why: unikctl explain app/" + last.target.app.str()));
   }
 }
 

@@ -80,7 +80,7 @@ Result<Packed> pack_source(const Session& session, const runtimes::BlobStore& st
   options.environment = runtimes::build_environment(options.directory, session.environment().variables);
   if (request.debug) options.environment["UNIKCTL_DEBUG"] = "1";
   options.output = [&session](std::string_view text) { *session.terminal().err << text << std::flush; };
-  session.say("building " + directory.string() + (recipe->build_command.empty() ? "" : ": " + recipe->build_command));
+  session.say("build " + directory.string() + (recipe->build_command.empty() ? "" : ": " + recipe->build_command));
   auto built = runtimes::build_source(store, options);
   if (!built) return built.error();
   session.say(built->reused ? "cached: nothing changed since the last build"
@@ -233,7 +233,8 @@ Result<std::string> name_from(const std::filesystem::path& path) {
 std::string format_size(std::int64_t bytes) {
   if (bytes < 1024) return fmt::format("{} B", bytes);
   if (bytes < (1 << 20)) return fmt::format("{:.1f} KiB", static_cast<double>(bytes) / 1024);
-  return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
+  if (bytes < (1 << 30)) return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
+  return fmt::format("{:.1f} GiB", static_cast<double>(bytes) / (1 << 30));
 }
 
 }  // namespace unik::cli

@@ -34,11 +34,9 @@ void print_last_lines(const Session& session, const Api& api, const std::string&
 void print_timelines(const Session& session, const std::vector<InstanceView>& instances) {
   const bool colour = session.terminal().colour_out;
   for (const InstanceView& view : instances) {
-    const BootTimes& boot = view.status.boot;
-    session.out(
-        fmt::format("{} {} on {} in {}: {}\n", view.name,
-                    paint(is_ready(view.status) ? "ready" : to_string(view.status.phase), Colour::kGreen, colour),
-                    view.node, boot.total > Duration::zero() ? format_boot(boot.total) : "0ms", render_boot(boot)));
+    const std::string_view state = is_ready(view.status) ? "ready" : to_string(view.status.phase);
+    session.out(fmt::format("{} {} on {} in {}: {}\n", view.name, paint(state, Colour::kGreen, colour), view.node,
+                            format_boot(boot_time(view.status.boot)), render_boot(view.status.boot)));
   }
 }
 
@@ -135,10 +133,11 @@ Result<int> await_job(const Session& session, const Api& api, const Operation& o
     const auto instances = api.instances();
     if (!app && app.error().code != ErrorCode::kUnavailable) return app.error();
     if (app && instances) {
-      const bool placed = std::any_of(instances->items.begin(), instances->items.end(), [&](const InstanceView& view) {
-        return view.id.app_name() == app->app.name() && view.id.rollout == app->rollout && !view.node.empty();
+      const bool begun = std::any_of(instances->items.begin(), instances->items.end(), [&](const InstanceView& view) {
+        return view.id.app_name() == app->app.name() && view.id.rollout == app->rollout &&
+               view.status.phase != Phase::kPending;
       });
-      if (placed) {
+      if (begun) {
         if (!console)
           console.emplace(session, api, name, LogFormat{app->desired > 1, false, session.terminal().colour_out});
         console->ensure_open();

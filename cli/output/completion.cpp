@@ -110,7 +110,18 @@ std::string with_kinds(std::string_view text) {
   return at == std::string::npos ? out : out.replace(at, kMark.size(), kinds());
 }
 
+// The root's own, which stand behind every verb too; `--help` and `--version` are not among them.
+std::vector<const CLI::Option*> global_options(const CLI::App& root) {
+  std::vector<const CLI::Option*> options;
+  for (const CLI::Option* option : root.get_options())
+    if (!option->get_positional() && option->get_items_expected_max() > 0) options.push_back(option);
+  return options;
+}
+
 std::string bash_script(const CLI::App& root) {
+  std::string global_flags;
+  for (const CLI::Option* option : global_options(root))
+    for (const std::string& name : option->get_lnames()) global_flags += (global_flags.empty() ? "--" : " --") + name;
   std::vector<Entry> entries;
   collect(root, "", entries);
   std::string text(kBashHead);
@@ -124,8 +135,8 @@ std::string bash_script(const CLI::App& root) {
   text += "    \"\") flags=\"" + joined(flags_of(root)) + "\" words=\"words " + names_below(root) + "\" ;;\n";
   for (const Entry& entry : entries) {
     const std::string below = names_below(*entry.verb);
-    text += "    \"" + entry.path + "\") flags=\"" + joined(flags_of(*entry.verb)) + "\" words=\"" +
-            (below.empty() ? words_of(*entry.verb) : "words " + below) + "\" ;;\n";
+    text += "    \"" + entry.path + "\") flags=\"" + joined(flags_of(*entry.verb)) + " " + global_flags +
+            "\" words=\"" + (below.empty() ? words_of(*entry.verb) : "words " + below) + "\" ;;\n";
   }
   return text + with_kinds(kBashTail);
 }
@@ -156,11 +167,10 @@ std::string fish_condition(const Entry& entry) {
   return condition;
 }
 
-std::string fish_flags(const CLI::App& app, const std::string& condition) {
+std::string fish_flags(const std::vector<const CLI::Option*>& options, const std::string& condition) {
   std::string text;
-  for (const CLI::Option* option : app.get_options()) {
-    if (option->get_positional()) continue;
-    text += "complete -c unikctl -n " + fish_quote(condition);
+  for (const CLI::Option* option : options) {
+    text += "complete -c unikctl" + (condition.empty() ? "" : " -n " + fish_quote(condition));
     for (const std::string& name : option->get_lnames()) text += " -l " + name;
     for (const std::string& name : option->get_snames()) text += " -s " + name;
     if (option->get_items_expected_max() > 0) text += " -r";
@@ -174,7 +184,7 @@ std::string fish_flags(const CLI::App& app, const std::string& condition) {
 std::string fish_script(const CLI::App& root) {
   std::vector<Entry> entries;
   collect(root, "", entries);
-  std::string text = "complete -c unikctl -e\n" + fish_flags(root, "__fish_use_subcommand");
+  std::string text = "complete -c unikctl -e\n" + fish_flags(global_options(root), "");
   for (const CLI::App* verb : visible_verbs(root))
     text += "complete -c unikctl -f -n __fish_use_subcommand -a " + verb->get_name() + " -d " +
             fish_quote(verb->get_description()) + "\n";
@@ -183,7 +193,10 @@ std::string fish_script(const CLI::App& root) {
     for (const CLI::App* below : visible_verbs(*entry.verb))
       text += "complete -c unikctl -f -n " + fish_quote(condition) + " -a " + below->get_name() + " -d " +
               fish_quote(below->get_description()) + "\n";
-    text += fish_flags(*entry.verb, condition);
+    std::vector<const CLI::Option*> own;
+    for (const CLI::Option* option : entry.verb->get_options())
+      if (!option->get_positional()) own.push_back(option);
+    text += fish_flags(own, condition);
     if (!names_below(*entry.verb).empty()) continue;
     const std::string words = words_of(*entry.verb);
     std::string offered;

@@ -69,6 +69,10 @@ std::string format_boot(Duration duration) {
   return fmt::format("{:.1f}s", static_cast<double>(millis) / 1000.0);
 }
 
+Duration boot_time(const BootTimes& boot) {
+  return boot.first_byte > Duration::zero() ? boot.total : boot.fetch + boot.prepare + boot.start;
+}
+
 std::string describe(const Exit& exit) {
   switch (exit.kind) {
     case ExitKind::kExited:
@@ -89,8 +93,9 @@ std::string render_boot(const BootTimes& boot) {
   const auto part = [](std::string_view name, Duration duration) {
     return fmt::format("{} {}", name, duration <= Duration::zero() ? "0ms" : format_boot(duration));
   };
-  std::string text = part("fetch", boot.fetch) + ", " + part("prepare", boot.prepare) + ", " +
-                     part("start", boot.start) + ", " + part("first byte", boot.first_byte);
+  std::string text =
+      part("fetch", boot.fetch) + ", " + part("prepare", boot.prepare) + ", " + part("start", boot.start);
+  if (boot.first_byte > Duration::zero()) text += ", " + part("first byte", boot.first_byte);
   if (boot.healthy > Duration::zero()) text += ", " + part("healthy", boot.healthy);
   return text;
 }
@@ -123,7 +128,7 @@ Table table_of(const std::vector<InstanceView>& instances, WallTime now, bool wi
                           state(reason_of(view)),
                           view.node,
                           std::to_string(status.restarts),
-                          format_boot(status.boot.total),
+                          format_boot(boot_time(status.boot)),
                           age(view.created_at, now)};
     if (wide)
       row.insert(row.end(), {Cell(status.address), Cell(status.accelerator),

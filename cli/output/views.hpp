@@ -27,10 +27,15 @@ std::string render_explanation(const Explanation& explanation, bool colour);
 // Milliseconds for tables: `203ms`, `1.2s`; empty for zero.
 std::string format_boot(Duration duration);
 
+// How long a boot took for people: until the first byte on the console, or, of an app that says nothing, until the
+// guest's init had started it.
+Duration boot_time(const BootTimes& boot);
+
 // `exit 3`, `signal 9`, `out of memory`, `guest panicked`, `VM crashed`.
 std::string describe(const Exit& exit);
 
-// The parts of one boot in the order in which they happen; `healthy` only where a check has passed.
+// The parts of one boot in the order in which they happen; `first byte` and `healthy` only where there was
+// one.
 //   fetch 120ms, prepare 14ms, start 240ms, first byte 203ms, healthy 1.3s
 std::string render_boot(const BootTimes& boot);
 

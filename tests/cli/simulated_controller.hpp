@@ -58,9 +58,8 @@ class SimulatedController {
   std::vector<std::pair<std::string, SeenRequest>> seen_;
   std::filesystem::path directory_;
   std::string url_;
-  std::vector<std::jthread> cutters_;
-  std::optional<wire::HttpServer> server_;
   std::vector<std::jthread> cutters_;  // each waits until what was written before a cut has gone
+  std::optional<wire::HttpServer> server_;
 };
 
 // What one run of unikctl wrote, and its exit code.
