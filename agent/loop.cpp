@@ -159,7 +159,8 @@ void Loop::State::take(const RecordFailed& failed) {
 
 void Loop::State::take(const Registered& registered) {
   if (registered.reply.newer_start > 0) {
-    node_.note("the controller knows a later start of this node's agent: the record is old, or another agent has its name");
+    node_.note(
+        "the controller knows a later start of this node's agent: the record is old, or another agent has its name");
     if (!talk_.begin_again(node_.now.boot)) return;
     agent_start_ = std::max(agent_start_, registered.reply.newer_start) + 1;
     start_version_ = node_.keeper.mark();

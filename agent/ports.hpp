@@ -176,7 +176,7 @@ struct VmStarted {
   Duration first_byte{};
 };
 // No process of this run is left. `exit` says how the app ended; absent when the VM could not be started at all, and
-// `error` then says why.
+// `error` then says why: `invalid` means never, anything else is tried again.
 struct VmEnded {
   InstanceId id;
   std::uint32_t run = 0;

@@ -60,9 +60,10 @@ std::string describe_exit(const Exit& exit) {
   UNIK_CHECK(false, "an exit kind outside its enumeration");
 }
 
-// The app has not run. That is never the app's own doing, so that it is tried again even under `never`.
+// The app has not run. Unless what was asked for can never run, that is the node's fault (no QEMU, no memory, an image
+// that has gone) and may pass, so that it is tried again even under `never`.
 void end_unstarted(Instance& instance, const Error& error, Time now) {
-  if (!traits(error.code).retryable) return fail_for_good(instance, error, "launch_failed");
+  if (error.code == ErrorCode::kInvalid) return fail_for_good(instance, error, "launch_failed");
   instance.recent_problem = error.message;
   restart_after_wait(instance, "launch_failed", now);
 }
@@ -87,6 +88,7 @@ void end_started(Instance& instance, const Exit& exit, bool unhealthy, Time now)
 
 void end_run(Instance& instance, const RunEnd& end, Time now) {
   const std::optional<Stopping> stop = instance.stop;
+  const bool app_ran = instance.vm.state != VmState::kStarting;
   const Exit exit = end.exit.value_or(Exit{ExitKind::kCrashed, 0});
   instance.vm.state = VmState::kNone;
   instance.vm.remains = true;
@@ -95,13 +97,13 @@ void end_run(Instance& instance, const RunEnd& end, Time now) {
 
   if (instance.want != Want::kRunning) {
     instance.record.last_exit = exit;
-  } else if (end.error && !end.exit) {
-    end_unstarted(instance, *end.error, now);
-  } else if (stop && stop->cause == StopCause::kBootTimeout) {
-    end_unbooted(instance, now);
   } else if (stop && stop->cause == StopCause::kGoal) {
     instance.record.last_exit = exit;  // stopped for an earlier goal, and wanted again by now
     restart_at_once(instance, now);
+  } else if (stop && stop->cause == StopCause::kBootTimeout) {
+    end_unbooted(instance, now);
+  } else if (end.error && !end.exit && !app_ran) {
+    end_unstarted(instance, *end.error, now);
   } else {
     end_started(instance, exit, stop.has_value(), now);
   }

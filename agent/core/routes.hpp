@@ -56,7 +56,7 @@ class ForwarderTable {
   std::uint64_t acknowledged_ = 0;
   std::vector<Route> sent_routes_;
   std::map<InstanceId, std::uint64_t> listed_;  // the last table that names it
-  std::uint32_t failures_ = 0;  // tables in a row that a port could not be bound for
+  std::uint32_t failures_ = 0;                  // tables in a row that a port could not be bound for
   std::optional<Time> send_again_at_;
 };
 

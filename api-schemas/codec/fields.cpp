@@ -131,6 +131,11 @@ std::optional<std::string_view> read_text(const At& at, TextRule rule) {
     return std::nullopt;
   }
   const std::string_view text = at.node.text();
+  // Neither arguments nor environment could carry one.
+  if (at.decoding.reading.plain_is_text && text.find('\0') != std::string_view::npos) {
+    at.fault("want text without NUL characters");
+    return std::nullopt;
+  }
   if (const std::string_view wanted = rule(text); !wanted.empty()) {
     at.want(wanted);
     return std::nullopt;

@@ -104,7 +104,7 @@ std::string type_of(const Shape& shape) {
   }
   if (shape["type"].is_array()) return "text";
   const std::string_view type = shape["type"].text().value_or("");
-  if (type == "object") return shape["additionalProperties"].is_object() ? "mapping of texts" : "mapping";
+  if (type == "object") return shape["patternProperties"].exists() ? "mapping of texts" : "mapping";
   if (type == "integer") return "integer" + limits_of(shape);
   if (type == "string") return "text";
   return std::string(type);

@@ -90,7 +90,6 @@ bool Tree::scalar(NodeKind kind, std::uint32_t offset, std::string_view text, st
     std::memcpy(copy, text.data(), text.size());
     node->data = copy;
     node->size = static_cast<std::uint32_t>(text.size());
-    if (std::memchr(copy, '\0', text.size()) != nullptr) complain(offset, "want text without NUL characters");
   }
   cost_ += text.size();
   last_scalar_ = node;

@@ -252,6 +252,16 @@ TEST_F(LoopTest, NamesAVmThatCannotBeLaunchedAndTriesAgain) {
   EXPECT_EQ(host.status(web)->message, "");
 }
 
+TEST_F(LoopTest, FetchesAnImageAgainThatIsGoneWhenItsVmIsLaunched) {
+  host.launch_error = not_found("image_not_ready", "want the image ready on this node, found it is not");
+  boot({running(web)}, 500ms);
+  EXPECT_EQ(host.fetches, 1U);
+  host.launch_error.reset();
+  host.run_for(5s);
+  EXPECT_EQ(host.fetches, 2U);
+  EXPECT_TRUE(host.is_running(web));
+}
+
 TEST_F(LoopTest, FailsWhenAVmCanNeverBeLaunched) {
   host.launch_error = invalid("bad_kernel", "not a kernel");
   boot({running(web)}, 20s);

@@ -54,10 +54,10 @@ class Stopwatch {
 Result<bool> make_once(const fs::path& place, const std::function<Result<void>(const fs::path&)>& make) {
   if (::access(place.c_str(), F_OK) == 0) return false;
   if (auto made = make_directories(place.parent_path()); !made) return std::move(made).error();
-  auto lock = lock_file(place.parent_path() / (".lock-" + place.filename().string().substr(0, 2)), LockMode::kExclusive);
+  auto lock = lock_file(place.parent_path() / std::string(".lock-").append(place.filename().string(), 0, 2), LockMode::kExclusive);
   if (!lock) return std::move(lock).error();
   if (::access(place.c_str(), F_OK) == 0) return false;
-  const fs::path unfinished = place.parent_path() / ("." + place.filename().string());
+  const fs::path unfinished = place.parent_path() / std::string(".").append(place.filename());
   std::error_code ignored;
   fs::remove_all(unfinished, ignored);
   if (auto made = make(unfinished); !made) {
@@ -134,7 +134,7 @@ std::vector<Descriptor> root_layers(const Manifest& manifest) {
 fs::path root_place(const std::vector<Descriptor>& layers, const fs::path& cache_dir) {
   Sha256 chain;
   chain.update(kRootFormat);
-  for (const Descriptor& layer : layers) chain.update("\n" + to_string(layer.digest));
+  for (const Descriptor& layer : layers) chain.update(to_string(layer.digest) + "\n");
   return cache_dir / "roots" / (to_hex(chain.finish()) + ".erofs");
 }
 

@@ -27,7 +27,7 @@ Fd::~Fd() {
 Error system_error(std::string_view reason_name, std::string_view doing, const std::filesystem::path& path) {
   const int number = errno;
   std::string message(doing);
-  message += " " + path.string() + ": " + std::generic_category().message(number);
+  message.append(" ").append(path).append(": ").append(std::generic_category().message(number));
   if (number == ENOENT || number == ENOTDIR) return not_found("no_such_file", std::move(message));
   if (number == ENOSPC || number == EDQUOT) message += "; free some space, for example by `unikctl image prune`";
   return unavailable(std::string(reason_name), std::move(message));
@@ -93,7 +93,7 @@ std::filesystem::path fresh_name(const std::filesystem::path& directory, std::st
 }
 
 Result<void> replace_file(const std::filesystem::path& path, std::string_view bytes) {
-  const std::filesystem::path fresh = fresh_name(path.parent_path(), "." + path.filename().string() + ".");
+  const std::filesystem::path fresh = fresh_name(path.parent_path(), std::string(".").append(path.filename()).append("."));
   auto fd = open_file(fresh, O_WRONLY | O_CREAT | O_EXCL);
   if (!fd) return std::move(fd).error();
   Result<void> done = write_all(fd->get(), bytes, fresh);

@@ -18,7 +18,7 @@ constexpr int kMaxLinksFollowed = 40;  // as in Linux
 constexpr std::size_t kCopyChunk = 256 << 10;
 
 Error unsafe(std::string_view path, const std::string& why) {
-  return invalid("unsafe_path", "`" + std::string(path.substr(0, 256)) + "`: " + why);
+  return invalid("unsafe_path", std::string("`").append(path.substr(0, 256)).append("`: ").append(why));
 }
 
 std::string join(std::string_view at, std::string_view part) {

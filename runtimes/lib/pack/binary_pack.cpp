@@ -185,7 +185,7 @@ Result<PackedImage> pack_binary(const BlobStore& store, const BinaryPackOptions&
   entrypoint.insert(entrypoint.end(), options.config.args.begin(), options.config.args.end());
   const std::string name = image_name(options.name.empty() ? options.binary.filename().string() : options.name);
   return pack_guest(store, options.base, guest, name,
-                    image_config(options.config, std::move(entrypoint), guest.tree().contains("app")), start);
+                    image_config(options.config, std::move(entrypoint), place->path.starts_with("/app/")), start);
 }
 
 Result<PackedImage> pack_directory(const BlobStore& store, const DirectoryPackOptions& options) {

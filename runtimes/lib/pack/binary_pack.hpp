@@ -34,7 +34,7 @@ Result<Include> parse_include(std::string_view text);
 struct PackConfig {
   std::vector<std::string> args;           // after the program in the entry point
   std::map<std::string, std::string> env;  // over PATH
-  std::string working_dir;                 // empty: /app where that exists, else /
+  std::string working_dir;                 // empty: /app for what lies there, else /
   std::string user{kReleaseUser};
   std::vector<std::uint16_t> ports;  // documented as exposed
 

@@ -284,7 +284,7 @@ TEST(ManifestFaults, NameWhatYamlAloneWouldLetPass) {
       {"- a\n-b\n",
        "a.yaml:2:1: this is no part of the document above: check the indentation, or begin a document with `---`"},
       {app(std::string("  env: {A: b\0c}\n", 16)), "a.yaml:6:13: want text, got a NUL byte"},
-      {app("  env: {A: \"b\\0c\"}\n"), "a.yaml:6:12: want text without NUL characters"},
+      {app("  env: {A: \"b\\0c\"}\n"), "a.yaml:6:12: spec.env.A: want text without NUL characters"},
       {app("  env: {A: \x02}\n"), "a.yaml:6:12: want text, got a control character"},
       {app("  env: {A: \xFF}\n"), "a.yaml:6:12: want UTF-8, got a byte that is none: save the file as UTF-8"},
       {app("  env: {A: \xC3\xA9, 1: x}\n"), "a.yaml:6:15: spec.env.1: "},  // columns count characters
