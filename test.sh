@@ -46,7 +46,10 @@ wait "$base_pid" || {
 
 say "tests: $preset"
 export UNIKCTL_BASE_RUNTIME=$PWD/build/base
-ctest --preset "$preset" --no-tests=error
+ctest --preset "$preset" --no-tests=error -LE vm
+# Real VMs under software emulation have to share the processor with whatever else runs: one that was starved gets a
+# second chance, and the report shows that it took it.
+ctest --preset "$preset" --no-tests=error -L vm --repeat until-pass:2
 
 if [ "$mode" = --full ]; then
   for sanitizer in asan tsan; do
