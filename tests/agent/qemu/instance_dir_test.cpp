@@ -160,6 +160,7 @@ TEST(Process, IsRecognisedByNameAndStart) {
   spec.argv = {"sleep", "100"};
   const Result<Process> process = start_process(spec);
   ASSERT_TRUE(process.ok());
+  while (process_arguments(process->pid).empty()) continue;  // the child has not become `sleep` yet
   EXPECT_EQ(process_arguments(process->pid), (std::vector<std::string>{"sleep", "100"}));
   EXPECT_NE(process_start_ticks(process->pid), 0U);
   EXPECT_EQ(getsid(process->pid), process->pid);
