@@ -40,9 +40,7 @@ constexpr std::pair<BootKind, std::string_view> kBootKinds[] = {{BootKind::kUnik
 
 class Stopwatch {
  public:
-  Duration elapsed() const {
-    return std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - start_);
-  }
+  Duration elapsed() const { return std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - start_); }
 
  private:
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
@@ -54,7 +52,8 @@ class Stopwatch {
 Result<bool> make_once(const fs::path& place, const std::function<Result<void>(const fs::path&)>& make) {
   if (::access(place.c_str(), F_OK) == 0) return false;
   if (auto made = make_directories(place.parent_path()); !made) return std::move(made).error();
-  auto lock = lock_file(place.parent_path() / std::string(".lock-").append(place.filename().string(), 0, 2), LockMode::kExclusive);
+  auto lock = lock_file(place.parent_path() / std::string(".lock-").append(place.filename().string(), 0, 2),
+                        LockMode::kExclusive);
   if (!lock) return std::move(lock).error();
   if (::access(place.c_str(), F_OK) == 0) return false;
   const fs::path unfinished = place.parent_path() / std::string(".").append(place.filename());
@@ -69,7 +68,8 @@ Result<bool> make_once(const fs::path& place, const std::function<Result<void>(c
   return true;
 }
 
-// ---- Kernels ---------------------------------------------------------------------------------------------------------
+// ---- Kernels
+// ---------------------------------------------------------------------------------------------------------
 
 Result<void> unpack_kernel(const BlobStore& store, const Descriptor& layer, const fs::path& into) {
   if (auto made = make_directories(into); !made) return made;
@@ -94,7 +94,8 @@ fs::path kernel_place(const Descriptor& layer, const fs::path& cache_dir) {
   return cache_dir / "kernels" / to_hex(layer.digest);
 }
 
-Result<void> find_kernels(const BlobStore& store, const Descriptor& layer, const fs::path& cache_dir, BootFiles& files) {
+Result<void> find_kernels(const BlobStore& store, const Descriptor& layer, const fs::path& cache_dir,
+                          BootFiles& files) {
   const Stopwatch watch;
   const fs::path place = kernel_place(layer, cache_dir);
   auto made = make_once(place, [&](const fs::path& into) { return unpack_kernel(store, layer, into); });
@@ -108,8 +109,8 @@ Result<void> find_kernels(const BlobStore& store, const Descriptor& layer, const
     const fs::path path = place / name.substr(name.rfind('/') + 1);
     if (::access(path.c_str(), F_OK) == 0) files.*member = path;
   }
-  const bool complete = files.kind == BootKind::kUnik ? !files.kernel_up.empty() || !files.kernel_smp.empty()
-                                                      : !files.kernel.empty();
+  const bool complete =
+      files.kind == BootKind::kUnik ? !files.kernel_up.empty() || !files.kernel_smp.empty() : !files.kernel.empty();
   if (complete) return {};
   return invalid("no_kernel", "layer `kernel` " + to_string(layer.digest) + ": want " +
                                   std::string(files.kind == BootKind::kUnik ? "/boot/vmlinux-up or /boot/vmlinux-smp"
@@ -117,7 +118,8 @@ Result<void> find_kernels(const BlobStore& store, const Descriptor& layer, const
                                   ", found neither; build the image again");
 }
 
-// ---- Roots -----------------------------------------------------------------------------------------------------------
+// ---- Roots
+// -----------------------------------------------------------------------------------------------------------
 
 bool is_kernel(const Descriptor& layer) {
   const auto name = layer.annotations.find(std::string(kLayerAnnotation));
@@ -195,7 +197,9 @@ Result<void> keep_only(const fs::path& directory, const std::set<std::string>& k
 
 }  // namespace
 
-std::string_view to_string(BootKind kind) { return kBootKinds[static_cast<std::size_t>(kind)].second; }
+std::string_view to_string(BootKind kind) {
+  return kBootKinds[static_cast<std::size_t>(kind)].second;
+}
 
 std::optional<BootKind> parse_boot_kind(std::string_view text) {
   for (const auto& [kind, name] : kBootKinds)
@@ -218,7 +222,8 @@ Result<BootFiles> prepare_boot(const BlobStore& store, const Digest& image, cons
   files.config = *std::move(config);
   const Descriptor* kernel = find_layer(*manifest, kKernelLayer);
   if (kernel == nullptr)
-    return invalid("no_kernel", "image " + to_string(image) + ": want a layer annotated " + std::string(kLayerAnnotation) +
+    return invalid("no_kernel", "image " + to_string(image) + ": want a layer annotated " +
+                                    std::string(kLayerAnnotation) +
                                     "=kernel, found none; only images built by unikctl boot");
   if (auto found = find_kernels(store, *kernel, cache_dir, files); !found) return std::move(found).error();
 

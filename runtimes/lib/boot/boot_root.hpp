@@ -1,10 +1,10 @@
 // From an image in the store to files that a VM can boot: the kernel, and one read-only erofs root made of all the
 // other layers.
 //
-// Each kernel layer is unpacked once and each chain of layers is merged once, under names that are their hashes; what is
-// there is reused. Results appear by rename after fsync, and the layers are verified while they are read, so any number
-// of processes may prepare at once, and a kill leaves nothing that a later call would trust. Needs no privilege and no
-// mount: the erofs image is written directly, with the owners and modes that the layers name.
+// Each kernel layer is unpacked once and each chain of layers is merged once, under names that are their hashes; what
+// is there is reused. Results appear by rename after fsync, and the layers are verified while they are read, so any
+// number of processes may prepare at once, and a kill leaves nothing that a later call would trust. Needs no privilege
+// and no mount: the erofs image is written directly, with the owners and modes that the layers name.
 #pragma once
 
 #include <filesystem>

@@ -18,8 +18,8 @@ namespace {
 constexpr std::uint32_t kMagic = 0xE0F5E1E2;
 constexpr std::int64_t kSuperOffset = 1024;
 constexpr std::size_t kSuperSize = 128;
-constexpr std::size_t kInodeSize = 64;   // the extended form, which has wide ids and its own mtime
-constexpr std::size_t kSlotSize = 32;    // inodes are numbered by where they lie, in slots
+constexpr std::size_t kInodeSize = 64;  // the extended form, which has wide ids and its own mtime
+constexpr std::size_t kSlotSize = 32;   // inodes are numbered by where they lie, in slots
 constexpr std::size_t kDirentSize = 12;
 constexpr std::uint16_t kExtended = 1;
 constexpr std::uint16_t kPlain = 0 << 1, kInline = 2 << 1;
@@ -50,13 +50,15 @@ struct Inode {
   std::size_t parent = 0;
   std::vector<Child> children;  // of a directory, with `.` and `..`, sorted
   std::uint32_t links = 1;
-  std::size_t size = 0;   // bytes of content
+  std::size_t size = 0;  // bytes of content
   bool inlined = false;
-  std::size_t place = 0;        // of the inode, from the start of the metadata
+  std::size_t place = 0;         // of the inode, from the start of the metadata
   std::uint32_t data_block = 0;  // of contents that are not inlined
 };
 
-bool is_directory(const Inode& inode) { return inode.node == nullptr || inode.node->type == NodeType::kDirectory; }
+bool is_directory(const Inode& inode) {
+  return inode.node == nullptr || inode.node->type == NodeType::kDirectory;
+}
 
 std::uint8_t type_of(const Inode& inode) {
   if (is_directory(inode)) return kTypeDirectory;
@@ -117,13 +119,14 @@ std::vector<Inode> list_inodes(const FileTree& tree) {
                 [](const Child& a, const Child& b) { return a.name < b.name; });
       inode.size = directory_size(inode.children);
     } else {
-      inode.size = inode.node->type == NodeType::kSymlink ? inode.node->link.size()
-                                                          : static_cast<std::size_t>(inode.node->size);
+      inode.size =
+          inode.node->type == NodeType::kSymlink ? inode.node->link.size() : static_cast<std::size_t>(inode.node->size);
     }
     const bool held = inode.node == nullptr || inode.node->type != NodeType::kFile ||
                       std::holds_alternative<std::string>(inode.node->content);
-    const std::size_t limit = is_directory(inode) || type_of(inode) == kTypeSymlink ? kBlock - kInodeSize
-                                                                                     : static_cast<std::size_t>(kErofsInline);
+    const std::size_t limit = is_directory(inode) || type_of(inode) == kTypeSymlink
+                                  ? kBlock - kInodeSize
+                                  : static_cast<std::size_t>(kErofsInline);
     inode.inlined = held && inode.size > 0 && inode.size <= limit;
   }
   return inodes;
@@ -189,7 +192,9 @@ Result<void> write_at(int fd, std::string_view bytes, std::int64_t offset) {
   return {};
 }
 
-std::int64_t block_up(std::int64_t offset) { return (offset + kErofsBlock - 1) / kErofsBlock * kErofsBlock; }
+std::int64_t block_up(std::int64_t offset) {
+  return (offset + kErofsBlock - 1) / kErofsBlock * kErofsBlock;
+}
 
 }  // namespace
 
@@ -219,7 +224,8 @@ Result<void> ErofsImage::finish(const FileTree& tree) {
       inode.data_block = static_cast<std::uint32_t>(extent->offset / kErofsBlock);
       continue;
     }
-    if (inode.node->size > kMaxErofs - end) return exhausted("root_too_large", "boot root: want at most 4 TiB, got more");
+    if (inode.node->size > kMaxErofs - end)
+      return exhausted("root_too_large", "boot root: want at most 4 TiB, got more");
     inode.data_block = static_cast<std::uint32_t>(end / kErofsBlock);
     std::int64_t offset = end;
     auto copied = read_content(*inode.node, [&](std::string_view bytes) {
@@ -245,9 +251,10 @@ Result<void> ErofsImage::finish(const FileTree& tree) {
     put_inode(metadata, inode, static_cast<std::size_t>(&inode - inodes.data()));
     if (!inode.inlined) continue;
     const std::string listing = directory ? directory_bytes(inodes, inode.children) : std::string();
-    const std::string& bytes = directory                                  ? listing
-                               : inode.node->type == NodeType::kSymlink ? inode.node->link
-                                                                          : *std::get_if<std::string>(&inode.node->content);
+    const std::string& bytes = directory ? listing
+                               : inode.node->type == NodeType::kSymlink
+                                   ? inode.node->link
+                                   : *std::get_if<std::string>(&inode.node->content);
     UNIK_CHECK(bytes.size() == inode.size, "an inode whose size is not its content's");
     std::memcpy(metadata.data() + inode.place + kInodeSize, bytes.data(), bytes.size());
   }

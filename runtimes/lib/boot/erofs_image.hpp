@@ -1,4 +1,5 @@
-// Writes a FileTree as an erofs image, uncompressed, without mkfs, mounts or privilege: owners and modes are just bytes.
+// Writes a FileTree as an erofs image, uncompressed, without mkfs, mounts or privilege: owners and modes are just
+// bytes.
 //
 // The same tree gives the same bytes. Contents lie first, each at a block, so that a layer's files can stream straight
 // into the image while the layer is read; inodes and directories follow, small files and links lie beside their inodes.
@@ -13,8 +14,8 @@
 
 namespace unik::runtimes {
 
-inline constexpr std::int64_t kErofsBlock = 4096;          // bytes
-inline constexpr std::int64_t kErofsInline = 2048;         // files up to this lie beside their inode, bytes
+inline constexpr std::int64_t kErofsBlock = 4096;                 // bytes
+inline constexpr std::int64_t kErofsInline = 2048;                // files up to this lie beside their inode, bytes
 inline constexpr std::int64_t kMaxErofs = std::int64_t{1} << 42;  // 2^30 blocks of the 2^32 that the format counts
 
 class ErofsImage {

@@ -66,7 +66,8 @@ class ElfReader {
 
   Result<void> read_header() {
     const auto ident = file_.read(0, 16);
-    if (!ident || !ident->starts_with("\x7f" "ELF"))
+    if (!ident || !ident->starts_with("\x7f"
+                                      "ELF"))
       return invalid("not_elf", path_.string() + ": want an ELF file, found something else");
     const int bits = (*ident)[4], order = (*ident)[5];
     if ((bits != 1 && bits != 2) || (order != 1 && order != 2)) return bad("its class or byte order is unknown");
@@ -76,11 +77,21 @@ class ElfReader {
     const auto header = file_.read(0, wide() ? 64 : 52);
     if (!header) return bad("its header is cut short");
     switch (number(*header, 16, 2)) {
-      case 1: info_.type = ElfType::kRelocatable; break;
-      case 2: info_.type = ElfType::kExecutable; break;
-      case 3: info_.type = ElfType::kShared; break;
-      case 4: info_.type = ElfType::kCore; break;
-      default: info_.type = ElfType::kOther; break;
+      case 1:
+        info_.type = ElfType::kRelocatable;
+        break;
+      case 2:
+        info_.type = ElfType::kExecutable;
+        break;
+      case 3:
+        info_.type = ElfType::kShared;
+        break;
+      case 4:
+        info_.type = ElfType::kCore;
+        break;
+      default:
+        info_.type = ElfType::kOther;
+        break;
     }
     info_.machine = static_cast<std::uint16_t>(number(*header, 18, 2));
     info_.entry = number(*header, 24, wide() ? 8 : 4);
@@ -114,7 +125,8 @@ class ElfReader {
   Result<void> read_interpreter() {
     for (const Segment& segment : segments_) {
       if (segment.type != kInterp) continue;
-      if (segment.size < 2 || segment.size > kMaxElfString) return bad("the name of its interpreter is too long or empty");
+      if (segment.size < 2 || segment.size > kMaxElfString)
+        return bad("the name of its interpreter is too long or empty");
       const auto text = file_.read(segment.offset, segment.size);
       if (!text) return bad("the name of its interpreter lies outside the file");
       info_.interpreter = text->substr(0, text->find('\0'));
@@ -140,14 +152,16 @@ class ElfReader {
   std::optional<std::string> string_at(std::uint64_t index) const {
     const auto table = place_of(strings_);
     if (!table || index >= table->left) return std::nullopt;
-    const std::string bytes = file_.read_some(table->offset + index, std::min<std::uint64_t>(kMaxElfString, table->left - index));
+    const std::string bytes =
+        file_.read_some(table->offset + index, std::min<std::uint64_t>(kMaxElfString, table->left - index));
     const std::size_t end = bytes.find('\0');
     if (end == std::string::npos) return std::nullopt;
     return bytes.substr(0, end);
   }
 
   Result<void> read_dynamic() {
-    const auto segment = std::find_if(segments_.begin(), segments_.end(), [](const Segment& s) { return s.type == kDynamic; });
+    const auto segment =
+        std::find_if(segments_.begin(), segments_.end(), [](const Segment& s) { return s.type == kDynamic; });
     if (segment == segments_.end() || segment->size == 0) return {};
     info_.dynamic = true;
     const std::uint64_t width = wide() ? 16 : 8;
@@ -239,18 +253,30 @@ std::string to_string(const GlibcVersion& version) {
 
 std::string machine_name(std::uint16_t machine) {
   switch (machine) {
-    case 3: return "x86 (32 bits)";
-    case 8: return "MIPS";
-    case 20: return "PowerPC";
-    case 21: return "PowerPC 64";
-    case 22: return "s390";
-    case 40: return "ARM (32 bits)";
-    case 62: return "x86-64";
-    case 183: return "aarch64";
-    case 243: return "RISC-V";
-    case 247: return "BPF";
-    case 258: return "LoongArch";
-    default: return "machine " + std::to_string(machine);
+    case 3:
+      return "x86 (32 bits)";
+    case 8:
+      return "MIPS";
+    case 20:
+      return "PowerPC";
+    case 21:
+      return "PowerPC 64";
+    case 22:
+      return "s390";
+    case 40:
+      return "ARM (32 bits)";
+    case 62:
+      return "x86-64";
+    case 183:
+      return "aarch64";
+    case 243:
+      return "RISC-V";
+    case 247:
+      return "BPF";
+    case 258:
+      return "LoongArch";
+    default:
+      return "machine " + std::to_string(machine);
   }
 }
 
@@ -269,7 +295,8 @@ Result<MultibootHeaders> find_multiboot(const std::filesystem::path& path) {
   for (std::size_t at = 0; at + 12 <= bytes.size() && at + 12 <= kMultiboot1Window; at += 4)
     if (word(at) == kMultiboot1Magic && word(at) + word(at + 4) + word(at + 8) == 0) found.version1 = true;
   for (std::size_t at = 0; at + 16 <= bytes.size(); at += 8)
-    if (word(at) == kMultiboot2Magic && word(at) + word(at + 4) + word(at + 8) + word(at + 12) == 0) found.version2 = true;
+    if (word(at) == kMultiboot2Magic && word(at) + word(at + 4) + word(at + 8) + word(at + 12) == 0)
+      found.version2 = true;
   return found;
 }
 

@@ -14,8 +14,8 @@ namespace unik::runtimes {
 
 inline constexpr std::size_t kMaxProgramHeaders = 1024;
 inline constexpr std::size_t kMaxDynamicEntries = 65536;
-inline constexpr std::size_t kMaxElfString = 4096;                  // bytes of one name or path
-inline constexpr std::int64_t kMultiboot1Window = 8192;             // bytes from the start in which its header may lie
+inline constexpr std::size_t kMaxElfString = 4096;       // bytes of one name or path
+inline constexpr std::int64_t kMultiboot1Window = 8192;  // bytes from the start in which its header may lie
 inline constexpr std::int64_t kMultiboot2Window = 32768;
 inline constexpr std::uint16_t kMachine386 = 3, kMachineX86_64 = 62;
 
@@ -37,14 +37,14 @@ struct ElfInfo {
   std::uint16_t machine = 0;
   std::uint8_t os_abi = 0;
   std::uint64_t entry = 0;
-  std::string interpreter;            // empty: none asked for
-  bool dynamic = false;               // has a dynamic section (a static PIE has one too)
+  std::string interpreter;  // empty: none asked for
+  bool dynamic = false;     // has a dynamic section (a static PIE has one too)
   std::string soname;
-  std::vector<std::string> needed;    // DT_NEEDED, in order
-  std::vector<std::string> rpath;     // split at `:`, unexpanded
+  std::vector<std::string> needed;  // DT_NEEDED, in order
+  std::vector<std::string> rpath;   // split at `:`, unexpanded
   std::vector<std::string> runpath;
-  std::optional<std::uint32_t> pvh_entry;      // XEN_ELFNOTE_PHYS32_ENTRY
-  std::optional<GlibcVersion> newest_glibc;    // of all symbol versions asked for
+  std::optional<std::uint32_t> pvh_entry;    // XEN_ELFNOTE_PHYS32_ENTRY
+  std::optional<GlibcVersion> newest_glibc;  // of all symbol versions asked for
 
   // Asks for no interpreter and no libraries: runs alone.
   bool is_static() const { return interpreter.empty() && needed.empty(); }

@@ -13,9 +13,10 @@ Result<FileBytes> FileBytes::open(const std::filesystem::path& path) {
   // Opening a pipe would wait for its writer.
   auto fd = open_file(path, O_RDONLY | O_NONBLOCK);
   if (!fd) return std::move(fd).error();
-  struct stat status{};
+  struct stat status {};
   if (::fstat(fd->get(), &status) != 0) return system_error("read_failed", "reading", path);
-  if (!S_ISREG(status.st_mode)) return invalid("not_a_file", path.string() + ": want a regular file, found something else");
+  if (!S_ISREG(status.st_mode))
+    return invalid("not_a_file", path.string() + ": want a regular file, found something else");
   return FileBytes(*std::move(fd), static_cast<std::uint64_t>(status.st_size));
 }
 

@@ -1,5 +1,5 @@
-// A file as bytes that may lie: every read is checked against the file's size, so a hostile offset gives nothing instead of
-// something else. For the parsers of this directory.
+// A file as bytes that may lie: every read is checked against the file's size, so a hostile offset gives nothing
+// instead of something else. For the parsers of this directory.
 #pragma once
 
 #include <sys/types.h>

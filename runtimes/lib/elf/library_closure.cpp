@@ -13,8 +13,8 @@ namespace unik::runtimes {
 namespace {
 
 // Where glibc's loader looks without being told, Debian's places first.
-constexpr const char* kBuiltIn[] = {"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64", "/lib",
-                                    "/usr/lib"};
+constexpr const char* kBuiltIn[] = {
+    "/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64", "/lib", "/usr/lib"};
 // What glibc opens by itself, beyond what any program names: names of users and hosts, and the unwinder for threads
 // that are cancelled.
 constexpr const char* kOpenedByGlibc[] = {"libgcc_s.so.1", "libnss_dns.so.2", "libnss_files.so.2"};
@@ -49,9 +49,12 @@ std::string join_lines(const std::vector<std::string>& items) {
 
 // $ORIGIN, $LIB and $PLATFORM, with or without braces.
 std::string expand(std::string text, const std::string& origin) {
-  const std::pair<const char*, std::string> kTokens[] = {{"${ORIGIN}", origin}, {"$ORIGIN", origin},
-                                                         {"${LIB}", "lib/x86_64-linux-gnu"}, {"$LIB", "lib/x86_64-linux-gnu"},
-                                                         {"${PLATFORM}", "x86_64"}, {"$PLATFORM", "x86_64"}};
+  const std::pair<const char*, std::string> kTokens[] = {{"${ORIGIN}", origin},
+                                                         {"$ORIGIN", origin},
+                                                         {"${LIB}", "lib/x86_64-linux-gnu"},
+                                                         {"$LIB", "lib/x86_64-linux-gnu"},
+                                                         {"${PLATFORM}", "x86_64"},
+                                                         {"$PLATFORM", "x86_64"}};
   for (const auto& [token, value] : kTokens)
     for (std::size_t at = text.find(token); at != std::string::npos; at = text.find(token, at + value.size()))
       text.replace(at, std::string_view(token).size(), value);
@@ -217,9 +220,9 @@ class Closure {
     std::vector<std::string> looked;
     for (const auto& places : {own, common_})
       for (const SearchPlace& place : places) looked.push_back(place.inside);
-    return invalid("missing_library", object.inside + ": want its library " + name + ", found it in none of " +
-                                          join_lines(looked) + "; install the package that holds it, or bring it with " +
-                                          "--include PATH:/usr/lib/" + name);
+    return invalid("missing_library",
+                   object.inside + ": want its library " + name + ", found it in none of " + join_lines(looked) +
+                       "; install the package that holds it, or bring it with " + "--include PATH:/usr/lib/" + name);
   }
 
   Result<void> take(const Found& found, const std::string& needed_by) {

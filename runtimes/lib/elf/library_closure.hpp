@@ -1,5 +1,6 @@
 // The files that dynamic programs need to start: their interpreter and, again and again, the libraries that these name,
-// found as the dynamic loader would find them (RPATH, RUNPATH, $ORIGIN, the directories of ld.so.conf, the loader's own).
+// found as the dynamic loader would find them (RPATH, RUNPATH, $ORIGIN, the directories of ld.so.conf, the loader's
+// own).
 #pragma once
 
 #include <filesystem>
@@ -38,12 +39,13 @@ struct LibraryClosure {
   bool operator==(const LibraryClosure&) const = default;
 };
 
-// `roots` that are no dynamic ELF are ignored. A library whose guest path is in `provided` is taken as there. Libraries keep the path by which the loader finds them; those from a
-// directory of ld.so.conf, which the guest's loader does not read, are moved beside libc. With glibc, what it opens by
-// itself is added where it exists: the NSS modules for files and DNS, and libgcc_s.
-// Errors: `invalid/missing_library`, naming the library, who needs it and where it was looked for;
-// `invalid/missing_interpreter`; `exhausted/closure_too_large`.
-Result<LibraryClosure> library_closure(const std::vector<ClosureRoot>& roots, const std::filesystem::path& sysroot = "/",
+// `roots` that are no dynamic ELF are ignored. A library whose guest path is in `provided` is taken as there. Libraries
+// keep the path by which the loader finds them; those from a directory of ld.so.conf, which the guest's loader does not
+// read, are moved beside libc. With glibc, what it opens by itself is added where it exists: the NSS modules for files
+// and DNS, and libgcc_s. Errors: `invalid/missing_library`, naming the library, who needs it and where it was looked
+// for; `invalid/missing_interpreter`; `exhausted/closure_too_large`.
+Result<LibraryClosure> library_closure(const std::vector<ClosureRoot>& roots,
+                                       const std::filesystem::path& sysroot = "/",
                                        const std::set<std::string>& provided = {});
 
 }  // namespace unik::runtimes

@@ -17,15 +17,19 @@ namespace {
 constexpr std::uint64_t kHead = 64 << 10;  // bytes that are looked at
 constexpr std::uint16_t kOsAbiLinux = 3, kOsAbiSystemV = 0;
 constexpr std::string_view kAccepted =
-    "a Linux program for x86-64, a directory with a unik.yaml, or a kernel (Multiboot, PVH ELF, bzImage, bootable disk)";
+    "a Linux program for x86-64, a directory with a unik.yaml, or a kernel (Multiboot, PVH ELF, bzImage, bootable "
+    "disk)";
 
 bool has(const std::string& head, std::size_t at, std::string_view magic) {
   return head.size() >= at + magic.size() && std::string_view(head).substr(at, magic.size()) == magic;
 }
 
-Recognised as(FileKind kind, std::string description) { return {kind, std::move(description), std::nullopt, {}}; }
+Recognised as(FileKind kind, std::string description) {
+  return {kind, std::move(description), std::nullopt, {}};
+}
 
-// ---- ELF -------------------------------------------------------------------------------------------------------------
+// ---- ELF
+// -------------------------------------------------------------------------------------------------------------
 
 Recognised recognise_elf(const ElfInfo& elf, const MultibootHeaders& multiboot) {
   const auto found = [&](FileKind kind, std::string description) {
@@ -36,13 +40,15 @@ Recognised recognise_elf(const ElfInfo& elf, const MultibootHeaders& multiboot) 
   if (elf.type == ElfType::kRelocatable) return found(FileKind::kObjectFile, "an object file that is not linked yet");
   if (elf.type == ElfType::kCore) return found(FileKind::kObjectFile, "a core dump");
   if (!x86) return found(FileKind::kForeignElf, "an ELF program for " + machine_name(elf.machine));
-  if (elf.pvh_entry && elf.interpreter.empty()) return found(FileKind::kPvhKernel, "a " + bits + " ELF kernel with a PVH entry");
+  if (elf.pvh_entry && elf.interpreter.empty())
+    return found(FileKind::kPvhKernel, "a " + bits + " ELF kernel with a PVH entry");
   if (multiboot.version1) return found(FileKind::kMultibootKernel, "a " + bits + " Multiboot kernel");
   if (multiboot.version2) return found(FileKind::kMultiboot2Kernel, "a " + bits + " Multiboot 2 kernel");
   if (elf.machine == kMachine386 || elf.bits == 32)
     return found(FileKind::kForeignElf, "an ELF program for " + machine_name(elf.machine));
   if (elf.os_abi != kOsAbiSystemV && elf.os_abi != kOsAbiLinux)
-    return found(FileKind::kForeignElf, "an ELF program for another system than Linux (OS ABI " + std::to_string(elf.os_abi) + ")");
+    return found(FileKind::kForeignElf,
+                 "an ELF program for another system than Linux (OS ABI " + std::to_string(elf.os_abi) + ")");
   if (!elf.interpreter.empty()) return found(FileKind::kDynamicProgram, "a dynamic Linux program for x86-64");
   if (elf.type == ElfType::kShared && (elf.entry == 0 || !elf.needed.empty() || !elf.soname.empty()))
     return found(FileKind::kSharedLibrary, "a shared library for x86-64");
@@ -50,21 +56,33 @@ Recognised recognise_elf(const ElfInfo& elf, const MultibootHeaders& multiboot) 
   return found(FileKind::kStaticProgram, "a static Linux program for x86-64");
 }
 
-// ---- Other binaries --------------------------------------------------------------------------------------------------
+// ---- Other binaries
+// --------------------------------------------------------------------------------------------------
 
-bool is_bzimage(const std::string& head) { return has(head, 0x202, "HdrS") && has(head, 0x1fe, "\x55\xaa"); }
-
-// A boot sector, not a bzImage and not a bare data file that happens to end so: it must begin with an instruction.
-bool is_disk(const std::string& head) { return head.size() >= 512 && has(head, 510, "\x55\xaa") && head[0] != '\0'; }
-
-bool is_gpt(const std::string& head) { return has(head, 512, "EFI PART"); }
-
-bool is_compressed(const std::string& head) {
-  return has(head, 0, "\x1f\x8b") || has(head, 0, "\xfd" "7zXZ") || has(head, 0, "\x28\xb5\x2f\xfd") || has(head, 0, "BZh") ||
-         has(head, 0, "\x04\x22\x4d\x18");
+bool is_bzimage(const std::string& head) {
+  return has(head, 0x202, "HdrS") && has(head, 0x1fe, "\x55\xaa");
 }
 
-bool is_tar(const std::string& head) { return has(head, 257, "ustar"); }
+// A boot sector, not a bzImage and not a bare data file that happens to end so: it must begin with an instruction.
+bool is_disk(const std::string& head) {
+  return head.size() >= 512 && has(head, 510, "\x55\xaa") && head[0] != '\0';
+}
+
+bool is_gpt(const std::string& head) {
+  return has(head, 512, "EFI PART");
+}
+
+bool is_compressed(const std::string& head) {
+  return has(head, 0, "\x1f\x8b") ||
+         has(head, 0,
+             "\xfd"
+             "7zXZ") ||
+         has(head, 0, "\x28\xb5\x2f\xfd") || has(head, 0, "BZh") || has(head, 0, "\x04\x22\x4d\x18");
+}
+
+bool is_tar(const std::string& head) {
+  return has(head, 257, "ustar");
+}
 
 bool is_cpio(const std::string& head) {
   return has(head, 0, "070701") || has(head, 0, "070702") || has(head, 0, "070707") || has(head, 0, "\xc7\x71");
@@ -88,7 +106,8 @@ std::string unpacked_head(const std::filesystem::path& path) {
   return head;
 }
 
-// ---- Text ------------------------------------------------------------------------------------------------------------
+// ---- Text
+// ------------------------------------------------------------------------------------------------------------
 
 bool is_text(std::string_view head) {
   return std::all_of(head.begin(), head.end(), [](char c) {
@@ -134,6 +153,8 @@ Recognised recognise_bytes(const std::filesystem::path& path, const std::string&
   if (has(head, 0, "MZ")) return as(FileKind::kWindowsProgram, "a Windows or EFI program");
   if (has(head, 0, "\xcf\xfa\xed\xfe") || has(head, 0, "\xca\xfe\xba\xbe"))
     return as(FileKind::kMacProgram, "a macOS program or Java class");
+  if (has(head, 0, "QFI\xfb")) return as(FileKind::kPackedDisk, "a qcow2 disk image");
+  if (has(head, 0, "KDMV")) return as(FileKind::kPackedDisk, "a vmdk disk image");
   if (is_compressed(head)) {
     const std::string inner = unpacked_head(path);
     if (is_tar(inner)) return as(FileKind::kTar, "a compressed tar archive");
@@ -152,26 +173,36 @@ Recognised recognise_bytes(const std::filesystem::path& path, const std::string&
   return as(FileKind::kUnknown, "of no known kind");
 }
 
-// ---- What to do instead ----------------------------------------------------------------------------------------------
+// ---- What to do instead
+// ----------------------------------------------------------------------------------------------
 
 std::string advice(const Recognised& found) {
   switch (found.kind) {
     case FileKind::kScript:
       return "; name the interpreter as the program and the script with --include, or write a unik.yaml";
-    case FileKind::kForeignElf: return "; build it for x86-64 Linux";
-    case FileKind::kSharedLibrary: return "; name the program that uses it, and this with --include";
-    case FileKind::kMultiboot2Kernel: return "; QEMU enters Multiboot 1 and PVH only, so build it with one of these";
+    case FileKind::kForeignElf:
+      return "; build it for x86-64 Linux";
+    case FileKind::kSharedLibrary:
+      return "; name the program that uses it, and this with --include";
+    case FileKind::kMultiboot2Kernel:
+      return "; QEMU enters Multiboot 1 and PVH only, so build it with one of these";
+    case FileKind::kPackedDisk:
+      return "; make it raw: qemu-img convert -O raw PATH disk.img";
     case FileKind::kTar:
     case FileKind::kCpio:
-    case FileKind::kErofs: return "; as a root file system it is deployed by --rootfs PATH -- COMMAND";
+    case FileKind::kErofs:
+      return "; as a root file system it is deployed by --rootfs PATH -- COMMAND";
     case FileKind::kDockerfile:
-      return "; there is no Docker here: put its build command into a unik.yaml, or export the image's file system as a tar "
+      return "; there is no Docker here: put its build command into a unik.yaml, or export the image's file system as "
+             "a tar "
              "and use --rootfs";
     case FileKind::kMultibootKernel:
     case FileKind::kPvhKernel:
     case FileKind::kBzImage:
-    case FileKind::kDisk: return "; a kernel is deployed by its path alone: deploy PATH";
-    default: return "";
+    case FileKind::kDisk:
+      return "; a kernel is deployed by its path alone: deploy PATH";
+    default:
+      return "";
   }
 }
 
@@ -180,20 +211,24 @@ Result<Recognised> expect(const std::filesystem::path& path, std::initializer_li
   auto found = recognise(path);
   if (!found) return found;
   if (std::find(kinds.begin(), kinds.end(), found->kind) != kinds.end()) return found;
-  return invalid(reason, path.string() + ": want " + std::string(accepted) + ", found " + found->description + advice(*found));
+  return invalid(reason,
+                 path.string() + ": want " + std::string(accepted) + ", found " + found->description + advice(*found));
 }
 
 }  // namespace
 
 Result<Recognised> recognise(const std::filesystem::path& path) {
-  struct stat status{};
+  struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return system_error("read_failed", "reading", path);
   if (S_ISDIR(status.st_mode)) return as(FileKind::kDirectory, "a directory");
   if (!S_ISREG(status.st_mode)) return as(FileKind::kSpecial, "a device, pipe or socket");
   auto file = FileBytes::open(path);
   if (!file) return std::move(file).error();
   const std::string head = file->read_some(0, kHead);
-  if (!has(head, 0, "\x7f" "ELF")) return recognise_bytes(path, head);
+  if (!has(head, 0,
+           "\x7f"
+           "ELF"))
+    return recognise_bytes(path, head);
   auto elf = read_elf(path);
   if (!elf) return as(FileKind::kUnknown, "unreadable: " + elf.error().message);
   const auto multiboot = find_multiboot(path);
@@ -201,11 +236,13 @@ Result<Recognised> recognise(const std::filesystem::path& path) {
 }
 
 Result<Recognised> recognise_program(const std::filesystem::path& path) {
-  return expect(path, {FileKind::kStaticProgram, FileKind::kDynamicProgram}, "not_a_program", "a Linux program for x86-64");
+  return expect(path, {FileKind::kStaticProgram, FileKind::kDynamicProgram}, "not_a_program",
+                "a Linux program for x86-64");
 }
 
 Result<Recognised> recognise_kernel(const std::filesystem::path& path) {
-  return expect(path, {FileKind::kMultibootKernel, FileKind::kPvhKernel, FileKind::kBzImage, FileKind::kDisk}, "not_a_kernel",
+  return expect(path, {FileKind::kMultibootKernel, FileKind::kPvhKernel, FileKind::kBzImage, FileKind::kDisk},
+                "not_a_kernel",
                 "a Multiboot kernel, an ELF kernel with a PVH entry, a bzImage or a bootable disk image");
 }
 
@@ -216,8 +253,8 @@ Result<Recognised> recognise_rootfs(const std::filesystem::path& path) {
 
 Result<DeployAs> choose_packer(const std::filesystem::path& path) {
   auto found = expect(path,
-                      {FileKind::kDirectory, FileKind::kStaticProgram, FileKind::kDynamicProgram, FileKind::kMultibootKernel,
-                       FileKind::kPvhKernel, FileKind::kBzImage, FileKind::kDisk},
+                      {FileKind::kDirectory, FileKind::kStaticProgram, FileKind::kDynamicProgram,
+                       FileKind::kMultibootKernel, FileKind::kPvhKernel, FileKind::kBzImage, FileKind::kDisk},
                       "not_deployable", kAccepted);
   if (!found) return std::move(found).error();
   if (found->kind == FileKind::kDirectory) return DeployAs::kSource;

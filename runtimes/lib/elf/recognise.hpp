@@ -21,13 +21,14 @@ enum class FileKind : std::uint8_t {
   kForeignElf,       // ELF for another machine
   kMultibootKernel,  // Multiboot 1
   kMultiboot2Kernel,
-  kPvhKernel,        // ELF with a PVH entry
+  kPvhKernel,  // ELF with a PVH entry
   kBzImage,
-  kDisk,             // boot sector with a signature
-  kScript,           // #!
-  kTar,              // plain or compressed
-  kCpio,             // plain or compressed
-  kCompressed,       // compressed, and neither tar nor cpio inside
+  kDisk,        // boot sector with a signature
+  kPackedDisk,  // qcow2 or vmdk
+  kScript,      // #!
+  kTar,         // plain or compressed
+  kCpio,        // plain or compressed
+  kCompressed,  // compressed, and neither tar nor cpio inside
   kZip,
   kErofs,
   kSquashfs,
@@ -42,9 +43,9 @@ enum class FileKind : std::uint8_t {
 
 struct Recognised {
   FileKind kind = FileKind::kUnknown;
-  std::string description;      // `a dynamic Linux program for x86-64`: fits into a sentence
-  std::optional<ElfInfo> elf;   // of every ELF
-  std::string interpreter;      // of a script: the path after #!
+  std::string description;     // `a dynamic Linux program for x86-64`: fits into a sentence
+  std::optional<ElfInfo> elf;  // of every ELF
+  std::string interpreter;     // of a script: the path after #!
 
   bool operator==(const Recognised&) const = default;
 };
@@ -56,8 +57,9 @@ Result<Recognised> recognise(const std::filesystem::path& path);
 // For the packers: the error names the file, what it is, what is accepted and, where there is one, the way that works.
 // `invalid/not_a_program`, `invalid/not_a_kernel`, `invalid/not_a_rootfs`.
 Result<Recognised> recognise_program(const std::filesystem::path& path);  // kStaticProgram, kDynamicProgram
-Result<Recognised> recognise_kernel(const std::filesystem::path& path);   // kMultibootKernel, kPvhKernel, kBzImage, kDisk
-Result<Recognised> recognise_rootfs(const std::filesystem::path& path);   // kDirectory, kTar, kCpio, kErofs
+Result<Recognised> recognise_kernel(
+    const std::filesystem::path& path);  // kMultibootKernel, kPvhKernel, kBzImage, kDisk
+Result<Recognised> recognise_rootfs(const std::filesystem::path& path);  // kDirectory, kTar, kCpio, kErofs
 
 // What `deploy PATH` does with it: which packer takes it. A directory is a source tree. Everything else is refused as
 // `invalid/not_deployable`, with what was found and what is accepted.

@@ -49,8 +49,10 @@ std::string normal_path(const std::string& path) {
   std::vector<std::string> kept;
   for (std::string& part : parts_of(path)) {
     if (part == ".") continue;
-    if (part != "..") kept.push_back(std::move(part));
-    else if (!kept.empty()) kept.pop_back();
+    if (part != "..")
+      kept.push_back(std::move(part));
+    else if (!kept.empty())
+      kept.pop_back();
   }
   std::string whole;
   for (const std::string& part : kept) whole += "/" + part;
@@ -62,7 +64,9 @@ std::string directory_of(const std::string& path) {
   return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
 }
 
-std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+std::string name_of(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
+}
 
 std::filesystem::path Sysroot::host_path(const std::string& path) const {
   return root_ / fs::path(path).relative_path();
@@ -82,7 +86,7 @@ std::optional<std::string> Sysroot::resolve(const std::string& path) const {
       continue;
     }
     const std::string next = at + "/" + part;
-    struct stat status{};
+    struct stat status {};
     if (::lstat(host_path(next).c_str(), &status) != 0) return std::nullopt;
     if (!S_ISLNK(status.st_mode)) {
       at = next;
@@ -115,7 +119,8 @@ void Sysroot::read_loader_config(const std::string& path, int depth, std::vector
     std::error_code error;
     for (fs::directory_iterator it(host_path(directory.value_or("/nonexistent")), error), end; !error && it != end;
          it.increment(error))
-      if (const std::string name = it->path().filename().string(); ::fnmatch(name_of(pattern).c_str(), name.c_str(), 0) == 0)
+      if (const std::string name = it->path().filename().string();
+          ::fnmatch(name_of(pattern).c_str(), name.c_str(), 0) == 0)
         names.push_back(name);
     std::sort(names.begin(), names.end());
     for (const std::string& name : names) read_loader_config(*directory + "/" + name, depth + 1, directories);

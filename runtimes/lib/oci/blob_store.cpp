@@ -19,9 +19,15 @@ constexpr std::string_view kLayoutText = R"({"imageLayoutVersion":"1.0.0"})";
 constexpr std::string_view kVersionOne = R"("1.)";
 constexpr Bytes kMaxIndex{kMaxDocumentBytes};
 
-std::filesystem::path blobs_of(const std::filesystem::path& dir) { return dir / "blobs" / "sha256"; }
-std::filesystem::path temporary_of(const std::filesystem::path& dir) { return dir / "tmp"; }
-std::filesystem::path known_layers_of(const std::filesystem::path& dir) { return dir / "layers"; }
+std::filesystem::path blobs_of(const std::filesystem::path& dir) {
+  return dir / "blobs" / "sha256";
+}
+std::filesystem::path temporary_of(const std::filesystem::path& dir) {
+  return dir / "tmp";
+}
+std::filesystem::path known_layers_of(const std::filesystem::path& dir) {
+  return dir / "layers";
+}
 
 Error corrupt(const Digest& digest, const std::filesystem::path& path) {
   return internal("corrupt_blob", path.string() + ": the bytes do not match " + to_string(digest) +
@@ -29,7 +35,8 @@ Error corrupt(const Digest& digest, const std::filesystem::path& path) {
 }
 
 Error no_such_blob(const Digest& digest) {
-  return not_found("no_such_blob", "blob " + to_string(digest) + " is not in the store; fetch or build the image again");
+  return not_found("no_such_blob",
+                   "blob " + to_string(digest) + " is not in the store; fetch or build the image again");
 }
 
 // The names of a directory, sorted; those that begin with a dot are left out.
@@ -90,12 +97,16 @@ Result<BlobStore> BlobStore::open(std::filesystem::path dir) {
   return store;
 }
 
-std::filesystem::path BlobStore::blob_path(const Digest& digest) const { return blobs_of(dir_) / to_hex(digest); }
+std::filesystem::path BlobStore::blob_path(const Digest& digest) const {
+  return blobs_of(dir_) / to_hex(digest);
+}
 
-bool BlobStore::has(const Digest& digest) const { return size_of(digest).has_value(); }
+bool BlobStore::has(const Digest& digest) const {
+  return size_of(digest).has_value();
+}
 
 std::optional<std::int64_t> BlobStore::size_of(const Digest& digest) const {
-  struct stat status{};
+  struct stat status {};
   if (::stat(blob_path(digest).c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
   return status.st_size;
 }
@@ -111,7 +122,8 @@ Result<std::string> BlobStore::read(const Digest& digest, Bytes max) const {
   return text;
 }
 
-// ---- Reader ----------------------------------------------------------------------------------------------------------
+// ---- Reader
+// ----------------------------------------------------------------------------------------------------------
 
 struct BlobStore::Reader::State {
   Fd fd;
@@ -127,7 +139,9 @@ BlobStore::Reader::Reader(Reader&&) noexcept = default;
 BlobStore::Reader& BlobStore::Reader::operator=(Reader&&) noexcept = default;
 BlobStore::Reader::~Reader() = default;
 
-std::int64_t BlobStore::Reader::size() const { return state_->size; }
+std::int64_t BlobStore::Reader::size() const {
+  return state_->size;
+}
 
 Result<std::size_t> BlobStore::Reader::read(std::span<char> into) {
   if (state_->ended || into.empty()) return std::size_t{0};
@@ -154,13 +168,14 @@ Result<BlobStore::Reader> BlobStore::open_blob(const Digest& digest) const {
     return std::move(fd).error();
   }
   state->fd = *std::move(fd);
-  struct stat status{};
+  struct stat status {};
   if (::fstat(state->fd.get(), &status) != 0) return system_error("store_failed", "reading", state->path);
   state->size = status.st_size;
   return Reader(std::move(state));
 }
 
-// ---- Writer ----------------------------------------------------------------------------------------------------------
+// ---- Writer
+// ----------------------------------------------------------------------------------------------------------
 
 struct BlobStore::Writer::State {
   BlobStore store;
@@ -205,8 +220,8 @@ Result<BlobInfo> BlobStore::Writer::finish(const std::optional<Digest>& expected
   UNIK_CHECK(!state_->finished, "a blob finished twice");
   const BlobInfo info{state_->hash.finish(), state_->size};
   if (expected && *expected != info.digest)
-    return invalid("digest_mismatch",
-                   "blob: want " + to_string(*expected) + ", got bytes of " + to_string(info.digest) + "; fetch it again");
+    return invalid("digest_mismatch", "blob: want " + to_string(*expected) + ", got bytes of " +
+                                          to_string(info.digest) + "; fetch it again");
   const std::filesystem::path place = state_->store.blob_path(info.digest);
   // One of the same size was verified when it was written; a shorter one is what a failing disk left.
   if (state_->store.size_of(info.digest) == info.size) return info;
@@ -227,7 +242,8 @@ Result<BlobInfo> BlobStore::put(std::string_view bytes) const {
   return out->finish(digest);
 }
 
-// ---- The store as a whole --------------------------------------------------------------------------------------------
+// ---- The store as a whole
+// --------------------------------------------------------------------------------------------
 
 Result<std::vector<BlobInfo>> BlobStore::list() const {
   auto names = names_in(blobs_of(dir_));
@@ -285,7 +301,8 @@ Result<NamedImage> BlobStore::find_image(std::string_view name) const {
   if (!all) return std::move(all).error();
   for (NamedImage& image : *all)
     if (image.name == name) return std::move(image);
-  return not_found("no_such_image", "image `" + std::string(name) + "` is not in the store; `unikctl image list` shows what is");
+  return not_found("no_such_image",
+                   "image `" + std::string(name) + "` is not in the store; `unikctl image list` shows what is");
 }
 
 Result<Manifest> BlobStore::manifest(const Digest& image) const {
@@ -312,7 +329,8 @@ Result<std::vector<Digest>> BlobStore::missing(const Digest& image) const {
   return std::vector<Digest>(parts->missing.begin(), parts->missing.end());
 }
 
-// ---- Collecting ------------------------------------------------------------------------------------------------------
+// ---- Collecting
+// ------------------------------------------------------------------------------------------------------
 
 BlobStore::Hold::Hold(Hold&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
 BlobStore::Hold& BlobStore::Hold::operator=(Hold&& other) noexcept {

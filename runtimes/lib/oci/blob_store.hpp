@@ -1,9 +1,9 @@
 // Images on this host: an OCI image layout (`oci-layout`, `index.json`, `blobs/sha256/HEX`) that other tools can read.
 //
-// A blob appears under its name only when it is whole, verified and on disk (temporary file, fsync, rename), so a reader
-// never sees half of one and a kill at any moment leaves nothing that a later call would trust. Any number of processes
-// may share a store: blobs are immutable, and the index is changed under a lock. A BlobStore is a small handle without
-// open files; copies and calls from several threads are fine, a Writer or Reader belongs to one thread.
+// A blob appears under its name only when it is whole, verified and on disk (temporary file, fsync, rename), so a
+// reader never sees half of one and a kill at any moment leaves nothing that a later call would trust. Any number of
+// processes may share a store: blobs are immutable, and the index is changed under a lock. A BlobStore is a small
+// handle without open files; copies and calls from several threads are fine, a Writer or Reader belongs to one thread.
 //
 // Errors common to all: `unavailable/store_failed` (the disk refused: full, no permission), `internal/corrupt_blob`
 // (bytes on disk do not match their name: the message says to remove or fetch the blob again).

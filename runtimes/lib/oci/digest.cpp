@@ -34,11 +34,14 @@ std::string to_hex(const Digest& digest) {
   return text;
 }
 
-std::string to_string(const Digest& digest) { return std::string(kPrefix) + to_hex(digest); }
+std::string to_string(const Digest& digest) {
+  return std::string(kPrefix) + to_hex(digest);
+}
 
 Result<Digest> parse_digest(std::string_view text) {
   const auto bad = [&] {
-    return invalid("bad_digest", "want sha256: and 64 lower-case hex digits, got `" + std::string(text.substr(0, 80)) + "`");
+    return invalid("bad_digest",
+                   "want sha256: and 64 lower-case hex digits, got `" + std::string(text.substr(0, 80)) + "`");
   };
   if (!text.starts_with(kPrefix) || text.size() != kPrefix.size() + 64) return bad();
   Digest digest;

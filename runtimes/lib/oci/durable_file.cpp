@@ -93,7 +93,8 @@ std::filesystem::path fresh_name(const std::filesystem::path& directory, std::st
 }
 
 Result<void> replace_file(const std::filesystem::path& path, std::string_view bytes) {
-  const std::filesystem::path fresh = fresh_name(path.parent_path(), std::string(".").append(path.filename()).append("."));
+  const std::filesystem::path fresh =
+      fresh_name(path.parent_path(), std::string(".").append(path.filename()).append("."));
   auto fd = open_file(fresh, O_WRONLY | O_CREAT | O_EXCL);
   if (!fd) return std::move(fd).error();
   Result<void> done = write_all(fd->get(), bytes, fresh);
@@ -113,7 +114,8 @@ Result<Fd> lock_file(const std::filesystem::path& path, LockMode mode, bool wait
   while (::flock(fd->get(), operation) != 0) {
     if (errno == EINTR) continue;
     if (errno == EWOULDBLOCK)
-      return unavailable("store_busy", path.parent_path().string() + ": want nobody at work on it, found somebody; try again");
+      return unavailable("store_busy",
+                         path.parent_path().string() + ": want nobody at work on it, found somebody; try again");
     return system_error("store_failed", "locking", path);
   }
   return fd;

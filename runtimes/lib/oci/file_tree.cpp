@@ -67,7 +67,8 @@ Result<std::string> enter_directory(FileTree& tree, std::string_view path, bool 
     const auto it = tree.find(next);
     if (it != tree.end() && it->second.type == NodeType::kSymlink) {
       if (!follow_links) return unsafe(path, "want a directory at `" + next + "`, found a link");
-      if (++links > kMaxLinksFollowed) return unsafe(path, "want links that end somewhere, found a loop at `" + next + "`");
+      if (++links > kMaxLinksFollowed)
+        return unsafe(path, "want links that end somewhere, found a loop at `" + next + "`");
       if (it->second.link.starts_with('/')) at.clear();
       push_parts(pending, it->second.link);
       continue;
@@ -81,15 +82,15 @@ Result<std::string> enter_directory(FileTree& tree, std::string_view path, bool 
 }
 
 // A link of the source may point anywhere inside it and nowhere else.
-Result<void> check_link(const std::filesystem::path& top, const std::filesystem::path& link, const std::string& target) {
+Result<void> check_link(const std::filesystem::path& top, const std::filesystem::path& link,
+                        const std::string& target) {
   const auto refuse = [&](const std::string& found) {
-    return invalid("unsafe_source", link.string() + ": want a link that stays inside " + top.string() + ", found one to `" +
-                                        target + "`" + found + "; put a copy in its place, or name it with --include");
+    return invalid("unsafe_source", link.string() + ": want a link that stays inside " + top.string() +
+                                        ", found one to `" + target + "`" + found +
+                                        "; put a copy in its place, or name it with --include");
   };
   if (target.starts_with('/')) return refuse(", which is absolute");
-  const auto inside = [&](const std::filesystem::path& path) {
-    return *path.lexically_relative(top).begin() != "..";
-  };
+  const auto inside = [&](const std::filesystem::path& path) { return *path.lexically_relative(top).begin() != ".."; };
   const std::filesystem::path lexical = (link.parent_path() / target).lexically_normal();
   if (!inside(lexical)) return refuse("");
   std::error_code error;
@@ -104,7 +105,8 @@ class DirectoryWalk {
       : tree_(tree), top_(top), rules_(rules) {}
 
   Result<void> visit(const std::filesystem::path& directory, const std::string& at, std::size_t depth) {
-    if (depth > kMaxTreeDepth) return invalid("unsafe_source", directory.string() + ": want at most 256 levels, found more");
+    if (depth > kMaxTreeDepth)
+      return invalid("unsafe_source", directory.string() + ": want at most 256 levels, found more");
     std::error_code error;
     std::filesystem::directory_iterator entries(directory, error);
     std::vector<std::filesystem::path> paths;
@@ -127,7 +129,7 @@ class DirectoryWalk {
   Result<void> add(const std::filesystem::path& path, const std::string& at, std::size_t depth) {
     if (tree_.size() >= kMaxTreeEntries)
       return exhausted("source_too_large", top_.string() + ": want at most 1000000 files, found more");
-    struct stat status{};
+    struct stat status {};
     if (::lstat(path.c_str(), &status) != 0) return system_error("read_failed", "reading", path);
     if (S_ISDIR(status.st_mode)) {
       FileNode node = directory_node();
@@ -254,10 +256,11 @@ std::string resolve_in_tree(const FileTree& tree, std::string_view path) {
 }
 
 Result<FileNode> host_file_node(const std::filesystem::path& path) {
-  struct stat status{};
+  struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return system_error("read_failed", "reading", path);
   if (!S_ISREG(status.st_mode))
-    return invalid("unsafe_source", path.string() + ": want files, directories and links, found a device, pipe or socket");
+    return invalid("unsafe_source",
+                   path.string() + ": want files, directories and links, found a device, pipe or socket");
   FileNode node;
   node.mode = (status.st_mode & 0111) != 0 ? 0755 : 0644;
   node.size = status.st_size;

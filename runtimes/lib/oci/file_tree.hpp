@@ -1,8 +1,8 @@
 // A file system as a value: what a layer is written from, and what a chain of layers is merged into. Because layers are
 // merged here and not on this host's disk, nothing in them (`..`, links, devices) can reach the host.
 //
-// Paths are relative, without a leading `/`, `.` or `..`; every parent is there as a directory. The root itself is not in
-// the map. Contents are referred to, not held, except small ones.
+// Paths are relative, without a leading `/`, `.` or `..`; every parent is there as a directory. The root itself is not
+// in the map. Contents are referred to, not held, except small ones.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +20,9 @@
 
 namespace unik::runtimes {
 
-inline constexpr std::size_t kMaxTreePath = 4095;    // bytes
-inline constexpr std::size_t kMaxTreeName = 255;     // bytes of one part
-inline constexpr std::size_t kMaxTreeDepth = 256;    // parts
+inline constexpr std::size_t kMaxTreePath = 4095;  // bytes
+inline constexpr std::size_t kMaxTreeName = 255;   // bytes of one part
+inline constexpr std::size_t kMaxTreeDepth = 256;  // parts
 inline constexpr std::size_t kMaxTreeEntries = 1'000'000;
 
 // An open file that contents point into; closed with the last pointer to it.
@@ -68,20 +68,20 @@ struct FileNode {
 
 using FileTree = std::map<std::string, FileNode, std::less<>>;
 
-// The one form of a path in a tree. Leading `/` and `./`, doubled and trailing `/` are dropped; the root is empty. A `..`,
-// a NUL or a part or path beyond the limits is `invalid/unsafe_path`.
+// The one form of a path in a tree. Leading `/` and `./`, doubled and trailing `/` are dropped; the root is empty. A
+// `..`, a NUL or a part or path beyond the limits is `invalid/unsafe_path`.
 Result<std::string> tree_path(std::string_view path);
 
 // Puts a node, with plain directories above it where they are missing. A file in the place of a parent is
-// `invalid/unsafe_path`, except a symlink to a directory of the same tree, which is followed when `follow_links` is set.
-// A directory over a directory keeps what is inside; anything else replaces what is there, with all below it.
+// `invalid/unsafe_path`, except a symlink to a directory of the same tree, which is followed when `follow_links` is
+// set. A directory over a directory keeps what is inside; anything else replaces what is there, with all below it.
 Result<void> put_node(FileTree& tree, std::string_view path, FileNode node, bool follow_links = false);
 
 // Removes a path and everything below it; true when there was something.
 bool remove_node(FileTree& tree, std::string_view path);
 
-// Follows symlinks inside the tree, as the guest would: the path that `path` ends at, or empty when that is not there or
-// a loop.
+// Follows symlinks inside the tree, as the guest would: the path that `path` ends at, or empty when that is not there
+// or a loop.
 std::string resolve_in_tree(const FileTree& tree, std::string_view path);
 
 // A file of this host as a node: a regular file with its executable bits (0755 or 0644), owned by root, fixed mtime.
@@ -89,10 +89,10 @@ Result<FileNode> host_file_node(const std::filesystem::path& path);
 
 // How a directory of this host becomes part of a tree.
 struct HostDirectoryRules {
-  std::set<std::string> skip;     // names at the top that are left out
-  bool links_may_leave = false;   // a link may point outside: right for a whole root, wrong for a source
-  bool keep_modes = false;        // all permission bits; otherwise 0755 or 0644
-  bool skip_special = false;      // leave out devices, pipes and sockets instead of refusing them
+  std::set<std::string> skip;    // names at the top that are left out
+  bool links_may_leave = false;  // a link may point outside: right for a whole root, wrong for a source
+  bool keep_modes = false;       // all permission bits; otherwise 0755 or 0644
+  bool skip_special = false;     // leave out devices, pipes and sockets instead of refusing them
 };
 
 // Adds a directory of this host below `at`; everything belongs to root and has the fixed mtime. Links are kept as they

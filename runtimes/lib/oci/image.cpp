@@ -81,15 +81,16 @@ Result<Descriptor> parse_descriptor(const json& value, const std::string& where,
 }
 
 json descriptor_json(const Descriptor& descriptor) {
-  json value = {{"mediaType", descriptor.media_type},
-                {"digest", to_string(descriptor.digest)},
-                {"size", descriptor.size}};
+  json value = {
+      {"mediaType", descriptor.media_type}, {"digest", to_string(descriptor.digest)}, {"size", descriptor.size}};
   if (!descriptor.annotations.empty()) value["annotations"] = descriptor.annotations;
   return value;
 }
 
 // Not UTF-8 where JSON wants it (a file name in an entry point): replaced rather than thrown about.
-std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+std::string dump(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
 
 }  // namespace
 

@@ -1,5 +1,5 @@
-// The documents of an OCI image as values, and their one canonical text: sorted keys, no spaces, fixed `created`, so that
-// the same image is the same bytes and therefore the same digest.
+// The documents of an OCI image as values, and their one canonical text: sorted keys, no spaces, fixed `created`, so
+// that the same image is the same bytes and therefore the same digest.
 //
 // Parsing accepts what other tools write (unknown members are ignored, Docker's media types are understood); printing
 // writes only what is declared here. Sizes are in bytes.
@@ -67,7 +67,7 @@ struct ImageConfig {
   std::vector<std::string> cmd;
   std::vector<std::string> env;  // `NAME=VALUE`, later ones win
   std::string working_dir;
-  std::string user;  // `UID[:GID]`, or names of the image's /etc/passwd
+  std::string user;                        // `UID[:GID]`, or names of the image's /etc/passwd
   std::vector<std::string> exposed_ports;  // `8080/tcp`, sorted
   std::vector<Digest> diff_ids;            // of the uncompressed layers, lowest first
   std::vector<std::string> history;        // one sentence a layer

@@ -2,9 +2,9 @@
 // tree with nothing in them trusted.
 //
 // Written: entries sorted, uid and gid as the tree says, no names of users, no hard links, gzip with a fixed header and
-// level. Read: plain tar or gzip, zstd, xz, bzip2; every path is checked, whiteouts are applied, hard links become files of
-// their own, devices and pipes are skipped, sizes and counts are bounded. A failed read has changed nothing that
-// anybody else sees: the caller drops the tree.
+// level. Read: plain tar or gzip, zstd, xz, bzip2; every path is checked, whiteouts are applied, hard links become
+// files of their own, devices and pipes are skipped, sizes and counts are bounded. A failed read has changed nothing
+// that anybody else sees: the caller drops the tree.
 #pragma once
 
 #include <functional>
@@ -25,8 +25,8 @@ struct LayerBlob {
   bool operator==(const LayerBlob&) const = default;
 };
 
-// `name` becomes the annotation `dev.unikctl.layer`. The caller keeps a Hold on the store. What was compressed before is
-// found by its diff id (`layers/HEX` in the store's directory), so an unchanged layer costs one hash of its content.
+// `name` becomes the annotation `dev.unikctl.layer`. The caller keeps a Hold on the store. What was compressed before
+// is found by its diff id (`layers/HEX` in the store's directory), so an unchanged layer costs one hash of its content.
 // Errors: `not_found/no_such_file`, `unavailable/read_failed`, `conflict/source_changed` (a file changed while it was
 // read), `unavailable/store_failed`.
 Result<LayerBlob> put_layer(const BlobStore& store, const FileTree& tree, std::string_view name);

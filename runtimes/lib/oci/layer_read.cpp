@@ -18,7 +18,7 @@ namespace unik::runtimes {
 namespace {
 
 constexpr std::size_t kReadChunk = 128 << 10;
-constexpr std::size_t kMaxLinkTarget = 4032;       // so that it lies in one block with its inode
+constexpr std::size_t kMaxLinkTarget = 4032;          // so that it lies in one block with its inode
 constexpr std::int64_t kMaxSmallContents = 64 << 20;  // bytes that a sink may keep in memory altogether
 constexpr std::string_view kWhiteout = ".wh.";
 constexpr std::string_view kOpaque = ".wh..wh..opq";
@@ -73,7 +73,8 @@ class ArchiveReader {
       // A warning is a name that this process' locale cannot spell; its bytes are there all the same.
       if (code != ARCHIVE_OK && code != ARCHIVE_WARN) return broken();
       if (++entries_ > limits_.entries)
-        return exhausted("layer_too_large", "archive: want at most " + std::to_string(limits_.entries) + " entries, got more");
+        return exhausted("layer_too_large",
+                         "archive: want at most " + std::to_string(limits_.entries) + " entries, got more");
       if (auto added = add(entry); !added) return added;
     }
   }
@@ -82,7 +83,8 @@ class ArchiveReader {
   Error broken() {
     if (opened_.source_error) return *opened_.source_error;
     const char* why = archive_error_string(opened_.handle);
-    return invalid("bad_layer", std::string("archive: want a ") + (use_ == ArchiveUse::kRootfs ? "tar or cpio" : "tar") +
+    return invalid("bad_layer", std::string("archive: want a ") +
+                                    (use_ == ArchiveUse::kRootfs ? "tar or cpio" : "tar") +
                                     " that is whole, found: " + (why != nullptr ? why : "something else"));
   }
 
@@ -118,8 +120,8 @@ class ArchiveReader {
     }
     for (auto it = path.empty() ? tree_.begin() : tree_.lower_bound(path + "/");
          it != tree_.end() && (path.empty() || it->first.starts_with(path + "/"));) {
-      const bool ours = added_.contains(it->first) ||
-                        added_.lower_bound(it->first + "/") != added_.lower_bound(it->first + "0");
+      const bool ours =
+          added_.contains(it->first) || added_.lower_bound(it->first + "/") != added_.lower_bound(it->first + "0");
       it = ours ? std::next(it) : tree_.erase(it);
     }
   }
@@ -207,7 +209,8 @@ class ArchiveReader {
   Result<void> store(struct archive_entry* entry, FileNode& node) {
     const std::int64_t size = archive_entry_size_is_set(entry) ? archive_entry_size(entry) : 0;
     if (size < 0 || size > limits_.total.value - total_)
-      return exhausted("layer_too_large", "archive: want at most " + format_bytes(limits_.total) + " of files, got more");
+      return exhausted("layer_too_large",
+                       "archive: want at most " + format_bytes(limits_.total) + " of files, got more");
     total_ += size;
     const ContentReader read = [&](std::span<char> into) -> Result<std::size_t> {
       const la_ssize_t got = archive_read_data(opened_.handle, into.data(), into.size());
@@ -232,7 +235,9 @@ class ArchiveReader {
   std::int64_t total_ = 0;
 };
 
-Error short_content() { return invalid("bad_layer", "archive: a file is shorter than its header says"); }
+Error short_content() {
+  return invalid("bad_layer", "archive: a file is shorter than its header says");
+}
 
 // Appends to one file at multiples of `alignment`.
 struct Spool {

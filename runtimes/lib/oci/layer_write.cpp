@@ -18,8 +18,7 @@ constexpr std::size_t kTarBlock = 512;
 constexpr std::int64_t kMaxOctalSize = 077777777777;  // what eleven octal digits hold
 constexpr int kGzipLevel = 6;
 constexpr std::size_t kGzipChunk = 64 << 10;
-constexpr std::string_view kZeros(
-    "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 64);
+constexpr std::array<char, kTarBlock> kZeros{};
 
 struct TarHeader {
   char name[100];
@@ -89,13 +88,8 @@ std::string_view bytes_of(TarHeader& header) {
 }
 
 Result<void> pad(std::int64_t size, const ByteSink& sink) {
-  auto left = static_cast<std::size_t>((kTarBlock - static_cast<std::size_t>(size) % kTarBlock) % kTarBlock);
-  while (left > 0) {
-    const std::size_t piece = std::min(left, kZeros.size());
-    if (auto put = sink(kZeros.substr(0, piece)); !put) return put;
-    left -= piece;
-  }
-  return {};
+  const auto over = static_cast<std::size_t>(size) % kTarBlock;
+  return over == 0 ? Result<void>() : sink({kZeros.data(), kTarBlock - over});
 }
 
 Result<void> write_entry(const std::string& path, const FileNode& node, const ByteSink& sink) {
@@ -106,8 +100,10 @@ Result<void> write_entry(const std::string& path, const FileNode& node, const By
   std::string extra;  // pax records in alphabetical order
   put_octal(header.mode, node.mode & 07777);
   put_octal(header.mtime, static_cast<std::uint64_t>(std::clamp<std::int64_t>(node.mtime, 0, kMaxOctalSize)));
-  if (fits_octal(header.gid, node.gid)) put_octal(header.gid, node.gid);
-  else extra += pax_record("gid", std::to_string(node.gid));
+  if (fits_octal(header.gid, node.gid))
+    put_octal(header.gid, node.gid);
+  else
+    extra += pax_record("gid", std::to_string(node.gid));
   if (!put_text(header.link, node.link)) {
     extra += pax_record("linkpath", node.link);
     put_text(header.link, std::string_view(node.link).substr(0, sizeof header.link));  // libarchive wants one here too
@@ -116,10 +112,14 @@ Result<void> write_entry(const std::string& path, const FileNode& node, const By
     extra += pax_record("path", name);
     put_text(header.name, std::string_view(name).substr(0, sizeof header.name));
   }
-  if (size <= kMaxOctalSize) put_octal(header.size, static_cast<std::uint64_t>(size));
-  else extra += pax_record("size", std::to_string(size));
-  if (fits_octal(header.uid, node.uid)) put_octal(header.uid, node.uid);
-  else extra += pax_record("uid", std::to_string(node.uid));
+  if (size <= kMaxOctalSize)
+    put_octal(header.size, static_cast<std::uint64_t>(size));
+  else
+    extra += pax_record("size", std::to_string(size));
+  if (fits_octal(header.uid, node.uid))
+    put_octal(header.uid, node.uid);
+  else
+    extra += pax_record("uid", std::to_string(node.uid));
   header.type = directory ? '5' : node.type == NodeType::kSymlink ? '2' : '0';
   if (!extra.empty()) {
     TarHeader pax{};

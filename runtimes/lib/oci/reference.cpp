@@ -5,7 +5,9 @@
 namespace unik::runtimes {
 namespace {
 
-bool is_lower_alnum(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+bool is_lower_alnum(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
 
 // `web`, `my-app.v2`: separators only between letters or digits.
 bool is_name_part(std::string_view part) {
@@ -45,13 +47,16 @@ Result<Reference> parse_reference(std::string_view text) {
     return invalid("bad_reference", "image: want NAME@sha256:HEX, got `" + shown +
                                         "`; tags float, so name the digest (`unikctl image digest` tells it)");
   if (!is_image_name(text.substr(0, at)))
-    return invalid("bad_reference", "image: want a name of lower-case letters, digits, inner . _ - and / before the @, got `" +
-                                        shown + "`");
+    return invalid(
+        "bad_reference",
+        "image: want a name of lower-case letters, digits, inner . _ - and / before the @, got `" + shown + "`");
   auto digest = parse_digest(text.substr(at + 1));
   if (!digest) return invalid("bad_reference", "image `" + shown + "`: " + digest.error().message);
   return Reference{std::string(text.substr(0, at)), *digest};
 }
 
-std::string to_string(const Reference& reference) { return reference.name + "@" + to_string(reference.digest); }
+std::string to_string(const Reference& reference) {
+  return reference.name + "@" + to_string(reference.digest);
+}
 
 }  // namespace unik::runtimes

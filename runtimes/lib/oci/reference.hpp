@@ -1,5 +1,5 @@
-// How an image is named: `NAME@sha256:HEX`, the form that a BootSpec holds. The digest alone decides what is booted; the
-// name is for people, and tells a registry where to look.
+// How an image is named: `NAME@sha256:HEX`, the form that a BootSpec holds. The digest alone decides what is booted;
+// the name is for people, and tells a registry where to look.
 #pragma once
 
 #include <string>

@@ -31,7 +31,8 @@ std::string flaw_of(const fs::path& dir, BaseRuntime& runtime) {
 
 BaseRuntimePlaces base_runtime_places(const fs::path& home) {
   BaseRuntimePlaces places;
-  if (const char* wanted = std::getenv("UNIKCTL_BASE_RUNTIME"); wanted != nullptr && *wanted != '\0') places.wanted = wanted;
+  if (const char* wanted = std::getenv("UNIKCTL_BASE_RUNTIME"); wanted != nullptr && *wanted != '\0')
+    places.wanted = wanted;
   if (!home.empty()) places.home = home;
   std::error_code error;
   const fs::path program = fs::read_symlink("/proc/self/exe", error);
@@ -54,10 +55,11 @@ Result<BaseRuntime> find_base_runtime(const BaseRuntimePlaces& places) {
     if (flaw.empty()) return runtime;
     tried += (tried.empty() ? "" : ", ") + candidate.string() + " (" + flaw + ")";
   }
-  return not_found("no_base_runtime", "base runtime: want a directory with a kernel and an init, tried " +
-                                          (tried.empty() ? "nothing" : tried) +
-                                          "; build it with `runtimes/base/build.sh --variant all --out DIR` and name DIR in "
-                                          "UNIKCTL_BASE_RUNTIME, or run ./quickstart.sh");
+  return not_found("no_base_runtime",
+                   "base runtime: want a directory with a kernel and an init, tried " +
+                       (tried.empty() ? "nothing" : tried) +
+                       "; build it with `runtimes/base/build.sh --variant all --out DIR` and name DIR in "
+                       "UNIKCTL_BASE_RUNTIME, or run ./quickstart.sh");
 }
 
 }  // namespace unik::runtimes

@@ -66,9 +66,10 @@ class Guest {
       return invalid("bad_include", "--include " + include.source.string() + ": want any DEST but " + include.dest +
                                         ", which is PID 1's");
     const fs::file_status status = fs::status(include.source, error);
-    if (!fs::exists(status)) return not_found("no_such_file", "--include " + include.source.string() + ": no such file or directory");
-    const Result<void> added = fs::is_directory(status) ? add_directory(include.source, include.dest)
-                                                        : add_file(include.source, include.dest);
+    if (!fs::exists(status))
+      return not_found("no_such_file", "--include " + include.source.string() + ": no such file or directory");
+    const Result<void> added =
+        fs::is_directory(status) ? add_directory(include.source, include.dest) : add_file(include.source, include.dest);
     if (added || added.error().reason != "unsafe_path") return added;
     return invalid("bad_include", "--include " + include.source.string() + ": " + added.error().message);
   }
@@ -135,9 +136,9 @@ Result<PackedImage> pack_guest(const BlobStore& store, const BaseRuntime& base, 
   if (!kernel) return std::move(kernel).error();
   Annotations annotations;
   if (guest.newest_glibc()) annotations[std::string(kGlibcAnnotation)] = to_string(*guest.newest_glibc());
-  auto image = assemble_image(store, name,
-                              {{"kernel", *std::move(kernel)}, {"base", guest.base()}, {"app", guest.app_layer()}},
-                              std::move(config), std::move(annotations));
+  auto image =
+      assemble_image(store, name, {{"kernel", *std::move(kernel)}, {"base", guest.base()}, {"app", guest.app_layer()}},
+                     std::move(config), std::move(annotations));
   if (!image) return image;
   image->warnings = std::move(guest.warnings());
   image->took = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - start);
@@ -154,8 +155,11 @@ Result<Include> parse_include(std::string_view text) {
     return invalid("bad_include", "--include " + std::string(text) + ": " + why);
   };
   if (source.empty()) return bad("want PATH[:DEST], got no PATH");
-  if (colon != std::string_view::npos && !given.starts_with('/')) return bad("want an absolute DEST, got `" + given + "`");
-  const std::string dest = !given.empty() ? given : source.starts_with('/') ? source : std::string(kAppDirectory) + "/" + source;
+  if (colon != std::string_view::npos && !given.starts_with('/'))
+    return bad("want an absolute DEST, got `" + given + "`");
+  const std::string dest = !given.empty()            ? given
+                           : source.starts_with('/') ? source
+                                                     : std::string(kAppDirectory) + "/" + source;
   auto clean = tree_path(dest);
   if (!clean) return bad(clean.error().message + "; name a DEST");
   if (clean->empty()) return bad("want a DEST below /, got / itself");
@@ -193,19 +197,23 @@ Result<PackedImage> pack_directory(const BlobStore& store, const DirectoryPackOp
   auto hold = store.hold();
   if (!hold) return std::move(hold).error();
   if (options.config.args.empty())
-    return invalid("no_run_command", options.directory.string() + ": want the command that starts the app, found none; give "
-                                                                  "run.command in unik.yaml");
+    return invalid("no_run_command", options.directory.string() +
+                                         ": want the command that starts the app, found none; give "
+                                         "run.command in unik.yaml");
   auto base = base_tree(options.base);
   if (!base) return std::move(base).error();
 
   Guest guest(*std::move(base), options.sysroot);
-  if (auto added = guest.add_directory(options.directory, std::string(kAppDirectory)); !added) return std::move(added).error();
+  if (auto added = guest.add_directory(options.directory, std::string(kAppDirectory)); !added)
+    return std::move(added).error();
   for (const Include& include : options.includes)
     if (auto added = guest.add_include(include); !added) return std::move(added).error();
-  const std::string working_dir = options.config.working_dir.empty() ? std::string(kAppDirectory) : options.config.working_dir;
+  const std::string working_dir =
+      options.config.working_dir.empty() ? std::string(kAppDirectory) : options.config.working_dir;
   auto program = find_program(guest.tree(), options.config.args.front(), working_dir);
   if (!program) return std::move(program).error();
-  if (auto added = guest.add_libraries("/" + resolve_in_tree(guest.tree(), *program)); !added) return std::move(added).error();
+  if (auto added = guest.add_libraries("/" + resolve_in_tree(guest.tree(), *program)); !added)
+    return std::move(added).error();
 
   std::vector<std::string> entrypoint{*program};
   entrypoint.insert(entrypoint.end(), options.config.args.begin() + 1, options.config.args.end());

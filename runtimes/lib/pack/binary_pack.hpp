@@ -1,7 +1,7 @@
 // `deploy BINARY`: a Linux program and what it needs becomes an image of the layers `kernel`, `base` and `app`.
 //
-// The same inputs give the same digest, on any host with the same zlib. Layers whose content the store already holds are
-// not compressed again. Nothing is executed: the program and its libraries are only read.
+// The same inputs give the same digest, on any host with the same zlib. Layers whose content the store already holds
+// are not compressed again. Nothing is executed: the program and its libraries are only read.
 #pragma once
 
 #include <filesystem>
@@ -56,8 +56,8 @@ struct BinaryPackOptions {
 Result<PackedImage> pack_binary(const BlobStore& store, const BinaryPackOptions& options);
 
 // A directory of files that were built for Linux, laid below /app; `config.args` is the whole command, its first word
-// a path in the guest, a path relative to /app, or a name that is looked for on PATH. Libraries of every dynamic program
-// in it are added. For source_build.hpp.
+// a path in the guest, a path relative to /app, or a name that is looked for on PATH. Libraries of every dynamic
+// program in it are added. For source_build.hpp.
 struct DirectoryPackOptions {
   std::filesystem::path directory;
   std::string name;

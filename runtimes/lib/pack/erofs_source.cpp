@@ -41,7 +41,9 @@ class ErofsReader {
   }
 
  private:
-  Error bad(const std::string& why) const { return invalid("bad_erofs", path_.string() + ": want a whole erofs image: " + why); }
+  Error bad(const std::string& why) const {
+    return invalid("bad_erofs", path_.string() + ": want a whole erofs image: " + why);
+  }
 
   Result<Inode> inode(std::uint64_t number) const {
     if (number > file_.size() / kSlot) return bad("an inode lies outside the file");
@@ -91,7 +93,8 @@ class ErofsReader {
       const auto bytes = block(*directory, i);
       if (!bytes || bytes->size() < kDirent) return bad("a directory lies outside the file");
       const std::uint64_t names = number_at(*bytes, 8, 2);
-      if (names < kDirent || names % kDirent != 0 || names > bytes->size()) return bad("a directory whose names are misplaced");
+      if (names < kDirent || names % kDirent != 0 || names > bytes->size())
+        return bad("a directory whose names are misplaced");
       for (std::uint64_t entry = 0; entry < names; entry += kDirent) {
         const std::uint64_t start = number_at(*bytes, entry + 8, 2);
         const std::uint64_t end = entry + kDirent < names ? number_at(*bytes, entry + kDirent + 8, 2) : bytes->size();
@@ -103,14 +106,16 @@ class ErofsReader {
           return bad("a name that no directory may hold in `/" + at + "`");
         before = name;
         if (name == "." || name == "..") continue;
-        if (auto added = add(number_at(*bytes, entry, 8), at.empty() ? name : at + "/" + name, depth); !added) return added;
+        if (auto added = add(number_at(*bytes, entry, 8), at.empty() ? name : at + "/" + name, depth); !added)
+          return added;
       }
     }
     return {};
   }
 
   Result<void> add(std::uint64_t number, const std::string& path, std::size_t depth) {
-    if (tree_.size() >= kMaxTreeEntries) return exhausted("root_too_large", path_.string() + ": want at most 1000000 files");
+    if (tree_.size() >= kMaxTreeEntries)
+      return exhausted("root_too_large", path_.string() + ": want at most 1000000 files");
     if (path.size() > kMaxTreePath) return bad("a path beyond 4095 bytes");
     auto found = inode(number);
     if (!found) return std::move(found).error();
@@ -158,11 +163,13 @@ Result<void> unpack(const std::filesystem::path& image, const std::filesystem::p
   for (const char* candidate : kFsck)
     if (program == nullptr && ::access(candidate, X_OK) == 0) program = candidate;
   if (program == nullptr)
-    return unavailable("no_fsck_erofs", image.string() + ": want fsck.erofs to unpack it, found none; install erofs-utils");
+    return unavailable("no_fsck_erofs",
+                       image.string() + ": want fsck.erofs to unpack it, found none; install erofs-utils");
   std::string said;
   ProgramRun run;
-  run.args = {program, "--extract=" + scratch.string(), "--overwrite", "--no-preserve-owner", "--no-preserve-perms",
-              image.string()};
+  run.args = {
+      program,       "--extract=" + scratch.string(), "--overwrite", "--no-preserve-owner", "--no-preserve-perms",
+      image.string()};
   run.output = [&](std::string_view text) { said.append(text.substr(0, kMaxSaid - std::min(said.size(), kMaxSaid))); };
   auto code = run_program(run);
   if (!code) return std::move(code).error();
@@ -180,7 +187,7 @@ Result<FileTree> read_erofs(const std::filesystem::path& image, const std::files
   if (auto unpacked = unpack(image, scratch); !unpacked) return std::move(unpacked).error();
   for (auto& [path, node] : *tree) {
     if (node.type != NodeType::kFile) continue;
-    struct stat status{};
+    struct stat status {};
     const std::filesystem::path place = scratch / path;
     if (::lstat(place.c_str(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_size != node.size)
       return invalid("bad_erofs", image.string() + ": `/" + path + "` could not be unpacked");

@@ -1,6 +1,6 @@
 // Somebody else's erofs image as a FileTree. Its directories are read and checked by our own bounded code; contents,
-// which may be compressed, are then unpacked by `fsck.erofs` into a private directory, which is safe because no name in the
-// image can leave it by then.
+// which may be compressed, are then unpacked by `fsck.erofs` into a private directory, which is safe because no name in
+// the image can leave it by then.
 #pragma once
 
 #include <filesystem>

@@ -24,8 +24,10 @@ std::string image_name(std::string_view text) {
   std::string name;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x80 && std::isalnum(byte)) name += static_cast<char>(std::tolower(byte));
-    else if (!name.empty() && name.back() != '-') name += '-';
+    if (byte < 0x80 && std::isalnum(byte))
+      name += static_cast<char>(std::tolower(byte));
+    else if (!name.empty() && name.back() != '-')
+      name += '-';
   }
   name.resize(std::min(name.size(), kMaxImageName));
   while (name.ends_with('-')) name.pop_back();
@@ -79,12 +81,12 @@ Result<std::string> find_program(const FileTree& guest, const std::string& comma
     if (clean && is_program(guest, *clean)) return "/" + *clean;
     tried += (tried.empty() ? "" : ", ") + (clean ? "/" + *clean : candidate);
   }
-  return invalid("no_such_program", "command `" + command + "`: want an executable file of the image, found none at " + tried +
-                                        "; name one that is there, or bring it with --include");
+  return invalid("no_such_program", "command `" + command + "`: want an executable file of the image, found none at " +
+                                        tried + "; name one that is there, or bring it with --include");
 }
 
-Result<PackedImage> assemble_image(const BlobStore& store, const std::string& name, const std::vector<LayerDraft>& layers,
-                                   ImageConfig config, Annotations annotations) {
+Result<PackedImage> assemble_image(const BlobStore& store, const std::string& name,
+                                   const std::vector<LayerDraft>& layers, ImageConfig config, Annotations annotations) {
   const auto start = std::chrono::steady_clock::now();
   PackedImage image;
   for (const LayerDraft& draft : layers) {

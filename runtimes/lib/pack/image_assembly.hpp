@@ -28,12 +28,12 @@ Result<FileTree> base_tree(const BaseRuntime& base);
 // The parts of a config that PackConfig decides; `entrypoint` is given by the packer.
 ImageConfig image_config(const PackConfig& config, std::vector<std::string> entrypoint, bool has_app_directory);
 
-// The command's program as an absolute path in the guest: a path, one relative to `working_dir`, or a name that is looked
-// for on the usual PATH. Errors: `invalid/no_such_program`.
+// The command's program as an absolute path in the guest: a path, one relative to `working_dir`, or a name that is
+// looked for on the usual PATH. Errors: `invalid/no_such_program`.
 Result<std::string> find_program(const FileTree& guest, const std::string& command, const std::string& working_dir);
 
 // Writes layers, config and manifest, and gives the image its name in the index. The caller holds the store.
-Result<PackedImage> assemble_image(const BlobStore& store, const std::string& name, const std::vector<LayerDraft>& layers,
-                                   ImageConfig config, Annotations annotations);
+Result<PackedImage> assemble_image(const BlobStore& store, const std::string& name,
+                                   const std::vector<LayerDraft>& layers, ImageConfig config, Annotations annotations);
 
 }  // namespace unik::runtimes

@@ -16,10 +16,14 @@ constexpr std::size_t kHeader64 = 64, kHeader32 = 52, kSegment64 = 56, kSegment3
 
 BootKind boot_kind(FileKind kind) {
   switch (kind) {
-    case FileKind::kMultibootKernel: return BootKind::kMultiboot;
-    case FileKind::kPvhKernel: return BootKind::kPvh;
-    case FileKind::kBzImage: return BootKind::kBzImage;
-    default: return BootKind::kDisk;
+    case FileKind::kMultibootKernel:
+      return BootKind::kMultiboot;
+    case FileKind::kPvhKernel:
+      return BootKind::kPvh;
+    case FileKind::kBzImage:
+      return BootKind::kBzImage;
+    default:
+      return BootKind::kDisk;
   }
 }
 
@@ -48,7 +52,7 @@ Result<std::string> narrow_elf(const std::filesystem::path& path) {
   std::string& bytes = *whole;
   std::fill(bytes.begin(), bytes.begin() + kHeader64, '\0');
   bytes.replace(0, 16, old.substr(0, 16));
-  put_number(bytes, 4, 1, 1);  // 32 bits
+  put_number(bytes, 4, 1, 1);   // 32 bits
   put_number(bytes, 16, 2, 2);  // executable
   put_number(bytes, 18, 2, kMachine386);
   put_number(bytes, 20, 4, 1);
@@ -100,11 +104,10 @@ Result<PackedImage> pack_kernel(const BlobStore& store, const KernelPackOptions&
   if (auto put = put_node(layer.tree, "boot/kernel", *std::move(kernel)); !put) return std::move(put).error();
   if (options.initrd) {
     if (kind == BootKind::kDisk)
-      return invalid("bad_initrd", "--initrd " + options.initrd->string() + ": want none, since " + options.kernel.string() +
-                                       " is a disk, which brings its own");
+      return invalid("bad_initrd", "--initrd " + options.initrd->string() + ": want none, since " +
+                                       options.kernel.string() + " is a disk, which brings its own");
     auto initrd = host_file_node(*options.initrd);
-    if (!initrd)
-      return invalid("bad_initrd", "--initrd: want a file, found " + initrd.error().message);
+    if (!initrd) return invalid("bad_initrd", "--initrd: want a file, found " + initrd.error().message);
     initrd->mode = 0644;
     if (auto put = put_node(layer.tree, "boot/initrd", *std::move(initrd)); !put) return std::move(put).error();
   }

@@ -1,6 +1,6 @@
 // `deploy BINARY` where BINARY is itself a kernel: somebody else's unikernel or a bootable disk, taken as it is. The
-// image has the one layer `kernel` with /boot/kernel (and /boot/initrd), and its manifest says in `dev.unikctl.boot` how
-// it is entered. In the image's config the entry point is `/boot/kernel` and `Cmd` the kernel's command line.
+// image has the one layer `kernel` with /boot/kernel (and /boot/initrd), and its manifest says in `dev.unikctl.boot`
+// how it is entered. In the image's config the entry point is `/boot/kernel` and `Cmd` the kernel's command line.
 #pragma once
 
 #include <filesystem>
@@ -17,8 +17,8 @@ namespace unik::runtimes {
 struct KernelPackOptions {
   std::filesystem::path kernel;
   std::optional<std::filesystem::path> initrd;
-  std::string name;                // empty: the kernel's file name
-  std::vector<std::string> args;   // the kernel's command line
+  std::string name;               // empty: the kernel's file name
+  std::vector<std::string> args;  // the kernel's command line
   std::vector<std::uint16_t> ports;
 };
 

@@ -70,7 +70,8 @@ Result<PackedImage> pack_rootfs(const BlobStore& store, const RootfsPackOptions&
   auto found = recognise_rootfs(options.rootfs);
   if (!found) return std::move(found).error();
   if (options.config.args.empty())
-    return invalid("no_command", "--rootfs " + options.rootfs.string() + ": want the command that starts the app, got none; " +
+    return invalid("no_command", "--rootfs " + options.rootfs.string() +
+                                     ": want the command that starts the app, got none; " +
                                      "give it after --, as in `-- /usr/bin/app --port 8080`");
   const Scratch scratch(fresh_name(store.dir() / "tmp", "rootfs-"));
   if (auto made = make_directories(scratch.path()); !made) return std::move(made).error();
@@ -102,10 +103,12 @@ Result<PackedImage> pack_rootfs(const BlobStore& store, const RootfsPackOptions&
   if (!kernel) return std::move(kernel).error();
   FileTree app = tree_difference(*base, whole);
   const std::string name = image_name(options.name.empty() ? plain_name(options.rootfs) : options.name);
-  auto image = assemble_image(store, name, {{"kernel", *std::move(kernel)}, {"base", *std::move(base)}, {"app", std::move(app)}},
-                              image_config(options.config, std::move(entrypoint), false), {});
+  auto image =
+      assemble_image(store, name, {{"kernel", *std::move(kernel)}, {"base", *std::move(base)}, {"app", std::move(app)}},
+                     image_config(options.config, std::move(entrypoint), false), {});
   if (image && had_init)
-    image->warnings.push_back(options.rootfs.string() + ": its /init was left out, since PID 1 of a unikernel is unikctl's");
+    image->warnings.push_back(options.rootfs.string() +
+                              ": its /init was left out, since PID 1 of a unikernel is unikctl's");
   return image;
 }
 

@@ -1,6 +1,6 @@
 // `deploy --rootfs PATH -- ARGS`: a root file system that exists already, as a directory, tar, cpio or erofs image,
-// becomes the layer `app` over the layers `kernel` and `base`. Modes and links are kept, and the owners of an archive or
-// image; the files of a directory belong to root. Devices are left out, and so is an /init, since PID 1 is ours.
+// becomes the layer `app` over the layers `kernel` and `base`. Modes and links are kept, and the owners of an archive
+// or image; the files of a directory belong to root. Devices are left out, and so is an /init, since PID 1 is ours.
 #pragma once
 
 #include <filesystem>

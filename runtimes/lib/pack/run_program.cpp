@@ -33,7 +33,8 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   sigprocmask(SIG_SETMASK, &none, nullptr);
   ::signal(SIGPIPE, SIG_DFL);
   const int input = ::open("/dev/null", O_RDONLY);
-  if (input >= 0 && ::dup2(input, 0) >= 0 && ::dup2(output, 1) >= 0 && ::dup2(output, 2) >= 0 && ::chdir(directory) == 0)
+  if (input >= 0 && ::dup2(input, 0) >= 0 && ::dup2(output, 1) >= 0 && ::dup2(output, 2) >= 0 &&
+      ::chdir(directory) == 0)
     ::execve(args[0], args, environment);
   const int number = errno;
   [[maybe_unused]] const ssize_t told = ::write(report, &number, sizeof number);
@@ -83,7 +84,8 @@ Result<int> run_program(const ProgramRun& run) {
   const pid_t child = ::fork();
   if (child < 0) return system_error("cannot_run", "starting", run.args.front());
   if (child == 0)
-    become(directory.c_str(), arg_pointers.data(), environment_pointers.data(), output->write.get(), report->write.get());
+    become(directory.c_str(), arg_pointers.data(), environment_pointers.data(), output->write.get(),
+           report->write.get());
   ::setpgid(child, child);  // here too, so that it is done whoever comes first
   output->write = Fd();
   report->write = Fd();
@@ -108,7 +110,8 @@ Result<int> run_program(const ProgramRun& run) {
 
   int number = 0;
   if (::read(report->read.get(), &number, sizeof number) == sizeof number)
-    return unavailable("cannot_run", run.args.front() + " in " + directory + ": " + std::generic_category().message(number));
+    return unavailable("cannot_run",
+                       run.args.front() + " in " + directory + ": " + std::generic_category().message(number));
   if (late)
     return timed_out("program_timed_out", run.args.front() + ": want an end within " + format_duration(run.time_limit) +
                                               ", found it still at work; it was killed");

@@ -25,23 +25,41 @@ constexpr Bytes kMaxRecord = mebibytes(64);
 constexpr std::int64_t kMaxBuildLog = 64 << 20;  // bytes that are kept; the command goes on beyond
 constexpr std::size_t kShownLines = 15;          // of the log's end in an error
 constexpr std::size_t kShownBytes = 4096;
-constexpr const char* kPassedOn[] = {"PATH",         "http_proxy",  "https_proxy",   "no_proxy",           "all_proxy",
-                                     "HTTP_PROXY",   "HTTPS_PROXY", "NO_PROXY",      "ALL_PROXY",          "SSL_CERT_FILE",
-                                     "SSL_CERT_DIR", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE"};
+constexpr const char* kPassedOn[] = {"PATH",
+                                     "http_proxy",
+                                     "https_proxy",
+                                     "no_proxy",
+                                     "all_proxy",
+                                     "HTTP_PROXY",
+                                     "HTTPS_PROXY",
+                                     "NO_PROXY",
+                                     "ALL_PROXY",
+                                     "SSL_CERT_FILE",
+                                     "SSL_CERT_DIR",
+                                     "CURL_CA_BUNDLE",
+                                     "NODE_EXTRA_CA_CERTS",
+                                     "REQUESTS_CA_BUNDLE"};
 
-fs::path own_directory(const fs::path& directory) { return directory / ".unikctl"; }
-fs::path record_path(const fs::path& directory) { return own_directory(directory) / "native" / "pack-metadata.json"; }
-fs::path log_path(const fs::path& directory) { return own_directory(directory) / "native" / "build.log"; }
+fs::path own_directory(const fs::path& directory) {
+  return directory / ".unikctl";
+}
+fs::path record_path(const fs::path& directory) {
+  return own_directory(directory) / "native" / "pack-metadata.json";
+}
+fs::path log_path(const fs::path& directory) {
+  return own_directory(directory) / "native" / "build.log";
+}
 
 Error in_recipe(const fs::path& directory, const char* reason, const std::string& text) {
   return invalid(reason, (directory / "unik.yaml").string() + ": " + text);
 }
 
-// ---- What was built last ---------------------------------------------------------------------------------------------
+// ---- What was built last
+// ---------------------------------------------------------------------------------------------
 
 struct BuildRecord {
-  std::string recipe;           // hash of the command, the artifact's path and the environment
-  SourceHashes source;          // as the build left it
+  std::string recipe;   // hash of the command, the artifact's path and the environment
+  SourceHashes source;  // as the build left it
   SourceHashes artifact;
 
   bool operator==(const BuildRecord&) const = default;
@@ -85,16 +103,20 @@ Result<void> write_record(const fs::path& directory, const BuildRecord& record) 
   return replace_file(record_path(directory), object.dump(1, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
-// ---- Hashing ---------------------------------------------------------------------------------------------------------
+// ---- Hashing
+// ---------------------------------------------------------------------------------------------------------
 
 Result<SourceHashes> hash_tree(const FileTree& tree) {
   SourceHashes hashes;
   for (const auto& [path, node] : tree) {
     if (node.type == NodeType::kDirectory) continue;
     if (hashes.size() >= kMaxSourceFiles)
-      return exhausted("source_too_large", "source: want at most 200000 files, found more; leave generated directories out");
+      return exhausted("source_too_large",
+                       "source: want at most 200000 files, found more; leave generated directories out");
     Sha256 hash;
-    hash.update(node.type == NodeType::kSymlink ? "link\n" + node.link : (node.mode & 0111) != 0 ? "program\n" : "file\n");
+    hash.update(node.type == NodeType::kSymlink ? "link\n" + node.link
+                : (node.mode & 0111) != 0       ? "program\n"
+                                                : "file\n");
     if (node.type == NodeType::kFile) {
       auto read = read_content(node, [&](std::string_view bytes) -> Result<void> {
         hash.update(bytes);
@@ -129,7 +151,8 @@ bool kept_sources(const SourceHashes& before, const SourceHashes& after) {
   });
 }
 
-// ---- Building --------------------------------------------------------------------------------------------------------
+// ---- Building
+// --------------------------------------------------------------------------------------------------------
 
 std::string last_lines(const std::string& text) {
   std::size_t at = text.size(), lines = 0;
@@ -165,14 +188,16 @@ Result<void> run_build(const SourceBuildOptions& options, const std::map<std::st
   if (!kept) return kept;
   if (*code == 0) return {};
   return in_recipe(options.directory, "build_failed",
-                   "build.command `" + options.recipe.build_command + "`: want exit code 0, got " + std::to_string(*code) +
-                       "; its whole output is in " + log.string() + ", its end:\n" + last_lines(tail));
+                   "build.command `" + options.recipe.build_command + "`: want exit code 0, got " +
+                       std::to_string(*code) + "; its whole output is in " + log.string() + ", its end:\n" +
+                       last_lines(tail));
 }
 
 // The artifact as a path of this host, known to lie inside the source.
 Result<fs::path> locate_artifact(const fs::path& directory, const std::string& artifact) {
   const auto outside = [&](const std::string& found) {
-    return in_recipe(directory, "no_artifact_path", "artifact.path: want a path inside the source, found `" + artifact + "`" + found);
+    return in_recipe(directory, "no_artifact_path",
+                     "artifact.path: want a path inside the source, found `" + artifact + "`" + found);
   };
   auto clean = tree_path(artifact);
   if (!clean || clean->empty() || artifact.starts_with('/')) return outside("");
@@ -180,8 +205,9 @@ Result<fs::path> locate_artifact(const fs::path& directory, const std::string& a
   const fs::path real = fs::canonical(directory / *clean, error);
   if (error)
     return in_recipe(directory, "no_artifact",
-                     "artifact.path `" + artifact + "`: want a file or directory after build.command has run, found none; mend "
-                     "the path or the command");
+                     "artifact.path `" + artifact +
+                         "`: want a file or directory after build.command has run, found none; mend "
+                         "the path or the command");
   const fs::path relative = real.lexically_relative(fs::canonical(directory, error));
   if (error || relative.empty() || *relative.begin() == "..") return outside(", which leads to " + real.string());
   return real;
@@ -197,15 +223,17 @@ Result<PackedImage> pack_artifact(const BlobStore& store, const SourceBuildOptio
       !options.name.empty() ? options.name : fs::canonical(options.directory, error).filename().string();
   if (fs::is_directory(artifact, error)) {
     if (config.args.empty())
-      return in_recipe(options.directory, "no_run_command",
-                       "run.command: want the command that starts the app, found none; a directory as artifact needs one");
+      return in_recipe(
+          options.directory, "no_run_command",
+          "run.command: want the command that starts the app, found none; a directory as artifact needs one");
     return pack_directory(store, {artifact, name, options.includes, std::move(config), options.base, "/"});
   }
   if (!config.args.empty()) {
     if (name_of(config.args.front()) != artifact.filename().string())
       return in_recipe(options.directory, "bad_run_command",
-                       "run.command: want `" + artifact.filename().string() + "`, the artifact, as the program, found `" +
-                           config.args.front() + "`; name a directory as artifact.path where the program is another file");
+                       "run.command: want `" + artifact.filename().string() +
+                           "`, the artifact, as the program, found `" + config.args.front() +
+                           "`; name a directory as artifact.path where the program is another file");
     config.args.erase(config.args.begin());
   }
   return pack_binary(store, {artifact, name, options.includes, std::move(config), options.base, "/"});
@@ -270,8 +298,10 @@ Result<SourceBuild> build_source(const BlobStore& store, const SourceBuildOption
     build.reused = hashes && *hashes == last->artifact;
   }
   if (!build.reused) {
-    if (artifact || artifact.error().reason == "no_artifact") ::unlink(record_path(directory).c_str());
-    else return std::move(artifact).error();
+    if (artifact || artifact.error().reason == "no_artifact")
+      ::unlink(record_path(directory).c_str());
+    else
+      return std::move(artifact).error();
     const auto start = std::chrono::steady_clock::now();
     if (auto ran = run_build(options, options.environment); !ran) return std::move(ran).error();
     build.build_took = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - start);

@@ -2,10 +2,10 @@
 // `artifact.path`, packs it.
 //
 // The command runs by `/bin/sh -c` in the source's directory with a declared environment and nothing else of the
-// caller's. Its output is shown as it comes and kept in `.unikctl/native/build.log`. It is not run again while the sources
-// are as the last build left them, the recipe and the environment are the same and the artifact is untouched; all by
-// content, recorded in `.unikctl/native/pack-metadata.json`. Nothing is written beside `.unikctl/` but what the command
-// itself writes.
+// caller's. Its output is shown as it comes and kept in `.unikctl/native/build.log`. It is not run again while the
+// sources are as the last build left them, the recipe and the environment are the same and the artifact is untouched;
+// all by content, recorded in `.unikctl/native/pack-metadata.json`. Nothing is written beside `.unikctl/` but what the
+// command itself writes.
 #pragma once
 
 #include <filesystem>
@@ -24,12 +24,12 @@ inline constexpr std::size_t kMaxSourceFiles = 200'000;
 
 struct SourceBuildOptions {
   std::filesystem::path directory;
-  codec::UnikYaml recipe;               // of `directory/unik.yaml`, parsed by the caller
-  std::string name;                     // of the image; empty: the directory's name
-  std::vector<Include> includes;        // over the recipe's own
+  codec::UnikYaml recipe;         // of `directory/unik.yaml`, parsed by the caller
+  std::string name;               // of the image; empty: the directory's name
+  std::vector<Include> includes;  // over the recipe's own
   BaseRuntime base;
   std::map<std::string, std::string> environment;  // of the command, whole: see build_environment
-  bool rebuild = false;                 // run the command even when nothing changed
+  bool rebuild = false;                            // run the command even when nothing changed
   Duration time_limit = std::chrono::hours(1);
   std::function<void(std::string_view)> output;  // the command's output as it comes; may be empty
 };
@@ -41,7 +41,8 @@ struct SourceBuild {
 };
 
 // The environment that every build command sees: HOME and XDG_CACHE_HOME (in `.unikctl/cache`), LC_ALL, TZ,
-// SOURCE_DATE_EPOCH, and of `caller` the PATH and what names a proxy or a certificate file, without which no fetch works.
+// SOURCE_DATE_EPOCH, and of `caller` the PATH and what names a proxy or a certificate file, without which no fetch
+// works.
 std::map<std::string, std::string> build_environment(const std::filesystem::path& directory,
                                                      const std::map<std::string, std::string>& caller);
 
@@ -50,10 +51,10 @@ std::map<std::string, std::string> build_environment(const std::filesystem::path
 using SourceHashes = std::map<std::string, Digest>;
 Result<SourceHashes> hash_source(const std::filesystem::path& directory, const std::string& artifact);
 
-// A file as artifact is the program itself, and `run.command`, where it is given, begins with its name; a directory is laid
-// below /app. Errors: `invalid/no_build_command`, `invalid/no_artifact_path`, `invalid/no_run_command` (a directory as
-// artifact needs one), `invalid/bad_run_command`, `invalid/unsafe_source`, `invalid/build_failed` (with the last lines of
-// the log and its path), `invalid/no_artifact` (the command succeeded but the file is not there),
+// A file as artifact is the program itself, and `run.command`, where it is given, begins with its name; a directory is
+// laid below /app. Errors: `invalid/no_build_command`, `invalid/no_artifact_path`, `invalid/no_run_command` (a
+// directory as artifact needs one), `invalid/bad_run_command`, `invalid/unsafe_source`, `invalid/build_failed` (with
+// the last lines of the log and its path), `invalid/no_artifact` (the command succeeded but the file is not there),
 // `timeout/program_timed_out`, and those of pack_binary and pack_directory.
 Result<SourceBuild> build_source(const BlobStore& store, const SourceBuildOptions& options);
 

@@ -94,12 +94,14 @@ TEST_F(BlobStoreTest, AnUnfinishedWriterLeavesNothing) {
 TEST_F(BlobStoreTest, AKilledWriterLeavesNothingThatCounts) {
   const BlobStore blobs = store();
   std::vector<std::string> texts;
-  for (int i = 0; i < 40; ++i) texts.push_back(std::string(300000, static_cast<char>('a' + i % 26)) + std::to_string(i));
+  for (int i = 0; i < 40; ++i)
+    texts.push_back(std::string(300000, static_cast<char>('a' + i % 26)) + std::to_string(i));
   for (int round = 0; round < 10; ++round) {
     const pid_t child = in_child([&] {
       for (int i = 0;; i = (i + 1) % 40) {
         if (!blobs.put(texts[static_cast<std::size_t>(i)])) return;
-        if (!blobs.set_image({"app" + std::to_string(i), manifest_of(blobs, texts[static_cast<std::size_t>(i)])})) return;
+        if (!blobs.set_image({"app" + std::to_string(i), manifest_of(blobs, texts[static_cast<std::size_t>(i)])}))
+          return;
         if (i % 7 == 6) (void)blobs.remove_image("app" + std::to_string(i - 3));
       }
     });
@@ -139,7 +141,8 @@ TEST_F(BlobStoreTest, ManyProcessesPutAndNameAtOnce) {
 
 TEST_F(BlobStoreTest, CollectsWhatNoImageNeeds) {
   const BlobStore blobs = store();
-  const Descriptor kept = manifest_of(blobs, "kept"), named = manifest_of(blobs, "named"), lost = manifest_of(blobs, "lost");
+  const Descriptor kept = manifest_of(blobs, "kept"), named = manifest_of(blobs, "named"),
+                   lost = manifest_of(blobs, "lost");
   ASSERT_OK(blobs.set_image({"named", named}));
   ASSERT_OK(blobs.put("stray"));
   {

@@ -55,8 +55,10 @@ FileTree odd_tree() {
   };
   for (const std::size_t size : {0, 1, 2047, 2048, 2049, 4031, 4032, 4033, 4095, 4096, 4097, 8192, 100000})
     file("sizes/" + std::to_string(size), size);
-  for (int i = 0; i < 700; ++i) file("many/a-rather-long-name-so-that-several-blocks-are-needed-" + std::to_string(i), 3);
-  for (const char* name : {"+first", "-second", ".hidden", "..not-parent", "zz", "ünï"}) file(std::string("order/") + name, 1);
+  for (int i = 0; i < 700; ++i)
+    file("many/a-rather-long-name-so-that-several-blocks-are-needed-" + std::to_string(i), 3);
+  for (const char* name : {"+first", "-second", ".hidden", "..not-parent", "zz", "ünï"})
+    file(std::string("order/") + name, 1);
   file("setuid", 10, 04755, 70000);
   file("order/" + std::string(255, 'n'), 1);
   FileNode directory;
@@ -96,7 +98,8 @@ TEST_F(BootRootTest, ErofsIsWhatLinuxMounts) {
   if (code != 0) GTEST_SKIP() << "this kernel does not mount erofs";
   EXPECT_OK(write_tree(odd_tree(), expected));
   const std::string difference = shell("diff -r --no-dereference " + mount.string() + " " + expected.string());
-  const std::string status = shell("stat -c '%a %u %g %Y %h' " + (mount / "setuid").string() + " " + (mount / "tmp").string());
+  const std::string status =
+      shell("stat -c '%a %u %g %Y %h' " + (mount / "setuid").string() + " " + (mount / "tmp").string());
   const std::string links = shell("stat -c %h " + mount.string());
   shell("umount " + mount.string());
   EXPECT_EQ(difference, "");
@@ -112,8 +115,8 @@ TEST_F(BootRootTest, ReadsImagesOfMkfs) {
   ASSERT_OK(write_tree(tree, dir_ / "in"));
   for (const char* flags : {"", "-zlz4hc", "-zlz4 -T0 --all-root"}) {
     int code = 1;
-    const std::string said =
-        shell(std::string("mkfs.erofs ") + flags + " " + (dir_ / "image").string() + " " + (dir_ / "in").string(), &code);
+    const std::string said = shell(
+        std::string("mkfs.erofs ") + flags + " " + (dir_ / "image").string() + " " + (dir_ / "in").string(), &code);
     ASSERT_EQ(code, 0) << said;
     const FileTree back = read_back(dir_ / "image");
     EXPECT_EQ(back.size(), tree.size());

@@ -48,8 +48,7 @@ inline std::string make_elf(const ElfDraft& draft) {
   };
   std::vector<Segment> segments = {{1, 0, 0}};
   const bool dynamic = !draft.needed.empty() || !draft.rpath.empty() || !draft.runpath.empty() || !draft.soname.empty();
-  const std::size_t count =
-      1 + (draft.interpreter.empty() ? 0 : 1) + (dynamic ? 1 : 0) + (draft.pvh_entry ? 1 : 0);
+  const std::size_t count = 1 + (draft.interpreter.empty() ? 0 : 1) + (dynamic ? 1 : 0) + (draft.pvh_entry ? 1 : 0);
   const std::size_t start = (header_size + count * segment_size + 7) / 8 * 8;
   std::string body = draft.extra;
   body.resize((body.size() + 7) / 8 * 8);
@@ -91,7 +90,10 @@ inline std::string make_elf(const ElfDraft& draft) {
   }
   segments[0].size = start + body.size();
 
-  std::string out = std::string("\x7f" "ELF") + static_cast<char>(wide ? 2 : 1) + '\1' + '\1' + static_cast<char>(draft.os_abi);
+  std::string out = std::string(
+                        "\x7f"
+                        "ELF") +
+                    static_cast<char>(wide ? 2 : 1) + '\1' + '\1' + static_cast<char>(draft.os_abi);
   out.resize(16);
   append_number(out, draft.type, 2);
   append_number(out, draft.machine, 2);

@@ -65,7 +65,8 @@ TEST(Image, RefusesWhatIsBroken) {
         std::string(100'000, '[') + std::string(100'000, ']'), R"({"a":)" + std::string(100'000, '[')})
     EXPECT_EQ(parse_manifest(bad).error().reason, "bad_manifest") << bad.substr(0, 100);
   EXPECT_EQ(parse_image_config(R"({"rootfs":{"diff_ids":["x"]}})").error().reason, "bad_image_config");
-  EXPECT_EQ(parse_image_config(R"({"config":{"Env":[1]},"rootfs":{"diff_ids":[]}})").error().reason, "bad_image_config");
+  EXPECT_EQ(parse_image_config(R"({"config":{"Env":[1]},"rootfs":{"diff_ids":[]}})").error().reason,
+            "bad_image_config");
   EXPECT_EQ(parse_index(R"({"manifests":[{"digest":"sha256:1"}]})").error().reason, "bad_index");
 }
 
@@ -76,8 +77,9 @@ TEST(Reference, ParsesAndPrints) {
     ASSERT_TRUE(reference.ok()) << name;
     EXPECT_EQ(to_string(*reference), name + "@" + digest);
   }
-  for (const std::string& bad : {std::string("web"), "web:1.0@" + digest, "@" + digest, "Web@" + digest, "a//b@" + digest,
-                                 "-a@" + digest, std::string("web@sha256:12"), "../x@" + digest, "a@b@" + digest})
+  for (const std::string& bad :
+       {std::string("web"), "web:1.0@" + digest, "@" + digest, "Web@" + digest, "a//b@" + digest, "-a@" + digest,
+        std::string("web@sha256:12"), "../x@" + digest, "a@b@" + digest})
     EXPECT_EQ(parse_reference(bad).error().reason, "bad_reference") << bad;
 }
 

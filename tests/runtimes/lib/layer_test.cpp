@@ -123,7 +123,8 @@ TEST_F(LayerTest, LinksStayInTheGuest) {
 }
 
 TEST_F(LayerTest, DevicesAndPipesAreLeftOut) {
-  const FileTree tree = tree_of({{"dev/sda", AE_IFBLK}, {"dev/null", AE_IFCHR}, {"pipe", AE_IFIFO}, {"f", AE_IFREG, "x"}});
+  const FileTree tree =
+      tree_of({{"dev/sda", AE_IFBLK}, {"dev/null", AE_IFCHR}, {"pipe", AE_IFIFO}, {"f", AE_IFREG, "x"}});
   EXPECT_EQ(picture(tree), "file 644 0:0 f =x\n");
 }
 
@@ -134,8 +135,11 @@ TEST_F(LayerTest, HardLinksBecomeFiles) {
 }
 
 TEST_F(LayerTest, WhiteoutsHideWhatLiesBelow) {
-  FileTree tree = tree_of({{"etc/a", AE_IFREG, "1"}, {"etc/b", AE_IFREG, "2"}, {"opt/x/y", AE_IFREG, "3"}, {"opt/z", AE_IFREG, "4"}});
-  ASSERT_OK(apply(tree, make_archive({{"etc/.wh.a", AE_IFREG}, {"opt/new", AE_IFREG, "5"}, {"opt/.wh..wh..opq", AE_IFREG},
+  FileTree tree = tree_of(
+      {{"etc/a", AE_IFREG, "1"}, {"etc/b", AE_IFREG, "2"}, {"opt/x/y", AE_IFREG, "3"}, {"opt/z", AE_IFREG, "4"}});
+  ASSERT_OK(apply(tree, make_archive({{"etc/.wh.a", AE_IFREG},
+                                      {"opt/new", AE_IFREG, "5"},
+                                      {"opt/.wh..wh..opq", AE_IFREG},
                                       {"etc/.wh.absent", AE_IFREG}})));
   EXPECT_EQ(picture(tree), "dir 755 etc\nfile 644 0:0 etc/b =2\ndir 755 opt\nfile 644 0:0 opt/new =5\n");
   FileTree other;
@@ -145,8 +149,9 @@ TEST_F(LayerTest, WhiteoutsHideWhatLiesBelow) {
 TEST_F(LayerTest, LaterLayersReplace) {
   FileTree tree = tree_of({{"lib", AE_IFLNK, "usr/lib"}, {"usr/lib/a", AE_IFREG, "1"}, {"dir/in", AE_IFREG, "2"}});
   ASSERT_OK(apply(tree, make_archive({{"lib/b", AE_IFREG, "3"}, {"dir", AE_IFREG, "now a file"}})));
-  EXPECT_EQ(picture(tree), "file 644 0:0 dir =now a file\nlink lib -> usr/lib\ndir 755 usr\ndir 755 usr/lib\n"
-                           "file 644 0:0 usr/lib/a =1\nfile 644 0:0 usr/lib/b =3\n");
+  EXPECT_EQ(picture(tree),
+            "file 644 0:0 dir =now a file\nlink lib -> usr/lib\ndir 755 usr\ndir 755 usr/lib\n"
+            "file 644 0:0 usr/lib/a =1\nfile 644 0:0 usr/lib/b =3\n");
 }
 
 TEST_F(LayerTest, BombsAreBounded) {
@@ -167,8 +172,8 @@ TEST_F(LayerTest, BombsAreBounded) {
   huge.replace(148, 7, digits, 7);
   EXPECT_EQ(apply(tree, huge, {10, mebibytes(1024)}).error().reason, "layer_too_large");
   // 100 MB of zeros in 100 KB, against a limit of 1 MB.
-  const std::string packed = make_archive({{"zeros", AE_IFREG, std::string(100 << 20, '\0')}}, archive_write_set_format_ustar,
-                                          archive_write_add_filter_gzip);
+  const std::string packed = make_archive({{"zeros", AE_IFREG, std::string(100 << 20, '\0')}},
+                                          archive_write_set_format_ustar, archive_write_add_filter_gzip);
   EXPECT_LT(packed.size(), 200'000u);
   EXPECT_EQ(apply(tree, packed, {10, mebibytes(1)}).error().reason, "layer_too_large");
 }
@@ -180,7 +185,8 @@ TEST_F(LayerTest, BrokenArchivesAreRefused) {
   for (const std::size_t cut : {std::size_t{11}, whole.size() / 2})
     EXPECT_EQ(apply(tree, whole.substr(0, cut)).error().reason, "bad_layer") << cut;
   EXPECT_EQ(apply(tree, "this is no tar at all, whatever it may be called").error().reason, "bad_layer");
-  EXPECT_EQ(apply(tree, make_archive({{"f", AE_IFREG, "x"}}, archive_write_set_format_cpio)).error().reason, "bad_layer");
+  EXPECT_EQ(apply(tree, make_archive({{"f", AE_IFREG, "x"}}, archive_write_set_format_cpio)).error().reason,
+            "bad_layer");
 }
 
 TEST_F(LayerTest, DamagedBlobsAreToldFromBadArchives) {
@@ -199,15 +205,18 @@ TEST_F(LayerTest, DamagedBlobsAreToldFromBadArchives) {
 }
 
 TEST_F(LayerTest, AWholeRootMayBeATarOrACpio) {
-  const std::vector<Member> members = {{"sbin/app", AE_IFREG, "program", "", 0755}, {"etc/.wh.keep", AE_IFREG, "as it is"}};
+  const std::vector<Member> members = {{"sbin/app", AE_IFREG, "program", "", 0755},
+                                       {"etc/.wh.keep", AE_IFREG, "as it is"}};
   auto sink = spool_sink(dir_);
-  for (const auto format : {archive_write_set_format_pax, archive_write_set_format_cpio, archive_write_set_format_cpio_newc})
-    for (const auto filter : {archive_write_add_filter_none, archive_write_add_filter_gzip, archive_write_add_filter_zstd,
-                              archive_write_add_filter_xz}) {
+  for (const auto format :
+       {archive_write_set_format_pax, archive_write_set_format_cpio, archive_write_set_format_cpio_newc})
+    for (const auto filter : {archive_write_add_filter_none, archive_write_add_filter_gzip,
+                              archive_write_add_filter_zstd, archive_write_add_filter_xz}) {
       write_file(dir_ / "root.archive", make_archive(members, format, filter));
       FileTree tree;
       ASSERT_OK(apply_archive(tree, dir_ / "root.archive", *sink));
-      EXPECT_EQ(picture(tree), "dir 755 etc\nfile 644 0:0 etc/.wh.keep =as it is\ndir 755 sbin\nfile 755 0:0 sbin/app =program\n");
+      EXPECT_EQ(picture(tree),
+                "dir 755 etc\nfile 644 0:0 etc/.wh.keep =as it is\ndir 755 sbin\nfile 755 0:0 sbin/app =program\n");
     }
 }
 

@@ -1,5 +1,5 @@
-// What the tests of runtimes/lib share: a private directory, files in it, a stand-in for the base runtime, and archives as
-// an enemy would write them.
+// What the tests of runtimes/lib share: a private directory, files in it, a stand-in for the base runtime, and archives
+// as an enemy would write them.
 #pragma once
 
 #include <archive.h>
@@ -76,7 +76,10 @@ class LibTest : public testing::Test {
     const fs::path place = dir_ / name;
     write_file(place / "boot" / "vmlinux-up", std::string(200000, 'u'));
     write_file(place / "boot" / "vmlinux-smp", std::string(300000, 's'));
-    write_file(place / "root" / "init", "\x7f" "ELF init", true);
+    write_file(place / "root" / "init",
+               "\x7f"
+               "ELF init",
+               true);
     write_file(place / "root" / "etc" / "passwd", "root:x:0:0:root:/root:/nonexistent\n");
     for (const char* mount : {"dev", "proc", "sys", "run", "tmp"}) fs::create_directories(place / "root" / mount);
     fs::permissions(place / "root" / "tmp", fs::perms(01777));
@@ -100,7 +103,8 @@ struct Member {
   std::int64_t uid = 0;
 };
 
-inline std::string make_archive(const std::vector<Member>& members, int (*format)(struct archive*) = archive_write_set_format_pax,
+inline std::string make_archive(const std::vector<Member>& members,
+                                int (*format)(struct archive*) = archive_write_set_format_pax,
                                 int (*filter)(struct archive*) = archive_write_add_filter_none) {
   std::string bytes;
   struct archive* out = archive_write_new();
@@ -152,7 +156,8 @@ inline std::string picture(const FileTree& tree) {
     if (node.type == NodeType::kDirectory) text += std::string("dir ") + mode + " " + path + "\n";
     if (node.type == NodeType::kSymlink) text += "link " + path + " -> " + node.link + "\n";
     if (node.type != NodeType::kFile) continue;
-    text += std::string("file ") + mode + " " + std::to_string(node.uid) + ":" + std::to_string(node.gid) + " " + path + " =";
+    text += std::string("file ") + mode + " " + std::to_string(node.uid) + ":" + std::to_string(node.gid) + " " + path +
+            " =";
     const Result<void> read = read_content(node, [&](std::string_view bytes) -> Result<void> {
       text += bytes;
       return {};

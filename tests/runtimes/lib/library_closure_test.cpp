@@ -43,17 +43,19 @@ TEST_F(LibraryClosureTest, HoldsAllThatAProgramOfThisMachineLoads) {
     ASSERT_OK(closure);
     FileTree tree;
     ASSERT_OK(put_node(tree, program, *host_file_node(program)));
-    for (const ClosureFile& file : closure->files) ASSERT_OK(put_node(tree, file.guest_path, *host_file_node(file.file)));
+    for (const ClosureFile& file : closure->files)
+      ASSERT_OK(put_node(tree, file.guest_path, *host_file_node(file.file)));
     const fs::path root = dir_ / fs::path(program).filename();
     fs::create_directories(root);
     ASSERT_OK(write_tree(tree, root));
     for (const auto& [path, node] : tree)
-      if (path.find("ld-linux") != std::string::npos && node.type == NodeType::kFile) fs::permissions(root / path, fs::perms(0755));
+      if (path.find("ld-linux") != std::string::npos && node.type == NodeType::kFile)
+        fs::permissions(root / path, fs::perms(0755));
     // The loader of the tree itself lists what it loads, all of which must lie in the tree.
     int code = 1;
-    const std::string loaded = shell("env -i LD_TRACE_LOADED_OBJECTS=1 " + root.string() + "/lib64/ld-linux-x86-64.so.2 " +
-                                         "--inhibit-cache --library-path " + root.string() + "/usr/lib/x86_64-linux-gnu " +
-                                         root.string() + program,
+    const std::string loaded = shell("env -i LD_TRACE_LOADED_OBJECTS=1 " + root.string() +
+                                         "/lib64/ld-linux-x86-64.so.2 " + "--inhibit-cache --library-path " +
+                                         root.string() + "/usr/lib/x86_64-linux-gnu " + root.string() + program,
                                      &code);
     EXPECT_EQ(code, 0) << loaded;
     EXPECT_EQ(loaded.find("not found"), std::string::npos) << loaded;
@@ -65,26 +67,39 @@ TEST_F(LibraryClosureTest, HoldsAllThatAProgramOfThisMachineLoads) {
 TEST_F(LibraryClosureTest, LooksWhereTheLoaderLooks) {
   glibc();
   library("opt/own/liborigin.so");
-  library("srv/rpath/librpath.so", [] { ElfDraft d; d.needed = {"libinherited.so"}; return d; }());
+  library("srv/rpath/librpath.so", [] {
+    ElfDraft d;
+    d.needed = {"libinherited.so"};
+    return d;
+  }());
   library("srv/rpath/libinherited.so");
   library("usr/local/lib/libconf.so");
   write_file(dir_ / "sys/etc/ld.so.conf", "# comment\ninclude /etc/ld.so.conf.d/*.conf\n");
   write_file(dir_ / "sys/etc/ld.so.conf.d/local.conf", "/usr/local/lib\n");
   write_file(dir_ / "sys/etc/ld.so.conf.d/ignored.txt", "/nowhere\n");
-  library("usr/lib/x86_64-linux-gnu/libplain.so", [] { ElfDraft d; d.needed = {"libc.so.6"}; return d; }());
+  library("usr/lib/x86_64-linux-gnu/libplain.so", [] {
+    ElfDraft d;
+    d.needed = {"libc.so.6"};
+    return d;
+  }());
   ElfDraft draft;
   draft.needed = {"liborigin.so", "librpath.so", "libconf.so", "libplain.so"};
   draft.rpath = "$ORIGIN/../own:/srv/rpath";
   const ClosureRoot root = program("opt/bin/app", draft, "/app/app");
-  EXPECT_EQ(places(library_closure({root}, dir_ / "sys")),
-            (std::vector<std::string>{"/lib64/ld-linux-x86-64.so.2", "/own/liborigin.so", "/srv/rpath/libinherited.so",
-                                      "/srv/rpath/librpath.so", "/usr/lib/x86_64-linux-gnu/libc.so.6",
-                                      "/usr/lib/x86_64-linux-gnu/libconf.so", "/usr/lib/x86_64-linux-gnu/libplain.so"}));
+  EXPECT_EQ(
+      places(library_closure({root}, dir_ / "sys")),
+      (std::vector<std::string>{"/lib64/ld-linux-x86-64.so.2", "/own/liborigin.so", "/srv/rpath/libinherited.so",
+                                "/srv/rpath/librpath.so", "/usr/lib/x86_64-linux-gnu/libc.so.6",
+                                "/usr/lib/x86_64-linux-gnu/libconf.so", "/usr/lib/x86_64-linux-gnu/libplain.so"}));
 }
 
 TEST_F(LibraryClosureTest, RunpathIsNotInherited) {
   glibc();
-  library("srv/libone.so", [] { ElfDraft d; d.needed = {"libtwo.so"}; return d; }());
+  library("srv/libone.so", [] {
+    ElfDraft d;
+    d.needed = {"libtwo.so"};
+    return d;
+  }());
   library("srv/libtwo.so");
   ElfDraft draft;
   draft.needed = {"libone.so"};
@@ -113,7 +128,11 @@ TEST_F(LibraryClosureTest, WithoutInterpreterThereIsNoProgram) {
 
 TEST_F(LibraryClosureTest, PassesOverLibrariesOfAnotherMachine) {
   glibc();
-  library("srv/libx.so", [] { ElfDraft d; d.machine = 183; return d; }());
+  library("srv/libx.so", [] {
+    ElfDraft d;
+    d.machine = 183;
+    return d;
+  }());
   library("usr/lib/libx.so");
   ElfDraft draft;
   draft.needed = {"libx.so"};
@@ -131,7 +150,11 @@ TEST_F(LibraryClosureTest, StaticProgramsAndOtherFilesNeedNothing) {
 TEST_F(LibraryClosureTest, MuslIsItsOwnLibc) {
   fs::create_directories(dir_ / "sys/lib");
   library("lib/ld-musl-x86_64.so.1");
-  library("usr/lib/libz.so.1", [] { ElfDraft d; d.needed = {"libc.musl-x86_64.so.1"}; return d; }());
+  library("usr/lib/libz.so.1", [] {
+    ElfDraft d;
+    d.needed = {"libc.musl-x86_64.so.1"};
+    return d;
+  }());
   ElfDraft draft;
   draft.needed = {"libc.musl-x86_64.so.1", "libz.so.1"};
   draft.interpreter = "/lib/ld-musl-x86_64.so.1";

@@ -61,12 +61,12 @@ TEST_F(PackTest, TheImageIsWhatOtherToolsRead) {
   const std::string seen = shell("skopeo inspect oci:" + blobs.dir().string() + ":hello-world", &code);
   EXPECT_EQ(code, 0) << seen;
   EXPECT_NE(seen.find(to_string(image->reference.digest)), std::string::npos) << seen;
-  const std::string copied = shell("skopeo copy oci:" + blobs.dir().string() + ":hello-world dir:" + (dir_ / "copy").string(), &code);
+  const std::string copied =
+      shell("skopeo copy oci:" + blobs.dir().string() + ":hello-world dir:" + (dir_ / "copy").string(), &code);
   EXPECT_EQ(code, 0) << copied;
   if (!have("umoci")) return;
-  const std::string unpacked = shell("umoci unpack --rootless --image " + blobs.dir().string() + ":hello-world " +
-                                         (dir_ / "bundle").string(),
-                                     &code);
+  const std::string unpacked = shell(
+      "umoci unpack --rootless --image " + blobs.dir().string() + ":hello-world " + (dir_ / "bundle").string(), &code);
   EXPECT_EQ(code, 0) << unpacked;
   EXPECT_EQ(slurp(dir_ / "bundle" / "rootfs" / "app" / "Hello_World"), make_elf({}));
 }
@@ -224,7 +224,10 @@ TEST_F(PackTest, ARootFileSystemInEveryForm) {
     EXPECT_TRUE(seen.contains("proc"));
     const std::string text = picture(seen);
     EXPECT_NE(text.find("etc/passwd =own:x:0:0::/:"), std::string::npos) << text;
-    EXPECT_NE(text.find("init =\x7f" "ELF init"), std::string::npos) << "PID 1 is ours";
+    EXPECT_NE(text.find("init =\x7f"
+                        "ELF init"),
+              std::string::npos)
+        << "PID 1 is ours";
     EXPECT_TRUE(shell("ls -A " + (blobs.dir() / "tmp").string()).empty());
   }
 }

@@ -52,7 +52,9 @@ TEST_F(RecogniseTest, TellsElfFilesApart) {
   draft = {};
   draft.os_abi = 9;  // FreeBSD
   EXPECT_EQ(kind_of_elf(draft), FileKind::kForeignElf);
-  EXPECT_EQ(kind_of("\x7f" "ELF and then nothing"), FileKind::kUnknown);
+  EXPECT_EQ(kind_of("\x7f"
+                    "ELF and then nothing"),
+            FileKind::kUnknown);
 }
 
 TEST_F(RecogniseTest, TellsOtherFilesApart) {
@@ -74,15 +76,19 @@ TEST_F(RecogniseTest, TellsOtherFilesApart) {
   EXPECT_EQ(kind_of("PK\x03\x04 zip"), FileKind::kZip);
   EXPECT_EQ(kind_of(std::string("MZ\x90\0\3", 5)), FileKind::kWindowsProgram);
   EXPECT_EQ(kind_of(std::string("\xcf\xfa\xed\xfe\x07\0", 6)), FileKind::kMacProgram);
+  EXPECT_EQ(kind_of("QFI\xfb...."), FileKind::kPackedDisk);
   EXPECT_EQ(kind_of("hsqs...."), FileKind::kSquashfs);
   EXPECT_EQ(kind_of(std::string("\0\1\2\3\4\5", 6)), FileKind::kUnknown);
 
   const std::vector<Member> members = {{"a", AE_IFREG, "text"}};
   EXPECT_EQ(kind_of(make_archive(members)), FileKind::kTar);
-  EXPECT_EQ(kind_of(make_archive(members, archive_write_set_format_ustar, archive_write_add_filter_gzip)), FileKind::kTar);
-  EXPECT_EQ(kind_of(make_archive(members, archive_write_set_format_ustar, archive_write_add_filter_zstd)), FileKind::kTar);
+  EXPECT_EQ(kind_of(make_archive(members, archive_write_set_format_ustar, archive_write_add_filter_gzip)),
+            FileKind::kTar);
+  EXPECT_EQ(kind_of(make_archive(members, archive_write_set_format_ustar, archive_write_add_filter_zstd)),
+            FileKind::kTar);
   EXPECT_EQ(kind_of(make_archive(members, archive_write_set_format_cpio)), FileKind::kCpio);
-  EXPECT_EQ(kind_of(make_archive(members, archive_write_set_format_cpio_newc, archive_write_add_filter_xz)), FileKind::kCpio);
+  EXPECT_EQ(kind_of(make_archive(members, archive_write_set_format_cpio_newc, archive_write_add_filter_xz)),
+            FileKind::kCpio);
   EXPECT_EQ(kind_of(std::string("\x1f\x8b\x08", 3) + "no gzip"), FileKind::kCompressed);
   EXPECT_EQ(recognise(dir_)->kind, FileKind::kDirectory);
   ASSERT_EQ(::mkfifo((dir_ / "pipe").c_str(), 0600), 0);
@@ -116,13 +122,15 @@ TEST_F(RecogniseTest, ErrorsSayWhatWasFoundAndWhatToDo) {
   write_file(dir_ / "run.py", "#!/usr/bin/python3\n");
   const Error script = choose_packer(dir_ / "run.py").error();
   EXPECT_EQ(script.reason, "not_deployable");
-  EXPECT_NE(script.message.find("found a script for /usr/bin/python3; name the interpreter"), std::string::npos) << script.message;
+  EXPECT_NE(script.message.find("found a script for /usr/bin/python3; name the interpreter"), std::string::npos)
+      << script.message;
   ElfDraft draft;
   draft.machine = 183;
   write_file(dir_ / "arm", make_elf(draft));
   const Error arm = recognise_program(dir_ / "arm").error();
   EXPECT_EQ(arm.reason, "not_a_program");
-  EXPECT_NE(arm.message.find("found an ELF program for aarch64; build it for x86-64"), std::string::npos) << arm.message;
+  EXPECT_NE(arm.message.find("found an ELF program for aarch64; build it for x86-64"), std::string::npos)
+      << arm.message;
   EXPECT_EQ(recognise_kernel("/usr/bin/env").error().reason, "not_a_kernel");
   EXPECT_EQ(*choose_packer("/usr/bin/env"), DeployAs::kProgram);
   EXPECT_EQ(*choose_packer(dir_), DeployAs::kSource);

@@ -129,7 +129,8 @@ TEST_F(SourceBuildTest, ErrorsNameTheFileAndTheField) {
 }
 
 TEST_F(SourceBuildTest, ADirectoryIsLaidBelowApp) {
-  options_.recipe.build_command = "mkdir -p dist/lib && cat main.bin > dist/server && chmod +x dist/server && echo data > dist/lib/data";
+  options_.recipe.build_command =
+      "mkdir -p dist/lib && cat main.bin > dist/server && chmod +x dist/server && echo data > dist/lib/data";
   options_.recipe.artifact_path = "dist";
   options_.recipe.run_command = {};
   EXPECT_EQ(reason(), "no_run_command");
