@@ -44,16 +44,18 @@ std::optional<Problem> foreign_byte(std::string_view text) {
   return std::nullopt;
 }
 
-bool begins_like_json(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t\r\n");
-  return first != std::string_view::npos && text[first] == '{';
+// Where a document's content begins: after the mark that opens it, if it has one.
+std::size_t content_of(std::string_view text) {
+  const std::size_t mark = is_mark(text, 0, '-') ? 3 : 0;
+  return std::min(text.find_first_not_of(" \t\r\n", mark), text.size());
 }
 
-// A text that begins with a brace is JSON if it can be, else YAML in flow style: YAML parsers lack some of JSON's
-// escapes.
+// A document that begins with a brace is JSON if it can be, else YAML in flow style: YAML parsers lack some of JSON's
+// escapes, and take several times as long.
 bool read_tree(std::string_view text, Tree& tree) {
-  if (begins_like_json(text)) {
-    if (read_json(text, tree)) return true;
+  const std::size_t content = content_of(text);
+  if (content < text.size() && text[content] == '{') {
+    if (read_json(text, tree, content)) return true;
     tree.clear();
   }
   return read_yaml(text, tree);

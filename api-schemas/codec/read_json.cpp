@@ -114,11 +114,11 @@ class ToTree {
 
 }  // namespace
 
-bool read_json(std::string_view text, Tree& tree) {
+bool read_json(std::string_view text, Tree& tree, std::size_t from) {
   if (text.size() > std::numeric_limits<std::uint32_t>::max()) return tree.fail(0, "want JSON below 4 GiB");
-  const char* reached = text.data();
+  const char* reached = text.data() + from;
   ToTree sink(text, reached, tree);
-  const Watched begin{text.data(), &reached};
+  const Watched begin{reached, &reached};
   const Watched end{text.data() + text.size(), &reached};
   if (nlohmann::json::sax_parse(begin, end, &sink)) return true;
   if (tree.problems().empty()) tree.fail(0, "no valid JSON");

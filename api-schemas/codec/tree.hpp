@@ -101,8 +101,9 @@ class Tree {
   std::size_t aliased_cost_ = 0;
 };
 
-// Reads one JSON text, strictly by RFC 8259. What is wrong is in `tree.problems()`.
-bool read_json(std::string_view text, Tree& tree);
+// Reads the JSON text that begins at `from`, strictly by RFC 8259. Offsets count from the beginning of `text`. What is
+// wrong is in `tree.problems()`.
+bool read_json(std::string_view text, Tree& tree, std::size_t from = 0);
 
 // Reads one YAML document; a text without content leaves `tree.root()` empty.
 bool read_yaml(std::string_view text, Tree& tree);

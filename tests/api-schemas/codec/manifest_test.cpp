@@ -144,6 +144,24 @@ TEST(Manifest, ReadsJsonWithItsEscapesAndTabs) {
             "a.yaml:2:28: extra: unknown field `extra` in Node: fields here: apiVersion, kind, metadata, spec");
 }
 
+// What the CLI sends is such a sequence.
+TEST(Manifest, ReadsJsonDocumentsAfterTheirMarks) {
+  const std::string first =
+      R"({"apiVersion":"unikctl.dev/v1","kind":"App","metadata":{"name":"a"},"spec":{"source":"."}})";
+  const std::string smile = R"({"apiVersion":"unikctl.dev/v1","kind":"App","metadata":{"name":"b"},)"
+                            R"("spec":{"source":".","env":{"A":"\ud83d\ude00"}}})";
+  const auto result = parse(first + "\n---\n" + smile + "\n--- " +
+                            R"({"apiVersion":"unikctl.dev/v1","kind":"Tenant",)" + R"("metadata":{"name":"c"}})");
+  ASSERT_TRUE(result.ok()) << to_string(result.error());
+  ASSERT_EQ(result->size(), 3U);
+  EXPECT_EQ(std::get<App>((*result)[1].resource).spec.boot.env.at("A"), "\xF0\x9F\x98\x80");
+  EXPECT_EQ((*result)[1].where.line, 3);
+  EXPECT_EQ((*result)[2].where.line, 4);
+  EXPECT_EQ((*result)[2].where.column, 5);
+  const std::string twice = first.substr(0, first.size() - 1) + ",\n  \"kind\":\"App\"}";
+  EXPECT_EQ(faults(smile + "\n---\n" + twice), "a.yaml:4:3: duplicate key `kind`: it stands above already, remove one");
+}
+
 // The field decides how a scalar is read, so nothing that YAML 1.1 calls a boolean or an octal number surprises.
 TEST(ManifestScalars, TextFieldsTakeWhatIsWritten) {
   const AppSpec spec = spec_of(app(R"(  args: [on, 012, 1.10, 0x1F, -, "", 'null', 1e3, a b]
