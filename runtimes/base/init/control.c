@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "init.h"
@@ -49,28 +51,51 @@ int open_control_port(void) {
   return fd;
 }
 
-/* The host that asked is there to read; one that has gone gets no answer, and init never waits for it. */
-static void answer(int port, const char* text) {
-  (void)!write(port, text, strlen(text));
+enum { LOOKS_MAX = 100, LOOK_PAUSE_MS = 10 };
+
+/* Whether somebody is connected on the host's side. What a client sends comes by an interrupt, the news that it has
+ * connected by a worker of the kernel, which may run later: so a port that looks deserted is looked at again, for a
+ * second at most. */
+static bool is_host_there(int port) {
+  const struct timespec pause = {.tv_nsec = LOOK_PAUSE_MS * 1000000L};
+
+  for (int look = 0; look < LOOKS_MAX; look++) {
+    struct pollfd state = {.fd = port, .events = POLLOUT};
+    if (poll(&state, 1, 0) >= 0 && !(state.revents & POLLHUP)) return true;
+    nanosleep(&pause, NULL);
+  }
+  return false;
 }
 
-static enum command obey(int port, const char* line) {
-  if (strcmp(line, UNIK_GUEST_COMMAND_PING) == 0) {
-    char pong[32];
-    snprintf(pong, sizeof pong, UNIK_GUEST_ANSWER_PONG " %d\n", UNIK_GUEST_VERSION);
-    answer(port, pong);
-    return COMMAND_NONE;
+/* A client that has gone gets no answer, and one that does not read loses it when the port is full. */
+void answer_command(int port, enum command command) {
+  char text[64] = "";
+
+  switch (command) {
+    case COMMAND_PING:
+      snprintf(text, sizeof text, UNIK_GUEST_ANSWER_PONG " %d\n", UNIK_GUEST_VERSION);
+      break;
+    case COMMAND_STOP:
+      snprintf(text, sizeof text, UNIK_GUEST_ANSWER_OK " " UNIK_GUEST_COMMAND_STOP "\n");
+      break;
+    case COMMAND_KILL:
+      snprintf(text, sizeof text, UNIK_GUEST_ANSWER_OK " " UNIK_GUEST_COMMAND_KILL "\n");
+      break;
+    case COMMAND_UNKNOWN:
+      snprintf(text, sizeof text, UNIK_GUEST_ANSWER_ERROR " unknown-command\n");
+      break;
+    case COMMAND_TOO_LONG:
+      snprintf(text, sizeof text, UNIK_GUEST_ANSWER_ERROR " line-too-long\n");
+      break;
   }
-  if (strcmp(line, UNIK_GUEST_COMMAND_STOP) == 0) {
-    answer(port, UNIK_GUEST_ANSWER_OK " " UNIK_GUEST_COMMAND_STOP "\n");
-    return COMMAND_STOP;
-  }
-  if (strcmp(line, UNIK_GUEST_COMMAND_KILL) == 0) {
-    answer(port, UNIK_GUEST_ANSWER_OK " " UNIK_GUEST_COMMAND_KILL "\n");
-    return COMMAND_KILL;
-  }
-  answer(port, UNIK_GUEST_ANSWER_ERROR " unknown-command\n");
-  return COMMAND_NONE;
+  if (is_host_there(port)) (void)!write(port, text, strlen(text));
+}
+
+static enum command command_of(const char* line) {
+  if (strcmp(line, UNIK_GUEST_COMMAND_PING) == 0) return COMMAND_PING;
+  if (strcmp(line, UNIK_GUEST_COMMAND_STOP) == 0) return COMMAND_STOP;
+  if (strcmp(line, UNIK_GUEST_COMMAND_KILL) == 0) return COMMAND_KILL;
+  return COMMAND_UNKNOWN;
 }
 
 bool next_command(int port, enum command* command) {
@@ -78,7 +103,6 @@ bool next_command(int port, enum command* command) {
   static size_t length;
   static bool too_long;
 
-  *command = COMMAND_NONE;
   for (;;) {
     char byte = 0;
     /* A byte at a time: commands are few and short, and what follows a line stays in the port. */
@@ -86,6 +110,7 @@ bool next_command(int port, enum command* command) {
 
     if (size < 0 && errno == EINTR) continue;
     if (size == 0) {
+      if ((length > 0 || too_long) && is_host_there(port)) continue;
       /* The host hung up; half a line of one client is not the start of the next one's. */
       length = 0;
       too_long = false;
@@ -98,12 +123,8 @@ bool next_command(int port, enum command* command) {
     }
     line[length] = '\0';
     length = 0;
-    if (too_long) {
-      too_long = false;
-      answer(port, UNIK_GUEST_ANSWER_ERROR " line-too-long\n");
-    } else {
-      *command = obey(port, line);
-    }
+    *command = too_long ? COMMAND_TOO_LONG : command_of(line);
+    too_long = false;
     return true;
   }
 }

@@ -101,10 +101,12 @@ int watch_control_ports(void);
 /* Opens the control port. Returns a descriptor, or -1 when the port is not there (yet). */
 int open_control_port(void);
 
-enum command { COMMAND_NONE, COMMAND_STOP, COMMAND_KILL };
+enum command { COMMAND_PING, COMMAND_STOP, COMMAND_KILL, COMMAND_UNKNOWN, COMMAND_TOO_LONG };
 
-/* Reads at most one line from the port and answers it. Returns false when there is no whole line to read; sets
- * `*command` to what main has to do. */
+/* Reads at most one line from the port into `*command`. Returns false when there is no whole line to read. */
 bool next_command(int port, enum command* command);
+
+/* Answers it. Comes after the deed, because it may wait for a second where the host seems to have gone. */
+void answer_command(int port, enum command command);
 
 #endif

@@ -69,11 +69,13 @@ static void reap(void) {
 }
 
 static void obey_host(void) {
-  enum command command = COMMAND_NONE;
+  enum command command = COMMAND_PING;
 
   while (next_command(life.port, &command)) {
     switch (command) {
-      case COMMAND_NONE:
+      case COMMAND_PING:
+      case COMMAND_UNKNOWN:
+      case COMMAND_TOO_LONG:
         break;
       case COMMAND_STOP:
         trace("stop: SIGTERM to the app");
@@ -85,6 +87,7 @@ static void obey_host(void) {
         kill(-1, SIGKILL);
         break;
     }
+    answer_command(life.port, command);
   }
 }
 

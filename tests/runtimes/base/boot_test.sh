@@ -129,6 +129,22 @@ test_long_lines_are_refused() {
   await_end
 }
 
+# A client's words may reach the guest before the news that somebody has connected.
+test_each_client_is_answered() {
+  local round long
+  long=$(printf '%05000d' 0)
+  write_config "$name" arg=/app/probe arg=wait
+  start_vm "$name"
+  await_text "$work/$name/console.log" waiting
+  for round in $(seq 50); do
+    expect_equal "pong 1" "$("$work/host" ask "$work/$name/control.sock" ping)" "client $round"
+    expect_equal "error line-too-long" "$("$work/host" ask "$work/$name/control.sock" "$long")" "long client $round"
+    [ ${#faults[@]} -eq 0 ] || break
+  done
+  "$work/host" ask "$work/$name/control.sock" stop >/dev/null || fault "want an answer to stop"
+  await_end
+}
+
 test_odd_arguments_arrive_intact() {
   local odd=$'two\nlines = "quoted" \\ \t\x01\xff\xfe \' $HOME'
   local many i
