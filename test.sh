@@ -48,9 +48,7 @@ say "tests: $preset"
 export UNIKCTL_BASE_RUNTIME=$PWD/build/base
 # The same generated cases in each run, so that a change is judged by itself; other seeds are for the search for bugs.
 export RC_PARAMS=${RC_PARAMS:-seed=3}
-# What depends on other processes or on real VMs shares the processor with whatever else runs: a test that was starved
-# gets a second chance, and the report shows that it took it.
-ctest --preset "$preset" --no-tests=error --repeat until-pass:2
+ctest --preset "$preset" --no-tests=error
 
 if [ "$mode" = --full ]; then
   for sanitizer in asan tsan; do
