@@ -27,7 +27,6 @@ wait "$base_pid" || {
   exit 1
 }
 export PATH=$PWD/build/release/bin:$PATH
-export UNIKCTL_BASE_RUNTIME=$PWD/build/base
 
 say "unikctl apply -f examples/hello/app.yaml"
 unikctl apply -f examples/hello/app.yaml
