@@ -173,7 +173,8 @@ void Vm::on_message(const QmpMessage& message, Now now) {
     }
   }
   if (const auto* event = std::get_if<QmpEvent>(&message)) {
-    if (event->name == "SHUTDOWN" && event->by_guest) shut_down_by_guest_ = true;
+    if (event->name == "SHUTDOWN" && event->by_guest)
+      (event->reason == "guest-reset" ? reset_by_guest_ : shut_down_by_guest_) = true;
     // A VM that nobody paused has stopped: ask why.
     if (event->name == "STOP") send_qmp(qmp_command("query-status", "status"));
   }
@@ -191,6 +192,7 @@ VmOutcome Vm::finish(Now now) {
   trace.records = parser_.records();
   trace.machine_up = run_.machine_up;
   trace.shut_down_by_guest = shut_down_by_guest_;
+  trace.reset_by_guest = reset_by_guest_;
   trace.killed = killed_;
   trace.console_tail = dir_.tail(kConsoleFile, kConsoleTailBytes, run_.console_begin);
   trace.stderr_tail = dir_.tail(kQemuLog, kErrorTailBytes);

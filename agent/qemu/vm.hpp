@@ -97,6 +97,7 @@ class Vm {
   GuestRecordParser parser_;
   QmpSession session_;
   bool shut_down_by_guest_ = false;
+  bool reset_by_guest_ = false;
   bool internal_error_ = false;
   bool asked_ = false;
   bool killed_ = false;

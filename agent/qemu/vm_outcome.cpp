@@ -8,14 +8,6 @@ namespace {
 // What a Solo5 guest exits with when all is well: (41 << 1) | 1.
 constexpr int kSolo5Success = 83;
 
-// Somebody else's kernel says its exit code by isa-debug-exit, which makes it (code << 1) | 1; by a plain shutdown, 0.
-Exit foreign_exit(const VmTrace& trace) {
-  if (!trace.process) return {trace.shut_down_by_guest ? ExitKind::kExited : ExitKind::kCrashed, 0};
-  if (trace.process->signaled || trace.killed) return {ExitKind::kCrashed, 0};
-  if (trace.process->code == kSolo5Success) return {ExitKind::kExited, 0};
-  return {ExitKind::kExited, trace.process->code >> 1};
-}
-
 std::optional<Exit> panic_on(const std::string& console) {
   const std::size_t at = console.rfind(UNIK_GUEST_PANIC_TEXT);
   if (at == std::string::npos) return std::nullopt;
@@ -23,6 +15,17 @@ std::optional<Exit> panic_on(const std::string& console) {
   const std::string line = console.substr(at, console.find('\n', at) - at);
   const bool memory = line.find("deadlocked on memory") != std::string::npos;
   return Exit{memory ? ExitKind::kOutOfMemory : ExitKind::kPanicked, 0};
+}
+
+// Somebody else's kernel says its exit code by isa-debug-exit, which makes it (code << 1) | 1; by a plain shutdown, 0.
+// A Linux that panics says so on the console, and the reset that follows is no end that anybody wished for.
+Exit foreign_exit(const VmTrace& trace) {
+  const bool by_status = trace.process && !trace.process->signaled && !trace.killed;
+  if (by_status && trace.process->code == kSolo5Success) return {ExitKind::kExited, 0};
+  if (by_status && trace.process->code != 0) return {ExitKind::kExited, trace.process->code >> 1};
+  if (const std::optional<Exit> panic = panic_on(trace.console_tail)) return *panic;
+  if (trace.reset_by_guest) return {ExitKind::kCrashed, 0};
+  return {by_status || trace.shut_down_by_guest ? ExitKind::kExited : ExitKind::kCrashed, 0};
 }
 
 bool refused_to_start(const VmTrace& trace) {

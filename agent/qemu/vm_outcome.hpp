@@ -16,6 +16,7 @@ struct VmTrace {
   GuestRecords records;
   bool machine_up = false;          // QEMU's monitor answered: the machine was built
   bool shut_down_by_guest = false;  // QMP said so
+  bool reset_by_guest = false;      // the same: a reboot or a triple fault, which ends a VM that does not reboot
   bool killed = false;              // we asked QEMU to end
   std::optional<Ended> process;     // absent for an adopted one, which is not our child
   std::string console_tail;         // the last bytes of this run's console

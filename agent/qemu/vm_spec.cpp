@@ -16,13 +16,11 @@ bool is_loopback_address(const std::string& address) {
   return inet_pton(AF_INET, address.c_str(), &parsed) == 1 && (ntohl(parsed.s_addr) >> 24) == 127;
 }
 
-// Somebody else's kernel takes one line; the image's entry point and command come first, as for a program.
+// Somebody else's kernel takes one line. As everywhere, arguments of the app replace the image's default ones; the
+// entry point is the kernel itself, which is no word of its own command line.
 std::string join_arguments(const runtimes::ImageConfig& config, const std::vector<std::string>& args) {
   std::string line;
-  const auto add = [&line](const std::string& word) { line += (line.empty() ? "" : " ") + word; };
-  for (const std::string& word : config.entrypoint) add(word);
-  // As everywhere: arguments of the app replace the image's default ones, never its entry point.
-  for (const std::string& word : args.empty() ? config.cmd : args) add(word);
+  for (const std::string& word : args.empty() ? config.cmd : args) line += (line.empty() ? "" : " ") + word;
   return line;
 }
 

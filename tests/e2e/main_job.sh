@@ -3,49 +3,10 @@
 # down to nothing.
 #
 #   main_job.sh BIN_DIR      UNIKCTL_BASE_RUNTIME names the base runtime; E2E_ROUNDS the kills (default 20)
-set -euo pipefail
-bin=${1:?usage: main_job.sh BIN_DIR}
-root=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source-path=SCRIPTDIR
+# shellcheck source=stage.sh
+. "$(dirname "$0")/stage.sh"
 rounds=${E2E_ROUNDS:-20}
-
-work=$(mktemp -d)
-export UNIKCTL_HOME=$work/home PATH=$bin:$PATH NO_COLOR=1
-export XDG_CONFIG_HOME=$work/config
-# Any port that nobody uses: tests may run beside each other and beside a user's own apps.
-port=$((20000 + $$ % 10000))
-
-fail() {
-  echo "FAILED: $*" >&2
-  unikctl status >&2 || true
-  tail -n 30 "$UNIKCTL_HOME"/log/*.log >&2 || true
-  exit 1
-}
-clean_up() {
-  unikctl down --all >/dev/null 2>&1 || true
-  for pid in $(vm_pids) $(daemon_pids); do kill -9 "$pid" 2>/dev/null || true; done
-  rm -rf "$work"
-}
-trap clean_up EXIT
-
-# Processes of this very home: found by its path on their command lines.
-vm_pids() { pgrep -f "^[^ ]*qemu-system-x86_64 .*$work" || true; }
-daemon_pids() { pgrep -f "unik-(controller|agent) .*$work" || true; }
-pid_of() { pgrep -f "$1 .*$work" | head -n 1; }
-count_vms() { vm_pids | wc -l; }
-
-# until SECONDS COMMAND...: tries until it succeeds.
-until_true() {
-  local deadline=$((SECONDS + $1))
-  shift
-  until "$@"; do
-    [ $SECONDS -lt $deadline ] || return 1
-    sleep 0.2
-  done
-}
-answers() { curl --silent --fail --max-time 3 "http://127.0.0.1:$port/" | grep -q "$1"; }
-is_vm_count() { [ "$(count_vms)" = "$1" ]; }
-
-step() { printf -- '-- %s\n' "$*"; }
 
 step "an app from a manifest answers"
 cp -r "$root/examples/hello" "$work/hello"

@@ -111,5 +111,18 @@ TEST(VmOutcome, AForeignKernelSpeaksByQemusStatus) {
   EXPECT_EQ(outcome_of(trace).exit, (Exit{ExitKind::kExited, 0}));
 }
 
+TEST(VmOutcome, AForeignKernelThatFellOverDidNotComplete) {
+  VmTrace trace;
+  trace.own_kernel = false;
+  trace.machine_up = true;
+  trace.process = Ended{false, 0};
+  trace.reset_by_guest = true;
+  EXPECT_EQ(outcome_of(trace).exit, (Exit{ExitKind::kCrashed, 0}));
+  trace.console_tail = "Kernel panic - not syncing: Attempted to kill init!\n";
+  EXPECT_EQ(outcome_of(trace).exit, (Exit{ExitKind::kPanicked, 0}));
+  trace.process = Ended{false, 7};
+  EXPECT_EQ(outcome_of(trace).exit, (Exit{ExitKind::kExited, 3}));
+}
+
 }  // namespace
 }  // namespace unik::agent

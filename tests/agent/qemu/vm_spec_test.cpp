@@ -74,12 +74,12 @@ TEST(VmSpec, AForeignKernelGetsTheWordsOfItsImageAndApp) {
   runtimes::BootFiles files;
   files.kind = runtimes::BootKind::kMultiboot;
   files.kernel = "/k/foreign";
-  files.config.entrypoint = {"prog"};
+  files.config.entrypoint = {"/boot/kernel"};
   files.config.cmd = {"--default"};
   LaunchVm launch = launch_of({1000}, mebibytes(64));
-  EXPECT_EQ(plan_vm(launch, files, kHost, "/d")->kernel_arguments, "prog --default");
+  EXPECT_EQ(plan_vm(launch, files, kHost, "/d")->kernel_arguments, "--default");
   launch.boot.args = {"--a", "b"};
-  EXPECT_EQ(plan_vm(launch, files, kHost, "/d")->kernel_arguments, "prog --a b");
+  EXPECT_EQ(plan_vm(launch, files, kHost, "/d")->kernel_arguments, "--a b");
   files.kernel.clear();
   EXPECT_EQ(plan_vm(launch, files, kHost, "/d").error().reason, "no_kernel");
 }

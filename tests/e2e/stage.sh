@@ -1,0 +1,72 @@
+# Sourced by the end-to-end scripts: a home of its own, with real processes and real VMs, and how a step fails.
+#
+# Wants BIN_DIR as the script's first word and UNIKCTL_BASE_RUNTIME, which names the base runtime. Sets `work` (removed
+# at the end, with all that was started), `root` (the checkout) and `port` (one that nobody else uses).
+# shellcheck shell=bash
+# The scripts that source this file use what it sets.
+# shellcheck disable=SC2034
+set -euo pipefail
+bin=${1:?usage: ${0##*/} BIN_DIR}
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+
+work=$(mktemp -d)
+export UNIKCTL_HOME=$work/home PATH=$bin:$PATH NO_COLOR=1
+export XDG_CONFIG_HOME=$work/config
+# Any port that nobody uses: tests may run beside each other and beside a user's own apps.
+port=$((20000 + $$ % 10000))
+
+fail() {
+  echo "FAILED: $*" >&2
+  unikctl status >&2 || true
+  tail -n 30 "$UNIKCTL_HOME"/log/*.log >&2 || true
+  exit 1
+}
+# A script that has more to undo defines `undo`.
+undo() { true; }
+clean_up() {
+  for pid in $(daemon_pids); do kill -CONT "$pid" 2>/dev/null || true; done
+  unikctl down --all >/dev/null 2>&1 || true
+  for pid in $(vm_pids) $(daemon_pids); do kill -9 "$pid" 2>/dev/null || true; done
+  undo
+  rm -rf "$work"
+}
+trap clean_up EXIT
+
+# Processes of this very home: found by its path on their command lines.
+vm_pids() { pgrep -f "^[^ ]*qemu-system-x86_64 .*$work" || true; }
+daemon_pids() { pgrep -f "unik-(controller|agent) .*$work" || true; }
+pid_of() { pgrep -f "$1 .*$work" | head -n 1; }
+count_vms() { vm_pids | wc -l; }
+is_vm_count() { [ "$(count_vms)" = "$1" ]; }
+
+# until_true SECONDS COMMAND...: tries until it succeeds.
+until_true() {
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    [ $SECONDS -lt $deadline ] || return 1
+    sleep 0.2
+  done
+}
+answers() { curl --silent --fail --max-time 3 "http://127.0.0.1:$port/" | grep -q "$1"; }
+
+# expect_code CODE COMMAND...: its standard output and error go to $work/out and $work/err.
+expect_code() {
+  local want=$1 code=0
+  shift
+  "$@" >"$work/out" 2>"$work/err" || code=$?
+  [ "$code" = "$want" ] || fail "\`$*\` exited with $code instead of $want: $(tail -n 5 "$work/out" "$work/err")"
+}
+# said WORDS: the last command said so, on either stream.
+said() { cat "$work/out" "$work/err" | grep -qF -- "$1" || fail "want '$1', got: $(cat "$work/out" "$work/err")"; }
+
+# The field of an app's first instance, as jq names it.
+instance_field() { unikctl status -o json | jq -r --arg app "$1" '[.instances[] | select(.name | startswith($app + "-"))][0]'"$2"; }
+app_field() { unikctl get app "$1" -o json | jq -r "$2"; }
+
+# The guest of these tests, compiled once: tests/e2e/guest.c.
+build_guest() {
+  gcc -O1 -Wall -Wextra -Werror -static -s "$root/tests/e2e/guest.c" -o "$work/guest" || fail "the guest does not compile"
+}
+
+step() { printf -- '-- %s (%s s)\n' "$*" "$SECONDS"; }
