@@ -149,8 +149,7 @@ Result<int> await_job(const Session& session, const Api& api, const Operation& o
         for (const InstanceView& view : current_instances(*app, instances->items))
           if (!view.status.last_exit || view.status.last_exit->kind != ExitKind::kExited)
             session.say(view.name + " " + std::string(to_string(view.status.phase)) + ": " +
-                        (view.status.last_exit ? describe(*view.status.last_exit) + " " : "") + view.status.reason +
-                        (view.status.message.empty() ? "" : ": " + view.status.message));
+                        (view.status.message.empty() ? view.status.reason : view.status.message));
         return *code;
       }
       const auto followed = api.operation(operation.operation_id);

@@ -16,9 +16,9 @@ export XDG_CONFIG_HOME=$work/config
 port=$((20000 + $$ % 10000))
 
 fail() {
-  echo "FAILED: $*" >&2
   unikctl status >&2 || true
   tail -n 30 "$UNIKCTL_HOME"/log/*.log >&2 || true
+  echo "FAILED: $*" >&2
   exit 1
 }
 # A script that has more to undo defines `undo`.
@@ -67,6 +67,20 @@ app_field() { unikctl get app "$1" -o json | jq -r "$2"; }
 # The guest of these tests, compiled once: tests/e2e/guest.c.
 build_guest() {
   gcc -O1 -Wall -Wextra -Werror -static -s "$root/tests/e2e/guest.c" -o "$work/guest" || fail "the guest does not compile"
+}
+
+# write_app NAME WORDS SPEC_LINE...: a manifest of the guest in $work/NAME.yaml; WORDS is a YAML list of its arguments.
+write_app() {
+  local name=$1 words=$2
+  shift 2
+  mkdir -p "$work/source"
+  printf 'version: 1\nlanguage: c\nbuild: {command: "cp %s guest"}\nartifact: {path: guest}\nrun: {command: [./guest]}\n' \
+    "$work/guest" >"$work/source/unik.yaml"
+  {
+    printf 'apiVersion: unikctl.dev/v1\nkind: App\nmetadata: {name: %s}\nspec:\n  source: ./source\n  args: %s\n' \
+      "$name" "$words"
+    printf '  %s\n' "$@"
+  } >"$work/$name.yaml"
 }
 
 step() { printf -- '-- %s (%s s)\n' "$*" "$SECONDS"; }
