@@ -75,6 +75,7 @@ CommandTree::CommandTree()
           std::make_unique<CLI::App>("Runs apps as unikernels: says what shall run, and shows what does.", "unikctl")) {
   root_->formatter(std::make_shared<HelpFormat>());
   root_->option_defaults()->group("Flags");
+  root_->require_subcommand(0, 1);  // else a word that is also a verb, as in `get node`, would begin that verb
   root_->set_help_flag("-h,--help", "Print this and end")->group("Flags");
   root_->set_version_flag("--version", std::string("unikctl ") + UNIK_VERSION, "Print the version and end")
       ->group("Flags");
@@ -105,6 +106,7 @@ VerbFlags CommandTree::add_group(std::string_view group, const std::string& name
   CLI::App* app = root_->add_subcommand(name, summary);
   app->group(std::string(group));
   app->fallthrough();
+  app->require_subcommand(0, 1);
   return VerbFlags(*app);
 }
 

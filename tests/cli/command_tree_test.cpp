@@ -40,6 +40,9 @@ TEST(CommandLine, TakesTheContractsFlags) {
            {"diff", "-f", "-"},
            {"get", "app", "web", "-o", "yaml"},
            {"get", "apps/web", "nodes/n1"},
+           {"get", "node", "n1"},  // words that are verbs too
+           {"logs", "status"},
+           {"node", "cordon", "list"},
            {"delete", "app/web"},
            {"validate", "-f", "a.yaml"},
            {"explain", "app.spec.health"},
