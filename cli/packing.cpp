@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "api/ids.hpp"
+#include "cli/output/images.hpp"
 #include "cli/output/views.hpp"
 #include "runtimes/lib/elf/recognise.hpp"
 #include "runtimes/lib/pack/base_runtime.hpp"
@@ -228,13 +229,6 @@ Result<std::string> name_from(const std::filesystem::path& path) {
   if (!is_dns_label(name))
     return invalid("no_name", "cannot make an app's name of `" + path.string() + "`; give one with --name");
   return name;
-}
-
-std::string format_size(std::int64_t bytes) {
-  if (bytes < 1024) return fmt::format("{} B", bytes);
-  if (bytes < (1 << 20)) return fmt::format("{:.1f} KiB", static_cast<double>(bytes) / 1024);
-  if (bytes < (1 << 30)) return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
-  return fmt::format("{:.1f} GiB", static_cast<double>(bytes) / (1 << 30));
 }
 
 }  // namespace unik::cli

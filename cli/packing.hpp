@@ -48,7 +48,4 @@ Result<void> upload(const Session& session, const Api& api, const runtimes::Blob
 // --name.
 Result<std::string> name_from(const std::filesystem::path& path);
 
-// `3.2 MiB`, for progress.
-std::string format_size(std::int64_t bytes);
-
 }  // namespace unik::cli

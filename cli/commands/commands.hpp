@@ -22,6 +22,8 @@ void add_events(CommandTree& tree);
 
 void add_node(CommandTree& tree);
 
+void add_image(CommandTree& tree);
+
 void add_up(CommandTree& tree);
 void add_down(CommandTree& tree);
 void add_doctor(CommandTree& tree);

@@ -1,4 +1,4 @@
-// completion SHELL: prints the script. __names KIND...: what it calls for the names of objects.
+// completion SHELL: prints the script. __names KIND...: what it calls for the names of objects and images.
 #include <memory>
 
 #include "cli/commands/commands.hpp"
@@ -6,6 +6,7 @@
 #include "cli/local.hpp"
 #include "cli/output/completion.hpp"
 #include "cli/output/objects.hpp"
+#include "cli/packing.hpp"
 
 namespace unik::cli {
 namespace {
@@ -19,8 +20,18 @@ struct NamesOptions {
   bool with_kind = false;  // `app/web` of all kinds
 };
 
+Result<int> print_image_names(const Session& session) {
+  const auto store = open_store(session);
+  if (!store) return store.error();
+  const auto images = store->images();
+  if (!images) return images.error();
+  for (const runtimes::NamedImage& image : *images) session.out(image.name + "\n");
+  return 0;
+}
+
 // Never starts a control plane: a press of the tab key shall not.
 Result<int> print_names(const Session& session, const NamesOptions& options) {
+  if (options.kinds == std::vector<std::string>{"image"}) return print_image_names(session);
   const auto api = session.find_api();
   if (!api) return api.error();
   std::vector<ObjectKind> kinds;

@@ -11,7 +11,7 @@
 #include "cli/output/colour.hpp"
 #include "cli/output/document.hpp"
 #include "cli/output/findings.hpp"
-#include "cli/packing.hpp"
+#include "cli/output/images.hpp"
 #include "codec/json_reader.hpp"
 #include "runtimes/lib/pack/base_runtime.hpp"
 #include "runtimes/lib/pack/run_program.hpp"

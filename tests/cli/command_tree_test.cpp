@@ -51,6 +51,12 @@ TEST(CommandLine, TakesTheContractsFlags) {
            {"node", "list", "-o", "wide"},
            {"node", "cordon", "n1"},
            {"node", "uncordon", "n1"},
+           {"image", "list", "-o", "json"},
+           {"image", "inspect", "web", "-o", "yaml"},
+           {"image", "digest", "web"},
+           {"image", "copy", "web", "web:old"},
+           {"image", "rm", "web", "api"},
+           {"image", "prune", "-o", "json"},
            {"up"},
            {"down", "--all"},
            {"doctor", "-o", "json"},
@@ -103,7 +109,7 @@ TEST(Help, GroupsTheVerbsWithTheFiveShortcutsFirst) {
   std::size_t last = 0;
   for (const char* part :
        {"The five shortcuts:", "  build", "  deploy", "  logs", "  status", "  destroy", "Desired state:", "  apply",
-        "  diff", "  get", "Nodes:", "  node", "Around it:", "  up", "  doctor", "  version"}) {
+        "  diff", "  get", "Nodes:", "  node", "Images, runtimes:", "  image", "Around it:", "  up", "  doctor", "  version"}) {
     const std::size_t here = help->text.find(part, last);
     ASSERT_NE(here, std::string::npos) << part << "\n" << help->text;
     last = here;

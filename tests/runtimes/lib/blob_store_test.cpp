@@ -158,6 +158,56 @@ TEST_F(BlobStoreTest, CollectsWhatNoImageNeeds) {
   EXPECT_FALSE(blobs.has(lost.digest));
 }
 
+// Writers hold the store from before their first blob until the image is named; a collector that runs all the time may
+// take only what nobody names. Some writers are killed half-way.
+TEST_F(BlobStoreTest, ACollectorAmongWritersTakesNothingThatIsNamed) {
+  constexpr int kWriters = 4, kImages = 25;
+  const BlobStore blobs = store();
+  const auto write = [&](int writer, int first, int last) {
+    for (int i = first; i < last; ++i) {
+      const auto hold = blobs.hold();
+      if (!hold) ::_exit(2);
+      const std::string name = "app-" + std::to_string(writer) + "-" + std::to_string(i);
+      if (!blobs.set_image({name, manifest_of(blobs, name + std::string(20000, 'x'))})) ::_exit(3);
+      if (!blobs.put("garbage of " + name)) ::_exit(4);
+    }
+  };
+  std::vector<pid_t> writers;
+  for (int writer = 0; writer < kWriters; ++writer)
+    writers.push_back(in_child([&, writer] { write(writer, 0, kImages); }));
+  const pid_t doomed = in_child([&] { write(kWriters, 0, 1'000'000); });
+  const pid_t collector = in_child([&] {
+    while (true)
+      if (const auto collected = blobs.collect_garbage(); !collected && collected.error().reason != "store_busy")
+        ::_exit(5);
+  });
+  for (const pid_t child : writers) {
+    int status = 1;
+    ::waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0);
+  }
+  for (const pid_t child : {doomed, collector}) {
+    ::kill(child, SIGKILL);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    EXPECT_TRUE(WIFSIGNALED(status)) << "ended by itself with " << WEXITSTATUS(status);
+  }
+  const auto images = blobs.images();
+  ASSERT_OK(images);
+  EXPECT_GE(images->size(), static_cast<std::size_t>(kWriters * kImages));
+  for (const NamedImage& image : *images) {
+    const auto missing = blobs.missing(image.manifest.digest);
+    ASSERT_OK(missing);
+    EXPECT_TRUE(missing->empty()) << image.name;
+    const auto manifest = blobs.manifest(image.manifest.digest);
+    ASSERT_OK(manifest);
+    for (const Descriptor& layer : manifest->layers) EXPECT_OK(blobs.read(layer.digest));
+  }
+  ASSERT_OK(blobs.collect_garbage());
+  EXPECT_TRUE(fs::is_empty(blobs.dir() / "tmp"));
+  EXPECT_EQ(blobs.list()->size(), 2 * images->size() + 1);  // a manifest and a layer each, and one config
+}
+
 TEST_F(BlobStoreTest, ANameMovesAndGoes) {
   const BlobStore blobs = store();
   const Descriptor one = manifest_of(blobs, "one"), two = manifest_of(blobs, "two");

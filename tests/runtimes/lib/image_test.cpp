@@ -83,5 +83,28 @@ TEST(Reference, ParsesAndPrints) {
     EXPECT_EQ(parse_reference(bad).error().reason, "bad_reference") << bad;
 }
 
+TEST(ImageNameTest, ReadsWhatPeopleType) {
+  const std::string digest = "sha256:" + std::string(64, 'a');
+  const Digest a = *parse_digest(digest);
+  const std::pair<std::string, ImageName> cases[] = {
+      {"web", {"", "web", "", {}}},
+      {"team/web:1.2", {"", "team/web", "1.2", {}}},
+      {"localhost/web", {"localhost", "web", "", {}}},
+      {"localhost:5000/team/web:V_1-x", {"localhost:5000", "team/web", "V_1-x", {}}},
+      {"reg.example/web@" + digest, {"reg.example", "web", "", a}},
+      {"127.0.0.1:5000/web:1@" + digest, {"127.0.0.1:5000", "web", "1", a}},
+  };
+  for (const auto& [text, name] : cases) {
+    const auto parsed = parse_image_name(text);
+    ASSERT_TRUE(parsed.ok()) << text;
+    EXPECT_EQ(*parsed, name) << text;
+    EXPECT_EQ(to_string(*parsed), text);
+  }
+  for (const std::string& bad : {std::string(), std::string("Web"), std::string("web:"), std::string("web:.a"),
+                                 std::string("a//b"), std::string("../web"), "web:" + std::string(129, 't'),
+                                 std::string("web@sha256:12"), std::string("web@"), std::string("h:99999999/web")})
+    EXPECT_EQ(parse_image_name(bad).error().reason, "bad_image_name") << bad;
+}
+
 }  // namespace
 }  // namespace unik::runtimes

@@ -1,0 +1,186 @@
+// The verbs of `image` against a real store: what they print, change and refuse.
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "cli/output/images.hpp"
+#include "runtimes/lib/oci/image_facts.hpp"
+#include "tests/cli/simulated_controller.hpp"
+
+namespace unik::cli {
+namespace {
+
+using runtimes::BlobStore;
+using runtimes::Descriptor;
+
+class ImageVerbs : public testing::Test {
+ protected:
+  RunResult unikctl(const std::vector<std::string>& args) { return run_unikctl(controller, args); }
+  BlobStore store() { return *BlobStore::open(controller.directory() / "home" / "images"); }
+
+  // An image that has the shape of a packed one. Its content, and so its digest, follows from `text`.
+  Descriptor put_image(const std::string& name, const std::string& text) {
+    const BlobStore blobs = store();
+    runtimes::ImageConfig config;
+    config.entrypoint = {"/app/web", "--quiet"};
+    config.env = {"A=1"};
+    config.working_dir = "/app";
+    config.exposed_ports = {"8080/tcp"};
+    runtimes::Manifest manifest;
+    for (const std::string layer : {"kernel", "base", "app"}) {
+      const auto blob = blobs.put(layer == "app" ? text : "the layer " + layer);
+      config.diff_ids.push_back(blob->digest);
+      manifest.layers.push_back({std::string(runtimes::kLayerTarMediaType),
+                                 blob->digest,
+                                 blob->size,
+                                 {{std::string(runtimes::kLayerAnnotation), layer}}});
+    }
+    const auto config_blob = blobs.put(print_image_config(config));
+    manifest.config = {std::string(runtimes::kConfigMediaType), config_blob->digest, config_blob->size, {}};
+    manifest.annotations[std::string(runtimes::kBaseAnnotation)] = to_string(manifest.layers[1].digest);
+    const auto blob = blobs.put(print_manifest(manifest));
+    const Descriptor descriptor{std::string(runtimes::kManifestMediaType), blob->digest, blob->size, {}};
+    EXPECT_TRUE(blobs.set_image({name, descriptor}).ok());
+    return descriptor;
+  }
+
+  SimulatedController controller;
+};
+
+TEST_F(ImageVerbs, ListShowsWhatImagesWeighAndHowTheyRun) {
+  EXPECT_EQ(unikctl({"image", "list"}).out, "");
+  EXPECT_EQ(unikctl({"image", "list", "-o", "json"}).out, "{\n  \"items\": []\n}\n");
+  put_image("web", "app one");
+  put_image("reg.example/api:1.2", std::string(5000, 'x'));
+  EXPECT_EQ(unikctl({"image", "list"}).out,
+            "NAME                  DIGEST         SIZE      LAYERS   RUNS AS\n"
+            "reg.example/api:1.2   be8bbbc86768   6.3 KiB   3        unikernel\n"
+            "web                   a66b793738b6   1.4 KiB   3        unikernel\n");
+  EXPECT_EQ(unikctl({"image", "list", "-o", "name"}).out, "reg.example/api:1.2\nweb\n");
+}
+
+TEST_F(ImageVerbs, InspectShowsOneImageWhole) {
+  const Descriptor web = put_image("web", "app one");
+  EXPECT_EQ(unikctl({"image", "inspect", "web"}).out, R"(name          web
+digest        sha256:a66b793738b6ae84ff4569946f5ca17624b7d2e90b2cedfdfba02055c9c348fb
+runs as       unikernel
+platform      linux/amd64
+size          1.4 KiB
+entry point   /app/web --quiet
+directory     /app
+ports         8080/tcp
+env           A=1
+annotation    dev.unikctl.base.digest=sha256:701cf04c962e0f157927038a669fbdb3b32c4acadb432d9de1bc4e63216768d5
+
+LAYER    DIGEST                                                                    SIZE
+kernel   sha256:424089450db173fb5d306baf6d6516cf3371da54f7e6f2af94efde2dbfb89c22   16 B
+base     sha256:701cf04c962e0f157927038a669fbdb3b32c4acadb432d9de1bc4e63216768d5   14 B
+app      sha256:960a1d4da8e891de81d13cca7b4b3cdccd5de68ac15322279590e690e5760c4b   7 B
+)");
+  EXPECT_EQ(unikctl({"image", "inspect", "web", "-o", "json"}).out, R"({
+  "name": "web",
+  "digest": "sha256:a66b793738b6ae84ff4569946f5ca17624b7d2e90b2cedfdfba02055c9c348fb",
+  "runs_as": "unikernel",
+  "complete": true,
+  "size_bytes": 1430,
+  "os": "linux",
+  "architecture": "amd64",
+  "config": {
+    "digest": "sha256:3a3eefa457568ff33e8a2aaef63e112c3f69510bba56e5b4825a8335c06510b2",
+    "entrypoint": [
+      "/app/web",
+      "--quiet"
+    ],
+    "cmd": [],
+    "env": [
+      "A=1"
+    ],
+    "working_dir": "/app",
+    "user": "",
+    "exposed_ports": [
+      "8080/tcp"
+    ]
+  },
+  "annotations": {
+    "dev.unikctl.base.digest": "sha256:701cf04c962e0f157927038a669fbdb3b32c4acadb432d9de1bc4e63216768d5"
+  },
+  "layers": [
+    {
+      "name": "kernel",
+      "digest": "sha256:424089450db173fb5d306baf6d6516cf3371da54f7e6f2af94efde2dbfb89c22",
+      "size_bytes": 16,
+      "media_type": "application/vnd.oci.image.layer.v1.tar",
+      "diff_id": "sha256:424089450db173fb5d306baf6d6516cf3371da54f7e6f2af94efde2dbfb89c22"
+    },
+    {
+      "name": "base",
+      "digest": "sha256:701cf04c962e0f157927038a669fbdb3b32c4acadb432d9de1bc4e63216768d5",
+      "size_bytes": 14,
+      "media_type": "application/vnd.oci.image.layer.v1.tar",
+      "diff_id": "sha256:701cf04c962e0f157927038a669fbdb3b32c4acadb432d9de1bc4e63216768d5"
+    },
+    {
+      "name": "app",
+      "digest": "sha256:960a1d4da8e891de81d13cca7b4b3cdccd5de68ac15322279590e690e5760c4b",
+      "size_bytes": 7,
+      "media_type": "application/vnd.oci.image.layer.v1.tar",
+      "diff_id": "sha256:960a1d4da8e891de81d13cca7b4b3cdccd5de68ac15322279590e690e5760c4b"
+    }
+  ]
+}
+)");
+  EXPECT_EQ(unikctl({"image", "inspect", to_string(web.digest), "-o", "json"}).out,
+            unikctl({"image", "inspect", "web", "-o", "json"}).out);
+}
+
+TEST_F(ImageVerbs, DigestIsThatOfTheManifest) {
+  const Descriptor web = put_image("web", "app one");
+  EXPECT_EQ(unikctl({"image", "digest", "web"}).out, to_string(web.digest) + "\n");
+  const RunResult none = unikctl({"image", "digest", "api"});
+  EXPECT_EQ(none.code, 3);
+  EXPECT_EQ(none.err, "error: not_found: image `api` is not in the store; `unikctl image list` shows what is\n");
+  EXPECT_EQ(unikctl({"image", "digest", "API"}).code, 2);
+}
+
+TEST_F(ImageVerbs, RemovedImagesGoWithTheNextPruneAndSharedLayersStay) {
+  const Descriptor web = put_image("web", "app one");
+  const Descriptor api = put_image("api", "app two");
+  EXPECT_EQ(unikctl({"image", "copy", "web", "reg.example/web"}).out, "reg.example/web:latest\n");
+  EXPECT_EQ(unikctl({"image", "rm", "web", "api"}).out, "image/web removed\nimage/api removed\n");
+  EXPECT_EQ(unikctl({"image", "rm", "web"}).code, 3);
+  const RunResult pruned = unikctl({"image", "prune", "-o", "json"});
+  EXPECT_EQ(pruned.code, 0) << pruned.err;
+  EXPECT_NE(pruned.out.find("\"removed_blobs\": 3"), std::string::npos)
+      << pruned.out;  // manifest, config and app layer
+  EXPECT_FALSE(store().has(api.digest));
+  EXPECT_TRUE(store().missing(web.digest)->empty());
+  EXPECT_EQ(unikctl({"image", "prune"}).out, "removed 0 blobs, 0 B\n");
+}
+
+TEST_F(ImageVerbs, PruneWaitsForNobodyAndSaysSo) {
+  const auto hold = store().hold();
+  ASSERT_TRUE(hold.ok());
+  const RunResult run = unikctl({"image", "prune"});
+  EXPECT_EQ(run.code, 7);
+  EXPECT_NE(run.err.find("unavailable"), std::string::npos) << run.err;
+}
+
+TEST_F(ImageVerbs, ADamagedImageHidesNoOther) {
+  const Descriptor web = put_image("web", "app one");
+  put_image("api", "app two");
+  std::ofstream(store().blob_path(web.digest)) << "junk";
+  const RunResult run = unikctl({"image", "list"});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_NE(run.out.find("api"), std::string::npos);
+  EXPECT_NE(run.out.find("incomplete"), std::string::npos) << run.out;
+  EXPECT_NE(run.err.find(to_string(web.digest)), std::string::npos) << run.err;
+}
+
+TEST_F(ImageVerbs, NamesForCompletionAreThoseOfTheStore) {
+  put_image("web", "app one");
+  put_image("api", "app two");
+  EXPECT_EQ(unikctl({"__names", "image"}).out, "api\nweb\n");
+}
+
+}  // namespace
+}  // namespace unik::cli
