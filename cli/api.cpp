@@ -177,6 +177,36 @@ Result<ApplyReply> Api::set_schedulable(const std::string& node, bool schedulabl
       request("POST", "/v1/nodes/" + wire::percent_encode(node) + (schedulable ? "/uncordon" : "/cordon")));
 }
 
+Result<ApplyReply> Api::drain(const std::string& node, const Drain& drain) const {
+  std::string target = "/v1/nodes/" + wire::percent_encode(node) + "/drain";
+  add_parameter(target, "deadline", format_duration(drain.deadline));
+  if (drain.force) add_parameter(target, "force", "1");
+  if (!drain.reason.empty()) add_parameter(target, "reason", drain.reason);
+  return read<ApplyReply>(request("POST", target));
+}
+
+Result<RolloutView> Api::rollout(const std::string& app) const {
+  return get<RolloutView>(in_tenant("/v1/rollouts/" + wire::percent_encode(app)));
+}
+
+Result<ApplyReply> Api::steer_rollout(const std::string& app, const std::string& verb,
+                                      std::optional<std::uint64_t> to) const {
+  std::string target = in_tenant("/v1/rollouts/" + wire::percent_encode(app) + "/" + verb);
+  if (to) add_parameter(target, "to", std::to_string(*to));
+  return read<ApplyReply>(request("POST", target));
+}
+
+Result<ApplyReply> Api::whatif(const std::vector<std::string>& lose, const std::string& manifests) const {
+  std::string target = in_tenant("/v1/whatif");
+  std::string names;
+  for (const std::string& name : lose) names += (names.empty() ? "" : ",") + name;
+  if (!names.empty()) add_parameter(target, "lose", names);
+  wire::ClientRequest post = request("POST", target);
+  post.headers.add("Content-Type", "application/yaml");
+  post.body = manifests;
+  return read<ApplyReply>(post);
+}
+
 Result<bool> Api::has_artifact(const std::string& digest) const {
   const auto response = wire::fetch(request("HEAD", "/v1/artifacts/" + digest));
   if (!response) return explained(response.error(), target_);

@@ -61,6 +61,11 @@ class Api {
   Result<ApplyReply> destroy(const std::vector<std::string>& names) const;
   Result<ApplyReply> remove(Kind kind, const std::string& name) const;
   Result<ApplyReply> set_schedulable(const std::string& node, bool schedulable) const;
+  Result<ApplyReply> drain(const std::string& node, const Drain& drain) const;
+  Result<RolloutView> rollout(const std::string& app) const;
+  // `verb`: pause, resume, promote, abort, restart, rollback.
+  Result<ApplyReply> steer_rollout(const std::string& app, const std::string& verb, std::optional<std::uint64_t> to) const;
+  Result<ApplyReply> whatif(const std::vector<std::string>& lose, const std::string& manifests) const;
 
   Result<bool> has_artifact(const std::string& digest) const;
   Result<void> put_artifact(const std::string& digest, std::uint64_t size, wire::UploadSource source) const;

@@ -239,6 +239,7 @@ class Loop::State {
       for (Reply& reply : flight.replies) effects_.list.push_back(std::move(reply));
       merge(dirty_, std::move(flight.leftover));
       earlier(plan_at_, plan.wake_at);
+      world_.clocks = std::move(after.clocks);
       publish(nullptr, std::move(plan.reasons));
       return;
     }
@@ -287,6 +288,9 @@ class Loop::State {
   static Result<ApplyReply> admit_one(Draft& draft, const ApplyRequest& request) { return admit_apply(draft, request); }
   static Result<ApplyReply> admit_one(Draft& draft, const DeleteRequest& request) { return admit_delete(draft, request); }
   static Result<ApplyReply> admit_one(Draft& draft, const CordonRequest& request) { return admit_cordon(draft, request); }
+
+  static Result<ApplyReply> admit_one(Draft& draft, const DrainRequest& request) { return admit_drain(draft, request); }
+  static Result<ApplyReply> admit_one(Draft& draft, const RolloutRequest& request) { return admit_rollout(draft, request); }
 
   static Error traced(Error error, const Caller& caller) {
     error.trace_id = caller.trace_id;

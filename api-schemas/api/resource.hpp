@@ -51,7 +51,8 @@ struct BootSpec {
   Resources resources;                     // memory is the guest's RAM; zero in a file that leaves it to the tenant
   std::vector<Port> ports;
   RootWritable writable = RootWritable::kNo;
-  bool debug = false;  // trace the boot on the console
+  bool debug = false;         // trace the boot on the console
+  std::uint64_t restart = 0;  // grows with each `rollout restart`; 0 in what users declare
 
   bool operator==(const BootSpec&) const = default;
 };
@@ -97,10 +98,87 @@ struct RunPolicy {
   bool operator==(const RunPolicy&) const = default;
 };
 
+// A mark on a node that keeps instances away unless they tolerate it. `kNoExecute` also moves those that are there.
+enum class TaintEffect : std::uint8_t { kNoSchedule, kNoExecute };
+
+struct Taint {
+  std::string key;
+  std::string value;
+  TaintEffect effect = TaintEffect::kNoSchedule;
+
+  bool operator==(const Taint&) const = default;
+};
+
+// Without a value it covers every taint of its key.
+struct Toleration {
+  std::string key;
+  std::optional<std::string> value;
+
+  bool operator==(const Toleration&) const = default;
+};
+
+// Instances are spread evenly over the values of the node label `by`.
+struct Spread {
+  std::string by;
+
+  bool operator==(const Spread&) const = default;
+};
+
 struct Placement {
   Labels node_selector;  // every pair must be a label of the node
+  std::vector<Spread> spread;
+  std::vector<Toleration> tolerations;
 
   bool operator==(const Placement&) const = default;
+};
+
+// How many instances may be away at a time while nodes are emptied.
+struct Disruption {
+  std::uint32_t max_unavailable = 1;
+
+  bool operator==(const Disruption&) const = default;
+};
+
+enum class RolloutStrategy : std::uint8_t { kRolling, kCanary, kBlueGreen };
+
+enum class Promotion : std::uint8_t { kAuto, kManual };
+
+// The first instances that a canary rollout replaces, and how long they must have served before the others follow.
+struct Canary {
+  std::uint32_t percent = 10;  // of the replicas, rounded up
+  Duration bake = std::chrono::minutes(1);
+  Promotion promote = Promotion::kAuto;
+
+  bool operator==(const Canary&) const = default;
+};
+
+// What must hold before an old instance makes room for a new one. A factor of 0 asks for nothing.
+struct RolloutGate {
+  Duration healthy_for{};           // the new instance has been ready for so long
+  std::uint32_t boot_factor = 0;    // its boot took at most so many times the median of the old ones
+  std::uint32_t restart_factor = 0; // restarts an instance, at most so many times those of the old ones, and one
+
+  bool operator==(const RolloutGate&) const = default;
+};
+
+struct RolloutPolicy {
+  RolloutStrategy strategy = RolloutStrategy::kRolling;
+  std::uint32_t max_unavailable = 0;
+  std::uint32_t max_surge = 1;
+  Duration progress_deadline = std::chrono::minutes(5);
+  bool auto_rollback = true;
+  Canary canary;
+  RolloutGate gate;
+
+  bool operator==(const RolloutPolicy&) const = default;
+};
+
+// What becomes of instances whose node is silent.
+struct Disconnect {
+  Duration lost_after = std::chrono::minutes(5);  // of silence, before they are replaced
+  bool replace = true;
+
+  bool operator==(const Disconnect&) const = default;
 };
 
 struct AppSpec {
@@ -109,6 +187,9 @@ struct AppSpec {
   RunPolicy run;
   std::uint32_t replicas = 1;
   Placement placement;
+  Disruption disruption;
+  std::optional<RolloutPolicy> rollout;  // absent: the tenant's
+  Disconnect disconnect;
 
   bool operator==(const AppSpec&) const = default;
 };
@@ -121,9 +202,22 @@ struct App {
   AppName name() const { return {Symbol(metadata.tenant), Symbol(metadata.name)}; }
 };
 
+// Empties the node: its instances are replaced elsewhere first. Past the deadline, or at once with `force`, they are
+// stopped even where no replacement serves yet.
+struct Drain {
+  bool enabled = false;
+  Duration deadline = std::chrono::minutes(10);
+  bool force = false;
+  std::string reason;  // for people
+
+  bool operator==(const Drain&) const = default;
+};
+
 struct NodeSpec {
   bool schedulable = true;
   Resources reserved;  // kept out of what the scheduler gives away
+  Drain drain;
+  std::vector<Taint> taints;
 
   bool operator==(const NodeSpec&) const = default;
 };
@@ -135,9 +229,33 @@ struct Node {
   bool operator==(const Node&) const = default;
 };
 
+// Upper bounds for a whole tenant; absent: none. An instance counts what its app declares, without the VM's overhead.
+struct Quota {
+  std::optional<std::uint32_t> instances;
+  std::optional<MilliCpu> cpu;
+  std::optional<Bytes> memory;
+
+  bool operator==(const Quota&) const = default;
+};
+
+// The most that one instance of the tenant may ask for; zero: no limit.
+struct InstanceLimits {
+  MilliCpu cpu;
+  Bytes memory;
+
+  bool operator==(const InstanceLimits&) const = default;
+};
+
+// Which of the nodes that fit is taken: the emptiest, or the fullest.
+enum class PlacementStrategy : std::uint8_t { kSpread, kBinPack };
+
 struct TenantSpec {
   Resources default_resources{MilliCpu{250}, mebibytes(128)};  // for apps that name none
   Labels node_selector;                                        // added to that of each app
+  Quota quota;
+  InstanceLimits limits;
+  PlacementStrategy placement = PlacementStrategy::kSpread;
+  std::optional<RolloutPolicy> rollout;  // for apps that declare none
 
   bool operator==(const TenantSpec&) const = default;
 };

@@ -82,11 +82,47 @@ struct NodeView {
   bool operator==(const NodeView&) const = default;
 };
 
+// One template in an app's history. `outcome`: `pending`, `good`, `failed`, `replaced` (before it was done).
+struct TemplateView {
+  std::uint64_t rollout = 0;
+  WallTime at{};
+  std::uint64_t generation = 0;
+  std::string image;
+  std::string outcome;
+  bool automatic = false;
+  std::string message;
+  std::uint32_t instances = 0;  // that run it now
+
+  bool operator==(const TemplateView&) const = default;
+};
+
+// GET /v1/rollouts/{app}: how far the current template has come, and those before it. `phase`: `progressing`, `done`,
+// `paused`, `failed`. `holds` says why old instances stay for now.
+struct RolloutView {
+  std::string tenant;
+  std::string app;
+  std::string strategy;
+  std::string phase;
+  std::string reason;
+  std::string message;
+  std::uint64_t rollout = 0;
+  std::uint32_t desired = 0;
+  std::uint32_t updated = 0;  // slots whose instance of the current template serves
+  std::uint32_t old = 0;      // instances of other templates
+  bool promoted = false;
+  std::vector<std::string> holds;
+  std::vector<TemplateView> history;  // newest first
+
+  bool operator==(const RolloutView&) const = default;
+};
+
 struct TenantView {
   Tenant tenant;
   std::uint32_t apps = 0;
   std::uint32_t instances = 0;
   Resources assigned;
+  std::uint32_t declared_instances = 0;  // what counts against the quota: replicas, and
+  Resources declared;                    // replicas times resources
   WallTime created_at{};
 
   bool operator==(const TenantView&) const = default;
@@ -137,6 +173,17 @@ struct AppliedObject {
   bool operator==(const AppliedObject&) const = default;
 };
 
+// Where an instance would go. `node` is empty where nothing fits; `reason` and `message` then say why.
+struct PlacementView {
+  std::string tenant;
+  std::string instance;  // the short name
+  std::string node;
+  std::string reason;
+  std::string message;
+
+  bool operator==(const PlacementView&) const = default;
+};
+
 // The answer to apply, deploy, destroy and delete. With `dry_run` nothing was written and `revision` is the one that the
 // answer was computed on.
 struct ApplyReply {
@@ -144,6 +191,7 @@ struct ApplyReply {
   bool dry_run = false;
   std::vector<AppliedObject> objects;
   std::vector<Operation> operations;
+  std::vector<PlacementView> placements;  // of a dry run: what would be placed first
 
   bool operator==(const ApplyReply&) const = default;
 };

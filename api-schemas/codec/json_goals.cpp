@@ -62,7 +62,9 @@ void write(JsonWriter& out, const BootSpec& boot) {
   out.field("cpu_milli", boot.resources.cpu.value).field("memory_bytes", boot.resources.memory.value);
   out.key("ports").begin_array();
   for (const Port& port : boot.ports) out.begin_object().field("name", port.name).field("port", port.port).end_object();
-  out.end_array().field("writable", to_string(boot.writable)).field("debug", boot.debug).end_object();
+  out.end_array().field("writable", to_string(boot.writable)).field("debug", boot.debug);
+  if (boot.restart != 0) out.field("restart", boot.restart);
+  out.end_object();
 }
 
 void read(Fields& in, BootSpec& boot) {
@@ -79,6 +81,7 @@ void read(Fields& in, BootSpec& boot) {
   });
   in.one_of("writable", boot.writable, parse_root_writable, "none or ephemeral");
   in.boolean("debug", boot.debug);
+  in.integer("restart", boot.restart);
 }
 
 void write(JsonWriter& out, const RunPolicy& run) {

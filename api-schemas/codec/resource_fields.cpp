@@ -6,6 +6,7 @@
 
 #include "api/check.hpp"
 #include "codec/nearest.hpp"
+#include "codec/policy_fields.hpp"
 
 namespace unik::codec {
 namespace {
@@ -126,6 +127,8 @@ void read_node_spec(Fields& in, NodeSpec& spec) {
   in.boolean("schedulable", spec.schedulable);
   in.object("reserved", "Node.spec.reserved",
             [&](Fields& reserved) { read_resources(reserved, spec.reserved, Resources{}); });
+  in.object("drain", "Node.spec.drain", [&](Fields& drain) { read_drain(drain, spec.drain); });
+  in.list("taints", kMaxTaints, [&](const At& taint) { read_taint(taint, spec.taints); });
 }
 
 void read_tenant_spec(Fields& in, TenantSpec& spec) {
@@ -135,6 +138,12 @@ void read_tenant_spec(Fields& in, TenantSpec& spec) {
     });
   });
   read_labels(in, "nodeSelector", spec.node_selector);
+  in.object("quota", "Tenant.spec.quota", [&](Fields& quota) { read_quota(quota, spec.quota); });
+  in.object("limits", "Tenant.spec.limits", [&](Fields& limits) { read_limits(limits, spec.limits); });
+  in.object("placement", "Tenant.spec.placement", [&](Fields& placement) {
+    placement.one_of("strategy", spec.placement, parse_placement_strategy, "spread or binPack");
+  });
+  in.object("rollout", "Tenant.spec.rollout", [&](Fields& rollout) { read_rollout(rollout, spec.rollout.emplace()); });
 }
 
 void read_metadata(Fields& in, Metadata& out, bool in_tenant) {
@@ -262,7 +271,12 @@ void read_app_fields(Fields& in, AppSpec& spec) {
   in.object("stop", "App.spec.stop",
             [&](Fields& stop) { stop.duration("timeout", spec.run.stop_timeout, Duration::zero(), kLongestWait); });
   in.object("placement", "App.spec.placement",
-            [&](Fields& placement) { read_labels(placement, "nodeSelector", spec.placement.node_selector); });
+            [&](Fields& placement) { read_placement(placement, spec.placement); });
+  in.object("disruption", "App.spec.disruption",
+            [&](Fields& disruption) { read_disruption(disruption, spec.disruption); });
+  in.object("rollout", "App.spec.rollout", [&](Fields& rollout) { read_rollout(rollout, spec.rollout.emplace()); });
+  in.object("disconnect", "App.spec.disconnect",
+            [&](Fields& disconnect) { read_disconnect(disconnect, spec.disconnect); });
   in.object("rootfs", "App.spec.rootfs", [&](Fields& rootfs) {
     rootfs.one_of("writable", spec.boot.writable, parse_root_writable, "none or ephemeral");
   });

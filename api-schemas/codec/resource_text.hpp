@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "api/resource.hpp"
+#include "codec/policy_fields.hpp"
 #include "codec/resource_fields.hpp"
 
 namespace unik::codec {
@@ -64,6 +65,48 @@ void write_health(Writer& out, const HealthCheck& health) {
   out.field("failures", health.failures).field("grace", format_duration(health.grace)).end_object();
 }
 
+template <typename Writer>
+void write_placement(Writer& out, const Placement& placement, Extent extent) {
+  const bool all = extent == Extent::kAll;
+  out.key("placement").begin_object();
+  if (all || !placement.node_selector.empty()) write_text_map(out, "nodeSelector", placement.node_selector);
+  if (all || !placement.spread.empty()) {
+    out.key("spread").begin_array();
+    for (const Spread& spread : placement.spread) out.begin_object().field("by", spread.by).end_object();
+    out.end_array();
+  }
+  if (all || !placement.tolerations.empty()) {
+    out.key("tolerations").begin_array();
+    for (const Toleration& toleration : placement.tolerations) {
+      out.begin_object().field("key", toleration.key);
+      if (toleration.value) out.field("value", *toleration.value);
+      out.end_object();
+    }
+    out.end_array();
+  }
+  out.end_object();
+}
+
+template <typename Writer>
+void write_rollout(Writer& out, const RolloutPolicy& rollout, Extent extent) {
+  const bool all = extent == Extent::kAll;
+  out.key("rollout").begin_object().field("strategy", to_string(rollout.strategy));
+  out.field("maxUnavailable", rollout.max_unavailable).field("maxSurge", rollout.max_surge);
+  out.field("progressDeadline", format_duration(rollout.progress_deadline));
+  out.field("autoRollback", rollout.auto_rollback);
+  if (all || rollout.canary != Canary{}) {
+    out.key("canary").begin_object().field("percent", rollout.canary.percent);
+    out.field("bake", format_duration(rollout.canary.bake));
+    out.field("promote", to_string(rollout.canary.promote)).end_object();
+  }
+  if (all || rollout.gate != RolloutGate{}) {
+    out.key("gate").begin_object().field("healthyFor", format_duration(rollout.gate.healthy_for));
+    out.field("bootFactor", rollout.gate.boot_factor);
+    out.field("restartFactor", rollout.gate.restart_factor).end_object();
+  }
+  out.end_object();
+}
+
 // The fields of App.spec but `source` and `image`; the mapping is already open.
 template <typename Writer>
 void write_app_fields(Writer& out, const AppSpec& spec, Extent extent) {
@@ -86,10 +129,13 @@ void write_app_fields(Writer& out, const AppSpec& spec, Extent extent) {
   }
   if (all || spec.run.stop_timeout != defaults.run.stop_timeout)
     out.key("stop").begin_object().field("timeout", format_duration(spec.run.stop_timeout)).end_object();
-  if (all || spec.placement != defaults.placement) {
-    out.key("placement").begin_object();
-    write_text_map(out, "nodeSelector", spec.placement.node_selector);
-    out.end_object();
+  if (all || spec.placement != defaults.placement) write_placement(out, spec.placement, extent);
+  if (all || spec.disruption != defaults.disruption)
+    out.key("disruption").begin_object().field("maxUnavailable", spec.disruption.max_unavailable).end_object();
+  if (spec.rollout) write_rollout(out, *spec.rollout, extent);
+  if (all || spec.disconnect != defaults.disconnect) {
+    out.key("disconnect").begin_object().field("lostAfter", format_duration(spec.disconnect.lost_after));
+    out.field("replace", spec.disconnect.replace).end_object();
   }
   if (all || spec.boot.writable != defaults.boot.writable)
     out.key("rootfs").begin_object().field("writable", to_string(spec.boot.writable)).end_object();
@@ -116,8 +162,31 @@ void write_spec(Writer& out, const AppSpec& spec, Extent extent) {
 template <typename Writer>
 void write_spec(Writer& out, const NodeSpec& spec, Extent extent) {
   out.field("schedulable", spec.schedulable);
-  if (extent == Extent::kChosen && spec.reserved == Resources{}) return;
-  write_resources(out, "reserved", spec.reserved);
+  const bool all = extent == Extent::kAll;
+  if (all || spec.reserved != Resources{}) write_resources(out, "reserved", spec.reserved);
+  if (all || spec.drain != Drain{}) {
+    out.key("drain").begin_object().field("enabled", spec.drain.enabled);
+    out.field("deadline", format_duration(spec.drain.deadline)).field("force", spec.drain.force);
+    if (!spec.drain.reason.empty()) out.field("reason", spec.drain.reason);
+    out.end_object();
+  }
+  if (all || !spec.taints.empty()) {
+    out.key("taints").begin_array();
+    for (const Taint& taint : spec.taints) {
+      out.begin_object().field("key", taint.key).field("value", taint.value);
+      out.field("effect", to_string(taint.effect)).end_object();
+    }
+    out.end_array();
+  }
+}
+
+template <typename Writer>
+void write_quota(Writer& out, const Quota& quota) {
+  out.key("quota").begin_object();
+  if (quota.instances) out.field("instances", *quota.instances);
+  if (quota.cpu) out.field("cpu", format_milli_cpu(*quota.cpu));
+  if (quota.memory) out.field("memory", format_bytes(*quota.memory));
+  out.end_object();
 }
 
 template <typename Writer>
@@ -125,7 +194,17 @@ void write_spec(Writer& out, const TenantSpec& spec, Extent extent) {
   out.key("defaults").begin_object();
   write_resources(out, "resources", spec.default_resources);
   out.end_object();
-  if (extent == Extent::kAll || !spec.node_selector.empty()) write_text_map(out, "nodeSelector", spec.node_selector);
+  const bool all = extent == Extent::kAll;
+  const TenantSpec defaults;
+  if (all || !spec.node_selector.empty()) write_text_map(out, "nodeSelector", spec.node_selector);
+  if (all || spec.quota != defaults.quota) write_quota(out, spec.quota);
+  if (all || spec.limits != defaults.limits) {
+    out.key("limits").begin_object().field("cpu", format_milli_cpu(spec.limits.cpu));
+    out.field("memory", format_bytes(spec.limits.memory)).end_object();
+  }
+  if (all || spec.placement != defaults.placement)
+    out.key("placement").begin_object().field("strategy", to_string(spec.placement)).end_object();
+  if (spec.rollout) write_rollout(out, *spec.rollout, extent);
 }
 
 template <typename Writer>

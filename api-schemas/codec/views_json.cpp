@@ -108,6 +108,8 @@ std::string to_json(const TenantView& view) {
   out.begin_object();
   out.field("apps", view.apps).field("instances", view.instances);
   write(out, "assigned", view.assigned);
+  out.field("declared_instances", view.declared_instances);
+  write(out, "declared", view.declared);
   write_time(out, "created_at", view.created_at);
   out.end_object();
   return with_status(view.tenant, std::move(out));
@@ -121,6 +123,24 @@ std::string to_json(const StatusView& view) {
   write_list(out, "operations", view.operations);
   write_list(out, "nodes", view.nodes);
   return out.end_object().take();
+}
+
+std::string to_json(const RolloutView& view) {
+  JsonWriter out;
+  out.begin_object().field("tenant", view.tenant).field("app", view.app).field("strategy", view.strategy);
+  out.field("phase", view.phase).field("reason", view.reason).field("message", view.message);
+  out.field("rollout", view.rollout).field("desired", view.desired).field("updated", view.updated);
+  out.field("old", view.old).field("promoted", view.promoted);
+  out.key("holds").begin_array();
+  for (const std::string& hold : view.holds) out.text(hold);
+  out.end_array().key("history").begin_array();
+  for (const TemplateView& one : view.history) {
+    out.begin_object().field("rollout", one.rollout);
+    write_time(out, "at", one.at);
+    out.field("generation", one.generation).field("image", one.image).field("outcome", one.outcome);
+    out.field("automatic", one.automatic).field("message", one.message).field("instances", one.instances).end_object();
+  }
+  return out.end_array().end_object().take();
 }
 
 std::string to_json(const ApplyReply& reply) {
@@ -143,6 +163,12 @@ std::string to_json(const ApplyReply& reply) {
   }
   out.end_array();
   write_list(out, "operations", reply.operations);
+  out.key("placements").begin_array();
+  for (const PlacementView& one : reply.placements) {
+    out.begin_object().field("tenant", one.tenant).field("instance", one.instance).field("node", one.node);
+    out.field("reason", one.reason).field("message", one.message).end_object();
+  }
+  out.end_array();
   return out.end_object().take();
 }
 

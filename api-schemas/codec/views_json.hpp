@@ -33,6 +33,7 @@ std::string to_json(const NodeView& view);
 std::string to_json(const TenantView& view);
 std::string to_json(const StatusView& view);
 std::string to_json(const ApplyReply& reply);
+std::string to_json(const RolloutView& view);
 std::string to_json(const EventView& event);
 std::string to_json(const Explanation& explanation);
 std::string to_json(const Page<AppView>& page);
@@ -53,6 +54,8 @@ template <>
 Result<StatusView> from_json<StatusView>(std::string_view text);
 template <>
 Result<ApplyReply> from_json<ApplyReply>(std::string_view text);
+template <>
+Result<RolloutView> from_json<RolloutView>(std::string_view text);
 template <>
 Result<EventView> from_json<EventView>(std::string_view text);
 template <>

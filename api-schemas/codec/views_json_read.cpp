@@ -228,6 +228,8 @@ void read_value(Fields& fields, TenantView& view) {
   status.read("apps", view.apps);
   status.read("instances", view.instances);
   status.read("assigned", view.assigned);
+  status.read("declared_instances", view.declared_instances);
+  status.read("declared", view.declared);
   status.read("created_at", view.created_at);
 }
 
@@ -272,11 +274,47 @@ void read_value(Fields& fields, AppliedObject& object) {
   read_list(fields, "changes", object.changes);
 }
 
+void read_value(Fields& fields, PlacementView& placement) {
+  fields.read("tenant", placement.tenant);
+  fields.read("instance", placement.instance);
+  fields.read("node", placement.node);
+  fields.read("reason", placement.reason);
+  fields.read("message", placement.message);
+}
+
+void read_value(Fields& fields, TemplateView& view) {
+  fields.read("rollout", view.rollout);
+  fields.read("at", view.at);
+  fields.read("generation", view.generation);
+  fields.read("image", view.image);
+  fields.read("outcome", view.outcome);
+  fields.read("automatic", view.automatic);
+  fields.read("message", view.message);
+  fields.read("instances", view.instances);
+}
+
+void read_value(Fields& fields, RolloutView& view) {
+  fields.read("tenant", view.tenant);
+  fields.read("app", view.app);
+  fields.read("strategy", view.strategy);
+  fields.read("phase", view.phase);
+  fields.read("reason", view.reason);
+  fields.read("message", view.message);
+  fields.read("rollout", view.rollout);
+  fields.read("desired", view.desired);
+  fields.read("updated", view.updated);
+  fields.read("old", view.old);
+  fields.read("promoted", view.promoted);
+  fields.list("holds", view.holds, [](JsonView item, const std::string&) { return item.text_or(""); });
+  read_list(fields, "history", view.history);
+}
+
 void read_value(Fields& fields, ApplyReply& reply) {
   fields.read("revision", reply.revision);
   fields.read("dry_run", reply.dry_run);
   read_list(fields, "objects", reply.objects);
   read_list(fields, "operations", reply.operations);
+  read_list(fields, "placements", reply.placements);
 }
 
 void read_value(Fields& fields, EventView& event) {
@@ -343,6 +381,10 @@ Result<StatusView> from_json<StatusView>(std::string_view text) {
 template <>
 Result<ApplyReply> from_json<ApplyReply>(std::string_view text) {
   return read_text<ApplyReply>(text);
+}
+template <>
+Result<RolloutView> from_json<RolloutView>(std::string_view text) {
+  return read_text<RolloutView>(text);
 }
 template <>
 Result<EventView> from_json<EventView>(std::string_view text) {

@@ -21,6 +21,10 @@ void add_wait(CommandTree& tree);
 void add_events(CommandTree& tree);
 
 void add_node(CommandTree& tree);
+void add_whatif(CommandTree& tree);
+void add_history(CommandTree& tree);
+void add_rollback(CommandTree& tree);
+void add_rollout(CommandTree& tree);
 
 void add_image(CommandTree& tree);
 

@@ -5,6 +5,7 @@
 #include "cli/commands/show.hpp"
 #include "cli/manifests.hpp"
 #include "cli/output/diff.hpp"
+#include "cli/output/rollout.hpp"
 
 namespace unik::cli {
 namespace {
@@ -25,7 +26,8 @@ Result<int> run(const Session& session, const Options& options) {
   const auto reply = api->apply(request_body(*manifests), true);
   if (!reply) return reply.error();
   if (options.format == OutputFormat::kTable || options.format == OutputFormat::kWide)
-    session.out(render_diff(*reply, session.terminal().colour_out));
+    session.out(render_diff(*reply, session.terminal().colour_out) +
+                render_placements(reply->placements, session.terminal().colour_out));
   else
     show_reply(session, *reply, options.format);
   return has_changes(*reply) ? 1 : 0;

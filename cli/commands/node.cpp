@@ -1,14 +1,18 @@
-// node list|cordon|uncordon.
+// node list|cordon|uncordon|drain.
 #include <memory>
 
 #include "cli/commands/commands.hpp"
 #include "cli/commands/show.hpp"
+#include "cli/operations.hpp"
 
 namespace unik::cli {
 namespace {
 
 struct Options {
   std::vector<std::string> names;
+  Drain drain;
+  bool wait = false;
+  Duration timeout = std::chrono::minutes(30);
   OutputFormat format = OutputFormat::kTable;
 };
 
@@ -33,11 +37,46 @@ Result<int> set_schedulable(const Session& session, const Options& options, bool
   return 0;
 }
 
+// Until the node's condition `Drained` is true.
+Result<int> wait_for_drain(const Session& session, const Api& api, const std::string& name, Backoff& backoff) {
+  std::string said;
+  for (;;) {
+    const auto view = api.node(name);
+    if (!view) return view.error();
+    std::string seen = "it is not being drained any more";
+    for (const Condition& condition : view->conditions) {
+      if (condition.type != "Drained") continue;
+      if (condition.status == "True") return 0;
+      seen = condition.reason + ": " + condition.message;
+    }
+    if (seen != said) session.say("node/" + name + ": " + seen);
+    said = seen;
+    if (!backoff.pause()) return timed_out("wait_timed_out", "node " + name + " is not drained: " + seen);
+  }
+}
+
+Result<int> drain(const Session& session, const Options& options) {
+  const auto api = session.connect();
+  if (!api) return api.error();
+  Backoff backoff(options.timeout);
+  for (const std::string& word : options.names) {
+    const std::string name = word.starts_with("node/") ? word.substr(5) : word;
+    const auto reply = api->drain(name, options.drain);
+    if (!reply) return reply.error();
+    show_reply(session, *reply, options.format);
+    if (!options.wait) continue;
+    const auto waited = wait_for_drain(session, *api, name, backoff);
+    if (!waited) return waited.error();
+    session.say("node/" + name + " is drained");
+  }
+  return 0;
+}
+
 }  // namespace
 
 void add_node(CommandTree& tree) {
   const VerbFlags group =
-      tree.add_group(kNodes, "node", "List nodes, keep new instances off them: node list|cordon|uncordon");
+      tree.add_group(kNodes, "node", "List nodes, keep instances off them: node list|cordon|uncordon|drain");
   const auto options = std::make_shared<Options>();
   VerbFlags list_verb = tree.add_below(group, "list", "Show nodes and what they carry",
                                        [options](const Session& session) { return list(session, *options); });
@@ -50,6 +89,15 @@ void add_node(CommandTree& tree) {
     verb.words("name", options->names, "NODE...", "The nodes' names", Need::kRequired);
     verb.output(options->format);
   }
+  VerbFlags verb = tree.add_below(group, "drain", "Move everything elsewhere, each instance replaced before it is stopped",
+                                  [options](const Session& session) { return drain(session, *options); });
+  verb.words("name", options->names, "NODE...", "The nodes' names", Need::kRequired);
+  verb.duration("--deadline", options->drain.deadline, "After so long, stop what is left (10m)");
+  verb.flag("--force", options->drain.force, "Stop everything at once, replaced or not");
+  verb.text("--reason", options->drain.reason, "TEXT", "Why, for people");
+  verb.flag("--wait", options->wait, "Return when every instance has been seen gone");
+  verb.duration("--timeout", options->timeout, "How long to wait (30m)");
+  verb.output(options->format);
 }
 
 }  // namespace unik::cli

@@ -19,12 +19,6 @@ Cell state(std::string text) {
   return {std::move(text), colour};
 }
 
-std::string short_image(const std::string& image) {
-  const std::size_t at = image.find("@sha256:");
-  if (at == std::string::npos) return image;
-  return image.substr(0, at) + "@" + image.substr(at + 8, kDigestShown);
-}
-
 std::string url_of(const AppView& app) {
   std::string text;
   for (const LaunchUrl& url : app.urls) {
@@ -60,7 +54,21 @@ std::string section(std::string_view title, std::size_t count, const Table& tabl
   return text + (count == 0 ? std::string("none\n") : render(table, colour));
 }
 
+Cell schedulable(const NodeView& view) {
+  if (view.node.spec.drain.enabled) return Cell(view.instances == 0 ? "drained" : "draining", Colour::kYellow);
+  return view.node.spec.schedulable ? Cell("yes") : Cell("cordoned", Colour::kYellow);
+}
+
+// What is declared of what may be: `3/50`, or `3` where there is no bound.
+std::string used_of(const std::string& used, const std::string& hard) { return hard.empty() ? used : used + "/" + hard; }
+
 }  // namespace
+
+std::string short_image(const std::string& image) {
+  const std::size_t at = image.find("@sha256:");
+  if (at == std::string::npos) return image;
+  return image.substr(0, at) + "@" + image.substr(at + 8, kDigestShown);
+}
 
 std::string format_boot(Duration duration) {
   if (duration <= Duration::zero()) return "";
@@ -146,8 +154,7 @@ Table table_of(const std::vector<NodeView>& nodes, WallTime now, bool wide) {
     const Resources& total = view.allocatable;
     std::vector<Cell> row{view.node.metadata.name,
                           state(view.health),
-                          Cell(view.node.spec.schedulable ? "yes" : "cordoned",
-                               view.node.spec.schedulable ? Colour::kNone : Colour::kYellow),
+                          schedulable(view),
                           view.info ? view.info->accelerator : "",
                           std::to_string(view.instances),
                           format_milli_cpu(view.assigned.cpu) + "/" + format_milli_cpu(total.cpu),
@@ -169,13 +176,18 @@ Table table_of(const std::vector<NodeView>& nodes, WallTime now, bool wide) {
 
 Table table_of(const std::vector<TenantView>& tenants, WallTime now, bool wide) {
   Table table{{"NAME", "APPS", "INSTANCES", "CPU", "MEMORY", "AGE"}, {}};
-  if (wide) table.headings.insert(table.headings.end(), {"DEFAULT-CPU", "DEFAULT-MEMORY"});
+  if (wide) table.headings.insert(table.headings.end(), {"USED-INSTANCES", "USED-CPU", "USED-MEMORY", "DEFAULT-CPU", "DEFAULT-MEMORY"});
   for (const TenantView& view : tenants) {
+    const Quota& quota = view.tenant.spec.quota;
     std::vector<Cell> row{view.tenant.metadata.name,      std::to_string(view.apps),
                           std::to_string(view.instances), format_milli_cpu(view.assigned.cpu),
                           memory(view.assigned.memory),   age(view.created_at, now)};
     if (wide)
-      row.insert(row.end(), {Cell(format_milli_cpu(view.tenant.spec.default_resources.cpu)),
+      row.insert(row.end(), {Cell(used_of(std::to_string(view.declared_instances),
+                               quota.instances ? std::to_string(*quota.instances) : "")),
+                  Cell(used_of(format_milli_cpu(view.declared.cpu), quota.cpu ? format_milli_cpu(*quota.cpu) : "")),
+                  Cell(used_of(format_bytes(view.declared.memory), quota.memory ? format_bytes(*quota.memory) : "")),
+                  Cell(format_milli_cpu(view.tenant.spec.default_resources.cpu)),
                              Cell(format_bytes(view.tenant.spec.default_resources.memory))});
     table.rows.push_back(std::move(row));
   }

@@ -31,6 +31,9 @@ std::string format_boot(Duration duration);
 // guest's init had started it.
 Duration boot_time(const BootTimes& boot);
 
+// `hello@0123456789ab`: the digest's beginning tells images apart.
+std::string short_image(const std::string& image);
+
 // `exit 3`, `signal 9`, `out of memory`, `guest panicked`, `VM crashed`.
 std::string describe(const Exit& exit);
 

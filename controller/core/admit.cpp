@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "controller/core/field_diff.hpp"
+#include "controller/core/quota.hpp"
+#include "controller/core/rollout_watch.hpp"
 
 namespace unik::controller {
 namespace {
@@ -53,6 +55,18 @@ void check_app(const Resource& resource, const App& app, std::vector<Fault>& fau
   if (spec.run.health && !numbers.contains(spec.run.health->port))
     faults.push_back(fault_in(resource, "spec.health", "port " + std::to_string(spec.run.health->port) +
                                                            " is not among spec.ports"));
+  if (spec.rollout && spec.rollout->max_surge == 0 && spec.rollout->max_unavailable == 0)
+    faults.push_back(fault_in(resource, "spec.rollout", "maxSurge and maxUnavailable are both 0: nothing could be replaced"));
+}
+
+void check_limits(const Resource& resource, const App& app, const InstanceLimits& limits, std::vector<Fault>& faults) {
+  const Resources& wanted = app.spec.boot.resources;
+  if (limits.cpu != MilliCpu{} && wanted.cpu > limits.cpu)
+    faults.push_back(fault_in(resource, "spec.resources.cpu", "the tenant allows at most " + format_milli_cpu(limits.cpu) +
+                                                                  " an instance, got " + format_milli_cpu(wanted.cpu)));
+  if (limits.memory != Bytes{} && wanted.memory > limits.memory)
+    faults.push_back(fault_in(resource, "spec.resources.memory", "the tenant allows at most " + format_bytes(limits.memory) +
+                                                                     " an instance, got " + format_bytes(wanted.memory)));
 }
 
 // Two apps cannot have one host port; the other one is named.
@@ -118,6 +132,7 @@ class Applier {
       error.details = std::move(faults);
       return error;
     }
+    if (Result<void> quota = check_quotas(resources); !quota) return std::move(quota).error();
     const std::size_t before = draft_.plan().changes.size();
     for (const Resource& resource : resources)
       std::visit([this](const auto& value) { put(value); }, resource);
@@ -143,12 +158,39 @@ class Applier {
         faults.push_back(fault_in(resource, "metadata.tenant", "there is no tenant `" + app->metadata.tenant + "`"));
         continue;
       }
-      take_defaults(*app, declared != tenants.end() ? declared->second : row->tenant->spec);
+      const TenantSpec& policy = declared != tenants.end() ? declared->second : row->tenant->spec;
+      take_defaults(*app, policy);
+      check_limits(resource, *app, policy.limits, faults);
       check_app(resource, *app, faults);
       check_host_ports(resource, *app, ports, faults);
       ports.claim(app->name(), *app);
     }
     return faults;
+  }
+
+  // What the tenants would use with all of `resources` in place.
+  Result<void> check_quotas(const std::vector<Resource>& resources) const {
+    const World& world = draft_.world();
+    std::map<std::string, TenantUsage> after;
+    std::map<std::string, Quota> quotas;
+    const auto usage_now = [&](const std::string& tenant) {
+      const TenantUsage* const usage = world.usage.find(Symbol(tenant));
+      return usage == nullptr ? TenantUsage{} : *usage;
+    };
+    for (const Resource& resource : resources) {
+      if (const Tenant* const tenant = std::get_if<Tenant>(&resource)) quotas[tenant->metadata.name] = tenant->spec.quota;
+      const App* const app = std::get_if<App>(&resource);
+      if (app == nullptr) continue;
+      TenantUsage& usage = after.try_emplace(app->metadata.tenant, usage_now(app->metadata.tenant)).first->second;
+      if (const AppRow* const row = world.apps.find(app->name())) usage -= usage_of(*row->app, row->app->spec.replicas);
+      usage += usage_of(*app, app->spec.replicas);
+    }
+    for (const auto& [tenant, usage] : after) {
+      const TenantRow* const row = world.tenants.find(Symbol(tenant));
+      if (row != nullptr) quotas.try_emplace(tenant, row->tenant->spec.quota);
+      if (Result<void> checked = check_quota(tenant, quotas[tenant], usage_now(tenant), usage); !checked) return checked;
+    }
+    return {};
   }
 
   std::uint64_t next_uid() const { return draft_.world().last_uid + 1; }
@@ -189,12 +231,9 @@ class Applier {
       if (before != nullptr) next = *row;
       if (before == nullptr) next.created_at = draft_.now().wall;
       next.updated_at = draft_.now().wall;
-      if (before == nullptr || before->spec.boot != app.spec.boot) {
-        next.rollout = draft_.world().revision;
-        next.retired.clear();
-        draft_.change(PutTemplate{{name, next.rollout}, app.spec.boot});
-      }
       next.app = app;
+      if (before == nullptr || before->spec.boot != app.spec.boot)
+        begin_rollout(next, draft_, app.spec.boot, false, request_.why);
       draft_.change(PutApp{std::move(next)});
     }
     report(old ? &*old : nullptr, app, same);
@@ -385,6 +424,7 @@ Result<ApplyReply> admit_cordon(Draft& draft, const CordonRequest& request) {
   ApplyRequest apply;
   Node node = *row->node;
   node.spec.schedulable = request.schedulable;
+  if (request.schedulable) node.spec.drain = {};
   apply.resources.push_back(std::move(node));
   return admit_apply(draft, apply);
 }

@@ -18,6 +18,7 @@ struct ApplyRequest {
   std::vector<Resource> resources;
   bool follow = false;  // each App becomes an operation, changed or not: that is what `deploy` is
   std::string trace_id;
+  std::string why;  // for the history of templates: `rollback to 17`
 };
 
 struct DeleteRequest {
@@ -38,6 +39,7 @@ Result<ApplyReply> admit_apply(Draft& draft, const ApplyRequest& request);
 // Apps go by themselves and each becomes an operation; a node must be empty and a tenant without apps.
 Result<ApplyReply> admit_delete(Draft& draft, const DeleteRequest& request);
 
+// `schedulable` ends a drain too.
 Result<ApplyReply> admit_cordon(Draft& draft, const CordonRequest& request);
 
 // The newest start of an agent wins; an older one is told of it and changes nothing.

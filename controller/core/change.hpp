@@ -39,9 +39,50 @@ class Shared {
 
 // ---- Rows ------------------------------------------------------------------------------------------------------------
 
+// `kProgressing`: instances are still to be replaced. `kDone`: every slot is served by the current template. `kPaused`:
+// held by a user, or after a failure that nothing is left to go back to. `kFailed`: the first template, nothing to hold.
+enum class RolloutPhase : std::uint8_t { kProgressing, kDone, kPaused, kFailed };
+
+std::string_view to_string(RolloutPhase phase);
+std::optional<RolloutPhase> parse_rollout_phase(std::string_view text);
+
+struct RolloutState {
+  RolloutPhase phase = RolloutPhase::kProgressing;
+  bool promoted = false;                // canary: the others may follow
+  bool blue_green = false;              // only instances like those of `live` hold the published ports
+  std::uint64_t live = 0;               // the last rollout that was served as a whole; 0: none was
+  std::uint64_t failed_generation = 0;  // the declared template of this generation failed; 0: none did
+  std::string reason;                   // `progress_deadline`, `crash_loop`, `aborted`, …; empty while all is well
+  std::string message;
+
+  bool operator==(const RolloutState&) const = default;
+};
+
+// How a template fared. `kReplaced`: another came before it was done.
+enum class TemplateOutcome : std::uint8_t { kPending, kGood, kFailed, kReplaced };
+
+std::string_view to_string(TemplateOutcome outcome);
+std::optional<TemplateOutcome> parse_template_outcome(std::string_view text);
+
+struct TemplateNote {
+  std::uint64_t rollout = 0;
+  WallTime at{};
+  std::uint64_t generation = 0;  // of the app that declared it
+  TemplateOutcome outcome = TemplateOutcome::kPending;
+  bool automatic = false;  // a rollback that nobody asked for
+  std::string message;
+
+  bool operator==(const TemplateNote&) const = default;
+};
+
+// Templates of an app that `rollback` can go back to, the current one included.
+inline constexpr std::size_t kMaxHistory = 10;
+
 struct AppRow {
   Shared<App> app;
-  std::uint64_t rollout = 0;  // journal sequence that introduced the current BootSpec
+  std::uint64_t rollout = 0;  // journal sequence that introduced the current template
+  RolloutState state;
+  std::vector<TemplateNote> history;  // oldest first; the last one is the current template's
   bool deleting = false;      // the row stays until the last instance has been seen absent
   std::uint64_t frozen_generation = 0;  // planning failed for this generation; 0: it did not
   std::string frozen_message;
@@ -53,7 +94,9 @@ struct AppRow {
   bool operator==(const AppRow&) const = default;
 };
 
-enum class NodeHealth : std::uint8_t { kNeverSeen, kReady, kUnknown };
+// `kUnknown`: silent. `kLost`: silent for so long that its instances may be replaced.
+enum class NodeHealth : std::uint8_t { kNeverSeen, kReady, kUnknown, kLost };
+inline constexpr std::size_t kNodeHealths = 4;
 
 std::string_view to_string(NodeHealth health);
 std::optional<NodeHealth> parse_node_health(std::string_view text);

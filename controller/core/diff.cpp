@@ -2,44 +2,91 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
+#include <utility>
 
 #include "api/check.hpp"
 
 namespace unik::controller {
 namespace {
 
-Joined classify(const World& world, const AppRow& app, const InstanceId& id, const InstanceRow& row) {
-  Joined joined{id, &row, Bucket::kCurrent, "as declared"};
-  if (row.goal == InstanceGoal::kStop) {
-    const bool never_placed = row.node.empty();
-    const Sighting seen = never_placed ? Sighting::kAbsent : sight(world, row.node, id, row.goal_revision);
-    switch (seen) {
-      case Sighting::kAbsent:
-        joined.bucket = Bucket::kGone;
-        joined.reason = never_placed ? "it never had a node" : "its node has stored the goal and runs it no longer";
-        break;
-      case Sighting::kPresent:
-        joined.bucket = Bucket::kStopping;
-        joined.reason = "its node still runs it";
-        break;
-      case Sighting::kUnknown:
-        joined.bucket = Bucket::kStopping;
-        joined.reason = "its node has not yet said that it is gone";
-        break;
+bool serves(const World& world, const InstanceRow& row) {
+  const NodeRow* const node = world.nodes.find(row.node);
+  return node != nullptr && node->health != NodeHealth::kLost && is_ready(*row.status);
+}
+
+Joined joined(const InstanceId& id, const InstanceRow& row, Bucket bucket, std::string_view reason) {
+  Joined out;
+  out.id = id;
+  out.row = &row;
+  out.bucket = bucket;
+  out.reason = reason;
+  return out;
+}
+
+// An instance that was asked to stop.
+Joined classify_stopping(const World& world, const InstanceId& id, const InstanceRow& row) {
+  const bool never_placed = row.node.empty();
+  const Sighting seen = never_placed ? Sighting::kAbsent : sight(world, row.node, id, row.goal_revision);
+  switch (seen) {
+    case Sighting::kAbsent:
+      return joined(id, row, Bucket::kGone,
+                    never_placed ? "it never had a node" : "its node has stored the goal and runs it no longer");
+    case Sighting::kPresent: return joined(id, row, Bucket::kStopping, "its node still runs it");
+    case Sighting::kUnknown: return joined(id, row, Bucket::kStopping, "its node has not yet said that it is gone");
+  }
+  UNIK_CHECK(false, "a sighting outside the enumeration");
+}
+
+// One that would be current, were it not for its node.
+Joined classify_by_node(const World& world, const AppRow& app, const InstanceId& id, const InstanceRow& row, Time now) {
+  const NodeRow* const node = world.nodes.find(row.node);
+  UNIK_CHECK(node != nullptr, "an instance on a node that is not there");
+  const Disconnect& disconnect = app.app->spec.disconnect;
+  if (node->health == NodeHealth::kLost && disconnect.replace && now >= heard(world, row.node) + disconnect.lost_after)
+    return joined(id, row, Bucket::kLost, "its node has been silent for too long");
+  switch (leaving(world, *node, *app.app, now)) {
+    case Leaving::kNo: return joined(id, row, Bucket::kCurrent, "as declared");
+    case Leaving::kDrain: return joined(id, row, Bucket::kDisplaced, "its node is being drained");
+    case Leaving::kTaint: return joined(id, row, Bucket::kDisplaced, "its node has a taint that it does not tolerate");
+    case Leaving::kDrainOverdue: return joined(id, row, Bucket::kEvicted, "its node is being drained and waits no longer");
+  }
+  UNIK_CHECK(false, "a way of leaving outside the enumeration");
+}
+
+Joined classify(const World& world, const AppRow& app, CurrentTemplate& current, const InstanceId& id,
+                const InstanceRow& row, Time now) {
+  if (row.goal == InstanceGoal::kStop) return classify_stopping(world, id, row);
+  if (app.deleting) return joined(id, row, Bucket::kSurplus, "the app is being deleted");
+  if (id.slot >= app.app->spec.replicas) return joined(id, row, Bucket::kSurplus, "more replicas than declared");
+  if (row.node.empty() && current.covers(id.rollout)) return joined(id, row, Bucket::kUnplaced, "no node fits yet");
+  if (row.node.empty()) return joined(id, row, Bucket::kSurplus, "its template was replaced before it had a node");
+  if (!current.covers(id.rollout)) return joined(id, row, Bucket::kOutdated, "the template has changed");
+  return classify_by_node(world, app, id, row, now);
+}
+
+// Of two that could hold a slot: the one that serves, else the one that has a node, else the older one.
+bool is_better(const Joined& a, const Joined& b) {
+  const auto rank = [](const Joined& one) {
+    return std::tuple(!one.serves, one.bucket == Bucket::kUnplaced, one.row->created_at, one.id);
+  };
+  return rank(a) < rank(b);
+}
+
+// Leaves one current instance in each slot.
+void settle_rivals(std::vector<Joined>& joined) {
+  std::map<std::uint32_t, Joined*> holders;
+  for (Joined& instance : joined) {
+    if (instance.bucket != Bucket::kCurrent && instance.bucket != Bucket::kUnplaced) continue;
+    Joined*& holder = holders[instance.id.slot];
+    if (holder == nullptr) {
+      holder = &instance;
+      continue;
     }
-    return joined;
+    Joined* const loser = is_better(instance, *holder) ? std::exchange(holder, &instance) : &instance;
+    loser->bucket = Bucket::kSurplus;
+    loser->reason = "another instance holds its slot";
   }
-  if (app.deleting || id.slot >= app.app->spec.replicas) {
-    joined.bucket = Bucket::kSurplus;
-    joined.reason = app.deleting ? "the app is being deleted" : "more replicas than declared";
-  } else if (id.rollout != app.rollout) {
-    joined.bucket = Bucket::kOutdated;
-    joined.reason = "the template has changed";
-  } else if (row.node.empty()) {
-    joined.bucket = Bucket::kUnplaced;
-    joined.reason = "no node fits yet";
-  }
-  return joined;
 }
 
 }  // namespace
@@ -50,6 +97,9 @@ std::string_view to_string(Bucket bucket) {
     case Bucket::kUnplaced: return "unplaced";
     case Bucket::kCurrent: return "current";
     case Bucket::kOutdated: return "outdated";
+    case Bucket::kDisplaced: return "displaced";
+    case Bucket::kEvicted: return "evicted";
+    case Bucket::kLost: return "lost";
     case Bucket::kSurplus: return "surplus";
     case Bucket::kStopping: return "stopping";
     case Bucket::kGone: return "gone";
@@ -72,23 +122,66 @@ Sighting sight(const World& world, Symbol node, const InstanceId& id, std::uint6
   return has_stored(world, observed->report->accepted_stamp, goal_revision) ? Sighting::kAbsent : Sighting::kUnknown;
 }
 
-std::vector<Joined> diff_app(const World& world, const AppName& name, const AppRow& app) {
+CurrentTemplate::CurrentTemplate(const World& world, const AppName& name, std::uint64_t rollout)
+    : world_(world), name_(name), rollout_(rollout) {}
+
+bool CurrentTemplate::covers(std::uint64_t rollout) {
+  if (rollout == rollout_) return true;
+  const auto [known, is_new] = known_.try_emplace(rollout, false);
+  if (!is_new) return known->second;
+  const Shared<BootSpec>* const one = world_.templates.find({name_, rollout});
+  const Shared<BootSpec>* const current = world_.templates.find({name_, rollout_});
+  known->second = one != nullptr && current != nullptr && *one == *current;
+  return known->second;
+}
+
+bool tolerates(const App& app, const Taint& taint) {
+  const std::vector<Toleration>& all = app.spec.placement.tolerations;
+  return std::any_of(all.begin(), all.end(), [&](const Toleration& one) {
+    return one.key == taint.key && (!one.value || *one.value == taint.value);
+  });
+}
+
+Leaving leaving(const World& world, const NodeRow& node, const App& app, Time now) {
+  const Drain& drain = node.node->spec.drain;
+  if (drain.enabled) {
+    const NodeClock* const clock = world.clocks.nodes.find(Symbol(node.node->metadata.name));
+    const bool overdue = clock != nullptr && clock->drain_began && now >= *clock->drain_began + drain.deadline;
+    return drain.force || overdue ? Leaving::kDrainOverdue : Leaving::kDrain;
+  }
+  for (const Taint& taint : node.node->spec.taints)
+    if (taint.effect == TaintEffect::kNoExecute && !tolerates(app, taint)) return Leaving::kTaint;
+  return Leaving::kNo;
+}
+
+Time heard(const World& world, Symbol node) {
+  const Observed* const observed = world.observed.find(node);
+  return observed == nullptr ? world.started : observed->received;
+}
+
+std::vector<Joined> diff_app(const World& world, const AppName& name, const AppRow& app, Time now) {
   std::vector<Joined> joined;
   std::map<std::uint32_t, std::uint32_t> attempts = app.retired;  // the highest of each slot in the current rollout
-  std::set<std::uint32_t> filled;
+  CurrentTemplate current(world, name, app.rollout);
   for_each_instance(world, name, [&](const InstanceId& id, const InstanceRow& row) {
-    joined.push_back(classify(world, app, id, row));
-    const Bucket bucket = joined.back().bucket;
-    if (bucket == Bucket::kCurrent || bucket == Bucket::kUnplaced) filled.insert(id.slot);
+    joined.push_back(classify(world, app, current, id, row, now));
+    joined.back().serves = serves(world, row);
     if (id.rollout != app.rollout) return;
     std::uint32_t& attempt = attempts[id.slot];
     attempt = std::max(attempt, id.attempt);
   });
   if (app.deleting) return joined;
+  settle_rivals(joined);
+  std::set<std::uint32_t> filled;
+  for (const Joined& instance : joined)
+    if (instance.bucket == Bucket::kCurrent || instance.bucket == Bucket::kUnplaced) filled.insert(instance.id.slot);
   for (std::uint32_t slot = 0; slot < app.app->spec.replicas; ++slot) {
     if (filled.contains(slot)) continue;
     const InstanceId id{name.tenant, name.app, slot, app.rollout, attempts[slot] + 1};
-    joined.push_back({id, nullptr, Bucket::kMissing, "declared and not there"});
+    Joined missing;
+    missing.id = id;
+    missing.reason = "declared and not there";
+    joined.push_back(missing);
   }
   std::sort(joined.begin(), joined.end(), [](const Joined& a, const Joined& b) { return a.id < b.id; });
   return joined;

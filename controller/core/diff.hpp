@@ -4,6 +4,7 @@
 // controller started is unknown, and nothing is planned on unknown.
 #pragma once
 
+#include <map>
 #include <string_view>
 #include <vector>
 
@@ -23,6 +24,9 @@ enum class Bucket : std::uint8_t {
   kUnplaced,  // wanted, without a node: look for one
   kCurrent,   // wanted, assigned, of the current template: leave it
   kOutdated,  // assigned to run an older template: replace it when the rollout lets it
+  kDisplaced, // its node is being emptied: replace it elsewhere, then stop it
+  kEvicted,   // its node is being emptied and will wait no longer: stop it
+  kLost,      // its node has been silent for too long: replace it, and stop it once the replacement serves
   kSurplus,   // assigned to run, wanted no longer: stop it
   kStopping,  // asked to stop, not yet seen absent: wait
   kGone,      // asked to stop and seen absent: forget it
@@ -35,7 +39,32 @@ struct Joined {
   const InstanceRow* row = nullptr;
   Bucket bucket = Bucket::kMissing;
   std::string_view reason;
+  bool serves = false;  // ready as far as anybody can tell, on a node that is not lost
 };
+
+// Tells which instances run what the app's current rollout runs. The content decides: after a rollback, those that
+// never left the old template are current.
+class CurrentTemplate {
+ public:
+  CurrentTemplate(const World& world, const AppName& name, std::uint64_t rollout);
+  bool covers(std::uint64_t rollout);
+
+ private:
+  const World& world_;
+  const AppName name_;
+  const std::uint64_t rollout_;
+  std::map<std::uint64_t, bool> known_;
+};
+
+// Whether and why a node is to be left by instances of `app`.
+enum class Leaving : std::uint8_t { kNo, kDrain, kDrainOverdue, kTaint };
+
+Leaving leaving(const World& world, const NodeRow& node, const App& app, Time now);
+
+bool tolerates(const App& app, const Taint& taint);
+
+// When the node was last heard, at the earliest when this controller started.
+Time heard(const World& world, Symbol node);
 
 Sighting sight(const World& world, Symbol node, const InstanceId& id, std::uint64_t goal_revision);
 
@@ -43,6 +72,6 @@ Sighting sight(const World& world, Symbol node, const InstanceId& id, std::uint6
 bool has_stored(const World& world, const Stamp& accepted, std::uint64_t revision);
 
 // One app's instances, in the order of ids; pointers are valid until the World changes.
-std::vector<Joined> diff_app(const World& world, const AppName& name, const AppRow& app);
+std::vector<Joined> diff_app(const World& world, const AppName& name, const AppRow& app, Time now);
 
 }  // namespace unik::controller

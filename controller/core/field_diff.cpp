@@ -4,6 +4,8 @@
 #include <map>
 #include <string>
 
+#include "controller/core/rollout.hpp"
+
 namespace unik::controller {
 namespace {
 
@@ -50,13 +52,28 @@ void add_health(Fields& fields, const HealthCheck& health) {
   fields[path + ".grace"] = quote(format_duration(health.grace));
 }
 
-std::string_view name_of(RestartPolicy policy) {
+std::string_view restart_name(RestartPolicy policy) {
   switch (policy) {
     case RestartPolicy::kAlways: return "always";
     case RestartPolicy::kOnFailure: return "on-failure";
     case RestartPolicy::kNever: return "never";
   }
   return "";
+}
+
+void add_rollout(Fields& fields, const RolloutPolicy& rollout) {
+  const std::string path = "spec.rollout";
+  fields[path + ".strategy"] = quote(name_of(rollout.strategy));
+  fields[path + ".maxUnavailable"] = number(rollout.max_unavailable);
+  fields[path + ".maxSurge"] = number(rollout.max_surge);
+  fields[path + ".progressDeadline"] = quote(format_duration(rollout.progress_deadline));
+  fields[path + ".autoRollback"] = boolean(rollout.auto_rollback);
+  fields[path + ".canary.percent"] = number(rollout.canary.percent);
+  fields[path + ".canary.bake"] = quote(format_duration(rollout.canary.bake));
+  fields[path + ".canary.promote"] = quote(rollout.canary.promote == Promotion::kAuto ? "auto" : "manual");
+  fields[path + ".gate.healthyFor"] = quote(format_duration(rollout.gate.healthy_for));
+  fields[path + ".gate.bootFactor"] = number(rollout.gate.boot_factor);
+  fields[path + ".gate.restartFactor"] = number(rollout.gate.restart_factor);
 }
 
 Fields fields_of(const App& app) {
@@ -74,7 +91,7 @@ Fields fields_of(const App& app) {
     fields["spec.ports." + publication.port_name + ".publish"] =
         publication.host_port ? number(*publication.host_port) : quote("auto");
   if (spec.run.health) add_health(fields, *spec.run.health);
-  fields["spec.restart.policy"] = quote(name_of(spec.run.restart.policy));
+  fields["spec.restart.policy"] = quote(restart_name(spec.run.restart.policy));
   fields["spec.restart.backoff"] = quote(format_duration(spec.run.restart.backoff));
   fields["spec.restart.maxBackoff"] = quote(format_duration(spec.run.restart.max_backoff));
   fields["spec.stop.timeout"] = quote(format_duration(spec.run.stop_timeout));
@@ -82,6 +99,17 @@ Fields fields_of(const App& app) {
   fields["spec.debug"] = boolean(spec.boot.debug);
   fields["spec.replicas"] = number(spec.replicas);
   add_map(fields, "spec.placement.nodeSelector", spec.placement.node_selector);
+  std::string spread = "[";
+  for (const Spread& one : spec.placement.spread) spread += (spread.size() > 1 ? ", " : "") + quote(one.by);
+  fields["spec.placement.spread"] = spread + "]";
+  std::string tolerations = "[";
+  for (const Toleration& one : spec.placement.tolerations)
+    tolerations += (tolerations.size() > 1 ? ", " : "") + quote(one.key + (one.value ? "=" + *one.value : ""));
+  fields["spec.placement.tolerations"] = tolerations + "]";
+  fields["spec.disruption.maxUnavailable"] = number(spec.disruption.max_unavailable);
+  if (spec.rollout) add_rollout(fields, *spec.rollout);
+  fields["spec.disconnect.lostAfter"] = quote(format_duration(spec.disconnect.lost_after));
+  fields["spec.disconnect.replace"] = boolean(spec.disconnect.replace);
   return fields;
 }
 
@@ -90,6 +118,16 @@ Fields fields_of(const Node& node) {
   add_map(fields, "metadata.labels", node.metadata.labels);
   fields["spec.schedulable"] = boolean(node.spec.schedulable);
   add_resources(fields, "spec.reserved", node.spec.reserved);
+  const Drain& drain = node.spec.drain;
+  fields["spec.drain.enabled"] = boolean(drain.enabled);
+  fields["spec.drain.deadline"] = quote(format_duration(drain.deadline));
+  fields["spec.drain.force"] = boolean(drain.force);
+  if (!drain.reason.empty()) fields["spec.drain.reason"] = quote(drain.reason);
+  std::string taints = "[";
+  for (const Taint& taint : node.spec.taints)
+    taints += (taints.size() > 1 ? ", " : "") + quote(taint.key + "=" + taint.value +
+                                                      (taint.effect == TaintEffect::kNoExecute ? ":noExecute" : ":noSchedule"));
+  fields["spec.taints"] = taints + "]";
   return fields;
 }
 
@@ -98,6 +136,14 @@ Fields fields_of(const Tenant& tenant) {
   add_map(fields, "metadata.labels", tenant.metadata.labels);
   add_resources(fields, "spec.defaults.resources", tenant.spec.default_resources);
   add_map(fields, "spec.nodeSelector", tenant.spec.node_selector);
+  const Quota& quota = tenant.spec.quota;
+  if (quota.instances) fields["spec.quota.instances"] = number(*quota.instances);
+  if (quota.cpu) fields["spec.quota.cpu"] = quote(format_milli_cpu(*quota.cpu));
+  if (quota.memory) fields["spec.quota.memory"] = quote(format_bytes(*quota.memory));
+  fields["spec.limits.cpu"] = quote(format_milli_cpu(tenant.spec.limits.cpu));
+  fields["spec.limits.memory"] = quote(format_bytes(tenant.spec.limits.memory));
+  fields["spec.placement.strategy"] = quote(tenant.spec.placement == PlacementStrategy::kBinPack ? "binPack" : "spread");
+  if (tenant.spec.rollout) add_rollout(fields, *tenant.spec.rollout);
   return fields;
 }
 

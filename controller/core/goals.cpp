@@ -3,6 +3,7 @@
 #include <map>
 
 #include "api/check.hpp"
+#include "controller/core/diff.hpp"
 
 namespace unik::controller {
 namespace {
@@ -10,6 +11,11 @@ namespace {
 Duration stop_timeout_of(const World& world, const InstanceId& id) {
   const AppRow* const app = world.apps.find(id.app_name());
   return app == nullptr ? RunPolicy{}.stop_timeout : app->app->spec.run.stop_timeout;
+}
+
+// In a blue/green rollout the published ports stay with the old instances until all new ones serve.
+bool holds_ports(const World& world, const AppRow& app, const InstanceId& id) {
+  return !app.state.blue_green || CurrentTemplate(world, id.app_name(), app.state.live).covers(id.rollout);
 }
 
 }  // namespace
@@ -30,7 +36,9 @@ Goals goals_of(const World& world, Symbol node) {
     const AppRow* const app = world.apps.find(id.app_name());
     UNIK_CHECK(boot != nullptr && app != nullptr, "an instance without its template or its app");
     images.insert((*boot)->image);
-    instances[id] = EnsureRunning{id, **boot, app->app->spec.run};
+    EnsureRunning goal{id, **boot, app->app->spec.run};
+    if (!holds_ports(world, *app, id)) goal.run.publications.clear();
+    instances[id] = std::move(goal);
   });
   for_each_stray(world, node, [&](const InstanceId& id, const StrayRow&) {
     instances.try_emplace(id, EnsureAbsent{id, stop_timeout_of(world, id)});

@@ -20,18 +20,69 @@ void set_health(Draft& draft, Symbol node, NodeHealth health, std::string why) {
   draft.change(PutNode{std::move(row)});
 }
 
+void set_clock(Draft& draft, Symbol node, const NodeClock& clock) { draft.clocks().nodes.set(node, clock); }
+
+NodeClock clock_of(const World& world, Symbol node) {
+  const NodeClock* const clock = world.clocks.nodes.find(node);
+  return clock == nullptr ? NodeClock{} : *clock;
+}
+
+void come_back(Draft& draft, Symbol node) {
+  NodeClock clock = clock_of(draft.world(), node);
+  const Time now = draft.now().boot;
+  if (clock.returns == 0 || now >= clock.returned + kFlapMemory) clock.returns = 0;
+  ++clock.returns;
+  clock.returned = now;
+  Duration hold{};
+  for (std::uint32_t i = 1; i < clock.returns; ++i) hold = std::min(std::max(kFirstHold, 2 * hold), kLongestHold);
+  clock.held_until = now + hold;
+  set_clock(draft, node, clock);
+  set_health(draft, node, NodeHealth::kReady,
+             hold == Duration::zero() ? "it reports" : "it reports; nothing new for " + format_duration(hold));
+}
+
+void give_up_if_lost(Draft& draft, Symbol node) {
+  const Time now = draft.now().boot;
+  const Time limit = heard(draft.world(), node) + kLostLimit;
+  if (now < limit) return draft.wake_at(limit);
+  if (is_isolated(draft.world())) return;
+  Time& last_lost = draft.clocks().last_lost;
+  if (last_lost != Time{} && now < last_lost + kLostEvery) return draft.wake_at(last_lost + kLostEvery);
+  last_lost = now;
+  set_health(draft, node, NodeHealth::kLost, "no report for " + format_duration(kLostLimit));
+}
+
+void wake_apps_here(Draft& draft, Symbol node) {
+  for_each_on_node(draft.world(), node,
+                   [&](const InstanceId& id, const InstanceRow&) { draft.touched().apps.insert(id.app_name()); });
+}
+
 void watch_health(Draft& draft, Symbol node) {
-  const World& world = draft.world();
-  const NodeRow& row = *world.nodes.find(node);
+  const NodeRow& row = *draft.world().nodes.find(node);
   if (!row.info) return;
-  const Observed* const observed = world.observed.find(node);
-  const Time heard = observed == nullptr ? world.started : observed->received;
-  const Time limit = heard + kSilenceLimit;
-  if (draft.now().boot >= limit) {
-    if (row.health == NodeHealth::kReady) set_health(draft, node, NodeHealth::kUnknown, "no report for 40 s");
-    return;
+  const NodeHealth before = row.health;
+  if (draft.now().boot >= heard(draft.world(), node) + kSilenceLimit) {
+    if (before == NodeHealth::kReady) set_health(draft, node, NodeHealth::kUnknown, "no report for 40 s");
+    if (draft.world().nodes.find(node)->health == NodeHealth::kUnknown) give_up_if_lost(draft, node);
+  } else if (draft.world().observed.contains(node) && before != NodeHealth::kReady) {
+    come_back(draft, node);
   }
-  if (observed != nullptr) set_health(draft, node, NodeHealth::kReady, "it reports");
+  if (draft.world().nodes.find(node)->health != before) wake_apps_here(draft, node);
+}
+
+// The drain's deadline runs from when this controller has first seen it asked for.
+void watch_drain(Draft& draft, Symbol node) {
+  const Drain& drain = draft.world().nodes.find(node)->node->spec.drain;
+  NodeClock clock = clock_of(draft.world(), node);
+  if (drain.enabled != clock.drain_began.has_value()) {
+    clock.drain_began = drain.enabled ? std::optional(draft.now().boot) : std::nullopt;
+    set_clock(draft, node, clock);
+    wake_apps_here(draft, node);
+  }
+  if (!drain.enabled || draft.world().loads.find(node)->instances == 0) return;
+  const Time deadline = *clock.drain_began + drain.deadline;
+  if (draft.now().boot < deadline) return draft.wake_at(deadline);
+  wake_apps_here(draft, node);
 }
 
 void take_transitions(Draft& draft, Symbol node, const NodeObservation& report) {
@@ -72,9 +123,16 @@ void wake_apps_that_stop_here(Draft& draft, Symbol node) {
 
 }  // namespace
 
+bool is_isolated(const World& world) {
+  const auto count = [&](NodeHealth health) { return world.nodes_by_health[static_cast<std::size_t>(health)]; };
+  const std::uint32_t silent = count(NodeHealth::kUnknown) + count(NodeHealth::kLost);
+  return 2 * silent > silent + count(NodeHealth::kReady);
+}
+
 void watch_node(Draft& draft, Symbol node) {
   if (!draft.world().nodes.contains(node)) return;
   watch_health(draft, node);
+  watch_drain(draft, node);
   const Observed* const observed = draft.world().observed.find(node);
   if (observed == nullptr || draft.world().history_lost) return;
   const std::shared_ptr<const NodeObservation> report = observed->report;

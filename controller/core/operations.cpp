@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "controller/core/diff.hpp"
+
 namespace unik::controller {
 namespace {
 
@@ -30,9 +32,10 @@ bool is_trouble(const InstanceStatus& status) {
 Progress progress_of(const World& world, const AppName& name, const AppRow& app) {
   Progress progress;
   progress.desired = app.app->spec.replicas;
+  CurrentTemplate current(world, name, app.rollout);
   for_each_instance(world, name, [&](const InstanceId& id, const InstanceRow& row) {
     if (row.goal == InstanceGoal::kStop) return;
-    if (id.rollout != app.rollout) {
+    if (!current.covers(id.rollout)) {
       progress.old_ones_left = true;
       return;
     }
@@ -74,6 +77,9 @@ void follow_deploy(const World& world, Operation& operation) {
   if (generation > operation.generation)
     return fail(operation, conflict("superseded", "generation " + std::to_string(generation) + " has replaced it"));
   if (app->frozen_generation == generation) return fail(operation, internal("frozen", app->frozen_message));
+
+  if (app->state.failed_generation == generation)
+    return fail(operation, unavailable(app->state.reason, app->state.message));
 
   const Progress progress = progress_of(world, operation.target, *app);
   operation.attempts = progress.attempts;

@@ -1,20 +1,34 @@
 #include "controller/core/place.hpp"
 
 #include <algorithm>
-#include <map>
 #include <optional>
-#include <tuple>
+
+#include "controller/core/diff.hpp"
+#include "controller/core/quota.hpp"
 
 namespace unik::controller {
 namespace {
 
 constexpr std::size_t kMissesNamed = 3;
 
-std::optional<std::string> unmet_selector(const Labels& wanted, const Labels& labels) {
+// The node's own word on `key`: a declared label, else what its agent has told.
+std::optional<std::string> label_of(const NodeRow& node, const std::string& key) {
+  const Labels& labels = node.node->metadata.labels;
+  if (const auto found = labels.find(key); found != labels.end()) return found->second;
+  if (key == kNameLabel) return node.node->metadata.name;
+  if (!node.info) return std::nullopt;
+  if (key == kAcceleratorLabel) return node.info->accelerator;
+  if (key != kPlatformLabel) return std::nullopt;
+  std::string platform = node.info->platform;
+  std::replace(platform.begin(), platform.end(), '/', '-');
+  return platform;
+}
+
+std::optional<std::string> unmet_selector(const Labels& wanted, const NodeRow& node) {
   for (const auto& [key, value] : wanted) {
-    const auto found = labels.find(key);
-    if (found == labels.end()) return "label " + key + "=" + value + " is not set";
-    if (found->second != value) return "label " + key + " is " + found->second + ", want " + value;
+    const std::optional<std::string> found = label_of(node, key);
+    if (!found) return "label " + key + "=" + value + " is not set";
+    if (*found != value) return "label " + key + " is " + *found + ", want " + value;
   }
   return std::nullopt;
 }
@@ -26,29 +40,47 @@ std::optional<std::string> shortage(const Resources& need, const Resources& free
 }
 
 // What keeps instances off a node whatever its load.
-std::optional<std::string> unfit(const NodeRow& node, const Labels& app_selector, const Labels& tenant_selector) {
+std::optional<std::string> unfit(const World& world, const NodeRow& node, const App& app, const Labels& tenant_selector,
+                                 Time now) {
   if (!node.info) return "no agent has registered";
   if (node.health != NodeHealth::kReady) return "it is " + std::string(to_string(node.health));
   if (!node.node->spec.schedulable) return "it is cordoned";
-  const Labels& labels = node.node->metadata.labels;
-  if (auto unmet = unmet_selector(app_selector, labels)) return unmet;
-  return unmet_selector(tenant_selector, labels);
+  if (node.node->spec.drain.enabled) return "it is being drained";
+  for (const Taint& taint : node.node->spec.taints)
+    if (!tolerates(app, taint)) return "taint " + taint.key + "=" + taint.value + " is not tolerated";
+  const NodeClock* const clock = world.clocks.nodes.find(Symbol(node.node->metadata.name));
+  if (clock != nullptr && now < clock->held_until)
+    return "it came back " + std::to_string(clock->returns) + " times, and is trusted again in " +
+           format_duration(std::chrono::duration_cast<std::chrono::seconds>(clock->held_until - now) + std::chrono::seconds(1));
+  if (auto unmet = unmet_selector(app.spec.placement.node_selector, node)) return unmet;
+  return unmet_selector(tenant_selector, node);
 }
 
 std::int64_t per_mille(std::int64_t part, std::int64_t whole) { return whole <= 0 ? 1000 : part * 1000 / whole; }
 
 }  // namespace
 
-Placer::Placer(const World& world, const App& app) {
+Placer::Placer(const World& world, const App& app, Time now) {
   std::map<Symbol, std::uint32_t> of_app;
   for_each_instance(world, app.name(), [&](const InstanceId&, const InstanceRow& row) {
-    if (row.goal == InstanceGoal::kRun) ++of_app[row.node];
+    if (row.goal == InstanceGoal::kRun && !row.node.empty()) ++of_app[row.node];
   });
   const TenantRow* const tenant = world.tenants.find(Symbol(app.metadata.tenant));
-  const Labels no_selector;
-  const Labels& tenant_selector = tenant == nullptr ? no_selector : tenant->tenant->spec.node_selector;
+  const TenantSpec no_policy;
+  const TenantSpec& policy = tenant == nullptr ? no_policy : tenant->tenant->spec;
+  bin_pack_ = policy.placement == PlacementStrategy::kBinPack;
+  room_ = room_in_quota(world, app);
+  const std::vector<Spread>& spreads = app.spec.placement.spread;
   for (const auto& [name, row] : world.nodes) {
-    if (auto rule = unfit(row, app.spec.placement.node_selector, tenant_selector)) {
+    const auto count = of_app.find(name);
+    const std::uint32_t here = count == of_app.end() ? 0 : count->second;
+    std::vector<std::uint32_t*> domains;
+    for (std::size_t i = 0; i < spreads.size(); ++i) {
+      std::uint32_t& domain = domains_[{i, label_of(row, spreads[i].by).value_or("")}];
+      domain += here;
+      domains.push_back(&domain);
+    }
+    if (auto rule = unfit(world, row, app, policy.node_selector, now)) {
       exclusions_.push_back({name, std::move(*rule)});
       continue;
     }
@@ -58,30 +90,48 @@ Placer::Placer(const World& world, const App& app) {
     candidate.free = candidate.total;
     candidate.free -= world.loads.find(name)->assigned;
     candidate.need = footprint(app.spec.boot, row);
-    const auto count = of_app.find(name);
-    if (count != of_app.end()) candidate.of_app = count->second;
+    candidate.of_app = here;
+    candidate.of_domain = std::move(domains);
     candidates_.push_back(std::move(candidate));
   }
 }
 
+Placer::Score Placer::score(const Candidate& one) const {
+  Score score;
+  for (const std::uint32_t* const domain : one.of_domain) score.first.push_back(*domain);
+  if (!bin_pack_) score.first.push_back(one.of_app);
+  const std::int64_t cpu = per_mille(one.total.cpu.value - one.free.cpu.value + one.need.cpu.value, one.total.cpu.value);
+  const std::int64_t memory =
+      per_mille(one.total.memory.value - one.free.memory.value + one.need.memory.value, one.total.memory.value);
+  score.second = bin_pack_ ? -std::max(cpu, memory) : std::max(cpu, memory);
+  return score;
+}
+
 std::variant<Symbol, NoPlace> Placer::next() {
+  if (room_ && *room_ == 0) {
+    NoPlace none;
+    none.reason = "quota_exceeded";
+    none.message = "the tenant's quota has been lowered below what it declares";
+    return none;
+  }
   Candidate* best = nullptr;
-  // Fewest of the same app first, then the least loaded; candidates are in the order of names, which breaks ties.
-  const auto score = [](const Candidate& one) {
-    const std::int64_t cpu = per_mille(one.total.cpu.value - one.free.cpu.value + one.need.cpu.value, one.total.cpu.value);
-    const std::int64_t memory =
-        per_mille(one.total.memory.value - one.free.memory.value + one.need.memory.value, one.total.memory.value);
-    return std::tuple(one.of_app, std::max(cpu, memory));
-  };
+  Score best_score;
   for (Candidate& candidate : candidates_) {
     if (shortage(candidate.need, candidate.free)) continue;
-    if (best == nullptr || score(candidate) < score(*best)) best = &candidate;
+    Score one = score(candidate);
+    if (best != nullptr && !(one < best_score)) continue;
+    best = &candidate;
+    best_score = std::move(one);
   }
-  if (best != nullptr) {
-    best->free -= best->need;
-    ++best->of_app;
-    return best->node;
-  }
+  if (best == nullptr) return no_place();
+  best->free -= best->need;
+  ++best->of_app;
+  for (std::uint32_t* const domain : best->of_domain) ++*domain;
+  if (room_) --*room_;
+  return best->node;
+}
+
+NoPlace Placer::no_place() const {
   NoPlace none;
   none.exclusions = exclusions_;
   for (const Candidate& candidate : candidates_)

@@ -1,6 +1,8 @@
 // Where a new instance goes. Filter, then score; the same World gives the same answer.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -23,26 +25,38 @@ struct NoPlace {
   std::vector<Exclusion> exclusions;
 };
 
-// Places the instances of one app one after the other; each choice counts for the next.
+// What a node says of itself beside its declared labels; selectors and spreads may name these too.
+inline constexpr std::string_view kNameLabel = "unikctl.dev/name";
+inline constexpr std::string_view kPlatformLabel = "unikctl.dev/platform";        // `linux-amd64`
+inline constexpr std::string_view kAcceleratorLabel = "unikctl.dev/accelerator";  // `kvm` or `tcg`
+
+// Places the instances of one app one after the other; each choice counts for the next. Fewest of the app in each spread label's value come first, then fewest on the node, then
+// the emptiest node, or the fullest where the tenant says so; names break ties.
 class Placer {
  public:
-  // Looks at every node once.
-  Placer(const World& world, const App& app);
+  Placer(const World& world, const App& app, Time now);
 
-  // Takes the best node with room, or says what each one lacks.
   std::variant<Symbol, NoPlace> next();
 
  private:
   struct Candidate {
     Symbol node;
-    Resources free;
     Resources total;
+    Resources free;
     Resources need;
-    std::uint32_t of_app = 0;  // instances of this app there
+    std::uint32_t of_app = 0;
+    std::vector<std::uint32_t*> of_domain;  // how many of the app share each spread label's value
   };
+  using Score = std::pair<std::vector<std::uint32_t>, std::int64_t>;
+
+  Score score(const Candidate& one) const;
+  NoPlace no_place() const;
 
   std::vector<Candidate> candidates_;
-  std::vector<Exclusion> exclusions_;  // of nodes that no candidate choice can change
+  std::vector<Exclusion> exclusions_;
+  std::map<std::pair<std::size_t, std::string>, std::uint32_t> domains_;  // by (spread, value)
+  std::optional<std::uint32_t> room_;  // instances that the tenant's quota still lets in; none: no bound is near
+  bool bin_pack_ = false;
 };
 
 }  // namespace unik::controller

@@ -32,6 +32,8 @@ class Draft {
   Draft(World world, Now now) : world_(std::move(world)), now_(now) {}
 
   const World& world() const { return world_; }
+  // No change is needed to move a clock: they are this controller's own.
+  Clocks& clocks() { return world_.clocks; }
   Now now() const { return now_; }
   // What the changes so far have touched; a policy may add to it or take from it.
   Dirty& touched() { return touched_; }

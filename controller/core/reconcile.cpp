@@ -10,6 +10,7 @@
 #include "controller/core/operations.hpp"
 #include "controller/core/place.hpp"
 #include "controller/core/rollout.hpp"
+#include "controller/core/rollout_watch.hpp"
 
 namespace unik::controller {
 namespace {
@@ -61,11 +62,14 @@ void stop(Draft& draft, const InstanceId& id, std::string_view reason) {
   draft.change(PutInstance{id, std::move(row)});
 }
 
-// Forgets templates that neither the app nor any of its instances needs.
+// Forgets templates that neither the app, nor its history, nor any of its instances needs.
 void drop_unused_templates(Draft& draft, const AppName& name) {
   const AppRow* const app = draft.world().apps.find(name);
   std::set<std::uint64_t> used;
-  if (app != nullptr && !app->deleting) used.insert(app->rollout);
+  if (app != nullptr && !app->deleting) {
+    used.insert(app->rollout);
+    for (const TemplateNote& note : app->history) used.insert(note.rollout);
+  }
   for_each_instance(draft.world(), name, [&](const InstanceId& id, const InstanceRow&) { used.insert(id.rollout); });
   std::vector<TemplateKey> unused;
   const auto& templates = draft.world().templates;
@@ -79,8 +83,10 @@ Result<void> plan_instances(Draft& draft, const AppName& name) {
   const AppRow app = *draft.world().apps.find(name);
   if (!app.deleting && !draft.world().templates.contains({name, app.rollout}))
     return internal("template_missing", "the template of rollout " + std::to_string(app.rollout) + " is not there");
-  const std::vector<Joined> instances = diff_app(draft.world(), name, app);
-  const RolloutSteps steps = plan_rollout(instances);
+  const RolloutFacts facts = gather_facts(draft, name);
+  if (give_up_if_failed(draft, name, facts)) return {};
+  const std::vector<Joined>& instances = facts.instances;
+  const RolloutSteps steps = plan_rollout(facts);
   std::map<InstanceId, std::string_view> reasons;
   for (const Joined& instance : instances) reasons[instance.id] = instance.reason;
 
@@ -90,16 +96,19 @@ Result<void> plan_instances(Draft& draft, const AppName& name) {
     draft.change(RemoveInstance{instance.id});
   }
   for (const InstanceId& id : steps.stop) stop(draft, id, reasons[id]);
+  for (const auto& [id, why] : steps.holds) draft.because(object_of(id), "stays for now: " + why);
 
   std::vector<InstanceId> to_place = steps.create;
   for (const Joined& instance : instances)
     if (instance.bucket == Bucket::kUnplaced) to_place.push_back(instance.id);
-  if (to_place.empty()) return {};
-  Placer placer(draft.world(), *app.app);
-  for (const InstanceId& id : to_place) {
-    const InstanceRow* const row = draft.world().instances.find(id);
-    place(draft, placer, id, row == nullptr ? new_row(draft) : *row);
+  if (!to_place.empty()) {
+    Placer placer(draft.world(), *app.app, draft.now().boot);
+    for (const InstanceId& id : to_place) {
+      const InstanceRow* const row = draft.world().instances.find(id);
+      place(draft, placer, id, row == nullptr ? new_row(draft) : *row);
+    }
   }
+  note_progress(draft, name, facts, steps);
   return {};
 }
 

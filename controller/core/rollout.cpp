@@ -1,59 +1,262 @@
 #include "controller/core/rollout.hpp"
 
+#include <algorithm>
 #include <map>
+
+#include "api/check.hpp"
 
 namespace unik::controller {
 namespace {
 
 struct Slot {
-  const Joined* missing = nullptr;  // the current instance that is still to be created
+  const Joined* missing = nullptr;    // the current instance that is still to be created
   const Joined* current = nullptr;
-  std::vector<const Joined*> outdated;
+  std::vector<const Joined*> outdated;   // of another template
+  std::vector<const Joined*> displaced;  // to be moved off their nodes
+  std::vector<const Joined*> lost;
 };
 
-bool serves(const Joined& instance) { return is_ready(*instance.row->status); }
-
-// A finished job counts as arrived: it will not become ready again.
-bool has_arrived(const Joined& instance) { return serves(instance) || instance.row->status->phase == Phase::kExited; }
-
 bool any_serves(const std::vector<const Joined*>& instances) {
-  for (const Joined* const instance : instances)
-    if (serves(*instance)) return true;
-  return false;
+  return std::any_of(instances.begin(), instances.end(), [](const Joined* one) { return one->serves; });
 }
 
-}  // namespace
+void earlier(std::optional<Time>& time, Time other) {
+  if (!time || other < *time) time = other;
+}
 
-RolloutSteps plan_rollout(const std::vector<Joined>& instances) {
-  std::map<std::uint32_t, Slot> slots;
-  RolloutSteps steps;
-  for (const Joined& instance : instances) {
+std::uint32_t canaries(const RolloutFacts& facts) {
+  return (facts.replicas * facts.policy.canary.percent + 99) / 100;
+}
+
+// The whole plan for one app, slot by slot.
+class Planner {
+ public:
+  explicit Planner(const RolloutFacts& facts) : facts_(facts) {
+    for (const Joined& instance : facts.instances) sort_in(instance);
+  }
+
+  RolloutSteps plan() && {
+    count();
+    for (const auto& [index, slot] : slots_) {
+      if (slot.missing != nullptr) create_or_wait(index, slot);
+      stop_what_is_replaced(slot);
+    }
+    steps_.complete = !anything_old_ && steps_.arrived == facts_.replicas;
+    bake();
+    return std::move(steps_);
+  }
+
+ private:
+  void sort_in(const Joined& instance) {
+    Slot& slot = slots_[instance.id.slot];
     switch (instance.bucket) {
-      case Bucket::kMissing: slots[instance.id.slot].missing = &instance; break;
+      case Bucket::kMissing: slot.missing = &instance; break;
       case Bucket::kCurrent:
-      case Bucket::kUnplaced: slots[instance.id.slot].current = &instance; break;
-      case Bucket::kOutdated: slots[instance.id.slot].outdated.push_back(&instance); break;
-      case Bucket::kSurplus: steps.stop.push_back(instance.id); break;
+      case Bucket::kUnplaced: slot.current = &instance; break;
+      case Bucket::kOutdated: slot.outdated.push_back(&instance); break;
+      case Bucket::kDisplaced: slot.displaced.push_back(&instance); break;
+      case Bucket::kLost: slot.lost.push_back(&instance); break;
+      case Bucket::kEvicted:
+      case Bucket::kSurplus: steps_.stop.push_back(instance.id); break;
       case Bucket::kStopping:
       case Bucket::kGone: break;
     }
   }
-  std::uint32_t surging = 0;
-  for (const auto& [index, slot] : slots)
-    if (slot.current != nullptr && any_serves(slot.outdated) && !has_arrived(*slot.current)) ++surging;
-  for (const auto& [index, slot] : slots) {
-    const bool replaces_serving = any_serves(slot.outdated);
-    if (slot.missing != nullptr) {
-      if (replaces_serving && surging >= kMaxSurge) continue;
-      if (replaces_serving) ++surging;
-      steps.create.push_back(slot.missing->id);
+
+  // A finished job counts as arrived: it will not become ready again.
+  bool has_arrived(const Joined& instance) {
+    if (instance.row->status->phase == Phase::kExited) return true;
+    if (!instance.serves) return false;
+    if (facts_.policy.gate.healthy_for == Duration::zero()) return true;
+    const Time* const since = facts_.ready_since->find(instance.id);
+    const Time proved = (since == nullptr ? facts_.now : *since) + facts_.policy.gate.healthy_for;
+    if (facts_.now >= proved) return true;
+    earlier(steps_.wake_at, proved);
+    return false;
+  }
+
+  void count() {
+    bool canaries_arrived = true;
+    for (const auto& [index, slot] : slots_) {
+      const bool arrived = slot.current != nullptr && has_arrived(*slot.current);
+      if (arrived) ++steps_.arrived;
+      if (index < canaries(facts_)) canaries_arrived &= arrived;
+      if (!slot.outdated.empty()) anything_old_ = true;
+      const bool old_serves = any_serves(slot.outdated) || any_serves(slot.displaced);
+      if (index < facts_.replicas && !old_serves && !(slot.current != nullptr && slot.current->serves)) ++unavailable_;
+      if (slot.current == nullptr || arrived) continue;
+      if (any_serves(slot.outdated)) ++surging_;
+      if (any_serves(slot.displaced)) ++disrupted_;
     }
-    for (const Joined* const old : slot.outdated) {
-      const bool replaced = slot.current != nullptr && has_arrived(*slot.current);
-      if (replaced || !serves(*old)) steps.stop.push_back(old->id);
+    steps_.canaries_arrived = canaries_arrived;
+  }
+
+  void create_or_wait(std::uint32_t index, const Slot& slot) {
+    if (any_serves(slot.displaced)) {
+      if (disrupted_ >= facts_.max_disrupted)
+        return hold(slot.displaced, std::to_string(facts_.max_disrupted) + " at a time may be moved");
+      ++disrupted_;
+    } else if (any_serves(slot.outdated)) {
+      if (facts_.state.phase == RolloutPhase::kPaused) return hold(slot.outdated, "the rollout is paused");
+      if (!facts_.state.blue_green && !may_replace(index, slot)) return;
+    }
+    steps_.create.push_back(slot.missing->id);
+  }
+
+  // Takes its share of the surge, or of what may be missing.
+  bool may_replace(std::uint32_t index, const Slot& slot) {
+    const bool canary = facts_.policy.strategy == RolloutStrategy::kCanary && !facts_.state.promoted;
+    if (canary && index >= canaries(facts_)) {
+      hold(slot.outdated, "the canaries come first");
+      return false;
+    }
+    if (surging_ < facts_.policy.max_surge) {
+      ++surging_;
+      return true;
+    }
+    if (unavailable_ < facts_.policy.max_unavailable) {
+      ++unavailable_;
+      for (const Joined* const old : slot.outdated) steps_.stop.push_back(old->id);
+      return true;
+    }
+    hold(slot.outdated, std::to_string(facts_.policy.max_surge) + " beyond the replicas and " +
+                            std::to_string(facts_.policy.max_unavailable) + " missing at a time");
+    return false;
+  }
+
+  void stop_what_is_replaced(const Slot& slot) {
+    const bool replaced = slot.current != nullptr && has_arrived(*slot.current);
+    // Blue/green: nothing old goes before everything new is there.
+    const bool outdated_may_go = replaced && (!facts_.state.blue_green || steps_.arrived == facts_.replicas);
+    for (const Joined* const old : slot.outdated)
+      if (outdated_may_go || (!old->serves && facts_.state.phase != RolloutPhase::kPaused)) stop(*old);
+    for (const Joined* const old : slot.displaced)
+      if (replaced || !old->serves) stop(*old);
+    for (const Joined* const old : slot.lost)
+      if (replaced) stop(*old);
+  }
+
+  void stop(const Joined& old) {
+    if (std::find(steps_.stop.begin(), steps_.stop.end(), old.id) == steps_.stop.end()) steps_.stop.push_back(old.id);
+  }
+
+  void hold(const std::vector<const Joined*>& olds, const std::string& why) {
+    for (const Joined* const old : olds) steps_.holds.emplace_back(old->id, why);
+  }
+
+  void bake() {
+    const bool waits = facts_.policy.strategy == RolloutStrategy::kCanary && !facts_.state.promoted && anything_old_;
+    if (!waits || !steps_.canaries_arrived || facts_.policy.canary.promote == Promotion::kManual) return;
+    const Time baked = facts_.clock.baking.value_or(facts_.now) + facts_.policy.canary.bake;
+    if (facts_.now >= baked) {
+      steps_.promote = true;
+    } else {
+      earlier(steps_.wake_at, baked);
     }
   }
-  return steps;
+
+  const RolloutFacts& facts_;
+  std::map<std::uint32_t, Slot> slots_;
+  RolloutSteps steps_;
+  bool anything_old_ = false;
+  std::uint32_t surging_ = 0;      // slots where an old and a new instance run side by side
+  std::uint32_t disrupted_ = 0;    // slots that are being moved
+  std::uint32_t unavailable_ = 0;  // slots where nothing serves
+};
+
+bool is_new(const Joined& one) { return one.bucket == Bucket::kCurrent; }
+bool is_old(const Joined& one) { return one.bucket == Bucket::kOutdated && one.serves; }
+
+std::int64_t median_boot(const std::vector<Joined>& instances, bool (*belongs)(const Joined&)) {
+  std::vector<std::int64_t> times;
+  for (const Joined& one : instances)
+    if (belongs(one) && one.row->status->boot.total > Duration::zero()) times.push_back(one.row->status->boot.total.count());
+  if (times.empty()) return 0;
+  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
+  return times[times.size() / 2];
 }
+
+std::optional<Verdict> judge_instance(const Joined& one) {
+  const InstanceStatus& status = *one.row->status;
+  if (status.phase != Phase::kFailed && status.reason != "crash_loop") return std::nullopt;
+  Verdict verdict{status.reason.empty() ? "failed" : status.reason, short_name(one.id) + " is " + status.reason};
+  if (!status.message.empty()) verdict.message += ": " + status.message;
+  return verdict;
+}
+
+std::optional<Verdict> judge_boot(const RolloutFacts& facts) {
+  const std::int64_t before = median_boot(facts.instances, is_old);
+  if (facts.policy.gate.boot_factor == 0 || before == 0) return std::nullopt;
+  for (const Joined& one : facts.instances) {
+    if (!is_new(one) || one.row->status->boot.total.count() <= before * facts.policy.gate.boot_factor) continue;
+    return Verdict{"boot_time", short_name(one.id) + " booted in " + std::to_string(one.row->status->boot.total.count() / 1000) +
+                                    " ms, want at most " + std::to_string(facts.policy.gate.boot_factor) + " times the " +
+                                    std::to_string(before / 1000) + " ms of the old ones"};
+  }
+  return std::nullopt;
+}
+
+std::optional<Verdict> judge_restarts(const RolloutFacts& facts) {
+  if (facts.policy.gate.restart_factor == 0) return std::nullopt;
+  std::uint64_t old_restarts = 0, olds = 0, new_restarts = 0, news = 0;
+  for (const Joined& one : facts.instances) {
+    if (is_old(one)) ++olds, old_restarts += one.row->status->restarts;
+    if (is_new(one)) ++news, new_restarts += one.row->status->restarts;
+  }
+  if (olds == 0 || news == 0) return std::nullopt;
+  // new/news > factor * old/olds + 1, without fractions.
+  if (new_restarts * olds <= facts.policy.gate.restart_factor * old_restarts * news + olds * news) return std::nullopt;
+  return Verdict{"restarts", std::to_string(new_restarts) + " restarts of " + std::to_string(news) + " new instances, " +
+                                 std::to_string(old_restarts) + " of " + std::to_string(olds) + " old ones"};
+}
+
+}  // namespace
+
+RolloutPolicy rollout_policy(const World& world, const App& app) {
+  if (app.spec.rollout) return *app.spec.rollout;
+  const TenantRow* const tenant = world.tenants.find(Symbol(app.metadata.tenant));
+  if (tenant != nullptr && tenant->tenant->spec.rollout) return *tenant->tenant->spec.rollout;
+  return {};
+}
+
+RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app, Time now) {
+  RolloutFacts facts;
+  facts.instances = diff_app(world, name, app, now);
+  facts.replicas = app.app->spec.replicas;
+  facts.policy = rollout_policy(world, *app.app);
+  facts.max_disrupted = app.app->spec.disruption.max_unavailable;
+  facts.state = app.state;
+  facts.ready_since = &world.clocks.ready_since;
+  const RolloutClock* const clock = world.clocks.rollouts.find(name);
+  if (clock != nullptr && clock->rollout == app.rollout) facts.clock = *clock;
+  facts.clock.rollout = app.rollout;
+  if (facts.clock.progressed == Time{}) facts.clock.progressed = now;
+  facts.now = now;
+  return facts;
+}
+
+std::string_view name_of(RolloutStrategy strategy) {
+  switch (strategy) {
+    case RolloutStrategy::kRolling: return "rolling";
+    case RolloutStrategy::kCanary: return "canary";
+    case RolloutStrategy::kBlueGreen: return "blueGreen";
+  }
+  UNIK_CHECK(false, "a strategy outside the enumeration");
+}
+
+RolloutSteps plan_rollout(const RolloutFacts& facts) { return Planner(facts).plan(); }
+
+std::optional<Verdict> judge_rollout(const RolloutFacts& facts) {
+  for (const Joined& one : facts.instances)
+    if (is_new(one))
+      if (auto verdict = judge_instance(one)) return verdict;
+  if (auto verdict = judge_boot(facts)) return verdict;
+  if (auto verdict = judge_restarts(facts)) return verdict;
+  if (facts.now < judged_again_at(facts)) return std::nullopt;
+  return Verdict{"progress_deadline", std::to_string(facts.clock.arrived) + " of " + std::to_string(facts.replicas) +
+                                          " serve, and not one more for " + format_duration(facts.policy.progress_deadline)};
+}
+
+Time judged_again_at(const RolloutFacts& facts) { return facts.clock.progressed + facts.policy.progress_deadline; }
 
 }  // namespace unik::controller

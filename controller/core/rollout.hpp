@@ -1,22 +1,61 @@
-// Replaces old instances by current ones without a gap: a slot's new instance comes first, its old one is stopped when
-// the new one is ready, one slot at a time. An old instance that does not serve is no reason to wait.
+// Replaces old instances by current ones without a gap, and judges whether that should go on.
+//
+// An instance is old when its template is (a changed app) or when its node is to be left (drain, taint, loss). In each
+// slot the new one comes first, as many at a time as the policy allows; the old one is stopped when the new one has
+// proved itself. What does not serve is no reason to wait. Pure: everything is in the arguments.
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "controller/core/diff.hpp"
 
 namespace unik::controller {
 
-// How many instances beyond the declared replicas a rollout may have at a time.
-inline constexpr std::uint32_t kMaxSurge = 1;
+// The app's own policy, else its tenant's, else the default.
+RolloutPolicy rollout_policy(const World& world, const App& app);
+
+// What the policies decide from.
+struct RolloutFacts {
+  std::vector<Joined> instances;
+  std::uint32_t replicas = 0;
+  RolloutPolicy policy;
+  std::uint32_t max_disrupted = 1;  // instances that may be moved off their nodes at a time
+  RolloutState state;
+  const CowMap<InstanceId, Time>* ready_since = nullptr;
+  RolloutClock clock;
+  Time now;
+};
 
 struct RolloutSteps {
   std::vector<InstanceId> create;
   std::vector<InstanceId> stop;
+  std::vector<std::pair<InstanceId, std::string>> holds;  // old instances that stay for now, and why
+  std::optional<Time> wake_at;                            // when waiting alone may change something
+  std::uint32_t arrived = 0;                              // slots whose current instance has proved itself
+  bool canaries_arrived = false;
+  bool promote = false;   // the canaries have baked
+  bool complete = false;  // every slot is served by the current template and nothing old is left
 };
 
-RolloutSteps plan_rollout(const std::vector<Joined>& instances);
+// What the World holds for the policies to decide from.
+RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app, Time now);
+
+std::string_view name_of(RolloutStrategy strategy);
+
+RolloutSteps plan_rollout(const RolloutFacts& facts);
+
+// Why the current template must not go on; none while there is nothing to hold against it.
+struct Verdict {
+  std::string reason;  // `crash_loop`, `progress_deadline`, `boot_time`, `restarts`
+  std::string message;
+};
+std::optional<Verdict> judge_rollout(const RolloutFacts& facts);
+
+// When `judge_rollout` should be asked again although nothing has happened.
+Time judged_again_at(const RolloutFacts& facts);
 
 }  // namespace unik::controller

@@ -1,9 +1,12 @@
 #include "controller/core/status.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "controller/core/diff.hpp"
+#include "controller/core/node_watch.hpp"
 #include "controller/core/place.hpp"
+#include "controller/core/rollout.hpp"
 
 namespace unik::controller {
 namespace {
@@ -25,13 +28,14 @@ bool ended_well(const InstanceStatus& status) {
 
 Count count(const World& world, const AppName& name, const AppRow& app) {
   Count total;
+  CurrentTemplate current(world, name, app.rollout);
   for_each_instance(world, name, [&](const InstanceId& id, const InstanceRow& row) {
     if (row.goal == InstanceGoal::kStop) return;
     const InstanceStatus& status = *row.status;
     total.restarts += status.restarts;
     if (status.phase == Phase::kRunning) ++total.running;
     if (is_ready(status)) ++total.ready;
-    if (id.rollout != app.rollout) return;
+    if (!current.covers(id.rollout)) return;
     if (is_ready(status)) ++total.up_to_date;
     if (ended_well(status)) {
       ++total.done;
@@ -53,6 +57,7 @@ std::string phase_of(const AppRow& row, const Count& total) {
   const std::uint32_t desired = row.app->spec.replicas;
   if (row.deleting) return "deleting";
   if (is_frozen(row)) return "frozen";
+  if (row.state.phase == RolloutPhase::kPaused) return "paused";
   if (desired > 0 && total.done == desired) return "completed";
   if (total.failed > 0) return total.ready > 0 ? "degraded" : "failed";
   if (total.up_to_date == desired) return "ready";
@@ -81,6 +86,28 @@ Condition ready_condition(const AppRow& row, const Count& total) {
     condition.message += "; " + short_name(total.waiting_id) + ": " + condition.reason;
     if (!total.waiting->message.empty()) condition.message += ": " + total.waiting->message;
   }
+  return condition;
+}
+
+Condition rollout_condition(const AppRow& row) {
+  Condition condition{"Rollout", "True", "Progressing", row.state.message};
+  switch (row.state.phase) {
+    case RolloutPhase::kProgressing: break;
+    case RolloutPhase::kDone: condition.reason = "Done"; break;
+    case RolloutPhase::kPaused:
+      condition.status = "False";
+      condition.reason = "Paused";
+      break;
+    case RolloutPhase::kFailed:
+      condition.status = "False";
+      condition.reason = "Failed";
+      break;
+  }
+  // The declared template was given up for an older one.
+  const bool rolled_back = row.state.failed_generation == row.app->metadata.generation &&
+                           row.state.phase != RolloutPhase::kFailed && row.state.phase != RolloutPhase::kPaused;
+  if (rolled_back) condition.status = "False";
+  if (rolled_back) condition.reason = "RolledBack";
   return condition;
 }
 
@@ -118,7 +145,7 @@ std::string describe_instance(const InstanceId& id, const InstanceRow& row) {
 
 // Each node with the first rule that keeps the app off it.
 void explain_placement(const World& world, const App& app, Explanation& explanation) {
-  std::variant<Symbol, NoPlace> choice = Placer(world, app).next();
+  std::variant<Symbol, NoPlace> choice = Placer(world, app, world.as_of).next();
   if (const Symbol* const node = std::get_if<Symbol>(&choice)) {
     explanation.reasons.push_back("one more instance would go to " + node->str());
     return;
@@ -142,9 +169,42 @@ AppView view_app(const World& world, const AppName& name, const AppRow& row) {
   view.rollout = row.rollout;
   view.restarts = total.restarts;
   view.conditions.push_back(ready_condition(row, total));
+  view.conditions.push_back(rollout_condition(row));
   view.urls = urls_of(world, name);
   view.created_at = row.created_at;
   view.updated_at = row.updated_at;
+  return view;
+}
+
+RolloutView view_rollout(const World& world, const AppName& name, const AppRow& row) {
+  RolloutView view;
+  view.tenant = name.tenant.str();
+  view.app = name.app.str();
+  const RolloutPolicy policy = rollout_policy(world, *row.app);
+  view.strategy = name_of(policy.strategy);
+  view.phase = to_string(row.state.phase);
+  view.reason = row.state.reason;
+  view.message = row.state.message;
+  view.rollout = row.rollout;
+  view.desired = row.app->spec.replicas;
+  view.promoted = row.state.promoted;
+  const RolloutFacts facts = facts_of(world, name, row, world.as_of);
+  const RolloutSteps steps = plan_rollout(facts);
+  view.updated = steps.arrived;
+  for (const auto& [id, why] : steps.holds) view.holds.push_back(short_name(id) + ": " + why);
+  std::map<std::uint64_t, std::uint32_t> running;
+  CurrentTemplate current(world, name, row.rollout);
+  for_each_instance(world, name, [&](const InstanceId& id, const InstanceRow& instance) {
+    if (instance.goal == InstanceGoal::kStop) return;
+    ++running[id.rollout];
+    if (!current.covers(id.rollout)) ++view.old;
+  });
+  for (auto note = row.history.rbegin(); note != row.history.rend(); ++note) {
+    TemplateView one{note->rollout, note->at, note->generation, "", std::string(to_string(note->outcome)), note->automatic,
+                     note->message, running[note->rollout]};
+    if (const Shared<BootSpec>* const boot = world.templates.find({name, note->rollout})) one.image = (*boot)->image;
+    view.history.push_back(std::move(one));
+  }
   return view;
 }
 
@@ -162,6 +222,39 @@ InstanceView view_instance(const World& world, const InstanceId& id, const Insta
   return view;
 }
 
+namespace {
+
+// Why the first instance that is still on a drained node has no replacement that serves.
+std::string what_blocks(const World& world, const InstanceId& id) {
+  std::string why = short_name(id);
+  const InstanceRow& row = *world.instances.find(id);
+  if (row.goal == InstanceGoal::kStop) return why + " is stopping";
+  bool any = false;
+  for_each_instance(world, id.app_name(), [&](const InstanceId& other, const InstanceRow& replacement) {
+    if (any || other == id || other.slot != id.slot || replacement.goal == InstanceGoal::kStop) return;
+    any = true;
+    why += " waits for " + describe_instance(other, replacement);
+  });
+  return any ? why : why + " waits for its turn within the app's disruption budget";
+}
+
+Condition drained_condition(const World& world, Symbol name) {
+  std::string first;
+  std::size_t left = 0;
+  bool blocked = false;
+  for_each_on_node(world, name, [&](const InstanceId& id, const InstanceRow&) {
+    if (left++ == 0) first = what_blocks(world, id);
+    for_each_instance(world, id.app_name(), [&](const InstanceId& other, const InstanceRow& row) {
+      blocked |= other.slot == id.slot && row.goal == InstanceGoal::kRun && row.node.empty();
+    });
+  });
+  if (left == 0) return {"Drained", "True", "Empty", "every instance has been seen gone"};
+  return {"Drained", "False", blocked ? "Blocked" : "Draining",
+          std::to_string(left) + (left == 1 ? " instance is left: " : " instances are left: ") + first};
+}
+
+}  // namespace
+
 NodeView view_node(const World& world, Symbol name, const NodeRow& row) {
   NodeView view;
   view.node = *row.node;
@@ -177,12 +270,25 @@ NodeView view_node(const World& world, Symbol name, const NodeRow& row) {
     view.last_report_ago = world.as_of - observed->received;
   }
   Condition ready{"Ready", row.health == NodeHealth::kReady ? "True" : "Unknown", "Reporting", ""};
-  if (row.health == NodeHealth::kUnknown) ready.reason = "Silent";
-  if (row.health == NodeHealth::kUnknown) ready.message = "no report for 40 s; its instances are left as they are";
-  if (row.health == NodeHealth::kNeverSeen) ready.reason = "NeverSeen";
-  if (row.health == NodeHealth::kNeverSeen) ready.message = "declared, and no agent of this name has reported yet";
+  switch (row.health) {
+    case NodeHealth::kReady: break;
+    case NodeHealth::kUnknown:
+      ready.reason = is_isolated(world) ? "Isolated" : "Silent";
+      ready.message = is_isolated(world) ? "most nodes are silent, which may be our own fault: nothing is moved"
+                                         : "no report for 40 s; its instances are left as they are";
+      break;
+    case NodeHealth::kLost:
+      ready.reason = "Lost";
+      ready.message = "silent for more than a minute; its instances are replaced when their app's lostAfter has passed";
+      break;
+    case NodeHealth::kNeverSeen:
+      ready.reason = "NeverSeen";
+      ready.message = "declared, and no agent of this name has reported yet";
+      break;
+  }
   view.conditions.push_back(std::move(ready));
   if (!row.node->spec.schedulable) view.conditions.push_back({"Schedulable", "False", "Cordoned", "nothing new is placed here"});
+  if (row.node->spec.drain.enabled) view.conditions.push_back(drained_condition(world, name));
   view.created_at = row.created_at;
   return view;
 }
@@ -192,6 +298,10 @@ TenantView view_tenant(const World& world, Symbol name, const TenantRow& row) {
   view.tenant = *row.tenant;
   view.created_at = row.created_at;
   for (auto it = world.apps.lower_bound({name, {}}); it != world.apps.end() && it->first.tenant == name; ++it) ++view.apps;
+  if (const TenantUsage* const usage = world.usage.find(name)) {
+    view.declared_instances = static_cast<std::uint32_t>(usage->instances);
+    view.declared = usage->resources;
+  }
   for (auto it = world.instances.lower_bound(InstanceId{name, {}, 0, 0, 0});
        it != world.instances.end() && it->first.tenant == name; ++it) {
     ++view.instances;
@@ -235,7 +345,7 @@ std::optional<Explanation> explain_app(const World& world, const AppName& name) 
     explanation.reasons.push_back("planning is stopped for generation " + std::to_string(row->frozen_generation));
     return explanation;
   }
-  for (const Joined& instance : diff_app(world, name, *row)) {
+  for (const Joined& instance : diff_app(world, name, *row, world.as_of)) {
     std::string text = instance.row == nullptr ? short_name(instance.id) + " is not there" : describe_instance(instance.id, *instance.row);
     text += " [" + std::string(to_string(instance.bucket)) + ": " + std::string(instance.reason) + "]";
     explanation.reasons.push_back(std::move(text));
@@ -254,7 +364,7 @@ std::optional<Explanation> explain_instance(const World& world, const InstanceId
   Explanation explanation;
   explanation.object = "instance/" + short_name(id);
   explanation.summary = describe_instance(id, *row);
-  for (const Joined& instance : diff_app(world, id.app_name(), *app))
+  for (const Joined& instance : diff_app(world, id.app_name(), *app, world.as_of))
     if (instance.id == id)
       explanation.reasons.push_back(std::string(to_string(instance.bucket)) + ": " + std::string(instance.reason));
   const NodeRow* const node = world.nodes.find(row->node);

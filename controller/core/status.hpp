@@ -12,6 +12,7 @@
 namespace unik::controller {
 
 AppView view_app(const World& world, const AppName& name, const AppRow& row);
+RolloutView view_rollout(const World& world, const AppName& name, const AppRow& row);
 InstanceView view_instance(const World& world, const InstanceId& id, const InstanceRow& row);
 NodeView view_node(const World& world, Symbol name, const NodeRow& row);
 TenantView view_tenant(const World& world, Symbol name, const TenantRow& row);

@@ -8,6 +8,8 @@
 namespace unik::controller {
 namespace {
 
+std::size_t index_of(NodeHealth health) { return static_cast<std::size_t>(health); }
+
 // Applies one change; holds what all the overloads need.
 class Fold {
  public:
@@ -19,7 +21,11 @@ class Fold {
     const AppName name = change.row.app->name();
     world_.last_uid = std::max(world_.last_uid, change.row.app->metadata.uid);
     const AppRow* const before = world_.apps.find(name);
-    const bool policy_moved = before != nullptr && before->app->spec.run != change.row.app->spec.run;
+    const bool policy_moved = before != nullptr && (before->app->spec.run != change.row.app->spec.run ||
+                                                    before->state.blue_green != change.row.state.blue_green ||
+                                                    before->state.live != change.row.state.live);
+    if (before != nullptr) use(*before->app, false);
+    use(*change.row.app, true);
     world_.apps.set(name, change.row);
     touch_app(name);
     if (!policy_moved) return;
@@ -27,13 +33,19 @@ class Fold {
   }
 
   void operator()(const RemoveApp& change) {
-    UNIK_CHECK(world_.apps.erase(change.name), "removing an app that is not there");
+    const AppRow* const row = world_.apps.find(change.name);
+    UNIK_CHECK(row != nullptr, "removing an app that is not there");
+    use(*row->app, false);
+    world_.apps.erase(change.name);
+    world_.clocks.rollouts.erase(change.name);
     touch_app(change.name);
   }
 
   void operator()(const PutNode& change) {
     const Symbol name(change.row.node->metadata.name);
     world_.last_uid = std::max(world_.last_uid, change.row.node->metadata.uid);
+    if (const NodeRow* const before = world_.nodes.find(name)) --world_.nodes_by_health[index_of(before->health)];
+    ++world_.nodes_by_health[index_of(change.row.health)];
     world_.nodes.set(name, change.row);
     measure(name);
     touch_node(name);
@@ -41,11 +53,15 @@ class Fold {
   }
 
   void operator()(const RemoveNode& change) {
-    UNIK_CHECK(world_.nodes.erase(change.name), "removing a node that is not there");
+    const NodeRow* const row = world_.nodes.find(change.name);
+    UNIK_CHECK(row != nullptr, "removing a node that is not there");
+    --world_.nodes_by_health[index_of(row->health)];
+    world_.nodes.erase(change.name);
     const NodeLoad* const load = world_.loads.find(change.name);
     UNIK_CHECK(load != nullptr && load->instances == 0, "removing a node that has instances");
     world_.loads.erase(change.name);
     world_.observed.erase(change.name);
+    world_.clocks.nodes.erase(change.name);
     touch_node(change.name);
   }
 
@@ -79,6 +95,7 @@ class Fold {
     const Symbol node = row->node;
     unload(change.id);
     world_.unplaced.erase(change.id);
+    world_.clocks.ready_since.erase(change.id);
     world_.instances.erase(change.id);
     retire(change.id);
     goals_moved(node);
@@ -132,6 +149,18 @@ class Fold {
   }
   void touch_node(Symbol node) {
     if (dirty_ != nullptr) dirty_->nodes.insert(node);
+  }
+
+  void use(const App& app, bool more) {
+    const Symbol tenant(app.metadata.tenant);
+    TenantUsage usage;
+    if (const TenantUsage* const before = world_.usage.find(tenant)) usage = *before;
+    more ? usage += usage_of(app, app.spec.replicas) : usage -= usage_of(app, app.spec.replicas);
+    if (usage == TenantUsage{}) {
+      world_.usage.erase(tenant);
+    } else {
+      world_.usage.set(tenant, usage);
+    }
   }
 
   void goals_moved(Symbol node) {
@@ -209,7 +238,16 @@ void derive(World& world) {
   }
   for (const auto& [key, operation] : world.operations)
     if (!is_final(*operation)) world.active_operations.set({operation->target, key}, {});
+  world.usage = {};
+  for (const auto& [name, row] : world.apps) {
+    if (row.app->spec.replicas == 0) continue;
+    TenantUsage usage = usage_of(*row.app, row.app->spec.replicas);
+    if (const TenantUsage* const before = world.usage.find(name.tenant)) usage += *before;
+    world.usage.set(name.tenant, usage);
+  }
+  world.nodes_by_health = {};
   for (const auto& [name, row] : world.nodes) {
+    ++world.nodes_by_health[index_of(row.health)];
     NodeLoad load;
     for_each_on_node(world, name, [&](const InstanceId& id, const InstanceRow&) {
       const Shared<BootSpec>* const boot = world.templates.find({id.app_name(), id.rollout});
@@ -225,7 +263,8 @@ bool same_tables(const World& a, const World& b) {
   return a.revision == b.revision && a.cluster == b.cluster && a.last_uid == b.last_uid && a.apps == b.apps &&
          a.nodes == b.nodes && a.tenants == b.tenants && a.templates == b.templates && a.instances == b.instances &&
          a.strays == b.strays && a.operations == b.operations && a.answers == b.answers && a.by_node == b.by_node &&
-         a.active_operations == b.active_operations && a.loads == b.loads && a.unplaced == b.unplaced;
+         a.active_operations == b.active_operations && a.loads == b.loads && a.unplaced == b.unplaced &&
+         a.nodes_by_health == b.nodes_by_health && a.usage == b.usage;
 }
 
 void apply(World& world, const Change& change, Dirty* dirty) { std::visit(Fold(world, dirty), change); }
@@ -234,6 +273,23 @@ void apply(World& world, const Record& record, Dirty* dirty) {
   UNIK_CHECK(record.seq == world.revision + 1, "a record that is not the next");
   world.revision = record.seq;
   for (const Change& change : record.changes) apply(world, change, dirty);
+}
+
+TenantUsage& TenantUsage::operator+=(const TenantUsage& other) {
+  instances += other.instances;
+  resources += other.resources;
+  return *this;
+}
+
+TenantUsage& TenantUsage::operator-=(const TenantUsage& other) {
+  instances -= other.instances;
+  resources -= other.resources;
+  return *this;
+}
+
+TenantUsage usage_of(const App& app, std::uint32_t instances) {
+  const Resources& one = app.spec.boot.resources;
+  return {instances, {MilliCpu{one.cpu.value * instances}, Bytes{one.memory.value * instances}}};
 }
 
 Resources footprint(const BootSpec& boot, const NodeRow& node) {
@@ -256,13 +312,48 @@ std::string_view to_string(NodeHealth health) {
     case NodeHealth::kNeverSeen: return "never_seen";
     case NodeHealth::kReady: return "ready";
     case NodeHealth::kUnknown: return "unknown";
+    case NodeHealth::kLost: return "lost";
   }
   UNIK_CHECK(false, "a node health outside the enumeration");
 }
 
 std::optional<NodeHealth> parse_node_health(std::string_view text) {
-  for (const NodeHealth health : {NodeHealth::kNeverSeen, NodeHealth::kReady, NodeHealth::kUnknown})
+  for (const NodeHealth health : {NodeHealth::kNeverSeen, NodeHealth::kReady, NodeHealth::kUnknown, NodeHealth::kLost})
     if (to_string(health) == text) return health;
+  return std::nullopt;
+}
+
+std::string_view to_string(RolloutPhase phase) {
+  switch (phase) {
+    case RolloutPhase::kProgressing: return "progressing";
+    case RolloutPhase::kDone: return "done";
+    case RolloutPhase::kPaused: return "paused";
+    case RolloutPhase::kFailed: return "failed";
+  }
+  UNIK_CHECK(false, "a rollout phase outside the enumeration");
+}
+
+std::optional<RolloutPhase> parse_rollout_phase(std::string_view text) {
+  for (const RolloutPhase phase :
+       {RolloutPhase::kProgressing, RolloutPhase::kDone, RolloutPhase::kPaused, RolloutPhase::kFailed})
+    if (to_string(phase) == text) return phase;
+  return std::nullopt;
+}
+
+std::string_view to_string(TemplateOutcome outcome) {
+  switch (outcome) {
+    case TemplateOutcome::kPending: return "pending";
+    case TemplateOutcome::kGood: return "good";
+    case TemplateOutcome::kFailed: return "failed";
+    case TemplateOutcome::kReplaced: return "replaced";
+  }
+  UNIK_CHECK(false, "a template's outcome outside the enumeration");
+}
+
+std::optional<TemplateOutcome> parse_template_outcome(std::string_view text) {
+  for (const TemplateOutcome outcome :
+       {TemplateOutcome::kPending, TemplateOutcome::kGood, TemplateOutcome::kFailed, TemplateOutcome::kReplaced})
+    if (to_string(outcome) == text) return outcome;
   return std::nullopt;
 }
 

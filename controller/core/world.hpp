@@ -5,8 +5,10 @@
 // (cow_map.hpp) and is how drafts, snapshots for readers and undo work.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <set>
 #include <variant>
 
@@ -49,6 +51,16 @@ struct NodeLoad {
   bool operator==(const NodeLoad&) const = default;
 };
 
+// What a tenant's apps declare, summed up. Derived.
+struct TenantUsage {
+  std::int64_t instances = 0;
+  Resources resources;
+
+  TenantUsage& operator+=(const TenantUsage& other);
+  TenantUsage& operator-=(const TenantUsage& other);
+  bool operator==(const TenantUsage&) const = default;
+};
+
 struct NodeInstance {
   Symbol node;
   InstanceId id;
@@ -60,6 +72,30 @@ struct AppOperation {
   OperationKey key;
 
   auto operator<=>(const AppOperation&) const = default;
+};
+
+// Times of this controller's own loop, begun anew when it starts: a deadline never runs out while nobody looks.
+struct RolloutClock {
+  std::uint64_t rollout = 0;
+  std::uint32_t arrived = 0;  // instances that serve
+  Time progressed;            // when one more did
+  std::optional<Time> baking; // since when all canaries serve
+
+  bool operator==(const RolloutClock&) const = default;
+};
+struct NodeClock {
+  std::optional<Time> drain_began;
+  std::uint32_t returns = 0;  // from having been unknown, one after the other
+  Time returned;              // the last one
+  Time held_until;            // nothing new is placed there before
+
+  bool operator==(const NodeClock&) const = default;
+};
+struct Clocks {
+  CowMap<AppName, RolloutClock> rollouts;
+  CowMap<InstanceId, Time> ready_since;
+  CowMap<Symbol, NodeClock> nodes;
+  Time last_lost;  // when a node was last given up
 };
 
 struct World {
@@ -81,11 +117,14 @@ struct World {
   CowMap<AppOperation, std::monostate> active_operations;
   CowMap<Symbol, NodeLoad> loads;
   CowMap<InstanceId, std::monostate> unplaced;  // wanted, without a node
+  std::array<std::uint32_t, kNodeHealths> nodes_by_health{};
+  CowMap<Symbol, TenantUsage> usage;  // by tenant
 
   // Not durable.
   Time started;  // when this controller's loop began, in its own time
   Time as_of;    // when this copy was published
   CowMap<Symbol, Observed> observed;
+  Clocks clocks;
   bool history_lost = false;  // a node has accepted goals that we never gave: `Restored`, nothing is stopped or moved
 };
 
@@ -101,6 +140,9 @@ void apply(World& world, const Change& change, Dirty* dirty = nullptr);
 
 // Moves the tables by one record, which must be the next.
 void apply(World& world, const Record& record, Dirty* dirty = nullptr);
+
+// What `instances` of the app count against its tenant's quota: what it declares, without the VMs' overhead.
+TenantUsage usage_of(const App& app, std::uint32_t instances);
 
 // What one instance of `boot` takes of a node: its own CPU and memory and the VM's overhead there.
 Resources footprint(const BootSpec& boot, const NodeRow& node);

@@ -1,9 +1,12 @@
+#include <charconv>
+#include <sstream>
 #include <utility>
 
 #include "api/stable_hash.hpp"
 #include "codec/json_reader.hpp"
 #include "codec/manifest.hpp"
 #include "codec/views_json.hpp"
+#include "controller/core/foresee.hpp"
 #include "controller/http/api.hpp"
 #include "runtimes/lib/oci/reference.hpp"
 
@@ -65,21 +68,60 @@ void ask(ApiContext& context, const wire::HttpRequest& request, const wire::Resp
       [responder, status](const Answer& reply) { answer(responder, status, reply); });
 }
 
-// The same code on a copy of the World that nobody keeps.
-void try_apply(ApiContext& context, const ApplyRequest& apply, const wire::HttpRequest& request, const wire::Responder& responder) {
-  World next = *context.runner.world();
-  ++next.revision;
-  Draft draft(std::move(next), Now{context.runner.world()->as_of, {}});
-  Result<ApplyReply> reply = admit_apply(draft, apply);
-  if (!reply) {
-    Error error = std::move(reply).error();
-    error.trace_id = request.trace_id;
-    return responder.send(error);
+void answer_foreseen(const wire::HttpRequest& request, const wire::Responder& responder, Result<ApplyReply> reply) {
+  if (reply) return responder.send(json_response(200, codec::to_json(*reply)));
+  Error error = std::move(reply).error();
+  error.trace_id = request.trace_id;
+  responder.send(error);
+}
+
+std::string query(const wire::HttpRequest& request, const char* key) {
+  const auto found = request.query.find(key);
+  return found == request.query.end() ? std::string() : found->second;
+}
+
+// `?lose=n1,n2`, and manifests as the body that are to be there too.
+void handle_whatif(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder) {
+  ApplyRequest add;
+  if (!request.body.empty()) {
+    Result<ApplyRequest> read = read_manifests(request, context.artifacts, false);
+    if (!read) return responder.send(read.error());
+    add = std::move(*read);
   }
-  reply->dry_run = true;
-  reply->revision = context.runner.world()->revision;
-  reply->operations.clear();
-  responder.send(json_response(200, codec::to_json(*reply)));
+  std::vector<std::string> lose;
+  std::istringstream names(query(request, "lose"));
+  for (std::string name; std::getline(names, name, ',');) lose.push_back(name);
+  if (lose.empty() && add.resources.empty())
+    return responder.send(invalid("nothing_to_foresee", "want `lose` to name nodes, or manifests as the body"));
+  answer_foreseen(request, responder, foresee_loss(*context.runner.world(), lose, add));
+}
+
+Result<RolloutRequest> read_rollout(const PathValues& path, const wire::HttpRequest& request, RolloutVerb verb) {
+  RolloutRequest rollout;
+  rollout.app = {Symbol(tenant_of(request)), Symbol(path.at("name"))};
+  rollout.verb = verb;
+  rollout.trace_id = request.trace_id;
+  const std::string to = query(request, "to");
+  if (to.empty()) return rollout;
+  std::uint64_t number = 0;
+  const auto parsed = std::from_chars(to.data(), to.data() + to.size(), number);
+  if (parsed.ec != std::errc() || parsed.ptr != to.data() + to.size())
+    return invalid("bad_template", "want the number of a template as `to`, got `" + to + "`");
+  rollout.to = number;
+  return rollout;
+}
+
+Result<DrainRequest> read_drain(const PathValues& path, const wire::HttpRequest& request) {
+  DrainRequest drain;
+  drain.node = path.at("name");
+  drain.drain.force = query(request, "force") == "1";
+  drain.drain.reason = query(request, "reason");
+  if (const std::string deadline = query(request, "deadline"); !deadline.empty()) {
+    const Result<Duration> parsed = parse_duration(deadline);
+    if (!parsed) return invalid("bad_deadline", "want a duration such as 10m as `deadline`, got `" + deadline + "`");
+    drain.drain.deadline = *parsed;
+  }
+  return drain;
 }
 
 Result<DeleteRequest> read_destroy(const wire::HttpRequest& request) {
@@ -99,7 +141,7 @@ void handle_apply(ApiContext& context, const wire::HttpRequest& request, const w
   Result<ApplyRequest> apply = read_manifests(request, context.artifacts, follow);
   if (!apply) return responder.send(apply.error());
   const auto dry_run = request.query.find("dry_run");
-  if (dry_run != request.query.end() && dry_run->second == "1") return try_apply(context, *apply, request, responder);
+  if (dry_run != request.query.end() && dry_run->second == "1") return answer_foreseen(request, responder, foresee_apply(*context.runner.world(), *apply));
   if (follow && (apply->resources.size() != 1 || !std::holds_alternative<App>(apply->resources.front())))
     return responder.send(invalid("not_one_app", "want exactly one App to deploy; `apply` takes more"));
   ask(context, request, responder, follow ? 202 : 200, std::move(*apply));
@@ -142,6 +184,25 @@ void add_changing_routes(ApiContext& context, std::vector<Route>& routes) {
                         ask(context, request, responder, 200, CordonRequest{path.at("name"), schedulable});
                       }, {}});
   }
+  routes.push_back({"POST", "/v1/nodes/{name}/drain",
+                    [&context](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
+                      Result<DrainRequest> drain = read_drain(path, request);
+                      if (!drain) return responder.send(drain.error());
+                      ask(context, request, responder, 200, std::move(*drain));
+                    }, {}});
+  for (const RolloutVerb verb : {RolloutVerb::kPause, RolloutVerb::kResume, RolloutVerb::kPromote, RolloutVerb::kAbort,
+                                 RolloutVerb::kRestart, RolloutVerb::kRollback}) {
+    routes.push_back({"POST", "/v1/rollouts/{name}/" + std::string(to_string(verb)),
+                      [&context, verb](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
+                        Result<RolloutRequest> rollout = read_rollout(path, request, verb);
+                        if (!rollout) return responder.send(rollout.error());
+                        ask(context, request, responder, 200, std::move(*rollout));
+                      }, {}});
+  }
+  routes.push_back({"POST", "/v1/whatif",
+                    [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
+                      handle_whatif(context, request, responder);
+                    }, manifests});
 }
 
 }  // namespace unik::controller

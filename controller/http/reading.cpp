@@ -133,6 +133,13 @@ Result<AppView> get_app(const World& world, const std::string& tenant, const std
   return view_app(world, key, *row);
 }
 
+Result<RolloutView> get_rollout(const World& world, const std::string& tenant, const std::string& name) {
+  const AppName key{Symbol(tenant), Symbol(name)};
+  const AppRow* const row = world.apps.find(key);
+  if (row == nullptr) return missing("app", name);
+  return view_rollout(world, key, *row);
+}
+
 Result<InstanceView> get_instance(const World& world, const std::string& tenant, const std::string& name) {
   const Result<InstanceId> id = parse_short_name(Symbol(tenant), name);
   const InstanceRow* const row = id ? world.instances.find(*id) : nullptr;
@@ -188,6 +195,9 @@ void add_reading_routes(ApiContext& context, std::vector<Route>& routes) {
   get("/v1/nodes/{name}", [](const World& world, Path path, Request) { return get_node(world, path.at("name")); });
   get("/v1/tenants", [](const World& world, Path, Request request) -> Result<codec::Page<TenantView>> { return list_tenants(world, request); });
   get("/v1/tenants/{name}", [](const World& world, Path path, Request) { return get_tenant(world, path.at("name")); });
+  get("/v1/rollouts/{name}", [](const World& world, Path path, Request request) {
+    return get_rollout(world, tenant_of(request), path.at("name"));
+  });
   get("/v1/operations", [](const World& world, Path, Request request) { return list_operations(world, request); });
   get("/v1/operations/{name}", [](const World& world, Path path, Request) { return get_operation(world, path.at("name")); });
   get("/v1/explain/{kind}/{name}", [](const World& world, Path path, Request request) {

@@ -119,6 +119,48 @@ InstanceRow instance_row(Reader& reader) {
   return row;
 }
 
+std::string row_json(const RolloutState& state) {
+  JsonWriter out;
+  out.begin_object().field("phase", to_string(state.phase)).field("promoted", state.promoted);
+  out.field("blue_green", state.blue_green).field("live", state.live);
+  out.field("failed_generation", state.failed_generation).field("reason", state.reason);
+  return out.field("message", state.message).end_object().take();
+}
+
+RolloutState rollout_state(const json& value, Reader& outer) {
+  Reader in(value);
+  RolloutState state;
+  state.phase = in.choice("phase", parse_rollout_phase);
+  state.promoted = in.boolean("promoted");
+  state.blue_green = in.boolean("blue_green");
+  state.live = in.number<std::uint64_t>("live");
+  state.failed_generation = in.number<std::uint64_t>("failed_generation");
+  state.reason = in.text("reason");
+  state.message = in.text("message");
+  if (in.problem()) outer.fail("state");
+  return state;
+}
+
+std::string row_json(const TemplateNote& note) {
+  JsonWriter out;
+  out.begin_object().field("rollout", note.rollout).field("at_us", micros(note.at));
+  out.field("generation", note.generation).field("outcome", to_string(note.outcome));
+  return out.field("automatic", note.automatic).field("message", note.message).end_object().take();
+}
+
+TemplateNote template_note(const json& value, Reader& outer) {
+  Reader in(value);
+  TemplateNote note;
+  note.rollout = in.number<std::uint64_t>("rollout");
+  note.at = wall(in.number<std::int64_t>("at_us"));
+  note.generation = in.number<std::uint64_t>("generation");
+  note.outcome = in.choice("outcome", parse_template_outcome);
+  note.automatic = in.boolean("automatic");
+  note.message = in.text("message");
+  if (in.problem()) outer.fail("history");
+  return note;
+}
+
 // Writes the body of each change; its name is written by the caller.
 struct Body {
   JsonWriter& out;
@@ -259,6 +301,9 @@ std::string row_json(const AppRow& row) {
   JsonWriter out;
   out.begin_object().key("app").raw(codec::to_json(Resource(*row.app)));
   out.field("rollout", row.rollout).field("deleting", row.deleting);
+  out.key("state").raw(row_json(row.state)).key("history").begin_array();
+  for (const TemplateNote& note : row.history) out.raw(row_json(note));
+  out.end_array();
   out.field("frozen_generation", row.frozen_generation).field("frozen_message", row.frozen_message);
   out.key("retired").begin_array();
   for (const auto& [slot, attempt] : row.retired)
@@ -303,6 +348,8 @@ Result<AppRow> app_row_from(std::string_view text) {
   row.app = resource<App>(in, "app");
   row.rollout = in.number<std::uint64_t>("rollout");
   row.deleting = in.boolean("deleting");
+  row.state = rollout_state(in.object("state"), in);
+  for (const json& note : in.object("history")) row.history.push_back(template_note(note, in));
   row.frozen_generation = in.number<std::uint64_t>("frozen_generation");
   row.frozen_message = in.text("frozen_message");
   for (const json& pair : in.object("retired")) {

@@ -155,6 +155,10 @@ void SimulatedNode::perform(const agent::LaunchVm& effect) {
     found->second.started_at = timeline_.now().wall;
     deliver(agent::VmStarted{id, run, timeline_.now().wall, "tcg", milliseconds(200), milliseconds(180)});
   });
+  if (!effect.boot.env.contains("BROKEN")) return;
+  timeline_.after(milliseconds(400), [this, id = effect.id, process = vm.process] {
+    end_vm(id, process, Exit{ExitKind::kExited, 1});
+  });
 }
 
 void SimulatedNode::end_vm(const InstanceId& id, std::uint64_t process, Exit exit) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "controller/core/diff.hpp"
 #include "controller/core/reconcile.hpp"
 #include "controller/store/row_json.hpp"
 #include "tests/sim/simulated_controller.hpp"
@@ -136,7 +137,74 @@ class Simulation : public Uplink {
     app.spec.replicas = static_cast<std::uint32_t>(random_.below(5));
     app.spec.run.health = HealthCheck{8080, "/", seconds(5), seconds(1), 3, seconds(30)};
     app.spec.run.stop_timeout = seconds(1 + static_cast<int>(random_.below(3)));
+    app.spec.disconnect.lost_after = std::chrono::minutes(1);
+    app.spec.disruption.max_unavailable = static_cast<std::uint32_t>(1 + random_.below(2));
+    if (random_.chance(0.7)) app.spec.rollout = random_rollout();
+    if (faulty() && random_.chance(0.15)) app.spec.boot.env["BROKEN"] = "1";
     return app;
+  }
+
+  RolloutPolicy random_rollout() {
+    RolloutPolicy rollout;
+    rollout.strategy = static_cast<RolloutStrategy>(random_.below(3));
+    rollout.max_surge = static_cast<std::uint32_t>(random_.below(3));
+    rollout.max_unavailable = static_cast<std::uint32_t>(rollout.max_surge == 0 ? 1 : random_.below(2));
+    rollout.progress_deadline = random_.between(seconds(20), seconds(60));
+    rollout.auto_rollback = random_.chance(0.7);
+    rollout.canary.percent = static_cast<std::uint32_t>(1 + random_.below(100));
+    rollout.canary.bake = random_.between(seconds(0), seconds(20));
+    rollout.gate.healthy_for = random_.between(seconds(0), seconds(5));
+    return rollout;
+  }
+
+  // What operators do, beside users.
+  controller::Mutation random_steering(const std::string& trace_id) {
+    const std::string node = nodes_[random_.below(nodes_.size())]->name();
+    switch (random_.below(4)) {
+      case 0: return controller::CordonRequest{node, random_.chance(0.6)};
+      case 1: return controller::DrainRequest{node, {true, random_.between(seconds(0), seconds(40)), random_.chance(0.2), ""}};
+      case 2: {
+        Tenant tenant;
+        tenant.metadata.name = kDefaultTenant;
+        tenant.spec.quota.instances = static_cast<std::uint32_t>(random_.below(20));
+        if (random_.chance(0.3)) tenant.spec.placement = PlacementStrategy::kBinPack;
+        controller::ApplyRequest apply;
+        apply.resources.push_back(std::move(tenant));
+        return apply;
+      }
+      default: break;
+    }
+    controller::RolloutRequest rollout;
+    rollout.app = random_app().name();
+    rollout.verb = static_cast<controller::RolloutVerb>(random_.below(6));
+    rollout.trace_id = trace_id;
+    return rollout;
+  }
+
+  // Operators who know what they have done undo it.
+  void end_steering() {
+    for (const auto& node : nodes_) ask_as("operator", controller::CordonRequest{node->name(), true});
+    Tenant tenant;
+    tenant.metadata.name = kDefaultTenant;
+    controller::ApplyRequest apply;
+    apply.resources.push_back(std::move(tenant));
+    for (const auto& [name, row] : controller_.durable().apps) {
+      if (row.deleting) continue;
+      App app = *row.app;
+      app.spec.boot.env.erase("BROKEN");
+      app.spec.boot.env["LAST"] = "1";
+      apply.resources.push_back(std::move(app));
+    }
+    ask_as("operator", std::move(apply));
+  }
+
+  void ask_as(const char* actor, controller::Mutation mutation) {
+    controller::Caller caller;
+    caller.actor = actor;
+    caller.trace_id = "t" + std::to_string(++asked_);
+    caller.idempotency_key = "key-" + std::to_string(asked_);
+    caller.body_hash = asked_;
+    ask_user(caller, mutation);
   }
 
   void plan_users() {
@@ -150,6 +218,8 @@ class Simulation : public Uplink {
       caller.body_hash = asked_;
       controller::Mutation mutation;
       if (random_.chance(0.25)) {
+        mutation = random_steering(caller.trace_id);
+      } else if (random_.chance(0.25)) {
         mutation = controller::DeleteRequest{Kind::kApp, std::string(kDefaultTenant), {random_app().metadata.name}, caller.trace_id};
       } else {
         controller::ApplyRequest apply;
@@ -171,7 +241,9 @@ class Simulation : public Uplink {
     controller_.ask([&](controller::RequestId id) { return controller::MutationAsked{id, caller, mutation}; },
                     [again](const std::optional<controller::Answer>& answer) {
                       const Error* const error = answer ? std::get_if<Error>(&*answer) : nullptr;
-                      if (!answer || (error != nullptr && traits(error->code).retryable)) again();
+                      // What the quota refuses is for a person to mend.
+                      const bool refused = error != nullptr && error->reason.starts_with("quota_");
+                      if (!answer || (error != nullptr && traits(error->code).retryable && !refused)) again();
                     });
   }
 
@@ -200,7 +272,7 @@ class Simulation : public Uplink {
         if (options_.crashes && node.is_up()) crash_agent(node, true);
         break;
       case 4:
-        if (options_.network_faults) cut_until_[index] = timeline_.now().boot + random_.between(seconds(1), seconds(60));
+        if (options_.network_faults) cut_until_[index] = timeline_.now().boot + cut_length();
         break;
       case 5:
         if (options_.disk_faults) fail_disks(node);
@@ -213,6 +285,9 @@ class Simulation : public Uplink {
         break;
     }
   }
+
+  // Most cuts heal before the node is given up.
+  Duration cut_length() { return random_.between(seconds(1), seconds(random_.chance(0.3) ? 200 : 60)); }
 
   void crash_controller() {
     if (!controller_.is_up()) return;
@@ -248,6 +323,8 @@ class Simulation : public Uplink {
       node->set_disk_failing(false);
       if (!node->is_up()) node->start();
     }
+    // By then every request of before has had its answer.
+    timeline_.after(seconds(20), [this] { end_steering(); });
   }
 
   // ---- What must hold at every step ----
@@ -288,6 +365,7 @@ class Simulation : public Uplink {
         if (std::holds_alternative<controller::PutStray>(change)) ++strays_;
       }
       check_capacity();
+      check_derived(record);
     };
   }
 
@@ -307,6 +385,22 @@ class Simulation : public Uplink {
     }
   }
 
+  // What is kept up with each change is what a recount gives; and nobody declares more than the quota lets them.
+  void check_derived(const controller::Record& record) {
+    const controller::World& world = controller_.durable();
+    controller::World recounted = world;
+    controller::derive(recounted);
+    expect(controller::same_tables(world, recounted), "a recount gives other sums at record " + std::to_string(record.seq));
+    const Symbol tenant(kDefaultTenant);
+    const controller::TenantUsage* const usage = world.usage.find(tenant);
+    const std::int64_t instances = usage == nullptr ? 0 : usage->instances;
+    const controller::TenantRow* const row = world.tenants.find(tenant);
+    const Quota quota = row == nullptr ? Quota{} : row->tenant->spec.quota;
+    expect(!quota.instances || instances <= *quota.instances || instances <= declared_,
+           "the tenant declares " + std::to_string(instances) + " instances at record " + std::to_string(record.seq));
+    declared_ = instances;
+  }
+
   // ---- What must hold in the end ----
 
   void check_rest() {
@@ -324,10 +418,11 @@ class Simulation : public Uplink {
     for (const auto& [name, app] : world.apps) {
       expect(!app.deleting, "app " + to_string(name) + " is still being deleted");
       std::set<std::uint32_t> slots;
+      controller::CurrentTemplate current(world, name, app.rollout);
       controller::for_each_instance(world, name, [&](const InstanceId& id, const controller::InstanceRow& row) {
         if (row.node.empty()) return;
         expect(row.goal == controller::InstanceGoal::kRun, to_string(id) + " is still being stopped");
-        expect(id.rollout == app.rollout, to_string(id) + " is of an old rollout");
+        expect(current.covers(id.rollout), to_string(id) + " is of an old rollout");
         expect(running.contains(id), to_string(id) + " should run and has no VM");
         expect(is_ready(*row.status), to_string(id) + " is not ready: " + row.status->reason);
         slots.insert(id.slot);
@@ -387,6 +482,7 @@ class Simulation : public Uplink {
   std::uint64_t asked_ = 0;
   std::map<std::uint64_t, std::uint64_t> disguises_;
   std::set<std::string> keys_;
+  std::int64_t declared_ = 0;  // instances, after the record before
   std::map<int, std::pair<std::uint64_t, std::uint64_t>> accepted_;  // by node: its life, and the revision
   std::vector<std::string> broken_;
   std::vector<std::string> journal_;

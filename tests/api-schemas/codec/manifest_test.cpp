@@ -108,9 +108,11 @@ metadata: {name: n2}
   ASSERT_TRUE(result.ok()) << to_string(result.error());
   ASSERT_EQ(result->size(), 3U);
   EXPECT_EQ((*result)[0].resource,
-            Resource(Node{{"n1", "", {{"zone", "a"}}, 0, 0}, {false, {MilliCpu{200}, mebibytes(256)}}}));
-  EXPECT_EQ((*result)[1].resource,
-            Resource(Tenant{{"team-a", "", {}, 0, 0}, {{MilliCpu{250}, mebibytes(128)}, {{"pool", "shared"}}}}));
+            Resource(Node{{"n1", "", {{"zone", "a"}}, 0, 0}, {false, {MilliCpu{200}, mebibytes(256)}, {}, {}}}));
+  TenantSpec team;
+  team.default_resources = {MilliCpu{250}, mebibytes(128)};
+  team.node_selector = {{"pool", "shared"}};
+  EXPECT_EQ((*result)[1].resource, Resource(Tenant{{"team-a", "", {}, 0, 0}, team}));
   EXPECT_EQ((*result)[2].resource, Resource(Node{{"n2", "", {}, 0, 0}, {}}));
   EXPECT_EQ((*result)[1].where.line, 8);
 }
@@ -198,8 +200,8 @@ TEST(ManifestFaults, NameThePlaceTheFieldAndTheCure) {
   const Bad cases[] = {
       {app("  replica: 3\n"),
        "a.yaml:6:3: spec.replica: unknown field `replica` in App.spec: did you mean `replicas`? fields here: args, "
-       "debug, env, "
-       "health, image, placement, ports, replicas, resources, restart, rootfs, source, stop"},
+       "debug, disconnect, disruption, env, "
+       "health, image, placement, ports, replicas, resources, restart, rollout, rootfs, source, stop"},
       {app("  health: {htp: {port: 1}, tcp: {port: 1}}\n"),
        "a.yaml:6:12: spec.health.htp: unknown field `htp` in App.spec.health: did you mean `http`? fields here: "
        "failures, grace, "

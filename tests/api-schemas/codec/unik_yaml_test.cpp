@@ -70,10 +70,10 @@ TEST(UnikYamlFile, NamesFaultsAsManifestsDo) {
        "\"argument\"]"},
       {"run: {command: []}\n", "unik.yaml:1:16: run.command: want a program and its arguments, got none"},
       {"deploy: {image: a}\n",
-       "unik.yaml:1:10: deploy.image: unknown field `image` in unik.yaml deploy: fields here: args, debug, env, "
-       "health, "
+       "unik.yaml:1:10: deploy.image: unknown field `image` in unik.yaml deploy: fields here: args, debug, "
+       "disconnect, disruption, env, health, "
        "placement, ports, "
-       "replicas, resources, restart, rootfs, stop"},
+       "replicas, resources, restart, rollout, rootfs, stop"},
       {"version: 1\n---\nversion: 1\n", "unik.yaml:3:1: want one document, got another one"},
       {"- a\n", "unik.yaml:1:1: want a mapping of fields, got a list"},
   };

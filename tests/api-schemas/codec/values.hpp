@@ -182,6 +182,58 @@ inline RunPolicy run(const BootSpec& boot) {
   return out;
 }
 
+inline std::uint32_t count(std::size_t least, std::size_t most) {
+  return static_cast<std::uint32_t>(least + below(most - least + 1));
+}
+
+inline Placement placement() {
+  Placement out;
+  out.node_selector = labels();
+  for (std::size_t i = below(3); i > 0; --i) out.spread.push_back({label()});
+  for (std::size_t i = below(3); i > 0; --i) {
+    out.tolerations.push_back({label(), std::nullopt});
+    if (coin()) out.tolerations.back().value = coin() ? label() : "";
+  }
+  return out;
+}
+
+inline RolloutPolicy rollout() {
+  using namespace std::chrono_literals;
+  RolloutPolicy out;
+  out.strategy = static_cast<RolloutStrategy>(below(3));
+  out.max_unavailable = count(0, 1000);
+  out.max_surge = count(0, 1000);
+  out.progress_deadline = duration(10ms, 24h);
+  out.auto_rollback = coin();
+  if (coin()) out.canary = {count(1, 100), duration(0s, 24h), coin() ? Promotion::kManual : Promotion::kAuto};
+  if (coin()) out.gate = {duration(0s, 1h), count(0, 1000), count(0, 1000)};
+  return out;
+}
+
+inline NodeSpec node_spec() {
+  using namespace std::chrono_literals;
+  NodeSpec out;
+  out.schedulable = coin();
+  if (coin()) out.reserved = resources();
+  if (coin()) out.drain = {coin(), duration(0s, 24h), coin(), text()};
+  for (std::size_t i = below(3); i > 0; --i)
+    out.taints.push_back({label(), coin() ? label() : "", coin() ? TaintEffect::kNoExecute : TaintEffect::kNoSchedule});
+  return out;
+}
+
+inline TenantSpec tenant_spec() {
+  TenantSpec out;
+  out.default_resources = resources();
+  out.node_selector = labels();
+  if (coin()) out.quota.instances = count(0, 1'000'000);
+  if (coin()) out.quota.cpu = resources().cpu;
+  if (coin()) out.quota.memory = resources().memory;
+  if (coin()) out.limits = {resources().cpu, resources().memory};
+  if (coin()) out.placement = PlacementStrategy::kBinPack;
+  if (coin()) out.rollout = rollout();
+  return out;
+}
+
 inline AppSpec app_spec() {
   AppSpec out;
   out.boot = boot();
@@ -191,7 +243,10 @@ inline AppSpec app_spec() {
   }
   out.run = run(out.boot);
   out.replicas = static_cast<std::uint32_t>(below(1001));
-  out.placement.node_selector = labels();
+  out.placement = placement();
+  if (coin()) out.disruption.max_unavailable = count(1, 1000);
+  if (coin()) out.rollout = rollout();
+  if (coin()) out.disconnect = {duration(std::chrono::minutes(1), std::chrono::hours(24)), coin()};
   return out;
 }
 
@@ -200,9 +255,9 @@ inline Resource resource() {
     case 0:
       return App{metadata(true), app_spec()};
     case 1:
-      return Node{metadata(false), {coin(), coin() ? resources() : Resources{}}};
+      return Node{metadata(false), node_spec()};
     default:
-      return Tenant{metadata(false), {resources(), labels()}};
+      return Tenant{metadata(false), tenant_spec()};
   }
 }
 

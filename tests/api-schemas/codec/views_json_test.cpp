@@ -92,6 +92,8 @@ TEST(ViewsJson, ReadsBackWhatItWrote) {
   tenant.apps = 2;
   tenant.instances = 5;
   tenant.assigned = {MilliCpu{1}, Bytes{2}};
+  tenant.declared_instances = 4;
+  tenant.declared = {MilliCpu{3}, Bytes{4}};
   expect_same_again(tenant);
   StatusView status{43, "default", {app()}, {instance()}, {operation()}, {node()}};
   expect_same_again(status);
@@ -103,7 +105,23 @@ TEST(ViewsJson, ReadsBackWhatItWrote) {
   object.effect = ChangeEffect::kReplace;
   object.changes = {{"spec.replicas", "1", "2", ChangeEffect::kNone},
                     {"spec.env.A", "", "\"x\"", ChangeEffect::kReplace}};
-  expect_same_again(ApplyReply{44, true, {object}, {operation()}});
+  expect_same_again(
+      ApplyReply{44, true, {object}, {operation()}, {{"default", "web-0-r42-1", "n1", "placed", "its node is new"}}});
+  RolloutView rollout;
+  rollout.tenant = "default";
+  rollout.app = "web";
+  rollout.strategy = "canary";
+  rollout.phase = "paused";
+  rollout.reason = "crash_loop";
+  rollout.message = "web-0-r42-1 is crash_loop";
+  rollout.rollout = 42;
+  rollout.desired = 3;
+  rollout.updated = 1;
+  rollout.old = 2;
+  rollout.promoted = true;
+  rollout.holds = {"web-1-r17-1: the canaries come first"};
+  rollout.history = {{42, at("2026-11-22T10:00:00Z"), 3, "a@sha256:1", "failed", true, "back to 17", 2}};
+  expect_same_again(rollout);
   expect_same_again(EventView{42, at("2026-11-22T10:00:00Z"), "uid/0", "t", "app/web", "default", "created", "new"});
   expect_same_again(Explanation{"app/web", "pending", {{"Ready", "False", "R", "m"}}, {"because", "and so"}});
 }

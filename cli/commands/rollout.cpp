@@ -1,0 +1,115 @@
+// rollout status|pause|resume|promote|abort|restart APP, history APP, rollback APP.
+#include <memory>
+
+#include "cli/commands/commands.hpp"
+#include "cli/commands/show.hpp"
+#include "cli/operations.hpp"
+#include "cli/output/document.hpp"
+#include "cli/output/rollout.hpp"
+#include "wire/clock.hpp"
+
+namespace unik::cli {
+namespace {
+
+struct Options {
+  std::string app;
+  OutputFormat format = OutputFormat::kTable;
+  bool wait = false;
+  Duration timeout = std::chrono::minutes(10);
+  std::optional<std::uint64_t> to;
+};
+
+std::string bare(const std::string& word) { return word.starts_with("app/") ? word.substr(4) : word; }
+
+bool is_table(OutputFormat format) { return format == OutputFormat::kTable || format == OutputFormat::kWide; }
+
+void print(const Session& session, const RolloutView& view, OutputFormat format, const std::string& table) {
+  if (is_table(format)) return session.out(table);
+  if (format == OutputFormat::kName) return session.out("app/" + view.app + "\n");
+  const std::string json = codec::to_json(view);
+  session.out(format == OutputFormat::kJson ? pretty_json(json) : yaml_of(json));
+}
+
+Result<int> status(const Session& session, const Options& options) {
+  const auto api = session.connect();
+  if (!api) return api.error();
+  Backoff backoff(options.timeout);
+  for (;;) {
+    const auto view = api->rollout(bare(options.app));
+    if (!view) return view.error();
+    const bool ended = view->phase != "progressing";
+    if (!options.wait || ended) {
+      print(session, *view, options.format, render_rollout(*view, session.terminal().colour_out));
+      return options.wait && view->phase != "done" ? 1 : 0;
+    }
+    if (!backoff.pause())
+      return timed_out("wait_timed_out", "the rollout of " + view->app + " is not done after " +
+                                             format_duration(options.timeout) + ": " + std::to_string(view->updated) + " of " +
+                                             std::to_string(view->desired) + " updated");
+  }
+}
+
+Result<int> history(const Session& session, const Options& options) {
+  const auto api = session.connect();
+  if (!api) return api.error();
+  const auto view = api->rollout(bare(options.app));
+  if (!view) return view.error();
+  print(session, *view, options.format, render(history_table(*view, wire::read_clock().wall), session.terminal().colour_out));
+  return 0;
+}
+
+Result<int> steer(const Session& session, const Options& options, const std::string& verb) {
+  const auto api = session.connect();
+  if (!api) return api.error();
+  const auto reply = api->steer_rollout(bare(options.app), verb, options.to);
+  if (!reply) return reply.error();
+  show_reply(session, *reply, options.format);
+  return 0;
+}
+
+}  // namespace
+
+void add_rollout(CommandTree& tree) {
+  const auto options = std::make_shared<Options>();
+  VerbFlags group = tree.add_group(kDesiredState, "rollout",
+                                   "See and steer how a new template replaces the old: rollout status|pause|resume|promote|abort|restart");
+  VerbFlags status_verb = tree.add_below(group, "status", "Show how far it is and what holds it back",
+                                         [options](const Session& session) { return status(session, *options); });
+  status_verb.word("app", options->app, "APP", "The app's name", Need::kRequired);
+  status_verb.flag("--wait", options->wait, "Return when it has ended; code 1 unless it is done");
+  status_verb.duration("--timeout", options->timeout, "How long to wait (10m)");
+  status_verb.output(options->format);
+  struct Steering {
+    const char* verb;
+    const char* summary;
+  };
+  for (const Steering& one : {Steering{"pause", "Replace nothing more until resumed"}, {"resume", "Go on, also after a failure"},
+                              {"promote", "Let the other instances follow the canaries"},
+                              {"abort", "Give the new template up for the last one that served"},
+                              {"restart", "Replace every instance by one of the same template"}}) {
+    VerbFlags verb = tree.add_below(group, one.verb, one.summary, [options, name = std::string(one.verb)](const Session& session) {
+      return steer(session, *options, name);
+    });
+    verb.word("app", options->app, "APP", "The app's name", Need::kRequired);
+    verb.output(options->format);
+  }
+}
+
+void add_history(CommandTree& tree) {
+  const auto options = std::make_shared<Options>();
+  VerbFlags verb = tree.add(kDesiredState, "history", "List the templates that an app has had, newest first",
+                            [options](const Session& session) { return history(session, *options); });
+  verb.word("app", options->app, "APP", "The app's name", Need::kRequired);
+  verb.output(options->format);
+}
+
+void add_rollback(CommandTree& tree) {
+  const auto options = std::make_shared<Options>();
+  VerbFlags verb = tree.add(kDesiredState, "rollback", "Declare an older template of an app again",
+                            [options](const Session& session) { return steer(session, *options, "rollback"); });
+  verb.word("app", options->app, "APP", "The app's name", Need::kRequired);
+  verb.number("--to", options->to, "ROLLOUT", "Which one of `history`; otherwise the last that served");
+  verb.output(options->format);
+}
+
+}  // namespace unik::cli

@@ -1,0 +1,163 @@
+#include "controller/core/rollout_watch.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace unik::controller {
+namespace {
+
+std::string object_of(const AppName& name) { return "app " + to_string(name); }
+
+void keep_ready_clocks(Draft& draft, const std::vector<Joined>& instances) {
+  auto& clocks = draft.clocks().ready_since;
+  for (const Joined& instance : instances) {
+    if (instance.row == nullptr) continue;
+    if (!instance.serves) {
+      clocks.erase(instance.id);
+    } else if (!clocks.contains(instance.id)) {
+      clocks.set(instance.id, draft.now().boot);
+    }
+  }
+}
+
+// The policies of jobs are their exit codes: going back would run an old job again.
+bool is_job(const App& app) { return app.spec.run.restart.policy == RestartPolicy::kNever; }
+
+TemplateNote* note_of(AppRow& row) {
+  return row.history.empty() || row.history.back().rollout != row.rollout ? nullptr : &row.history.back();
+}
+
+// The newest template that served as a whole and differs from the current one; none when there is none.
+const TemplateNote* last_good(const World& world, const AppName& name, const AppRow& row) {
+  CurrentTemplate current(world, name, row.rollout);
+  for (auto note = row.history.rbegin(); note != row.history.rend(); ++note)
+    if (note->outcome == TemplateOutcome::kGood && !current.covers(note->rollout) &&
+        world.templates.contains({name, note->rollout}))
+      return &*note;
+  return nullptr;
+}
+
+void set_outcome(AppRow& row, TemplateOutcome outcome, std::string message = {}) {
+  TemplateNote* const note = note_of(row);
+  if (note == nullptr) return;
+  note->outcome = outcome;
+  if (!message.empty()) note->message = std::move(message);
+}
+
+bool waits_for_canaries(const RolloutFacts& facts, const RolloutSteps& steps) {
+  return facts.policy.strategy == RolloutStrategy::kCanary && !facts.state.promoted && steps.canaries_arrived &&
+         !steps.complete;
+}
+
+void finish(Draft& draft, const AppName& name) {
+  AppRow row = *draft.world().apps.find(name);
+  row.state.phase = RolloutPhase::kDone;
+  row.state.blue_green = false;
+  row.state.live = row.rollout;
+  // What was given up stays told until the next template.
+  if (row.state.failed_generation != row.app->metadata.generation) row.state.reason.clear(), row.state.message.clear();
+  set_outcome(row, TemplateOutcome::kGood);
+  draft.because(object_of(name), "rollout " + std::to_string(row.rollout) + " is done");
+  draft.change(PutApp{std::move(row)});
+}
+
+void promote(Draft& draft, const AppName& name) {
+  AppRow row = *draft.world().apps.find(name);
+  row.state.promoted = true;
+  draft.because(object_of(name), "the canaries have baked: the others follow");
+  draft.change(PutApp{std::move(row)});
+}
+
+}  // namespace
+
+RolloutFacts gather_facts(Draft& draft, const AppName& name) {
+  RolloutFacts facts = facts_of(draft.world(), name, *draft.world().apps.find(name), draft.now().boot);
+  keep_ready_clocks(draft, facts.instances);
+  return facts;
+}
+
+bool give_up_if_failed(Draft& draft, const AppName& name, const RolloutFacts& facts) {
+  const AppRow& app = *draft.world().apps.find(name);
+  if (app.deleting || app.state.phase != RolloutPhase::kProgressing || is_job(*app.app)) return false;
+  const std::optional<Verdict> verdict = judge_rollout(facts);
+  if (!verdict) return false;
+  const bool was_automatic = !app.history.empty() && app.history.back().automatic;
+  if (facts.policy.auto_rollback && !was_automatic && roll_back(draft, name, *verdict, true)) return true;
+  AppRow row = *draft.world().apps.find(name);
+  const bool any_good = last_good(draft.world(), name, row) != nullptr;
+  row.state.phase = any_good ? RolloutPhase::kPaused : RolloutPhase::kFailed;
+  row.state.failed_generation = row.app->metadata.generation;
+  row.state.reason = verdict->reason;
+  row.state.message = verdict->message;
+  set_outcome(row, TemplateOutcome::kFailed, verdict->message);
+  draft.because(object_of(name), "rollout " + std::to_string(row.rollout) + " " + std::string(to_string(row.state.phase)) +
+                                     ": " + verdict->message);
+  draft.change(PutApp{std::move(row)});
+  return false;
+}
+
+void note_progress(Draft& draft, const AppName& name, const RolloutFacts& facts, const RolloutSteps& steps) {
+  const AppRow& app = *draft.world().apps.find(name);
+  if (app.deleting) return;
+  RolloutClock clock = facts.clock;
+  if (steps.arrived > clock.arrived || waits_for_canaries(facts, steps) || app.state.phase == RolloutPhase::kPaused)
+    clock.progressed = facts.now;
+  clock.arrived = steps.arrived;
+  if (!steps.canaries_arrived) clock.baking.reset();
+  if (steps.canaries_arrived && !clock.baking) clock.baking = facts.now;
+  if (app.state.phase == RolloutPhase::kDone) {
+    draft.clocks().rollouts.erase(name);
+  } else {
+    draft.clocks().rollouts.set(name, clock);
+  }
+  if (steps.wake_at) draft.wake_at(*steps.wake_at);
+  if (app.state.phase == RolloutPhase::kProgressing && !steps.complete)
+    draft.wake_at(clock.progressed + facts.policy.progress_deadline);
+  if (steps.promote) promote(draft, name);
+  if (steps.complete && app.state.phase != RolloutPhase::kDone) finish(draft, name);
+}
+
+void begin_rollout(AppRow& row, Draft& draft, BootSpec boot, bool automatic, std::string message) {
+  const AppName name = row.app->name();
+  // Two changes in one record are one template.
+  if (row.rollout == draft.world().revision && note_of(row) != nullptr) row.history.pop_back();
+  TemplateNote* const before = note_of(row);
+  if (before != nullptr && before->outcome == TemplateOutcome::kPending) before->outcome = TemplateOutcome::kReplaced;
+  const std::uint64_t live = row.state.live;
+  row.rollout = draft.world().revision;
+  row.retired.clear();
+  row.state = {};
+  row.state.live = live;
+  row.state.blue_green =
+      live != 0 && rollout_policy(draft.world(), *row.app).strategy == RolloutStrategy::kBlueGreen;
+  TemplateNote note;
+  note.rollout = row.rollout;
+  note.at = draft.now().wall;
+  note.generation = row.app->metadata.generation;
+  note.automatic = automatic;
+  note.message = std::move(message);
+  row.history.push_back(std::move(note));
+  if (row.history.size() > kMaxHistory) row.history.erase(row.history.begin());
+  draft.change(PutTemplate{{name, row.rollout}, std::move(boot)});
+}
+
+bool roll_back(Draft& draft, const AppName& name, const Verdict& verdict, bool automatic) {
+  AppRow row = *draft.world().apps.find(name);
+  const TemplateNote* const good = last_good(draft.world(), name, row);
+  // One record introduces one template: a second change in the same record waits for the next.
+  if (good == nullptr || row.rollout == draft.world().revision) return false;
+  const std::uint64_t to = good->rollout;
+  const std::uint64_t from = row.rollout;
+  BootSpec boot = **draft.world().templates.find({name, to});
+  set_outcome(row, TemplateOutcome::kFailed, verdict.message);
+  begin_rollout(row, draft, std::move(boot), automatic,
+                "back to " + std::to_string(to) + ", since " + std::to_string(from) + " failed");
+  row.state.failed_generation = row.app->metadata.generation;
+  row.state.reason = verdict.reason;
+  row.state.message = "rollout " + std::to_string(from) + " was given up: " + verdict.message;
+  draft.because(object_of(name), row.state.message + "; back to " + std::to_string(to));
+  draft.change(PutApp{std::move(row)});
+  return true;
+}
+
+}  // namespace unik::controller

@@ -1,0 +1,26 @@
+// One app's way from one template to the next: what the policy of rollout.hpp decides is carried out here, and what
+// comes of it is written down: done, promoted, paused, rolled back.
+#pragma once
+
+#include "controller/core/plan.hpp"
+#include "controller/core/rollout.hpp"
+
+namespace unik::controller {
+
+// Keeps the clocks of the app's instances and of its rollout, and gathers what the policy needs.
+RolloutFacts gather_facts(Draft& draft, const AppName& name);
+
+// A rollout that must not go on goes back to the last template that served, once; then it is paused. True when the
+// app's template has changed: it is planned anew.
+bool give_up_if_failed(Draft& draft, const AppName& name, const RolloutFacts& facts);
+
+// Writes down how far it has come, and asks to be woken when waiting alone may change something.
+void note_progress(Draft& draft, const AppName& name, const RolloutFacts& facts, const RolloutSteps& steps);
+
+// Makes `boot` the app's current template, under a number of its own. `automatic`: nobody asked for it.
+void begin_rollout(AppRow& row, Draft& draft, BootSpec boot, bool automatic, std::string message);
+
+// Goes back to the newest template that served, other than the current one. False when there is none.
+bool roll_back(Draft& draft, const AppName& name, const Verdict& verdict, bool automatic);
+
+}  // namespace unik::controller

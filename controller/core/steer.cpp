@@ -1,0 +1,149 @@
+#include "controller/core/steer.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "api/check.hpp"
+#include "controller/core/rollout_watch.hpp"
+
+namespace unik::controller {
+namespace {
+
+Error no_such_app(const AppName& name) { return not_found("app_not_found", "there is no app `" + name.app.str() + "`"); }
+
+Error not_now(const AppRow& row, std::string wanted) {
+  return conflict("rollout_state", "the rollout of `" + row.app->metadata.name + "` is " +
+                                       std::string(to_string(row.state.phase)) + ": " + std::move(wanted));
+}
+
+ApplyReply updated(const Draft& draft, const AppRow& row) {
+  AppliedObject object;
+  object.kind = Kind::kApp;
+  object.tenant = row.app->metadata.tenant;
+  object.name = row.app->metadata.name;
+  object.verb = ApplyVerb::kUpdated;
+  object.generation = row.app->metadata.generation;
+  ApplyReply reply;
+  reply.revision = draft.world().revision;
+  reply.objects.push_back(std::move(object));
+  return reply;
+}
+
+Result<ApplyReply> pause(Draft& draft, AppRow row) {
+  if (row.state.phase != RolloutPhase::kProgressing) return not_now(row, "only one that progresses can be paused");
+  row.state.phase = RolloutPhase::kPaused;
+  row.state.reason = "paused";
+  row.state.message = "by hand; `unikctl rollout resume " + row.app->metadata.name + "` goes on";
+  ApplyReply reply = updated(draft, row);
+  draft.change(PutApp{std::move(row)});
+  return reply;
+}
+
+Result<ApplyReply> resume(Draft& draft, AppRow row) {
+  if (row.state.phase != RolloutPhase::kPaused) return not_now(row, "only one that is paused can be resumed");
+  row.state.phase = RolloutPhase::kProgressing;
+  row.state.failed_generation = 0;
+  row.state.reason.clear();
+  row.state.message.clear();
+  if (!row.history.empty()) row.history.back().outcome = TemplateOutcome::kPending;
+  ApplyReply reply = updated(draft, row);
+  draft.clocks().rollouts.erase(row.app->name());
+  draft.change(PutApp{std::move(row)});
+  return reply;
+}
+
+Result<ApplyReply> promote(Draft& draft, AppRow row) {
+  const bool canary = rollout_policy(draft.world(), *row.app).strategy == RolloutStrategy::kCanary;
+  if (!canary || row.state.promoted || row.state.phase != RolloutPhase::kProgressing)
+    return not_now(row, "only a canary rollout that progresses can be promoted, and only once");
+  row.state.promoted = true;
+  ApplyReply reply = updated(draft, row);
+  draft.change(PutApp{std::move(row)});
+  return reply;
+}
+
+Result<ApplyReply> abort_rollout(Draft& draft, const AppRow& row) {
+  const bool open = row.state.phase == RolloutPhase::kProgressing || row.state.phase == RolloutPhase::kPaused;
+  if (!open) return not_now(row, "only one that progresses or is paused can be aborted; `rollback` undoes one that is done");
+  const AppName name = row.app->name();
+  if (!roll_back(draft, name, {"aborted", "aborted by hand"}, false))
+    return conflict("no_good_template", "no template of `" + name.app.str() + "` has served yet: there is nothing to go back to");
+  return updated(draft, *draft.world().apps.find(name));
+}
+
+Result<ApplyReply> restart(Draft& draft, AppRow row) {
+  BootSpec boot = **draft.world().templates.find({row.app->name(), row.rollout});
+  ++boot.restart;
+  begin_rollout(row, draft, std::move(boot), false, "restarted by hand");
+  ApplyReply reply = updated(draft, row);
+  draft.change(PutApp{std::move(row)});
+  return reply;
+}
+
+Result<ApplyReply> rollback(Draft& draft, const AppRow& row, const RolloutRequest& request) {
+  const AppName& name = request.app;
+  const TemplateNote* found = nullptr;
+  CurrentTemplate current(draft.world(), name, row.rollout);
+  for (const TemplateNote& note : row.history) {
+    const bool wanted = request.to ? note.rollout == *request.to
+                                   : note.outcome == TemplateOutcome::kGood && !current.covers(note.rollout);
+    if (wanted && draft.world().templates.contains({name, note.rollout})) found = &note;
+  }
+  if (found == nullptr && request.to)
+    return not_found("template_not_found", "`" + name.app.str() + "` has no template " + std::to_string(*request.to) +
+                                               ": `unikctl history " + name.app.str() + "` lists them");
+  if (found == nullptr)
+    return conflict("no_good_template", "no other template of `" + name.app.str() + "` has served: `unikctl history " +
+                                            name.app.str() + "` lists them, `--to` takes any");
+  ApplyRequest apply;
+  apply.trace_id = request.trace_id;
+  apply.follow = true;
+  apply.why = "back to " + std::to_string(found->rollout) + " by hand";
+  App app = *row.app;
+  app.spec.boot = **draft.world().templates.find({name, found->rollout});
+  app.spec.boot.restart = 0;
+  apply.resources.push_back(std::move(app));
+  return admit_apply(draft, apply);
+}
+
+}  // namespace
+
+std::string_view to_string(RolloutVerb verb) {
+  switch (verb) {
+    case RolloutVerb::kPause: return "pause";
+    case RolloutVerb::kResume: return "resume";
+    case RolloutVerb::kPromote: return "promote";
+    case RolloutVerb::kAbort: return "abort";
+    case RolloutVerb::kRestart: return "restart";
+    case RolloutVerb::kRollback: return "rollback";
+  }
+  UNIK_CHECK(false, "a rollout verb outside the enumeration");
+}
+
+Result<ApplyReply> admit_rollout(Draft& draft, const RolloutRequest& request) {
+  const AppRow* const found = draft.world().apps.find(request.app);
+  if (found == nullptr || found->deleting) return no_such_app(request.app);
+  const AppRow row = *found;
+  switch (request.verb) {
+    case RolloutVerb::kPause: return pause(draft, row);
+    case RolloutVerb::kResume: return resume(draft, row);
+    case RolloutVerb::kPromote: return promote(draft, row);
+    case RolloutVerb::kAbort: return abort_rollout(draft, row);
+    case RolloutVerb::kRestart: return restart(draft, row);
+    case RolloutVerb::kRollback: return rollback(draft, row, request);
+  }
+  UNIK_CHECK(false, "a rollout verb outside the enumeration");
+}
+
+Result<ApplyReply> admit_drain(Draft& draft, const DrainRequest& request) {
+  const NodeRow* const row = draft.world().nodes.find(Symbol(request.node));
+  if (row == nullptr) return not_found("node_not_found", "there is no node `" + request.node + "`");
+  ApplyRequest apply;
+  Node node = *row->node;
+  node.spec.drain = request.drain;
+  node.spec.drain.enabled = true;
+  apply.resources.push_back(std::move(node));
+  return admit_apply(draft, apply);
+}
+
+}  // namespace unik::controller

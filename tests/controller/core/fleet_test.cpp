@@ -1,0 +1,618 @@
+// Rollouts, drains, lost nodes and quotas on a simulated fleet: what must hold at every step, and where it ends.
+#include <gtest/gtest.h>
+
+#include "controller/core/foresee.hpp"
+#include "controller/core/node_watch.hpp"
+#include "controller/core/status.hpp"
+#include "tests/controller/core/simulated_fleet.hpp"
+
+namespace unik::controller {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+using Fate = SimulatedFleet::Fate;
+
+App web(std::uint32_t replicas, const std::string& version) { return SimulatedFleet::app("web", replicas, version); }
+
+App web_with(const RolloutPolicy& rollout, const std::string& version, std::uint32_t replicas = 4) {
+  App app = web(replicas, version);
+  app.spec.rollout = rollout;
+  return app;
+}
+
+std::uint32_t of_version(const SimulatedFleet& fleet, const std::string& version) {
+  std::uint32_t count = 0;
+  for_each_instance(fleet.world(), {Symbol("default"), Symbol("web")}, [&](const InstanceId& id, const InstanceRow& row) {
+    if (row.goal == InstanceGoal::kRun && fleet.version_of(id) == version) ++count;
+  });
+  return count;
+}
+
+Fate bad_second(const InstanceId&, const BootSpec& boot) {
+  return boot.env.at("VERSION") == "2" ? Fate::kCrashLoops : Fate::kServes;
+}
+
+// ---- Rolling ----
+
+struct Budget {
+  std::uint32_t max_unavailable = 0;
+  std::uint32_t max_surge = 1;
+};
+
+class Rolling : public testing::TestWithParam<Budget> {};
+
+TEST_P(Rolling, StaysWithinItsBudgetAtEveryStep) {
+  RolloutPolicy policy;
+  policy.max_unavailable = GetParam().max_unavailable;
+  policy.max_surge = GetParam().max_surge;
+  SimulatedFleet fleet(3);
+  ASSERT_TRUE(fleet.apply({web_with(policy, "1")}));
+  fleet.settle();
+  ASSERT_EQ(fleet.serving_slots("web"), 4U);
+  std::uint32_t fewest = 4, most = 4;
+  fleet.on_change = [&] {
+    fewest = std::min(fewest, fleet.serving_slots("web"));
+    most = std::max(most, fleet.running("web"));
+  };
+  ASSERT_TRUE(fleet.apply({web_with(policy, "2")}));
+  fleet.settle();
+  EXPECT_EQ(of_version(fleet, "2"), 4U);
+  EXPECT_EQ(of_version(fleet, "1"), 0U);
+  EXPECT_EQ(fewest, 4 - policy.max_unavailable);
+  EXPECT_EQ(most, 4 + policy.max_surge);
+  EXPECT_EQ(fleet.row("web").state.phase, RolloutPhase::kDone);
+  EXPECT_EQ(fleet.row("web").history.back().outcome, TemplateOutcome::kGood);
+}
+
+INSTANTIATE_TEST_SUITE_P(Budgets, Rolling, testing::Values(Budget{0, 1}, Budget{0, 3}, Budget{1, 0}, Budget{2, 0}, Budget{1, 1}));
+
+TEST(Rollout, ChangingReplicasAndLabelsReplacesNothing) {
+  SimulatedFleet fleet(3);
+  ASSERT_TRUE(fleet.apply({web(2, "1")}));
+  fleet.settle();
+  const std::set<std::string> before = fleet.serving("web");
+  App app = web(3, "1");
+  app.metadata.labels = {{"tier", "front"}};
+  ASSERT_TRUE(fleet.apply({app}));
+  fleet.settle();
+  const std::set<std::string> after = fleet.serving("web");
+  EXPECT_EQ(after.size(), 3U);
+  EXPECT_TRUE(std::includes(after.begin(), after.end(), before.begin(), before.end()));
+}
+
+TEST(Rollout, AnInstanceMustServeForAsLongAsTheGateSays) {
+  RolloutPolicy policy;
+  policy.gate.healthy_for = seconds(20);
+  SimulatedFleet fleet(3);
+  ASSERT_TRUE(fleet.apply({web_with(policy, "1", 2)}));
+  fleet.pass(seconds(60));
+  ASSERT_TRUE(fleet.apply({web_with(policy, "2", 2)}));
+  fleet.pass(seconds(15));
+  EXPECT_EQ(of_version(fleet, "1"), 2U) << "the first new one has not yet proved itself";
+  fleet.pass(seconds(60));
+  EXPECT_EQ(of_version(fleet, "1"), 0U);
+}
+
+TEST(Rollout, ACrashLoopGoesBackOnceAndTheOldOnesNeverLeft) {
+  SimulatedFleet fleet(3);
+  fleet.fate = bad_second;
+  ASSERT_TRUE(fleet.apply({web(3, "1")}));
+  fleet.settle();
+  const std::set<std::string> before = fleet.serving("web");
+  fleet.on_change = [&] { EXPECT_EQ(fleet.serving_slots("web"), 3U); };
+  const Result<ApplyReply> reply = fleet.apply({web(3, "2")});
+  ASSERT_TRUE(reply);
+  fleet.settle();
+  EXPECT_EQ(fleet.serving("web"), before) << "the same instances: going back replaces none of them";
+  const AppRow& row = fleet.row("web");
+  EXPECT_EQ(row.state.phase, RolloutPhase::kDone);
+  EXPECT_EQ(row.state.reason, "crash_loop");
+  EXPECT_EQ(row.app->spec.boot.env.at("VERSION"), "2") << "what is declared stays declared";
+  EXPECT_EQ(row.state.failed_generation, row.app->metadata.generation);
+  ASSERT_EQ(row.history.size(), 3U);
+  EXPECT_EQ(row.history[1].outcome, TemplateOutcome::kFailed);
+  EXPECT_TRUE(row.history[2].automatic);
+  const Operation& operation = **fleet.world().operations.find(*parse_operation_key(reply->operations[0].operation_id));
+  EXPECT_EQ(operation.state, OperationState::kFailed);
+  EXPECT_EQ(operation.error->reason, "crash_loop");
+  // Applying the same again, as a pipeline does, is no change and starts nothing.
+  const std::uint64_t rollout = row.rollout;
+  ASSERT_TRUE(fleet.apply({web(3, "2")}));
+  fleet.settle();
+  EXPECT_EQ(fleet.row("web").rollout, rollout);
+}
+
+TEST(Rollout, WithNothingToGoBackToItFailsAndGoesOnTrying) {
+  SimulatedFleet fleet(2);
+  fleet.fate = bad_second;
+  ASSERT_TRUE(fleet.apply({web(1, "2")}));
+  fleet.settle();
+  EXPECT_EQ(fleet.row("web").state.phase, RolloutPhase::kFailed);
+  EXPECT_EQ(fleet.running("web"), 1U);
+}
+
+TEST(Rollout, WithoutAutomaticRollbackItIsPaused) {
+  RolloutPolicy policy;
+  policy.auto_rollback = false;
+  SimulatedFleet fleet(3);
+  fleet.fate = bad_second;
+  ASSERT_TRUE(fleet.apply({web_with(policy, "1")}));
+  fleet.settle();
+  ASSERT_TRUE(fleet.apply({web_with(policy, "2")}));
+  fleet.settle();
+  EXPECT_EQ(fleet.row("web").state.phase, RolloutPhase::kPaused);
+  EXPECT_EQ(fleet.serving_slots("web"), 4U);
+  EXPECT_EQ(of_version(fleet, "2"), 1U);
+  ASSERT_TRUE(fleet.steer("web", RolloutVerb::kAbort));
+  fleet.settle();
+  EXPECT_EQ(of_version(fleet, "2"), 0U);
+  EXPECT_EQ(fleet.row("web").state.phase, RolloutPhase::kDone);
+}
+
+TEST(Rollout, ThatMakesNoProgressIsGivenUp) {
+  RolloutPolicy policy;
+  policy.progress_deadline = seconds(90);
+  SimulatedFleet fleet(3);
+  fleet.fate = [](const InstanceId&, const BootSpec& boot) {
+    return boot.env.at("VERSION") == "2" ? Fate::kHangs : Fate::kServes;
+  };
+  ASSERT_TRUE(fleet.apply({web_with(policy, "1")}));
+  fleet.settle();
+  ASSERT_TRUE(fleet.apply({web_with(policy, "2")}));
+  fleet.pass(seconds(80));
+  EXPECT_EQ(of_version(fleet, "2"), 1U);
+  fleet.pass(seconds(30));
+  EXPECT_EQ(of_version(fleet, "2"), 0U);
+  EXPECT_EQ(fleet.row("web").state.reason, "progress_deadline");
+}
+
+TEST(Rollout, ASlowerBootThanTheGateAllowsIsGivenUp) {
+  RolloutPolicy policy;
+  policy.gate.boot_factor = 3;
+  SimulatedFleet fleet(3);
+  fleet.boot_time = [](const BootSpec& boot) { return std::chrono::milliseconds(boot.env.at("VERSION") == "2" ? 700 : 200); };
+  ASSERT_TRUE(fleet.apply({web_with(policy, "1")}));
+  fleet.settle();
+  ASSERT_TRUE(fleet.apply({web_with(policy, "2")}));
+  fleet.settle();
+  EXPECT_EQ(fleet.row("web").state.reason, "boot_time");
+  EXPECT_EQ(of_version(fleet, "2"), 0U);
+}
+
+TEST(Rollout, PausesAndResumes) {
+  SimulatedFleet fleet(3);
+  ASSERT_TRUE(fleet.apply({web(3, "1")}));
+  fleet.settle();
+  ASSERT_TRUE(fleet.apply({web(3, "2")}));
+  ASSERT_TRUE(fleet.steer("web", RolloutVerb::kPause));
+  fleet.settle();
+  EXPECT_GE(of_version(fleet, "1"), 2U);
+  EXPECT_EQ(fleet.serving_slots("web"), 3U);
+  ASSERT_TRUE(fleet.steer("web", RolloutVerb::kResume));
+  fleet.settle();
+  EXPECT_EQ(of_version(fleet, "2"), 3U);
+  const Result<ApplyReply> again = fleet.steer("web", RolloutVerb::kResume);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, ErrorCode::kConflict);
+}
+
+TEST(Rollout, RestartReplacesAllAndRollbackDeclaresAnOlderTemplate) {
+  SimulatedFleet fleet(3);
+  ASSERT_TRUE(fleet.apply({web(2, "1")}));
+  fleet.settle();
+  const std::set<std::string> first = fleet.serving("web");
+  ASSERT_TRUE(fleet.steer("web", RolloutVerb::kRestart));
+  fleet.settle();
+  for (const std::string& name : fleet.serving("web")) EXPECT_FALSE(first.contains(name)) << name;
+  ASSERT_TRUE(fleet.apply({web(2, "2")}));
+  fleet.settle();
+  ASSERT_TRUE(fleet.steer("web", RolloutVerb::kRollback));
+  fleet.settle();
+  EXPECT_EQ(of_version(fleet, "1"), 2U);
+  EXPECT_EQ(fleet.row("web").app->spec.boot.env.at("VERSION"), "1");
+  const Result<ApplyReply> unknown = fleet.steer("web", RolloutVerb::kRollback, 9999);
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().reason, "template_not_found");
+}
+
+TEST(Rollout, CanariesBakeBeforeTheOthersFollow) {
+  RolloutPolicy policy;
+  policy.strategy = RolloutStrategy::kCanary;
+  policy.canary.percent = 25;
+  policy.canary.bake = seconds(30);
+  SimulatedFleet fleet(3);
+  ASSERT_TRUE(fleet.apply({web_with(policy, "1")}));
+  fleet.settle();
+  ASSERT_TRUE(fleet.apply({web_with(policy, "2")}));
+  fleet.pass(seconds(20));
+  EXPECT_EQ(of_version(fleet, "2"), 1U);
+  fleet.pass(seconds(30));
+  EXPECT_EQ(of_version(fleet, "2"), 4U);
+}
+
+TEST(Rollout, CanariesWaitForAHandWhereThePolicySaysSo) {
+  RolloutPolicy policy;
+  policy.strategy = RolloutStrategy::kCanary;
+  policy.canary.promote = Promotion::kManual;
+  policy.progress_deadline = seconds(30);
+  SimulatedFleet fleet(3);
+  ASSERT_TRUE(fleet.apply({web_with(policy, "1")}));
+  fleet.settle();
+  ASSERT_TRUE(fleet.apply({web_with(policy, "2")}));
+  fleet.pass(minutes(5));
+  EXPECT_EQ(of_version(fleet, "2"), 1U) << "waiting for a hand is no lack of progress";
+  EXPECT_EQ(fleet.row("web").state.phase, RolloutPhase::kProgressing);
+  ASSERT_TRUE(fleet.steer("web", RolloutVerb::kPromote));
+  fleet.settle();
+  EXPECT_EQ(of_version(fleet, "2"), 4U);
+}
+
+TEST(Rollout, BlueGreenSwitchesThePublishedPortsAtOnce) {
+  RolloutPolicy policy;
+  policy.strategy = RolloutStrategy::kBlueGreen;
+  const auto green = [&](const std::string& version) {
+    App app = web_with(policy, version);
+    app.spec.boot.ports = {{"http", 8080}};
+    app.spec.run.publications = {{"http", 8080, 18080}};
+    return app;
+  };
+  SimulatedFleet fleet(3);
+  ASSERT_TRUE(fleet.apply({green("1")}));
+  fleet.settle();
+  // Which versions hold ports, over all nodes' goals.
+  const auto holders = [&] {
+    std::map<std::string, int> count;
+    for (const auto& [name, row] : fleet.world().nodes)
+      for (const Action& action : goals_of(fleet.world(), name).actions)
+        if (const auto* const run = std::get_if<EnsureRunning>(&action); run != nullptr && !run->run.publications.empty())
+          ++count[run->boot.env.at("VERSION")];
+    return count;
+  };
+  bool all_new_beside_all_old = false;
+  fleet.on_change = [&] {
+    const std::map<std::string, int> count = holders();
+    EXPECT_LE(count.size(), 1U) << "old and new hold the ports together";
+    EXPECT_EQ(count.begin()->second, 4);
+    all_new_beside_all_old |= fleet.running("web") == 8;
+  };
+  ASSERT_TRUE(fleet.apply({green("2")}));
+  fleet.settle();
+  EXPECT_TRUE(all_new_beside_all_old);
+  EXPECT_EQ(holders(), (std::map<std::string, int>{{"2", 4}}));
+  EXPECT_EQ(of_version(fleet, "1"), 0U);
+}
+
+// ---- Placement ----
+
+TEST(Placement, TaintsKeepAwayAndMoveWhatDoesNotTolerateThem) {
+  SimulatedFleet fleet(2);
+  Node tainted = *fleet.world().nodes.find(Symbol("n1"))->node;
+  tainted.spec.taints = {{"dedicated", "batch", TaintEffect::kNoSchedule}};
+  ASSERT_TRUE(fleet.apply({tainted}));
+  App tolerant = SimulatedFleet::app("batch", 2);
+  tolerant.spec.placement.tolerations = {{"dedicated", "batch"}};
+  ASSERT_TRUE(fleet.apply({web(3, "1"), tolerant}));
+  fleet.settle();
+  for (const std::string& name : fleet.on_node("n1")) EXPECT_TRUE(name.starts_with("batch-")) << name;
+  EXPECT_EQ(fleet.serving_slots("web"), 3U);
+  tainted.spec.taints = {};
+  Node evicting = *fleet.world().nodes.find(Symbol("n2"))->node;
+  evicting.spec.taints = {{"broken", "", TaintEffect::kNoExecute}};
+  ASSERT_TRUE(fleet.apply({tainted, evicting}));
+  fleet.settle();
+  EXPECT_TRUE(fleet.on_node("n2").empty());
+  EXPECT_EQ(fleet.serving_slots("web"), 3U);
+}
+
+TEST(Placement, SpreadsOverALabelBeforeItSpreadsOverNodes) {
+  SimulatedFleet fleet(5);  // zone a: n1 n3 n5, zone b: n2 n4
+  App app = web(4, "1");
+  app.spec.placement.spread = {{"zone"}};
+  ASSERT_TRUE(fleet.apply({app}));
+  fleet.settle();
+  std::map<std::string, int> zones;
+  for_each_instance(fleet.world(), app.name(), [&](const InstanceId&, const InstanceRow& row) {
+    ++zones[fleet.world().nodes.find(row.node)->node->metadata.labels.at("zone")];
+  });
+  EXPECT_EQ(zones, (std::map<std::string, int>{{"a", 2}, {"b", 2}}));
+}
+
+TEST(Placement, ATenantMayPackInsteadOfSpread) {
+  SimulatedFleet fleet(3);
+  Tenant tenant = *fleet.world().tenants.find(Symbol("default"))->tenant;
+  tenant.spec.placement = PlacementStrategy::kBinPack;
+  ASSERT_TRUE(fleet.apply({tenant, web(3, "1")}));
+  fleet.settle();
+  EXPECT_EQ(fleet.on_node("n1").size(), 3U);
+}
+
+TEST(Placement, WhatANodeSaysOfItselfCanBeSelected) {
+  SimulatedFleet fleet(2);
+  App app = web(1, "1");
+  app.spec.placement.node_selector = {{"unikctl.dev/name", "n2"}, {"unikctl.dev/accelerator", "tcg"}};
+  ASSERT_TRUE(fleet.apply({app}));
+  fleet.settle();
+  EXPECT_EQ(fleet.on_node("n2").size(), 1U);
+  app.spec.placement.node_selector = {{"unikctl.dev/accelerator", "kvm"}};
+  ASSERT_TRUE(fleet.apply({app, SimulatedFleet::app("other", 1)}));
+  App impossible = SimulatedFleet::app("fast", 1);
+  impossible.spec.placement.node_selector = app.spec.placement.node_selector;
+  ASSERT_TRUE(fleet.apply({impossible}));
+  fleet.settle();
+  const std::optional<Explanation> why = explain_app(fleet.world(), impossible.name());
+  ASSERT_TRUE(why);
+  EXPECT_NE(why->reasons.back().find("label unikctl.dev/accelerator is tcg, want kvm"), std::string::npos) << why->reasons.back();
+}
+
+// ---- Drain ----
+
+TEST(DrainNode, ReplacesBeforeItStopsWithinTheBudget) {
+  SimulatedFleet fleet(3);
+  App app = web(6, "1");
+  app.spec.disruption.max_unavailable = 2;
+  ASSERT_TRUE(fleet.apply({app}));
+  fleet.settle();
+  ASSERT_EQ(fleet.on_node("n1").size(), 2U);
+  std::uint32_t most = 0;
+  fleet.on_change = [&] {
+    EXPECT_EQ(fleet.serving_slots("web"), 6U);
+    most = std::max(most, fleet.running("web"));
+  };
+  ASSERT_TRUE(fleet.drain("n1"));
+  fleet.settle();
+  EXPECT_TRUE(fleet.on_node("n1").empty());
+  EXPECT_LE(most, 8U);
+  const NodeView view = view_node(fleet.world(), Symbol("n1"), *fleet.world().nodes.find(Symbol("n1")));
+  EXPECT_EQ(view.conditions.back().type, "Drained");
+  EXPECT_EQ(view.conditions.back().status, "True");
+}
+
+TEST(DrainNode, IsBlockedWithAReasonUntilThereIsRoomOrTheDeadline) {
+  SimulatedFleet fleet(2, {MilliCpu{1000}, mebibytes(1024)});
+  ASSERT_TRUE(fleet.apply({web(4, "1")}));
+  fleet.settle();
+  ASSERT_EQ(fleet.on_node("n1").size(), 2U);
+  Drain drain;
+  drain.deadline = minutes(2);
+  ASSERT_TRUE(fleet.drain("n1", drain));
+  fleet.pass(minutes(1));
+  EXPECT_EQ(fleet.serving_slots("web"), 4U);
+  const NodeView view = view_node(fleet.world(), Symbol("n1"), *fleet.world().nodes.find(Symbol("n1")));
+  EXPECT_EQ(view.conditions.back().reason, "Blocked");
+  EXPECT_NE(view.conditions.back().message.find("short"), std::string::npos) << view.conditions.back().message;
+  fleet.pass(minutes(2));
+  EXPECT_TRUE(fleet.on_node("n1").empty());
+  EXPECT_EQ(fleet.serving_slots("web"), 2U) << "forced: the others wait for room";
+  ASSERT_TRUE(fleet.uncordon("n1"));
+  fleet.settle();
+  EXPECT_EQ(fleet.serving_slots("web"), 4U);
+}
+
+TEST(DrainNode, IsUndoneWithoutMovingBack) {
+  SimulatedFleet fleet(2, {MilliCpu{1000}, mebibytes(1024)});
+  ASSERT_TRUE(fleet.apply({web(4, "1")}));
+  fleet.settle();
+  const std::set<std::string> before = fleet.serving("web");
+  ASSERT_TRUE(fleet.drain("n1"));
+  fleet.settle();
+  ASSERT_TRUE(fleet.uncordon("n1"));
+  fleet.settle();
+  EXPECT_EQ(fleet.serving("web"), before);
+}
+
+TEST(DrainNode, AnUnhealthyAppDoesNotHoldIt) {
+  SimulatedFleet fleet(2);
+  fleet.fate = [](const InstanceId&, const BootSpec&) { return Fate::kHangs; };
+  ASSERT_TRUE(fleet.apply({web(2, "1")}));
+  fleet.settle();
+  ASSERT_TRUE(fleet.drain("n1"));
+  fleet.settle();
+  EXPECT_TRUE(fleet.on_node("n1").empty());
+}
+
+TEST(DrainNode, IsDoneOnlyWhenItsAgentHasSeenTheInstancesGone) {
+  SimulatedFleet fleet(3);
+  ASSERT_TRUE(fleet.apply({web(3, "1")}));
+  fleet.settle();
+  fleet.silence("n1");
+  ASSERT_TRUE(fleet.drain("n1"));
+  fleet.pass(minutes(3));
+  EXPECT_FALSE(fleet.on_node("n1").empty());
+  fleet.hear_again("n1");
+  fleet.pass(seconds(5));
+  EXPECT_TRUE(fleet.on_node("n1").empty());
+}
+
+// ---- Lost nodes ----
+
+TEST(LostNode, IsReplacedAfterTheAppsPatienceAndStopsWhenItReturns) {
+  SimulatedFleet fleet(5);
+  App app = web(5, "1");
+  app.spec.disconnect.lost_after = minutes(2);
+  ASSERT_TRUE(fleet.apply({app}));
+  fleet.settle();
+  fleet.silence("n1");
+  fleet.pass(seconds(100));
+  EXPECT_EQ(fleet.serving_slots("web"), 4U) << "not yet";
+  fleet.pass(seconds(60));
+  EXPECT_EQ(fleet.serving_slots("web"), 5U);
+  EXPECT_EQ(fleet.on_node("n1").size(), 1U) << "not believed gone before its node says so";
+  fleet.hear_again("n1");
+  fleet.pass(seconds(5));
+  EXPECT_TRUE(fleet.on_node("n1").empty());
+  EXPECT_EQ(fleet.serving_slots("web"), 5U);
+}
+
+TEST(LostNode, ThatReturnsBeforeItsReplacementServesKeepsItsInstance) {
+  SimulatedFleet fleet(5);
+  bool slow = false;
+  fleet.fate = [&](const InstanceId&, const BootSpec&) { return slow ? Fate::kHangs : Fate::kServes; };
+  App app = web(5, "1");
+  app.spec.disconnect.lost_after = minutes(1);
+  ASSERT_TRUE(fleet.apply({app}));
+  fleet.settle();
+  const std::set<std::string> before = fleet.serving("web");
+  slow = true;
+  fleet.silence("n1");
+  fleet.pass(minutes(2));
+  EXPECT_EQ(fleet.running("web"), 6U);
+  fleet.hear_again("n1");
+  fleet.pass(seconds(5));
+  EXPECT_EQ(fleet.serving("web"), before);
+  EXPECT_EQ(fleet.running("web"), 5U);
+}
+
+TEST(LostNode, MostNodesSilentIsOurOwnBlindness) {
+  SimulatedFleet fleet(5);
+  App app = web(5, "1");
+  app.spec.disconnect.lost_after = minutes(1);
+  ASSERT_TRUE(fleet.apply({app}));
+  fleet.settle();
+  for (const char* node : {"n1", "n2", "n3", "n4", "n5"}) fleet.silence(node);
+  const std::uint64_t revision = fleet.world().revision;
+  fleet.pass(minutes(10));
+  EXPECT_EQ(fleet.running("web"), 5U);
+  EXPECT_TRUE(is_isolated(fleet.world()));
+  EXPECT_EQ(fleet.world().nodes_by_health[static_cast<std::size_t>(NodeHealth::kLost)], 0U);
+  EXPECT_LE(fleet.world().revision, revision + 5);
+  for (const char* node : {"n1", "n2", "n3", "n4", "n5"}) fleet.hear_again(node);
+  fleet.pass(seconds(5));
+  EXPECT_EQ(fleet.serving_slots("web"), 5U);
+  for (const auto& [id, row] : fleet.world().instances) EXPECT_EQ(id.attempt, 1U) << "nothing was replaced or restarted";
+}
+
+TEST(LostNode, NodesAreGivenUpOneAtATime) {
+  SimulatedFleet fleet(9);
+  fleet.silence("n1");
+  fleet.silence("n2");
+  fleet.silence("n3");
+  const auto lost = [&] { return fleet.world().nodes_by_health[static_cast<std::size_t>(NodeHealth::kLost)]; };
+  fleet.pass(seconds(62));
+  EXPECT_EQ(lost(), 1U);
+  fleet.pass(seconds(30));
+  EXPECT_EQ(lost(), 3U);
+}
+
+TEST(LostNode, ThatFlapsIsReplacedOnceAndThenHeldDown) {
+  SimulatedFleet fleet(3);
+  App app = web(3, "1");
+  app.spec.disconnect.lost_after = minutes(1);
+  ASSERT_TRUE(fleet.apply({app}));
+  fleet.settle();
+  for (int i = 0; i < 20; ++i) {
+    fleet.silence("n1");
+    fleet.pass(seconds(15));
+    fleet.hear_again("n1");
+    fleet.pass(seconds(15));
+  }
+  for (const auto& [id, row] : fleet.world().instances) EXPECT_EQ(id.attempt, 1U) << "a short silence moves nothing";
+  Duration hold{};
+  for (int i = 0; i < 4; ++i) {
+    fleet.silence("n1");
+    fleet.pass(seconds(75));
+    fleet.hear_again("n1");
+    fleet.pass(seconds(1));
+    const NodeClock& clock = *fleet.world().clocks.nodes.find(Symbol("n1"));
+    const Duration now = clock.held_until - clock.returned;
+    EXPECT_GE(now, hold);
+    hold = now;
+  }
+  EXPECT_GE(hold, minutes(2));
+  EXPECT_TRUE(fleet.on_node("n1").empty()) << "nothing new goes to a node that flaps";
+  EXPECT_EQ(fleet.serving_slots("web"), 3U);
+}
+
+TEST(LostNode, IsWaitedForWhereTheAppSaysSo) {
+  SimulatedFleet fleet(5);
+  App app = web(5, "1");
+  app.spec.disconnect.replace = false;
+  ASSERT_TRUE(fleet.apply({app}));
+  fleet.settle();
+  fleet.silence("n1");
+  fleet.pass(minutes(20));
+  EXPECT_EQ(fleet.running("web"), 5U);
+}
+
+// ---- Tenants ----
+
+TEST(TenantQuota, IsCheckedWithTheChange) {
+  SimulatedFleet fleet(3);
+  Tenant tenant = *fleet.world().tenants.find(Symbol("default"))->tenant;
+  tenant.spec.quota.instances = 4;
+  tenant.spec.quota.memory = mebibytes(1024);
+  ASSERT_TRUE(fleet.apply({tenant, web(3, "1")}));
+  const Result<ApplyReply> more = fleet.apply({web(5, "1")});
+  ASSERT_FALSE(more);
+  EXPECT_EQ(more.error().code, ErrorCode::kExhausted);
+  EXPECT_EQ(more.error().reason, "quota_instances_exceeded");
+  App big = web(3, "1");
+  big.spec.boot.resources.memory = mebibytes(512);
+  const Result<ApplyReply> bigger = fleet.apply({big});
+  ASSERT_FALSE(bigger);
+  EXPECT_EQ(bigger.error().reason, "quota_memory_exceeded");
+  EXPECT_TRUE(fleet.apply({web(4, "1")}));
+  // A rollout's surge is free: a slot counts once.
+  ASSERT_TRUE(fleet.apply({web(4, "2")}));
+  fleet.settle();
+  EXPECT_EQ(of_version(fleet, "2"), 4U);
+}
+
+TEST(TenantQuota, LoweredBelowWhatIsDeclaredStopsNothingAndPlacesNothingNew) {
+  SimulatedFleet fleet(3);
+  ASSERT_TRUE(fleet.apply({web(4, "1")}));
+  fleet.settle();
+  Tenant tenant = *fleet.world().tenants.find(Symbol("default"))->tenant;
+  tenant.spec.quota.instances = 2;
+  ASSERT_TRUE(fleet.apply({tenant}));
+  fleet.settle();
+  EXPECT_EQ(fleet.serving_slots("web"), 4U);
+  EXPECT_FALSE(fleet.apply({web(5, "1")}));
+  EXPECT_TRUE(fleet.apply({web(3, "1")})) << "less is never refused";
+}
+
+TEST(TenantQuota, LimitsOneInstance) {
+  SimulatedFleet fleet(1);
+  Tenant tenant = *fleet.world().tenants.find(Symbol("default"))->tenant;
+  tenant.spec.limits.cpu = MilliCpu{400};
+  const Result<ApplyReply> reply = fleet.apply({tenant, web(1, "1")});
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().details.at(0).path, "spec.resources.cpu");
+}
+
+// ---- Foresight ----
+
+TEST(Foresight, SaysWhereInstancesOfALostNodeWouldGo) {
+  SimulatedFleet fleet(3, {MilliCpu{1500}, mebibytes(4096)});
+  ASSERT_TRUE(fleet.apply({web(6, "1")}));
+  fleet.settle();
+  const std::uint64_t revision = fleet.world().revision;
+  const Result<ApplyReply> foreseen = foresee_loss(fleet.world(), {"n1"}, {});
+  ASSERT_TRUE(foreseen);
+  ASSERT_EQ(foreseen->placements.size(), 2U);
+  for (const PlacementView& one : foreseen->placements) EXPECT_TRUE(one.node == "n2" || one.node == "n3") << one.node;
+  const Result<ApplyReply> more = foresee_loss(fleet.world(), {"n1", "n2"}, {});
+  ASSERT_TRUE(more);
+  std::size_t pending = 0;
+  for (const PlacementView& one : more->placements) pending += one.node.empty() ? 1 : 0;
+  EXPECT_EQ(pending, 3U) << "n3 has room for one more";
+  EXPECT_EQ(fleet.world().revision, revision);
+  EXPECT_FALSE(foresee_loss(fleet.world(), {"n9"}, {}));
+}
+
+TEST(Foresight, TellsTheSameAsWhatThenHappens) {
+  SimulatedFleet fleet(3);
+  ApplyRequest request;
+  request.resources = {web(3, "1")};
+  const Result<ApplyReply> foreseen = foresee_apply(fleet.world(), request);
+  ASSERT_TRUE(foreseen);
+  ASSERT_TRUE(fleet.apply({web(3, "1")}));
+  fleet.settle();
+  std::set<std::string> nodes;
+  for (const PlacementView& one : foreseen->placements) nodes.insert(one.instance + "@" + one.node);
+  EXPECT_EQ(nodes.size(), 3U);
+  for (const auto& [id, row] : fleet.world().instances) EXPECT_TRUE(nodes.contains(short_name(id) + "@" + row.node.str()));
+}
+
+}  // namespace
+}  // namespace unik::controller
