@@ -68,6 +68,16 @@ class CowMap {
     return row == root_->slots[page].page->rows.size() ? at(page + 1, 0) : at(page, row);
   }
 
+  // The row that is `index`th in order; the end when there are not so many.
+  Iterator nth(std::size_t index) const {
+    for (std::size_t page = 0; page < root_->slots.size(); ++page) {
+      const std::size_t rows = root_->slots[page].page->rows.size();
+      if (index < rows) return at(page, index);
+      index -= rows;
+    }
+    return end();
+  }
+
   // Null when there is no such row.
   const Value* find(const Key& key) const {
     if (empty()) return nullptr;

@@ -1,6 +1,7 @@
 // Where a new instance goes. Filter, then score; the same World gives the same answer.
 #pragma once
 
+#include <array>
 #include <map>
 #include <optional>
 #include <string>
@@ -30,8 +31,12 @@ inline constexpr std::string_view kNameLabel = "unikctl.dev/name";
 inline constexpr std::string_view kPlatformLabel = "unikctl.dev/platform";        // `linux-amd64`
 inline constexpr std::string_view kAcceleratorLabel = "unikctl.dev/accelerator";  // `kvm` or `tcg`
 
-// Places the instances of one app one after the other; each choice counts for the next. Fewest of the app in each spread label's value come first, then fewest on the node, then
-// the emptiest node, or the fullest where the tenant says so; names break ties.
+// Places the instances of one app one after the other; each choice counts for the next. Fewest of the app in each spread
+// label's value come first, then fewest on the node, then the emptiest node, or the fullest where the tenant says so;
+// names break ties. In a large fleet the best of some hundred nodes that fit is taken, from a place that the app's name
+// decides; that nothing fits is said only after every node has been looked at.
+//
+// `world` and `app` must outlive the Placer; each choice is put into `world` before the next is asked for.
 class Placer {
  public:
   Placer(const World& world, const App& app, Time now);
@@ -39,24 +44,44 @@ class Placer {
   std::variant<Symbol, NoPlace> next();
 
  private:
+  static constexpr std::size_t kMaxSpread = 8;
+
+  struct Score {
+    std::array<std::uint32_t, kMaxSpread + 1> counts{};
+    std::int64_t load = 0;
+
+    auto operator<=>(const Score&) const = default;
+  };
   struct Candidate {
     Symbol node;
     Resources total;
     Resources free;
     Resources need;
     std::uint32_t of_app = 0;
-    std::vector<std::uint32_t*> of_domain;  // how many of the app share each spread label's value
+    std::array<std::uint32_t*, kMaxSpread> domains{};  // how many of the app share each spread label's value
+    Score score;                                       // when it was last looked at
   };
-  using Score = std::pair<std::vector<std::uint32_t>, std::int64_t>;
 
+  std::uint32_t* domain(std::size_t spread, const NodeRow& node);
+  std::optional<std::string> rule_against(Symbol name, const NodeRow& node) const;
+  bool may_take(Symbol name, const NodeRow& node) const;
+  bool look_further();
   Score score(const Candidate& one) const;
+  static bool worse(const Candidate& a, const Candidate& b);
+  Candidate* best();
   NoPlace no_place() const;
 
-  std::vector<Candidate> candidates_;
-  std::vector<Exclusion> exclusions_;
-  std::map<std::pair<std::size_t, std::string>, std::uint32_t> domains_;  // by (spread, value)
-  std::optional<std::uint32_t> room_;  // instances that the tenant's quota still lets in; none: no bound is near
+  const World& world_;
+  const App& app_;
+  const Time now_;
+  const Labels* tenant_selector_ = nullptr;
   bool bin_pack_ = false;
+  std::optional<std::uint32_t> room_;  // instances that the tenant's quota still lets in; none: no bound is near
+  std::size_t from_ = 0;               // the first node to look at, by its place in order
+  std::size_t looked_at_ = 0;
+  std::map<Symbol, std::uint32_t> of_app_;
+  std::map<std::pair<std::size_t, std::string>, std::uint32_t> domains_;  // by (spread, value)
+  std::vector<Candidate> candidates_;
 };
 
 }  // namespace unik::controller

@@ -318,6 +318,16 @@ TEST(Placement, SpreadsOverALabelBeforeItSpreadsOverNodes) {
   EXPECT_EQ(zones, (std::map<std::string, int>{{"a", 2}, {"b", 2}}));
 }
 
+TEST(Placement, OfALargeFleetEveryNodeIsLookedAtBeforeAnythingIsPending) {
+  SimulatedFleet fleet(1200, {MilliCpu{500}, mebibytes(256)});
+  ASSERT_TRUE(fleet.apply({web(1000, "1")}));
+  fleet.settle();
+  EXPECT_EQ(fleet.serving_slots("web"), 1000U);
+  ASSERT_TRUE(fleet.apply({SimulatedFleet::app("rest", 300)}));
+  fleet.settle();
+  EXPECT_EQ(fleet.serving_slots("rest"), 200U) << "every node takes one, and all are found";
+}
+
 TEST(Placement, ATenantMayPackInsteadOfSpread) {
   SimulatedFleet fleet(3);
   Tenant tenant = *fleet.world().tenants.find(Symbol("default"))->tenant;
