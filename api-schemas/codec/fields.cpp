@@ -50,8 +50,12 @@ std::string range(std::string_view least, std::string_view most) {
 
 template <typename Int>
 std::optional<Int> read_whole(const At& at, Int least, Int most) {
-  const std::string_view text = at.node.text();
   const auto wanted = [&] { return range(std::to_string(least), std::to_string(most)); };
+  if (!at.node.is_scalar()) {
+    at.want(wanted());
+    return std::nullopt;
+  }
+  const std::string_view text = at.node.text();
   if (at.node.kind == NodeKind::kText && all_digits(text)) {
     at.want(wanted() + " without quotes");
     return std::nullopt;

@@ -289,7 +289,7 @@ std::optional<Resource> read_resource(const At& at, std::string_view default_ten
   Fields in(at, kind ? parts.document : "the document");
   if (at.node.kind != NodeKind::kMapping) return std::nullopt;
   in.get("apiVersion", [](const At& version) {
-    if (version.node.text() != kApiVersion || !version.node.is_scalar())
+    if (!version.node.is_scalar() || version.node.text() != kApiVersion)
       version.want("`" + std::string(kApiVersion) + "`");
   });
   in.require("apiVersion", "`apiVersion: " + std::string(kApiVersion) + "`");

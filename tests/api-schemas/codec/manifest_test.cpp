@@ -214,6 +214,8 @@ TEST(ManifestFaults, NameThePlaceTheFieldAndTheCure) {
        "a.yaml:6:13: spec.replicas: want a whole number from 0 to 1000 without leading zeros, which some read as "
        "octal, got `012`"},
       {app("  replicas: 1.0\n"), "a.yaml:6:13: spec.replicas: want a whole number from 0 to 1000, got `1.0`"},
+      {app("  replicas: [1]\n"), "a.yaml:6:13: spec.replicas: want a whole number from 0 to 1000, got a list"},
+      {app("  replicas: {a: 1}\n"), "a.yaml:6:13: spec.replicas: want a whole number from 0 to 1000, got a mapping"},
       {app("  replicas:\n"), "a.yaml:7:1: spec.replicas: want a whole number from 0 to 1000, got nothing"},
       {app("  debug: yes\n"), "a.yaml:6:10: spec.debug: want true or false, got `yes`"},
       {app("  debug: \"true\"\n"), "a.yaml:6:10: spec.debug: want true or false without quotes, got the text `true`"},
