@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <initializer_list>
 
 #include "api/check.hpp"
 #include "codec/manifest.hpp"
@@ -38,6 +39,48 @@ std::string describe(const TreeNode& node) {
       return is_null(node) ? "nothing" : quoted(node.text());
   }
   UNIK_CHECK(false, "a node kind outside the enumeration");
+}
+
+bool is_one_of(std::string_view text, std::initializer_list<std::string_view> words) {
+  return std::find(words.begin(), words.end(), text) != words.end();
+}
+
+// How many characters of `digits` the text begins with; they are taken off.
+std::size_t take(std::string_view& text, std::string_view digits) {
+  const std::size_t taken = std::min(text.find_first_not_of(digits), text.size());
+  text.remove_prefix(taken);
+  return taken;
+}
+
+void take_sign(std::string_view& text) {
+  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+}
+
+// What an unquoted scalar is by the core schema of YAML 1.2, in which `yes` and `2024-01-01` are text.
+bool is_boolean(std::string_view text) {
+  return is_one_of(text, {"true", "True", "TRUE", "false", "False", "FALSE"});
+}
+
+bool is_number(std::string_view text) {
+  constexpr std::string_view kDecimal = "0123456789";
+  if (is_one_of(text, {".nan", ".NaN", ".NAN"})) return true;
+  if (text.starts_with("0x") || text.starts_with("0o")) {
+    const bool hexadecimal = text[1] == 'x';
+    text.remove_prefix(2);
+    return take(text, hexadecimal ? "0123456789abcdefABCDEF" : "01234567") > 0 && text.empty();
+  }
+  take_sign(text);
+  if (is_one_of(text, {".inf", ".Inf", ".INF"})) return true;
+  std::size_t digits = take(text, kDecimal);
+  if (text.starts_with('.')) {
+    text.remove_prefix(1);
+    digits += take(text, kDecimal);
+  }
+  if (digits == 0) return false;
+  if (!text.starts_with('e') && !text.starts_with('E')) return text.empty();
+  text.remove_prefix(1);
+  take_sign(text);
+  return take(text, kDecimal) > 0 && text.empty();
 }
 
 bool all_digits(std::string_view text) {
@@ -124,9 +167,8 @@ std::string_view dns_label(std::string_view text) {
 }
 
 std::optional<std::string_view> read_text(const At& at, TextRule rule) {
-  const bool as_text =
-      at.node.kind == NodeKind::kText || (at.node.kind == NodeKind::kPlain && at.decoding.reading.plain_is_text);
-  if (!as_text) {
+  const bool plain = at.node.kind == NodeKind::kPlain;
+  if (!at.node.is_scalar() || (plain && !at.decoding.reading.plain_is_text)) {
     at.want("text");
     return std::nullopt;
   }
@@ -135,6 +177,14 @@ std::optional<std::string_view> read_text(const At& at, TextRule rule) {
     return std::nullopt;
   }
   const std::string_view text = at.node.text();
+  if (plain && is_boolean(text)) {
+    at.fault("want text, got " + std::string(text) + ": put it in quotes");
+    return std::nullopt;
+  }
+  if (plain && is_number(text)) {  // not shown: in an environment it may be a secret
+    at.fault("want text, got a number: put it in quotes");
+    return std::nullopt;
+  }
   // Neither arguments nor environment could carry one.
   if (at.decoding.reading.plain_is_text && text.find('\0') != std::string_view::npos) {
     at.fault("want text without NUL characters");

@@ -27,7 +27,7 @@ namespace unik::codec {
 // How a text is to be read.
 struct Reading {
   bool refuse_unknown = true;  // manifests and goals; records of another release may hold more than we know
-  bool plain_is_text = true;   // YAML: the field decides; in records a JSON number is no text
+  bool plain_is_text = true;   // what YAML 1.2 takes for text; in records only what is quoted is
   bool null_is_absent = false;
 };
 
