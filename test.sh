@@ -48,7 +48,11 @@ say "tests: $preset"
 export UNIKCTL_BASE_RUNTIME=$PWD/build/base
 # The same generated cases in each run, so that a change is judged by itself; other seeds are for the search for bugs.
 export RC_PARAMS=${RC_PARAMS:-seed=3}
-ctest --preset "$preset" --no-tests=error
+if [ "$mode" = --full ]; then
+  ctest --preset "$preset" --no-tests=error
+else
+  ctest --preset "$preset" --no-tests=error -LE long
+fi
 
 if [ "$mode" = --full ]; then
   for sanitizer in asan tsan; do
