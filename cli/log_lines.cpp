@@ -66,7 +66,8 @@ void LogLines::take_line(std::string_view line, std::string& out) {
     seen.time = parts->time;
     seen.count = 1;
   }
-  if (format_.prefix) {
+  // A follower of one instance may see another come: by replicas, or by a rollout.
+  if (format_.prefix || instances_.size() > 1) {
     out += paint(parts->instance, colour_of_name(parts->instance), format_.colour);
     out += kBar;
   }

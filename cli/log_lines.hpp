@@ -18,7 +18,7 @@
 namespace unik::cli {
 
 struct LogFormat {
-  bool prefix = false;      // show the instance
+  bool prefix = false;      // show the instance; without it, from the first line of a second instance on
   bool timestamps = false;  // show the time
   bool colour = false;
 

@@ -24,20 +24,27 @@ TEST(LogLines, ArriveInPiecesOfAnySize) {
   std::string shown;
   const std::string text = std::string(kFirst) + kOther + "web-0-r42-1 | 2026-11-22T10:00:00.009Z \nno form\n";
   for (const char c : text) shown += lines.feed(std::string(1, c));
-  EXPECT_EQ(shown, "one\nother\n\nno form\n");
+  EXPECT_EQ(shown, "one\nweb-1-r42-1 | other\nweb-0-r42-1 | \nno form\n");
   EXPECT_EQ(lines.feed("web-0-r42-1 | 2026-11-22T10:00:01.000Z no end"), "");
-  EXPECT_EQ(lines.finish(), "no end\n");
+  EXPECT_EQ(lines.finish(), "web-0-r42-1 | no end\n");
+}
+
+TEST(LogLines, NameTheirInstanceOnceThereIsASecondOne) {
+  LogLines lines({});
+  EXPECT_EQ(lines.feed(kFirst), "one\n");
+  EXPECT_EQ(lines.feed(kOther), "web-1-r42-1 | other\n");
+  EXPECT_EQ(lines.feed(kSecond), "web-0-r42-1 | two\n");
 }
 
 TEST(LogLines, AreNotDoubledWhenTheStreamBeginsAgain) {
   LogLines lines({});
   EXPECT_EQ(lines.feed(std::string(kFirst) + kOther + kSecond + kTwin + "web-0-r42-1 | 2026-11-22T10:0"),
-            "one\nother\ntwo\ntwin\n");
+            "one\nweb-1-r42-1 | other\nweb-0-r42-1 | two\nweb-0-r42-1 | twin\n");
   EXPECT_EQ(format_wall_time(*lines.resume_since()), "2026-11-22T10:00:00.001Z");
   lines.reconnected();
   // The same lines again, a third one of the same millisecond, and one that came meanwhile.
   EXPECT_EQ(lines.feed(std::string(kOther) + kSecond + kTwin + kThird + "web-0-r42-1 | 2026-11-22T10:00:07.000Z new\n"),
-            "three\nnew\n");
+            "web-0-r42-1 | three\nweb-0-r42-1 | new\n");
 }
 
 TEST(LogLines, KeepALineThatNeverEndsWithinBounds) {
