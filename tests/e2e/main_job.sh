@@ -2,7 +2,7 @@
 # The main job with real processes and real VMs: from a manifest to an answer over HTTP, through changes and kills, and
 # down to nothing.
 #
-#   main_job.sh BIN_DIR      UNIKCTL_BASE_RUNTIME names the base runtime; E2E_ROUNDS the kills (default 20)
+#   main_job.sh BIN_DIR      E2E_ROUNDS names the number of kills (default 20)
 # shellcheck source-path=SCRIPTDIR
 # shellcheck source=stage.sh
 . "$(dirname "$0")/stage.sh"

@@ -1,6 +1,6 @@
 # Sourced by the end-to-end scripts: a home of its own, with real processes and real VMs, and how a step fails.
 #
-# Wants BIN_DIR as the script's first word and UNIKCTL_BASE_RUNTIME, which names the base runtime. Sets `work` (removed
+# Wants BIN_DIR as the script's first word; UNIKCTL_BASE_RUNTIME may name the base runtime (build/base). Sets `work` (removed
 # at the end, with all that was started), `root` (the checkout) and `port` (one that nobody else uses).
 # shellcheck shell=bash
 # The scripts that source this file use what it sets.
@@ -11,7 +11,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 work=$(mktemp -d)
 export UNIKCTL_HOME=$work/home PATH=$bin:$PATH NO_COLOR=1
-export XDG_CONFIG_HOME=$work/config
+export XDG_CONFIG_HOME=$work/config UNIKCTL_BASE_RUNTIME=${UNIKCTL_BASE_RUNTIME:-$root/build/base}
 # Any port that nobody uses: tests may run beside each other and beside a user's own apps.
 port=$((20000 + $$ % 10000))
 

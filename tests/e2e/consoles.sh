@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Consoles: --tail, --since, --timestamps, --previous, and -f across restarts and replicas.
+#
+#   consoles.sh BIN_DIR
+# shellcheck source-path=SCRIPTDIR
+# shellcheck source=stage.sh
+. "$(dirname "$0")/stage.sh"
+build_guest
+
+step "the last lines, lines since a time, lines with their time"
+expect_code 0 unikctl deploy "$work/guest" --name counter --wait -- count 1000 sleep 3000 say late sleep 100000000
+late() { unikctl logs counter | grep -qx late; }
+until_true 60 late || fail "the last line did not come: $(unikctl logs counter | tail -n 3)"
+unikctl logs counter | grep -xE 'line [0-9]+|late' >"$work/out"
+{ seq -f 'line %.0f' 1000; echo late; } | diff - "$work/out" >/dev/null || fail "the console is not whole and in order"
+[ "$(unikctl logs counter --tail 3 | tr '\n' ';')" = "line 999;line 1000;late;" ] || fail "--tail 3: $(unikctl logs counter --tail 3)"
+unikctl logs counter --timestamps --tail 1 | grep -Eq '^20[0-9-]+T[0-9:.]+Z +late$' || fail "--timestamps: $(unikctl logs counter --timestamps --tail 1)"
+at=$(unikctl logs counter --timestamps --tail 1 | cut -d' ' -f1)
+[ "$(unikctl logs counter --since "$at")" = late ] || fail "--since $at: $(unikctl logs counter --since "$at" | head -n 3)"
+[ "$(unikctl logs counter --since 1h | wc -l)" -ge 1001 ] || fail "--since 1h does not hold all"
+[ -z "$(unikctl logs counter --since 0s)" ] || fail "--since 0s holds something"
+unikctl destroy counter --wait >/dev/null || fail "destroy"
+
+step "the run before the last restart"
+write_app phoenix "[serve, '8080']" "ports: [{name: http, port: 8080, publish: $port}]" \
+  "restart: {policy: always, backoff: 100ms}"
+unikctl apply -f "$work/phoenix.yaml" >/dev/null 2>&1 || fail "apply"
+unikctl wait app/phoenix --for ready --timeout 120s >/dev/null || fail "phoenix did not become ready"
+until_true 30 answers well || fail "phoenix does not answer"
+unikctl logs phoenix -f >"$work/followed" 2>&1 &
+follower=$!
+for code in 11 12; do
+  curl -s "http://127.0.0.1:$port/exit/$code" >/dev/null || true
+  again() { [ "$(instance_field phoenix .status.last_exit.code)" = "$code" ] && answers well; }
+  until_true 60 again || fail "phoenix did not come back after $code"
+done
+[ "$(unikctl logs phoenix | grep -c listening)" = 1 ] || fail "the current run alone: $(unikctl logs phoenix)"
+[ "$(unikctl logs phoenix --previous | grep -c listening)" = 1 ] || fail "the previous run alone: $(unikctl logs phoenix --previous)"
+
+step "following goes on across restarts"
+three() { [ "$(grep -c listening "$work/followed")" = 3 ]; }
+until_true 30 three || fail "want three starts followed, got: $(cat "$work/followed")"
+
+step "and across replicas that come later, and a rollout"
+sed -i 's/^spec:/spec:\n  replicas: 2/' "$work/phoenix.yaml"
+unikctl apply -f "$work/phoenix.yaml" >/dev/null 2>&1 || fail "apply of two replicas"
+second() { grep -q 'phoenix-1-' "$work/followed"; }
+until_true 60 second || fail "the second replica is not followed: $(cat "$work/followed")"
+kill "$follower" 2>/dev/null || true
+wait "$follower" 2>/dev/null || true
+unikctl logs phoenix >"$work/out"
+for replica in phoenix-0 phoenix-1; do
+  grep -q "^$replica-.*listening" "$work/out" || fail "$replica is not named: $(cat "$work/out")"
+done
+expect_code 3 unikctl logs nobody
+unikctl destroy phoenix --wait >/dev/null || fail "destroy"
+
+step "of a flood every line comes, in order, while the job runs"
+expect_code 0 unikctl deploy "$work/guest" --name flood --restart never --wait -- count 40000
+grep -E '^line ' "$work/out" | cmp - <(seq -f 'line %.0f' 40000) || fail "the job's console is not whole: $(tail -n 2 "$work/out")"
+[ "$(unikctl logs flood --tail 1)" = "line 40000" ] || fail "the end of the flood: $(unikctl logs flood --tail 1)"
+echo "all steps passed"

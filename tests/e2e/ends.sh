@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# How apps end and fall ill: exit codes, health checks with grace, restarts with backoff, crash loops, memory.
+#
+#   ends.sh BIN_DIR
+# shellcheck source-path=SCRIPTDIR
+# shellcheck source=stage.sh
+. "$(dirname "$0")/stage.sh"
+build_guest
+
+step "a job's exit code is the app's own, 0 to 255"
+for code in 0 1 2 77 127 128 255; do
+  expect_code $code unikctl deploy "$work/guest" --name job --restart never --wait -- say "ends with $code" exit $code
+  said "ends with $code"
+  unikctl destroy job --wait >/dev/null || fail "destroy of a job"
+done
+
+step "out of memory is told apart from a crash, for a job and in status"
+expect_code 137 unikctl deploy "$work/guest" --name eater --memory 48Mi --restart never --wait -- eat
+said "memory"
+[ "$(instance_field eater .status.reason)" = out_of_memory ] || fail "want out_of_memory, got $(instance_field eater .status.reason)"
+unikctl status | grep -Eq 'eater-0.*(out of memory|out_of_memory|oom)' || fail "status does not say that eater ran out of memory"
+unikctl destroy eater --wait >/dev/null
+
+step "an app that is slow to serve is not ill within its grace, and is ready when it answers"
+write_app slow "[sleep, '3000', serve, '8080']" "ports: [{name: http, port: 8080, publish: $port}]" \
+  "health: {http: {port: 8080, path: /}, interval: 200ms, timeout: 2s, failures: 2, grace: 60s}"
+unikctl apply -f "$work/slow.yaml" >/dev/null || fail "apply slow"
+unikctl wait app/slow --for ready --timeout 120s || fail "slow did not become ready"
+until_true 10 answers well || fail "slow does not answer"
+[ "$(instance_field slow .status.restarts)" = 0 ] || fail "slow was restarted within its grace"
+
+step "an app that falls ill after its grace leaves the table and is started again"
+write_app ill "[serve, '8080']" "ports: [{name: http, port: 8080}]" "restart: {policy: always, backoff: 100ms}" \
+  "health: {http: {port: 8080, path: /}, interval: 200ms, timeout: 2s, failures: 2, grace: 1s}"
+sed -i "s/port: 8080}\]/port: 8080, publish: $((port + 1))}]/" "$work/ill.yaml"
+unikctl apply -f "$work/ill.yaml" >/dev/null || fail "apply ill"
+unikctl wait app/ill --for ready --timeout 120s || fail "ill did not become ready"
+until_true 20 curl -sf -o "$work/page" "http://127.0.0.1:$((port + 1))/" || fail "ill does not answer"
+curl -s "http://127.0.0.1:$((port + 1))/ill" >/dev/null || true
+restarted() { [ "$(instance_field "$1" .status.restarts)" -ge "$2" ]; }
+until_true 60 restarted ill 1 || fail "an app that is ill was not started again"
+unikctl wait app/ill --for ready --timeout 120s || fail "ill did not recover"
+unikctl events | grep ill-0 | grep -q unhealthy || fail "no event says that ill was unhealthy: $(unikctl events | grep ill-0)"
+
+step "a TCP check is content with a connection"
+write_app mute "[accept, '9000']" "ports: [{name: tcp, port: 9000}]" \
+  "health: {tcp: {port: 9000}, interval: 200ms, timeout: 2s, failures: 2, grace: 30s}"
+unikctl apply -f "$work/mute.yaml" >/dev/null || fail "apply mute"
+unikctl wait app/mute --for ready --timeout 120s || fail "mute did not become ready"
+[ "$(instance_field mute .status.health)" = healthy ] || fail "mute is not healthy"
+unikctl destroy slow ill mute --wait >/dev/null || fail "destroy"
+
+step "a crash loop is named, its restarts come ever later, and it recovers by an apply"
+write_app loops "[say, here, exit, '3']" "restart: {policy: on-failure, backoff: 500ms, maxBackoff: 2s}"
+unikctl apply -f "$work/loops.yaml" >/dev/null || fail "apply loops"
+loops() { unikctl status | grep -E 'loops-0' | grep -q crash_loop; }
+until_true 120 loops || fail "status does not name the crash loop"
+restarted loops 3 || fail "a crash loop after $(instance_field loops .status.restarts) restarts"
+[ "$(instance_field loops .status.last_exit.code)" = 3 ] || fail "the last exit is not 3"
+unikctl explain app/loops | grep -q 'code 3' || fail "explain does not say what the app ended with: $(unikctl explain app/loops)"
+write_app loops "[say, better, exit, '0']" "restart: {policy: on-failure, backoff: 500ms, maxBackoff: 2s}"
+unikctl apply -f "$work/loops.yaml" >/dev/null || fail "apply of the mend"
+completed() { [ "$(instance_field loops .status.reason)" = completed ]; }
+until_true 60 completed || fail "on-failure: want the app completed after exit 0, got $(instance_field loops .status.reason)"
+unikctl destroy loops --wait >/dev/null || fail "destroy"
+is_vm_count 0 || fail "VMs are left: $(vm_pids)"
+echo "all steps passed"
