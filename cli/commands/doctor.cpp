@@ -115,9 +115,16 @@ std::vector<Finding> check_probe(const Session& session) {
   return findings;
 }
 
+// Which of the kernels an app boots: an image carries those that were there when it was packed, and its agent chooses.
+std::string describe_kernels(const runtimes::BaseRuntime& base) {
+  if (!base.kernel_smp) return "kernel `up` alone: an app gets one vCPU, whatever its cpu says";
+  if (!base.kernel_up) return "kernel `smp` alone: it boots slower than `up`";
+  return "kernel `up` for an app of one CPU at most, since it boots fastest, `smp` for more";
+}
+
 Finding check_base_runtime(const Session& session) {
   const auto base = runtimes::find_base_runtime(runtimes::base_runtime_places(home_of(session.environment())));
-  if (base) return {"base_runtime", Level::kOk, base->dir.string(), ""};
+  if (base) return {"base_runtime", Level::kOk, base->dir.string() + "; " + describe_kernels(*base), ""};
   return {"base_runtime", Level::kFail, base.error().message, "build or install the base runtime"};
 }
 

@@ -30,6 +30,8 @@ jq . "$work/out" >/dev/null || fail "doctor -o json is no JSON"
 limits=$(jq -r '.checks[] | select(.check == "cgroups") | .found' "$work/out")
 [ -n "$limits" ] || fail "doctor does not say what limits there are: $(cat "$work/out")"
 echo "limits: $limits"
+jq -r '.checks[] | select(.check == "base_runtime") | .found' "$work/out" | grep -q 'kernel `' ||
+  fail "doctor does not say which kernel an app boots: $(cat "$work/out")"
 
 step "an app serves"
 write_app web "[serve, '8080']" "ports: [{name: http, port: 8080, publish: $port}]" \

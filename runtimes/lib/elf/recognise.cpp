@@ -230,7 +230,13 @@ Result<Recognised> recognise(const std::filesystem::path& path) {
            "ELF"))
     return recognise_bytes(path, head);
   auto elf = read_elf(path);
-  if (!elf) return as(FileKind::kUnknown, "unreadable: " + elf.error().message);
+  if (!elf) {
+    // Who asked names the file already.
+    std::string why = elf.error().message;
+    const std::string file_name = path.string() + ": ";
+    if (why.starts_with(file_name)) why.erase(0, file_name.size());
+    return as(FileKind::kUnknown, why);
+  }
   const auto multiboot = find_multiboot(path);
   return recognise_elf(*elf, multiboot ? *multiboot : MultibootHeaders{});
 }
