@@ -15,12 +15,14 @@
 
 #include "api/check.hpp"
 #include "codec/json.hpp"
+#include "wire/blocking_client.hpp"
 
 namespace unik::wire {
 namespace {
 
 constexpr int kPollMs = 1000;  // at most, between looks at timers; commands wake it at once
 constexpr int kPausedUploadPollMs = 50;
+constexpr long kTransferBuffer = 256L << 10;  // bytes, for bodies that stream through a source or a sink
 constexpr std::size_t kMaxResponseHeaders = 256;
 
 void start_curl() {
@@ -106,6 +108,8 @@ void CurlTransfer::set_options() {
   curl_easy_setopt(easy_, CURLOPT_HEADERDATA, this);
   curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, &on_body);
   curl_easy_setopt(easy_, CURLOPT_WRITEDATA, this);
+  if (request_.sink) curl_easy_setopt(easy_, CURLOPT_BUFFERSIZE, kTransferBuffer);
+  if (request_.upload) curl_easy_setopt(easy_, CURLOPT_UPLOAD_BUFFERSIZE, kTransferBuffer);
   set_body();
   set_headers();
 }
@@ -260,27 +264,37 @@ Error cancelled() {
 
 }  // namespace
 
-Result<ClientResponse> fetch(const ClientRequest& request) {
+BlockingClient::BlockingClient() {
   start_curl();
+  multi_ = curl_multi_init();
+  UNIK_CHECK(multi_ != nullptr, "libcurl makes no multi handle");
+}
+
+BlockingClient::~BlockingClient() {
+  curl_multi_cleanup(multi_);
+}
+
+Result<ClientResponse> BlockingClient::fetch(const ClientRequest& request) {
   CurlTransfer transfer(request);
-  CURLM* const multi = curl_multi_init();
-  UNIK_CHECK(multi != nullptr, "libcurl makes no multi handle");
-  UNIK_CHECK(curl_multi_add_handle(multi, transfer.easy()) == CURLM_OK, "libcurl takes no transfer");
+  UNIK_CHECK(curl_multi_add_handle(multi_, transfer.easy()) == CURLM_OK, "libcurl takes no transfer");
   CURLcode code = CURLE_OK;
   int running = 1;
   while (running > 0) {
-    curl_multi_perform(multi, &running);
+    curl_multi_perform(multi_, &running);
     if (running > 0)
-      curl_multi_poll(multi, nullptr, 0, transfer.upload_paused() ? kPausedUploadPollMs : kPollMs, nullptr);
+      curl_multi_poll(multi_, nullptr, 0, transfer.upload_paused() ? kPausedUploadPollMs : kPollMs, nullptr);
     transfer.resume_upload();
   }
   int left = 0;
-  while (const CURLMsg* message = curl_multi_info_read(multi, &left))
+  while (const CURLMsg* message = curl_multi_info_read(multi_, &left))
     if (message->msg == CURLMSG_DONE) code = message->data.result;
   Result<ClientResponse> outcome = transfer.outcome(code);
-  curl_multi_remove_handle(multi, transfer.easy());
-  curl_multi_cleanup(multi);
+  curl_multi_remove_handle(multi_, transfer.easy());
   return outcome;
+}
+
+Result<ClientResponse> fetch(const ClientRequest& request) {
+  return BlockingClient().fetch(request);
 }
 
 Error error_of(const ClientResponse& response) {

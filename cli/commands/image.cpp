@@ -1,9 +1,10 @@
-// image list|inspect|digest|copy|rm|prune: the images of this host's store.
+// image list|inspect|digest|push|pull|copy|rm|prune: the images of this host's store and of registries.
 #include <memory>
 
 #include "cli/commands/commands.hpp"
 #include "cli/output/images.hpp"
 #include "cli/packing.hpp"
+#include "cli/registries.hpp"
 #include "runtimes/lib/oci/image_facts.hpp"
 
 namespace unik::cli {
@@ -13,6 +14,7 @@ struct Options {
   std::string image;
   std::string target;
   std::vector<std::string> names;
+  RegistryFlags registry;
   OutputFormat format = OutputFormat::kTable;
 };
 
@@ -49,27 +51,86 @@ Result<int> inspect(const Session& session, const Options& options) {
   return 0;
 }
 
+// Of an image of the store; of one that is not there, as its registry has it now.
 Result<int> digest(const Session& session, const Options& options) {
   const auto store = open_store(session);
   if (!store) return store.error();
   const auto image = find_image(*store, options.image);
+  if (image) {
+    session.out(to_string(image->manifest.digest) + "\n");
+    return 0;
+  }
+  const auto name = runtimes::parse_image_name(options.image);
+  if (!name || name->registry.empty()) return image.error();
+  const auto client = open_registry(session, *name, options.registry);
+  if (!client) return client.error();
+  const auto found = (*client)->manifest_digest(name->digest        ? to_string(*name->digest)
+                                                : name->tag.empty() ? std::string(runtimes::kDefaultTag)
+                                                                    : name->tag);
+  if (!found) return found.error();
+  session.out(to_string(*found) + "\n");
+  return 0;
+}
+
+Result<int> pull_verb(const Session& session, const Options& options) {
+  const auto store = open_store(session);
+  if (!store) return store.error();
+  const auto name = runtimes::parse_image_name(options.image);
+  if (!name) return name.error();
+  if (name->registry.empty())
+    return invalid("usage", "want HOST[:PORT]/NAME, got `" + options.image + "`: no registry is guessed");
+  const auto pulled = pull(session, *store, *name, options.registry);
+  if (!pulled) return pulled.error();
+  session.out(name_without_tag(*name) + "@" + to_string(pulled->image.manifest.digest) + "\n");
+  return 0;
+}
+
+// `target` empty: the name of the image says where it goes.
+Result<int> push_verb(const Session& session, const Options& options) {
+  const auto store = open_store(session);
+  if (!store) return store.error();
+  const auto image = find_image(*store, options.image);
   if (!image) return image.error();
-  session.out(to_string(image->manifest.digest) + "\n");
+  const auto name = runtimes::parse_image_name(options.target.empty() ? image->name : options.target);
+  if (!name) return name.error();
+  if (name->registry.empty())
+    return invalid("usage", "want HOST[:PORT]/NAME to push to, got `" + to_string(*name) + "`: no registry is guessed");
+  const auto pushed = push(session, *store, image->manifest.digest, *name, options.registry);
+  if (!pushed) return pushed.error();
+  session.out(name_without_tag(*name) + "@" + to_string(*pushed) + "\n");
   return 0;
 }
 
 Result<int> copy(const Session& session, const Options& options) {
   const auto store = open_store(session);
   if (!store) return store.error();
-  const auto name = runtimes::parse_image_name(options.target);
-  if (!name) return name.error();
-  const auto hold = store->hold();  // what is found stays until it has its second name
+  const auto from = runtimes::parse_image_name(options.image);
+  if (!from) return from.error();
+  const auto to = runtimes::parse_image_name(options.target);
+  if (!to) return to.error();
+  const auto hold = store->hold();  // what is found or fetched stays until it has its place
   if (!hold) return hold.error();
-  auto image = find_image(*store, options.image);
-  if (!image) return image.error();
-  image->name = index_name(*name);
-  if (auto named = store->set_image(*image); !named) return named.error();
-  session.out(image->name + "\n");
+  runtimes::NamedImage image;
+  if (from->registry.empty()) {
+    auto found = find_image(*store, options.image);
+    if (!found) return found.error();
+    image = *std::move(found);
+  } else {
+    auto pulled = pull(session, *store, *from, options.registry);
+    if (!pulled) return pulled.error();
+    image = std::move(pulled->image);
+  }
+  if (to->registry.empty()) {
+    image.name = index_name(*to);
+    if (auto named = store->set_image(image); !named) return named.error();
+    session.out(image.name + "\n");
+    return 0;
+  }
+  std::vector<std::string> mount_from;
+  if (from->registry == to->registry) mount_from.push_back(from->repository);
+  const auto pushed = push(session, *store, image.manifest.digest, *to, options.registry, mount_from);
+  if (!pushed) return pushed.error();
+  session.out(name_without_tag(*to) + "@" + to_string(*pushed) + "\n");
   return 0;
 }
 
@@ -98,8 +159,8 @@ Result<int> prune(const Session& session, const Options& options) {
 }  // namespace
 
 void add_image(CommandTree& tree) {
-  const VerbFlags group =
-      tree.add_group(kImages, "image", "Images of this host: image list|inspect|digest|copy|rm|prune");
+  const VerbFlags group = tree.add_group(
+      kImages, "image", "Images of this host and of registries: image list|inspect|digest|push|pull|copy|rm|prune");
   const auto options = std::make_shared<Options>();
   const auto add = [&](const char* name, const char* summary, Result<int> (*run)(const Session&, const Options&)) {
     return tree.add_below(group, name, summary,
@@ -112,12 +173,32 @@ void add_image(CommandTree& tree) {
                     Need::kRequired);
   inspect_verb.output(options->format);
 
+  const auto plain_http = [&](VerbFlags verb) {
+    verb.flag("--plain-http", options->registry.plain_http,
+              "Speak to the registry without TLS (loopback needs no flag)");
+  };
+  const auto platform = [&](VerbFlags verb) {
+    verb.text("--platform", options->registry.platform, "OS/ARCH", "Which image of an index (linux/amd64)");
+  };
   VerbFlags digest_verb = add("digest", "Print the digest under which an image runs", digest);
   digest_verb.word("image", options->image, "IMAGE", "NAME[:TAG]", Need::kRequired);
+  plain_http(digest_verb);
 
-  VerbFlags copy_verb = add("copy", "Give an image a second name", copy);
-  copy_verb.word("image", options->image, "IMAGE", "The image", Need::kRequired);
-  copy_verb.word("target", options->target, "NAME", "Its second name", Need::kRequired);
+  VerbFlags push_flags = add("push", "Send an image to a registry", push_verb);
+  push_flags.word("image", options->image, "IMAGE", "An image of this host", Need::kRequired);
+  push_flags.word("target", options->target, "HOST/NAME", "Where to (its own name)", Need::kOptional);
+  plain_http(push_flags);
+
+  VerbFlags pull_flags = add("pull", "Fetch an image from a registry", pull_verb);
+  pull_flags.word("image", options->image, "HOST/NAME", "HOST[:PORT]/NAME[:TAG|@sha256:DIGEST]", Need::kRequired);
+  platform(pull_flags);
+  plain_http(pull_flags);
+
+  VerbFlags copy_verb = add("copy", "Copy an image: a name with a registry is there, one without is here", copy);
+  copy_verb.word("image", options->image, "IMAGE", "From where", Need::kRequired);
+  copy_verb.word("target", options->target, "NAME", "To where", Need::kRequired);
+  platform(copy_verb);
+  plain_http(copy_verb);
 
   VerbFlags remove_verb = add("rm", "Take images out of the store; `prune` then frees their bytes", remove);
   remove_verb.words("image", options->names, "IMAGE...", "The images", Need::kRequired);

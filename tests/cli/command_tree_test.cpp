@@ -55,6 +55,8 @@ TEST(CommandLine, TakesTheContractsFlags) {
            {"image", "inspect", "web", "-o", "yaml"},
            {"image", "digest", "web"},
            {"image", "copy", "web", "web:old"},
+           {"image", "push", "web", "localhost:5000/web:1", "--plain-http"},
+           {"image", "pull", "localhost:5000/web:1", "--platform", "linux/arm64"},
            {"image", "rm", "web", "api"},
            {"image", "prune", "-o", "json"},
            {"up"},

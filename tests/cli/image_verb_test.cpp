@@ -145,7 +145,7 @@ TEST_F(ImageVerbs, DigestIsThatOfTheManifest) {
 TEST_F(ImageVerbs, RemovedImagesGoWithTheNextPruneAndSharedLayersStay) {
   const Descriptor web = put_image("web", "app one");
   const Descriptor api = put_image("api", "app two");
-  EXPECT_EQ(unikctl({"image", "copy", "web", "reg.example/web"}).out, "reg.example/web:latest\n");
+  EXPECT_EQ(unikctl({"image", "copy", "web", "web:old"}).out, "web:old\n");
   EXPECT_EQ(unikctl({"image", "rm", "web", "api"}).out, "image/web removed\nimage/api removed\n");
   EXPECT_EQ(unikctl({"image", "rm", "web"}).code, 3);
   const RunResult pruned = unikctl({"image", "prune", "-o", "json"});
