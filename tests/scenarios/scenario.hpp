@@ -1,0 +1,50 @@
+// One file of tests/scenarios: what is there, what is asked, and what the controller decides on it. README.md beside
+// this file describes the form.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/result.hpp"
+#include "controller/core/admit.hpp"
+#include "controller/core/world.hpp"
+
+namespace unik::controller::scenario {
+
+// What a user or an agent asks in the turn that is planned; at most one.
+struct Asked {
+  std::optional<ApplyRequest> apply;
+  std::optional<DeleteRequest> remove;
+  std::optional<CordonRequest> cordon;
+  std::optional<RegisterRequest> join;
+};
+
+// `refused` is the Error's text; otherwise every step and every reason, in order.
+struct Outcome {
+  std::string refused;
+  std::vector<std::string> steps;
+  std::vector<std::string> reasons;
+
+  bool operator==(const Outcome&) const = default;
+};
+
+// As it stands in a file, below `expect:`.
+std::string to_text(const Outcome& outcome);
+
+struct Scenario {
+  std::string title;
+  World world;
+  Now now;
+  Asked asked;
+  Outcome expected;
+};
+
+// Every mistake in a file is an Error that names the line: a key that nobody reads would be a check that nobody makes.
+Result<Scenario> read_scenario(const std::string& name, const std::string& text);
+
+// What one turn of the controller makes of it: admission, then a plan of everything. Also an Error when a second plan,
+// made on what the first one left, would still change something.
+Result<Outcome> play(const Scenario& scenario);
+
+}  // namespace unik::controller::scenario
