@@ -12,6 +12,11 @@ guest_packages=(
 quick_packages=(curl)
 test_packages=(curl jq iproute2 memtest86+ socat lighttpd sqlite3 clang-format-14 shellcheck docker-registry skopeo umoci)
 
+# What the packs build with, as PROGRAM:PACKAGE: a program of another origin will do.
+for tool in go:golang-go cargo:cargo rustc:rustc; do
+  command -v "${tool%%:*}" >/dev/null || test_packages+=("${tool#*:}")
+done
+
 # Runs a command as root: directly, or through sudo.
 as_root() {
   if [ "$(id -u)" = 0 ]; then

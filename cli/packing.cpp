@@ -11,14 +11,17 @@
 #include <system_error>
 
 #include "api/ids.hpp"
+#include "cli/output/build_explanation.hpp"
 #include "cli/output/images.hpp"
 #include "cli/output/views.hpp"
 #include "runtimes/lib/elf/recognise.hpp"
 #include "runtimes/lib/pack/base_runtime.hpp"
 #include "runtimes/lib/pack/binary_pack.hpp"
 #include "runtimes/lib/pack/kernel_pack.hpp"
+#include "runtimes/lib/pack/lifecycle.hpp"
 #include "runtimes/lib/pack/rootfs_pack.hpp"
 #include "runtimes/lib/pack/source_build.hpp"
+#include "runtimes/lib/packs/packs.hpp"
 
 namespace unik::cli {
 namespace {
@@ -44,15 +47,20 @@ Result<std::vector<runtimes::Include>> parse_includes(const Session& session, co
   return includes;
 }
 
+// A source needs no unik.yaml: the packs look at what else is there.
 Result<codec::UnikYaml> read_recipe(const std::filesystem::path& directory) {
   const std::filesystem::path path = directory / "unik.yaml";
+  std::error_code problem;
+  if (!std::filesystem::exists(path, problem)) return codec::UnikYaml{};
   std::ifstream file(path, std::ios::binary);
-  if (!file)
-    return not_found("no_unik_yaml", "want " + path.string() +
-                                         " with `build.command`, `artifact.path` and "
-                                         "`run.command`; or name a program or kernel to deploy as it is");
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (!file) return unavailable("read_failed", "reading " + path.string() + " failed; check that you may read it");
   return codec::parse_unik_yaml({path.string(), text});
+}
+
+// With a command or an artifact of its own a source is built as it says; otherwise a pack is looked for.
+bool has_own_build(const codec::UnikYaml& recipe) {
+  return !recipe.build_command.empty() || !recipe.artifact_path.empty();
 }
 
 void report(const Session& session, const runtimes::PackedImage& image) {
@@ -62,10 +70,8 @@ void report(const Session& session, const runtimes::PackedImage& image) {
         fmt::format("layer {}: {}{}", layer.name, format_size(layer.descriptor.size), layer.reused ? " (cached)" : ""));
 }
 
-Result<Packed> pack_source(const Session& session, const runtimes::BlobStore& store, const PackRequest& request,
-                           const std::filesystem::path& directory) {
-  auto recipe = read_recipe(directory);
-  if (!recipe) return recipe.error();
+Result<Packed> run_own_build(const Session& session, const runtimes::BlobStore& store, const PackRequest& request,
+                             const std::filesystem::path& directory, codec::UnikYaml recipe) {
   auto base = base_runtime(session);
   if (!base) return base.error();
   auto includes = parse_includes(session, request.includes);
@@ -73,7 +79,7 @@ Result<Packed> pack_source(const Session& session, const runtimes::BlobStore& st
 
   runtimes::SourceBuildOptions options;
   options.directory = directory;
-  options.recipe = *recipe;
+  options.recipe = recipe;
   options.name = request.name;
   options.includes = std::move(includes).value();
   options.base = std::move(base).value();
@@ -81,13 +87,61 @@ Result<Packed> pack_source(const Session& session, const runtimes::BlobStore& st
   options.environment = runtimes::build_environment(options.directory, session.environment().variables);
   if (request.debug) options.environment["UNIKCTL_DEBUG"] = "1";
   options.output = [&session](std::string_view text) { *session.terminal().err << text << std::flush; };
-  session.say("build " + directory.string() + (recipe->build_command.empty() ? "" : ": " + recipe->build_command));
+  session.say("build " + directory.string() + (recipe.build_command.empty() ? "" : ": " + recipe.build_command));
   auto built = runtimes::build_source(store, options);
   if (!built) return built.error();
   session.say(built->reused ? "cached: nothing changed since the last build"
                             : "built in " + format_boot(built->build_took));
   report(session, built->image);
-  return Packed{std::move(built->image), std::move(recipe).value(), built->reused, false};
+  return Packed{std::move(built->image), std::move(recipe), built->reused, false};
+}
+
+Result<runtimes::AppBuildOptions> app_build_options(const Session& session, const PackRequest& request,
+                                                    const std::filesystem::path& directory,
+                                                    const codec::UnikYaml& recipe) {
+  runtimes::AppBuildOptions options;
+  options.directory = directory;
+  options.recipe = recipe;
+  options.name = request.name;
+  options.mode = request.debug ? runtimes::BuildMode::kDebug : runtimes::BuildMode::kRelease;
+  options.environment = runtimes::build_environment(options.directory, session.environment().variables);
+  options.rebuild = request.rebuild;
+  auto includes = parse_includes(session, request.includes);
+  if (!includes) return includes.error();
+  options.includes = std::move(includes).value();
+  options.find_runtime = [](const std::string& name) -> Result<runtimes::RuntimeImage> {
+    return not_found("no_runtime", "runtime " + name +
+                                       ": want one that is installed, found none; leave `runtime` out of unik.yaml for "
+                                       "a program that brings everything itself");
+  };
+  return options;
+}
+
+Result<Packed> run_pack(const Session& session, const runtimes::BlobStore& store, const PackRequest& request,
+                        const std::filesystem::path& directory, codec::UnikYaml recipe) {
+  auto options = app_build_options(session, request, directory, recipe);
+  if (!options) return options.error();
+  auto base = base_runtime(session);
+  if (!base) return base.error();
+  options->base = std::move(base).value();
+  options->step = [&session](const std::string& text) { session.say(text); };
+  options->output = [&session](std::string_view text) { *session.terminal().err << text << std::flush; };
+  auto built = runtimes::build_app(store, runtimes::all_packs(), *options);
+  if (!built) return built.error();
+  if (!built->deterministic)
+    session.warn("a development build: the same source may give another digest; leave out --debug for a release");
+  session.say(built->reused ? "cached: nothing changed since the last build"
+                            : "built in " + format_boot(built->build_took));
+  report(session, built->image);
+  return Packed{std::move(built->image), std::move(recipe), built->reused, false};
+}
+
+Result<Packed> pack_source(const Session& session, const runtimes::BlobStore& store, const PackRequest& request,
+                           const std::filesystem::path& directory) {
+  auto recipe = read_recipe(directory);
+  if (!recipe) return recipe.error();
+  return has_own_build(*recipe) ? run_own_build(session, store, request, directory, *std::move(recipe))
+                                : run_pack(session, store, request, directory, *std::move(recipe));
 }
 
 Result<Packed> pack_program(const Session& session, const runtimes::BlobStore& store, const PackRequest& request,
@@ -180,6 +234,18 @@ Result<runtimes::BlobStore> open_store(const Session& session) {
     return unavailable("no_home", "cannot create " + home.string() + ": " + problem.message() +
                                       "; set UNIKCTL_HOME to a directory that you may write");
   return runtimes::BlobStore::open(home / "images");
+}
+
+Result<std::string> explain_pack(const Session& session, const PackRequest& request, OutputFormat format) {
+  const std::filesystem::path directory = absolute(session, request.path);
+  auto recipe = read_recipe(directory);
+  if (!recipe) return recipe.error();
+  if (has_own_build(*recipe)) return render_own_build(*recipe, format);
+  auto options = app_build_options(session, request, directory, *recipe);
+  if (!options) return options.error();
+  auto explanation = runtimes::explain_build(runtimes::all_packs(), *options);
+  if (!explanation) return explanation.error();
+  return render_build(*explanation, format);
 }
 
 Result<Packed> pack(const Session& session, const runtimes::BlobStore& store, const PackRequest& request) {

@@ -10,6 +10,7 @@
 
 #include "api/result.hpp"
 #include "cli/api.hpp"
+#include "cli/output/format.hpp"
 #include "cli/session.hpp"
 #include "codec/unik_yaml.hpp"
 #include "runtimes/lib/oci/blob_store.hpp"
@@ -24,7 +25,7 @@ struct PackRequest {
   std::vector<std::string> includes;            // PATH[:DEST]
   std::vector<std::string> args;                // of a root file system or kernel: part of the image
   std::string name;                             // empty: of the directory or file
-  bool debug = false;                           // UNIKCTL_DEBUG=1 for the build command
+  bool debug = false;                           // a debug build; UNIKCTL_DEBUG=1 for a build command of unik.yaml
   bool rebuild = false;
 };
 
@@ -36,6 +37,10 @@ struct Packed {
 };
 
 Result<runtimes::BlobStore> open_store(const Session& session);
+
+// What `build --explain` prints: which packs match and why one was chosen, its tools, its lock, its commands; JSON or
+// lines. Builds nothing.
+Result<std::string> explain_pack(const Session& session, const PackRequest& request, OutputFormat format);
 
 // Builds and packs, saying on stderr what it does.
 Result<Packed> pack(const Session& session, const runtimes::BlobStore& store, const PackRequest& request);

@@ -16,6 +16,7 @@ struct Options {
   OutputFormat format = OutputFormat::kTable;
   bool debug = false;
   bool rebuild = false;
+  bool explain = false;
 };
 
 std::string json_of(const Packed& packed) {
@@ -42,6 +43,12 @@ Result<int> run(const Session& session, const Options& options) {
   auto name = options.name.empty() ? name_from(directory.lexically_normal()) : Result<std::string>(options.name);
   if (!name) return name.error();
   request.name = *name;
+  if (options.explain) {
+    const auto text = explain_pack(session, request, options.format);
+    if (!text) return text.error();
+    session.out(*text);
+    return 0;
+  }
   const auto packed = pack(session, *store, request);
   if (!packed) return packed.error();
   switch (options.format) {
@@ -66,11 +73,13 @@ void add_build(CommandTree& tree) {
   const auto options = std::make_shared<Options>();
   VerbFlags verb = tree.add(kShortcuts, "build", "Build a directory into an image",
                             [options](const Session& session) { return run(session, *options); });
-  verb.word("dir", options->directory, "DIR", "The directory with unik.yaml (.)", Need::kOptional);
+  verb.word("dir", options->directory, "DIR", "A project, or a directory with unik.yaml (.)", Need::kOptional);
   verb.text("--name", options->name, "NAME", "The image's name (the directory's)");
   verb.list("--include", options->includes, "PATH[:DEST]", "A file or directory to lay into the image; again for more");
-  verb.flag("--debug", options->debug, "Keep symbols: the build command sees UNIKCTL_DEBUG=1");
-  verb.flag("--rebuild", options->rebuild, "Run the build command even if nothing changed");
+  verb.flag("--debug", options->debug,
+            "Keep symbols, take what no lock pins; a command of unik.yaml sees UNIKCTL_DEBUG=1");
+  verb.flag("--rebuild", options->rebuild, "Run the build's commands even if nothing changed");
+  verb.flag("--explain", options->explain, "Show which packs match, the rule that chose, tools, lock and commands");
   verb.output(options->format);
 }
 

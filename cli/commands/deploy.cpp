@@ -148,7 +148,7 @@ void add_deploy(CommandTree& tree) {
                [options](const Session& session) { return run(session, *options); });
   tree.take_guest_args(verb);
   verb.word("subject", options->subject, "DIR|PROGRAM|KERNEL|IMAGE",
-            "A directory with unik.yaml (.), a Linux program, a kernel, or NAME@sha256:DIGEST", Need::kOptional);
+            "A project (.), a Linux program, a kernel, or NAME@sha256:DIGEST", Need::kOptional);
   AppFlags& app = options->app;
   verb.text("--name", app.name, "NAME", "The app's name (that of the directory or file)");
   verb.number("--replicas", app.replicas, "N", "How many instances");

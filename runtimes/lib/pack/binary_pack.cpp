@@ -24,12 +24,11 @@ bool is_of_the_system(const std::string& path) {
                      [&](const char* directory) { return path.starts_with(directory); });
 }
 
-// What is being packed: the base's files with ours laid over them.
+// What is being packed: the files of the base, and of the runtime where there is one, with ours laid over them.
 class Guest {
  public:
   Guest(FileTree base, const fs::path& sysroot) : base_(std::move(base)), whole_(base_), sysroot_(sysroot) {}
 
-  const FileTree& base() const { return base_; }
   const FileTree& tree() const { return whole_; }
   FileTree app_layer() const { return tree_difference(base_, whole_); }
   std::vector<std::string>& warnings() { return warnings_; }
@@ -95,7 +94,7 @@ class Guest {
       if (closure->newest_glibc && (!newest_glibc_ || *newest_glibc_ < *closure->newest_glibc))
         newest_glibc_ = closure->newest_glibc;
       for (const ClosureFile& file : closure->files)
-        if (!ours.contains(file.guest_path))
+        if (!ours.contains(file.guest_path) && resolve_in_tree(base_, file.guest_path).empty())
           if (auto added = add_file(file.file, file.guest_path); !added) return added;
     }
     return {};
@@ -130,15 +129,20 @@ Result<ProgramPlace> place_program(const fs::path& binary, bool dynamic) {
   return ProgramPlace{real.string(), is_of_the_system(called) ? called : real.string()};
 }
 
-Result<PackedImage> pack_guest(const BlobStore& store, const BaseRuntime& base, Guest& guest, const std::string& name,
+Result<PackedImage> pack_guest(const BlobStore& store, const BaseRuntime& base, FileTree base_files,
+                               const std::optional<RuntimeImage>& runtime, Guest& guest, const std::string& name,
                                ImageConfig config, std::chrono::steady_clock::time_point start) {
   auto kernel = kernel_tree(base);
   if (!kernel) return std::move(kernel).error();
   Annotations annotations;
   if (guest.newest_glibc()) annotations[std::string(kGlibcAnnotation)] = to_string(*guest.newest_glibc());
-  auto image =
-      assemble_image(store, name, {{"kernel", *std::move(kernel)}, {"base", guest.base()}, {"app", guest.app_layer()}},
-                     std::move(config), std::move(annotations));
+  std::vector<LayerDraft> layers{{"kernel", *std::move(kernel)}, {"base", std::move(base_files)}};
+  if (runtime) {
+    annotations[std::string(kRuntimeAnnotation)] = runtime->name + "@" + runtime->version;
+    layers.push_back({"runtime", {}, runtime->layer});
+  }
+  layers.push_back({"app", guest.app_layer()});
+  auto image = assemble_image(store, name, layers, std::move(config), std::move(annotations));
   if (!image) return image;
   image->warnings = std::move(guest.warnings());
   image->took = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - start);
@@ -177,7 +181,7 @@ Result<PackedImage> pack_binary(const BlobStore& store, const BinaryPackOptions&
   auto base = base_tree(options.base);
   if (!base) return std::move(base).error();
 
-  Guest guest(*std::move(base), options.sysroot);
+  Guest guest(*base, options.sysroot);
   if (auto added = guest.add_program(options.binary, place->path); !added) return std::move(added).error();
   if (place->called != place->path)
     if (auto added = guest.add_link(place->called, place->path); !added) return std::move(added).error();
@@ -188,7 +192,7 @@ Result<PackedImage> pack_binary(const BlobStore& store, const BinaryPackOptions&
   std::vector<std::string> entrypoint{place->called};
   entrypoint.insert(entrypoint.end(), options.config.args.begin(), options.config.args.end());
   const std::string name = image_name(options.name.empty() ? options.binary.filename().string() : options.name);
-  return pack_guest(store, options.base, guest, name,
+  return pack_guest(store, options.base, *std::move(base), {}, guest, name,
                     image_config(options.config, std::move(entrypoint), place->path.starts_with("/app/")), start);
 }
 
@@ -203,7 +207,14 @@ Result<PackedImage> pack_directory(const BlobStore& store, const DirectoryPackOp
   auto base = base_tree(options.base);
   if (!base) return std::move(base).error();
 
-  Guest guest(*std::move(base), options.sysroot);
+  FileTree below = *base;
+  if (options.runtime) {
+    HostDirectoryRules rules;
+    rules.links_may_leave = true;  // as the guest sees them they stay inside
+    if (auto added = add_host_directory(below, "", options.runtime->root, rules); !added)
+      return std::move(added).error();
+  }
+  Guest guest(std::move(below), options.runtime ? options.runtime->root : options.sysroot);
   if (auto added = guest.add_directory(options.directory, std::string(kAppDirectory)); !added)
     return std::move(added).error();
   for (const Include& include : options.includes)
@@ -218,7 +229,8 @@ Result<PackedImage> pack_directory(const BlobStore& store, const DirectoryPackOp
   std::vector<std::string> entrypoint{*program};
   entrypoint.insert(entrypoint.end(), options.config.args.begin() + 1, options.config.args.end());
   const std::string name = image_name(options.name.empty() ? options.directory.filename().string() : options.name);
-  return pack_guest(store, options.base, guest, name, image_config(options.config, std::move(entrypoint), true), start);
+  return pack_guest(store, options.base, *std::move(base), options.runtime, guest, name,
+                    image_config(options.config, std::move(entrypoint), true), start);
 }
 
 }  // namespace unik::runtimes

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "runtimes/lib/oci/blob_store.hpp"
 #include "runtimes/lib/pack/base_runtime.hpp"
 #include "runtimes/lib/pack/packed_image.hpp"
+#include "runtimes/lib/pack/runtime_image.hpp"
 
 namespace unik::runtimes {
 
@@ -57,7 +59,7 @@ Result<PackedImage> pack_binary(const BlobStore& store, const BinaryPackOptions&
 
 // A directory of files that were built for Linux, laid below /app; `config.args` is the whole command, its first word
 // a path in the guest, a path relative to /app, or a name that is looked for on PATH. Libraries of every dynamic
-// program in it are added. For source_build.hpp.
+// program in it are added: of a runtime where there is one, else of `sysroot`. For source_build.hpp and lifecycle.hpp.
 struct DirectoryPackOptions {
   std::filesystem::path directory;
   std::string name;
@@ -65,6 +67,7 @@ struct DirectoryPackOptions {
   PackConfig config;
   BaseRuntime base;
   std::filesystem::path sysroot = "/";
+  std::optional<RuntimeImage> runtime{};  // laid between base and app; libraries are then looked for in it alone
 };
 Result<PackedImage> pack_directory(const BlobStore& store, const DirectoryPackOptions& options);
 

@@ -91,7 +91,7 @@ Result<PackedImage> assemble_image(const BlobStore& store, const std::string& na
   PackedImage image;
   for (const LayerDraft& draft : layers) {
     const auto layer_start = std::chrono::steady_clock::now();
-    auto layer = put_layer(store, draft.tree, draft.name);
+    auto layer = draft.ready ? Result<LayerBlob>(*draft.ready) : put_layer(store, draft.tree, draft.name);
     if (!layer) return std::move(layer).error();
     config.diff_ids.push_back(layer->diff_id);
     config.history.push_back("unikctl layer " + draft.name);

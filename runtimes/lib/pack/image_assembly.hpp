@@ -1,6 +1,7 @@
 // From trees to an image in the store: what all packers share. Internal to pack/.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,9 @@
 namespace unik::runtimes {
 
 struct LayerDraft {
-  std::string name;  // `kernel`, `base`, `app`
+  std::string name;  // `kernel`, `base`, `runtime`, `app`
   FileTree tree;
+  std::optional<LayerBlob> ready{};  // it is in the store already: `tree` is not looked at
 };
 
 // Lower-case letters, digits and inner `-` of any text: a name that the index takes.

@@ -1,6 +1,5 @@
 #include "runtimes/lib/pack/source_build.hpp"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include "runtimes/lib/elf/sysroot.hpp"
 #include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/oci/file_tree.hpp"
+#include "runtimes/lib/pack/build_log.hpp"
 #include "runtimes/lib/pack/run_program.hpp"
 
 namespace unik::runtimes {
@@ -22,23 +22,11 @@ using nlohmann::json;
 
 constexpr int kRecordFormat = 1;
 constexpr Bytes kMaxRecord = mebibytes(64);
-constexpr std::int64_t kMaxBuildLog = 64 << 20;  // bytes that are kept; the command goes on beyond
-constexpr std::size_t kShownLines = 15;          // of the log's end in an error
-constexpr std::size_t kShownBytes = 4096;
-constexpr const char* kPassedOn[] = {"PATH",
-                                     "http_proxy",
-                                     "https_proxy",
-                                     "no_proxy",
-                                     "all_proxy",
-                                     "HTTP_PROXY",
-                                     "HTTPS_PROXY",
-                                     "NO_PROXY",
-                                     "ALL_PROXY",
-                                     "SSL_CERT_FILE",
-                                     "SSL_CERT_DIR",
-                                     "CURL_CA_BUNDLE",
-                                     "NODE_EXTRA_CA_CERTS",
-                                     "REQUESTS_CA_BUNDLE"};
+constexpr const char* kPassedOn[] = {
+    "PATH", "http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "RUSTUP_HOME",
+    // Where packages come from: what comes is held to the lock's hashes.
+    "GOPROXY", "GONOSUMDB", "GOSUMDB", "PIP_INDEX_URL", "PIP_FIND_LINKS", "npm_config_registry", "NPM_CONFIG_REGISTRY"};
 
 fs::path own_directory(const fs::path& directory) {
   return directory / ".unikctl";
@@ -106,29 +94,6 @@ Result<void> write_record(const fs::path& directory, const BuildRecord& record) 
 // ---- Hashing
 // ---------------------------------------------------------------------------------------------------------
 
-Result<SourceHashes> hash_tree(const FileTree& tree) {
-  SourceHashes hashes;
-  for (const auto& [path, node] : tree) {
-    if (node.type == NodeType::kDirectory) continue;
-    if (hashes.size() >= kMaxSourceFiles)
-      return exhausted("source_too_large",
-                       "source: want at most 200000 files, found more; leave generated directories out");
-    Sha256 hash;
-    hash.update(node.type == NodeType::kSymlink ? "link\n" + node.link
-                : (node.mode & 0111) != 0       ? "program\n"
-                                                : "file\n");
-    if (node.type == NodeType::kFile) {
-      auto read = read_content(node, [&](std::string_view bytes) -> Result<void> {
-        hash.update(bytes);
-        return {};
-      });
-      if (!read) return std::move(read).error();
-    }
-    hashes.emplace(path, hash.finish());
-  }
-  return hashes;
-}
-
 Result<SourceHashes> hash_artifact(const fs::path& artifact) {
   FileTree tree;
   std::error_code error;
@@ -154,43 +119,23 @@ bool kept_sources(const SourceHashes& before, const SourceHashes& after) {
 // ---- Building
 // --------------------------------------------------------------------------------------------------------
 
-std::string last_lines(const std::string& text) {
-  std::size_t at = text.size(), lines = 0;
-  while (at > 0 && lines <= kShownLines) {
-    at = text.rfind('\n', at - 1);
-    if (at == std::string::npos) return text;
-    ++lines;
-  }
-  return text.substr(at + 1);
-}
-
 Result<void> run_build(const SourceBuildOptions& options, const std::map<std::string, std::string>& environment) {
-  const fs::path log = log_path(options.directory);
-  auto fd = open_file(log, O_WRONLY | O_CREAT | O_TRUNC);
-  if (!fd) return std::move(fd).error();
-  std::string tail;
-  std::int64_t logged = 0;
-  Result<void> kept;
+  auto log = BuildLog::open(log_path(options.directory), options.output);
+  if (!log) return std::move(log).error();
   ProgramRun run;
   run.args = {"/bin/sh", "-c", options.recipe.build_command};
   run.environment = environment;
   run.directory = options.directory;
   run.time_limit = options.time_limit;
-  run.output = [&](std::string_view text) {
-    if (options.output) options.output(text);
-    logged += static_cast<std::int64_t>(text.size());
-    if (kept && logged <= kMaxBuildLog) kept = write_all(fd->get(), text, log);
-    tail.append(text);
-    if (tail.size() > 2 * kShownBytes) tail.erase(0, tail.size() - kShownBytes);
-  };
+  run.output = [&](std::string_view text) { log->add(text); };
   auto code = run_program(run);
   if (!code) return std::move(code).error();
-  if (!kept) return kept;
+  if (!log->kept()) return log->kept();
   if (*code == 0) return {};
   return in_recipe(options.directory, "build_failed",
                    "build.command `" + options.recipe.build_command + "`: want exit code 0, got " +
-                       std::to_string(*code) + "; its whole output is in " + log.string() + ", its end:\n" +
-                       last_lines(tail));
+                       std::to_string(*code) + "; its whole output is in " + log->path().string() + ", its end:\n" +
+                       log->end());
 }
 
 // The artifact as a path of this host, known to lie inside the source.
@@ -256,6 +201,10 @@ std::map<std::string, std::string> build_environment(const fs::path& directory,
   };
   for (const char* name : kPassedOn)
     if (const auto it = caller.find(name); it != caller.end()) environment[name] = it->second;
+  // rustup's programs find their toolchain through the HOME that they do not get.
+  if (const auto home = caller.find("HOME"); home != caller.end() && !environment.contains("RUSTUP_HOME"))
+    if (const fs::path rustup = fs::path(home->second) / ".rustup"; fs::is_directory(rustup, error))
+      environment["RUSTUP_HOME"] = rustup.string();
   return environment;
 }
 

@@ -17,10 +17,9 @@
 #include "api/result.hpp"
 #include "codec/unik_yaml.hpp"
 #include "runtimes/lib/pack/binary_pack.hpp"
+#include "runtimes/lib/pack/source_tree.hpp"
 
 namespace unik::runtimes {
-
-inline constexpr std::size_t kMaxSourceFiles = 200'000;
 
 struct SourceBuildOptions {
   std::filesystem::path directory;
@@ -41,14 +40,13 @@ struct SourceBuild {
 };
 
 // The environment that every build command sees: HOME and XDG_CACHE_HOME (in `.unikctl/cache`), LC_ALL, TZ,
-// SOURCE_DATE_EPOCH, and of `caller` the PATH and what names a proxy or a certificate file, without which no fetch
-// works.
+// SOURCE_DATE_EPOCH, and of `caller` the PATH and what names a proxy, a certificate file or a package registry, without
+// which no fetch works.
 std::map<std::string, std::string> build_environment(const std::filesystem::path& directory,
                                                      const std::map<std::string, std::string>& caller);
 
 // What a source consists of: the hash of each file, link and executable bit by its path, without `.unikctl/`, `.git/`
 // and `artifact`. Errors: `invalid/unsafe_source` (a link that leaves the tree), `exhausted/source_too_large`.
-using SourceHashes = std::map<std::string, Digest>;
 Result<SourceHashes> hash_source(const std::filesystem::path& directory, const std::string& artifact);
 
 // A file as artifact is the program itself, and `run.command`, where it is given, begins with its name; a directory is

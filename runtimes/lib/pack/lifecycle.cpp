@@ -1,0 +1,353 @@
+#include "runtimes/lib/pack/lifecycle.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "runtimes/lib/oci/durable_file.hpp"
+#include "runtimes/lib/pack/build_log.hpp"
+#include "runtimes/lib/pack/image_assembly.hpp"
+#include "runtimes/lib/pack/run_program.hpp"
+
+namespace unik::runtimes {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr Bytes kMaxMetadata = mebibytes(4);
+constexpr std::size_t kCacheKeyDigits = 16;
+
+// ---- Detect and plan ----
+
+// A build up to the point where the first command would run.
+struct Prepared {
+  PackContext context;
+  const Pack* pack = nullptr;
+  Evidence evidence;
+  std::optional<RuntimeImage> runtime;
+  std::string cache_key;
+  BuildPlan plan;
+};
+
+std::string runtime_name(const Pack& pack, const AppBuildOptions& options) {
+  return options.recipe.runtime.empty() ? std::string(pack.runtime) : options.recipe.runtime;
+}
+
+std::string hash_key(const Pack& pack, const Tools& tools) {
+  std::string text(pack.name);
+  for (const auto& [name, tool] : tools) text += '\0' + name + '=' + tool.version;
+  return std::string(pack.name) + "-" + to_hex(sha256(text)).substr(0, kCacheKeyDigits);
+}
+
+Result<Prepared> prepare(const SourceTree& source, const PackMatch& match, const AppBuildOptions& options,
+                         BuildExplanation* explanation) {
+  const Pack& pack = *match.pack;
+  Prepared prepared{PackContext{source, options.recipe, options.mode, {}, {}, {}}, &pack, match.evidence, {}, "", {}};
+  PackContext& context = prepared.context;
+  if (const std::string name = runtime_name(pack, options); !name.empty()) {
+    auto runtime = options.find_runtime(name);
+    if (!runtime) return std::move(runtime).error();
+    context.provides = runtime->provides;
+    if (explanation != nullptr) explanation->runtime = runtime->name + "@" + runtime->version;
+    prepared.runtime = *std::move(runtime);
+  }
+  auto tools = find_tools(pack.tools(context), options.environment);
+  if (!tools) return std::move(tools).error();
+  context.tools = *std::move(tools);
+  if (explanation != nullptr) explanation->tools = context.tools;
+  prepared.cache_key = hash_key(pack, context.tools);
+  std::error_code error;
+  const fs::path own = fs::absolute(options.directory, error) / ".unikctl";
+  context.places = {own / "native" / "work", own / "native" / "app", own / "cache" / prepared.cache_key};
+  auto plan = pack.plan(context);
+  if (!plan) return std::move(plan).error();
+  prepared.plan = *std::move(plan);
+  if (explanation != nullptr) explanation->plan = prepared.plan;
+  return prepared;
+}
+
+// ---- The record ----
+
+fs::path native_directory(const fs::path& directory) {
+  return directory / ".unikctl" / "native";
+}
+fs::path metadata_path(const fs::path& directory) {
+  return native_directory(directory) / "pack-metadata.json";
+}
+
+// The program by its name and the build's directories by words: what is recorded means the same in every checkout.
+std::string printable_command(const BuildStep& step, const Places& places) {
+  std::string line;
+  for (const auto& [name, value] : step.environment) line += name + "=" + value + " ";
+  for (const std::string& word : step.args) line += word + " ";
+  line.pop_back();
+  for (const auto& [path, word] : {std::pair(places.work, "WORK"), {places.app, "APP"}, {places.cache, "CACHE"}})
+    for (std::size_t at; (at = line.find(path.string())) != std::string::npos;)
+      line.replace(at, path.string().size(), word);
+  return line;
+}
+
+// One hash of everything that the image depends on. The same hash, the same image.
+Result<std::string> inputs_of(const Prepared& prepared, const AppBuildOptions& options, const std::string& name) {
+  const PackContext& context = prepared.context;
+  auto source = digest_of(context.source.files());
+  if (!source) return std::move(source).error();
+  auto kernel = kernel_tree(options.base);
+  if (!kernel) return std::move(kernel).error();
+  auto base = base_tree(options.base);
+  if (!base) return std::move(base).error();
+  FileTree includes;
+  std::string text = std::to_string(kMetadataLayout) + '\0' + name + '\0' + std::string(to_string(options.mode));
+  for (const Include& include : options.includes) {
+    text += '\0' + include.dest;
+    std::error_code error;
+    if (fs::is_directory(include.source, error)) {
+      if (auto added = add_host_directory(includes, include.dest, include.source); !added)
+        return std::move(added).error();
+    } else {
+      auto node = host_file_node(include.source);
+      if (!node) return std::move(node).error();
+      if (auto put = put_node(includes, include.dest, *std::move(node)); !put) return std::move(put).error();
+    }
+  }
+  text += '\0' + to_hex(*source);
+  for (const FileTree* tree : {&*kernel, &*base, &includes}) {
+    auto digest = digest_of(*tree);
+    if (!digest) return std::move(digest).error();
+    text += '\0' + to_hex(*digest);
+  }
+  text += '\0' + std::string(prepared.pack->name) + '\0' + prepared.cache_key;
+  if (prepared.runtime) text += '\0' + to_string(prepared.runtime->layer.descriptor.digest);
+  for (const std::string& word : options.recipe.run_command) text += '\0' + word;
+  for (const Port& port : options.recipe.deploy.boot.ports) text += '\0' + std::to_string(port.port);
+  for (const BuildStep& step : prepared.plan.steps) text += '\0' + printable_command(step, context.places);
+  for (const auto& [key, value] : options.environment) text += '\0' + key + '=' + value;
+  return to_string(sha256(text));
+}
+
+Result<void> write_metadata(const Prepared& prepared, const AppBuildOptions& options, const std::string& inputs,
+                            const PackedImage& image) {
+  const PackContext& context = prepared.context;
+  json tools = json::object(), commands = json::array(), lock = nullptr, runtime = nullptr;
+  for (const auto& [name, tool] : context.tools)
+    tools[name] = {{"program", tool.program.string()}, {"version", tool.version}};
+  for (const BuildStep& step : prepared.plan.steps) commands.push_back(printable_command(step, context.places));
+  if (!prepared.plan.lock.empty())
+    lock = {{"file", prepared.plan.lock},
+            {"digest", to_string(sha256(context.source.text_or_empty(prepared.plan.lock)))}};
+  if (prepared.runtime)
+    runtime = {{"name", prepared.runtime->name},
+               {"version", prepared.runtime->version},
+               {"image", to_string(prepared.runtime->reference)}};
+  const json object = {{"layout", kMetadataLayout},
+                       {"pack", prepared.pack->name},
+                       {"language", prepared.pack->language},
+                       {"detected_by", prepared.evidence.file},
+                       {"mode", to_string(options.mode)},
+                       {"builder", std::move(tools)},
+                       {"commands", std::move(commands)},
+                       {"lock", std::move(lock)},
+                       {"runtime", std::move(runtime)},
+                       {"image", to_string(image.reference)},
+                       {"deterministic", prepared.plan.deterministic},
+                       {"inputs", inputs}};
+  return replace_file(metadata_path(options.directory),
+                      object.dump(1, ' ', false, json::error_handler_t::replace) + "\n");
+}
+
+// The image that the last build made of the same inputs, if it is still whole in the store.
+std::optional<PackedImage> last_image(const BlobStore& store, const fs::path& directory, const std::string& inputs) {
+  const auto text = read_file(metadata_path(directory), kMaxMetadata);
+  if (!text) return std::nullopt;
+  const json object = json::parse(*text, nullptr, false);
+  if (!object.is_object() || object.value("layout", json()) != kMetadataLayout ||
+      object.value("inputs", json()) != inputs || !object.value("image", json()).is_string())
+    return std::nullopt;
+  const auto reference = parse_reference(object["image"].get<std::string>());
+  if (!reference) return std::nullopt;
+  const auto missing = store.missing(reference->digest);
+  const auto manifest = store.manifest(reference->digest);
+  if (!missing || !missing->empty() || !manifest) return std::nullopt;
+  auto config = store.config(*manifest);
+  const auto size = store.size_of(reference->digest);
+  if (!config || !size) return std::nullopt;
+  if (!store.set_image({reference->name, {std::string(kManifestMediaType), reference->digest, *size, {}}}))
+    return std::nullopt;
+  PackedImage image;
+  image.reference = *reference;
+  image.manifest = *manifest;
+  image.config = *std::move(config);
+  for (const Descriptor& layer : manifest->layers) {
+    const auto named = layer.annotations.find(std::string(kLayerAnnotation));
+    image.layers.push_back({named == layer.annotations.end() ? "" : named->second, layer, true, {}});
+  }
+  return image;
+}
+
+// ---- Build ----
+
+Result<void> make_empty(const fs::path& directory) {
+  std::error_code error;
+  fs::remove_all(directory, error);
+  if (error) return unavailable("store_failed", "removing " + directory.string() + ": " + error.message());
+  return make_directories(directory);
+}
+
+// Directories that go when the build is over, however it ends.
+class Scratch {
+ public:
+  static Result<Scratch> make(const Places& places) {
+    Scratch scratch(places);
+    for (const fs::path& directory : {places.work, places.app})
+      if (auto made = make_empty(directory); !made) return std::move(made).error();
+    return scratch;
+  }
+  Scratch(Scratch&&) = default;
+  Scratch& operator=(Scratch&&) = delete;
+  ~Scratch() {
+    std::error_code ignored;
+    for (const fs::path& directory : {places_.work, places_.app})
+      if (!directory.empty()) fs::remove_all(directory, ignored);
+  }
+
+ private:
+  explicit Scratch(Places places) : places_(std::move(places)) {}
+  Places places_;
+};
+
+// The cache of this pack and these tools; those of earlier tools are removed, so that it cannot grow with each upgrade.
+// True when there was one.
+Result<bool> restore_cache(const Prepared& prepared) {
+  const fs::path& cache = prepared.context.places.cache;
+  std::error_code error;
+  const bool there = fs::is_directory(cache, error);
+  if (auto made = make_directories(cache); !made) return std::move(made).error();
+  const std::string prefix = std::string(prepared.pack->name) + "-";
+  for (fs::directory_iterator entry(cache.parent_path(), error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    std::error_code ignored;
+    if (name.starts_with(prefix) && name != cache.filename().string() && name.size() == prefix.size() + kCacheKeyDigits)
+      fs::remove_all(entry->path(), ignored);
+  }
+  return there;
+}
+
+Result<void> run_step(const BuildStep& step, const Prepared& prepared, const AppBuildOptions& options, BuildLog& log) {
+  ProgramRun run;
+  run.args = step.args;
+  run.environment = options.environment;
+  for (const auto& [name, value] : step.environment) run.environment[name] = value;
+  run.directory = prepared.context.places.work;
+  run.time_limit = options.time_limit;
+  run.output = [&](std::string_view text) { log.add(text); };
+  auto code = run_program(run);
+  if (!code) return std::move(code).error();
+  if (!log.kept()) return log.kept();
+  if (*code == 0) return {};
+  return in_source(prepared.context, prepared.evidence.file, "build_failed",
+                   "`" + printable_command(step, prepared.context.places) + "`: want exit code 0, got " +
+                       std::to_string(*code) + "; its whole output is in " + log.path().string() + ", its end:\n" +
+                       log.end());
+}
+
+void say(const AppBuildOptions& options, const std::string& text) {
+  if (options.step) options.step(text);
+}
+
+Result<PackedImage> run_and_pack(const BlobStore& store, const Prepared& prepared, const AppBuildOptions& options,
+                                 const std::string& name) {
+  const PackContext& context = prepared.context;
+  auto cached = restore_cache(prepared);
+  if (!cached) return std::move(cached).error();
+  say(options, std::string("restore cache: ") + (*cached ? "found " : "none yet, ") + prepared.cache_key);
+  auto scratch = Scratch::make(context.places);
+  if (!scratch) return std::move(scratch).error();
+  if (auto copied = write_tree(context.source.files(), context.places.work); !copied) return std::move(copied).error();
+  auto log = BuildLog::open(native_directory(options.directory) / "build.log", options.output);
+  if (!log) return std::move(log).error();
+  for (const BuildStep& step : prepared.plan.steps) {
+    say(options, step.title + ": " + printable_command(step, context.places));
+    if (auto ran = run_step(step, prepared, options, *log); !ran) return std::move(ran).error();
+  }
+  auto launch = prepared.pack->finish(context);
+  if (!launch) return std::move(launch).error();
+  std::string command;
+  for (const std::string& word : launch->command) command += " " + word;
+  say(options, "export:" + command);
+  DirectoryPackOptions pack;
+  pack.directory = launch->app;
+  pack.name = name;
+  pack.includes = options.includes;
+  pack.config.args = launch->command;
+  if (prepared.runtime) pack.config.env = prepared.runtime->environment;
+  for (const auto& [key, value] : launch->environment) pack.config.env[key] = value;
+  for (const Port& port : options.recipe.deploy.boot.ports) pack.config.ports.push_back(port.port);
+  pack.base = options.base;
+  pack.runtime = prepared.runtime;
+  return pack_directory(store, pack);
+}
+
+}  // namespace
+
+Result<AppBuild> build_app(const BlobStore& store, std::span<const Pack> packs, const AppBuildOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
+  const fs::path& directory = options.directory;
+  auto source = SourceTree::read(directory);
+  if (!source) return std::move(source).error();
+  auto choice = choose_pack(packs, *source, options.recipe);
+  if (!choice) return std::move(choice).error();
+  const PackMatch& match = choice->chosen();
+  say(options, "detect: " + std::string(match.pack->name) + " by " + match.evidence.file + " (" + choice->rule + ")");
+  auto prepared = prepare(*source, match, options, nullptr);
+  if (!prepared) return std::move(prepared).error();
+
+  for (const fs::path& own : {native_directory(directory), fs::path(options.directory) / ".unikctl" / "cache" / "home"})
+    if (auto made = make_directories(own); !made) return std::move(made).error();
+  // One build of a directory at a time; a second caller then finds the first one's record.
+  auto lock = lock_file(native_directory(directory) / "lock", LockMode::kExclusive);
+  if (!lock) return std::move(lock).error();
+  std::error_code error;
+  const std::string name =
+      image_name(!options.name.empty() ? options.name : fs::canonical(directory, error).filename().string());
+  auto inputs = inputs_of(*prepared, options, name);
+  if (!inputs) return std::move(inputs).error();
+
+  AppBuild build;
+  build.pack = prepared->pack->name;
+  build.deterministic = prepared->plan.deterministic;
+  if (!options.rebuild)
+    if (auto image = last_image(store, directory, *inputs)) {
+      build.reused = true;
+      build.image = *std::move(image);
+      build.image.warnings = prepared->plan.warnings;
+      return build;
+    }
+  std::string plan = "plan:";
+  for (const auto& [tool_name, tool] : prepared->context.tools) plan += " " + tool.version + ";";
+  plan += prepared->plan.lock.empty() ? " no lock needed" : " locked by " + prepared->plan.lock;
+  if (prepared->runtime) plan += "; on " + to_string(prepared->runtime->reference);
+  say(options, plan);
+  auto image = run_and_pack(store, *prepared, options, name);
+  if (!image) return std::move(image).error();
+  image->warnings.insert(image->warnings.begin(), prepared->plan.warnings.begin(), prepared->plan.warnings.end());
+  if (auto written = write_metadata(*prepared, options, *inputs, *image); !written) return std::move(written).error();
+  build.image = *std::move(image);
+  build.build_took = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - start);
+  return build;
+}
+
+Result<BuildExplanation> explain_build(std::span<const Pack> packs, const AppBuildOptions& options) {
+  auto source = SourceTree::read(options.directory);
+  if (!source) return std::move(source).error();
+  auto choice = choose_pack(packs, *source, options.recipe);
+  if (!choice) return std::move(choice).error();
+  BuildExplanation explanation;
+  explanation.choice = *std::move(choice);
+  auto prepared = prepare(*source, explanation.choice.chosen(), options, &explanation);
+  if (!prepared) explanation.obstacle = prepared.error();
+  return explanation;
+}
+
+}  // namespace unik::runtimes

@@ -1,0 +1,113 @@
+// Cargo: one program, linked statically with glibc, without the paths of this machine in it.
+#include <algorithm>
+
+#include "runtimes/lib/elf/recognise.hpp"
+#include "runtimes/lib/packs/packs.hpp"
+#include "runtimes/lib/packs/toml_lines.hpp"
+
+namespace unik::runtimes {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kTarget = "x86_64-unknown-linux-gnu";
+
+std::optional<Evidence> detect(const SourceTree& source) {
+  if (!source.has("Cargo.toml")) return std::nullopt;
+  return Evidence{"Cargo.toml"};
+}
+
+std::vector<ToolNeed> tools(const PackContext&) {
+  return {{"cargo", {"cargo"}, {"--version"}, "cargo ", "apt-get install cargo"},
+          {"rustc", {"rustc"}, {"--version"}, "rustc ", "apt-get install rustc"},
+          {"cc", {"cc"}, {"--version"}, "", "apt-get install gcc libc6-dev"}};
+}
+
+// Outside the work directory, so that `target` of a user's own is never mistaken for it.
+fs::path target_directory(const PackContext& context) {
+  return context.places.app / "target";
+}
+
+Result<BuildPlan> plan(const PackContext& context) {
+  BuildPlan plan;
+  const bool release = context.mode == BuildMode::kRelease;
+  if (context.source.has("Cargo.lock"))
+    plan.lock = "Cargo.lock";
+  else if (release)
+    return in_source(context, "Cargo.toml", "no_lock",
+                     "want Cargo.lock beside it, which pins what it requires, found none; run `cargo "
+                     "generate-lockfile` and commit it");
+  const std::string cache = context.places.cache.string();
+  std::string flags = "-C target-feature=+crt-static --remap-path-prefix=" + context.places.work.string() +
+                      "=/src --remap-path-prefix=" + cache + "=/cargo";
+  if (release) flags += " -C strip=symbols -C link-arg=-Wl,--build-id=none";
+  BuildStep compile{"compile", {context.tools.at("cargo").program.string(), "build"}, {}};
+  std::vector<std::string>& args = compile.args;
+  if (release) args.push_back("--release");
+  if (!plan.lock.empty()) args.push_back("--locked");
+  // With a target named, the flags hold for the program and not for what runs during the build.
+  args.insert(args.end(), {"--target", std::string(kTarget), "--target-dir", target_directory(context).string()});
+  compile.environment = {{"CARGO_HOME", cache},
+                         {"CARGO_TERM_COLOR", "never"},
+                         {"CARGO_INCREMENTAL", "0"},
+                         {"RUSTC", context.tools.at("rustc").program.string()},
+                         {"RUSTFLAGS", flags}};
+  plan.steps.push_back(std::move(compile));
+  plan.deterministic = release;
+  return plan;
+}
+
+// The programs that cargo left, by their names.
+std::vector<std::string> programs_in(const fs::path& directory) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
+    const auto found = recognise(entry->path());
+    if (found && (found->kind == FileKind::kStaticProgram || found->kind == FileKind::kDynamicProgram) &&
+        entry->path().extension().empty())
+      names.push_back(entry->path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Result<std::string> choose_program(const PackContext& context, const std::vector<std::string>& names) {
+  const auto there = [&](const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  if (!context.recipe.run_command.empty()) {
+    const std::string wanted = fs::path(context.recipe.run_command.front()).filename().string();
+    if (there(wanted)) return wanted;
+  }
+  const std::string manifest = context.source.text_or_empty("Cargo.toml");
+  for (const char* key : {"default-run", "name"})
+    if (const auto name = toml_value(manifest, "package", key); name && there(*name)) return *name;
+  if (names.size() == 1) return names.front();
+  std::string listed;
+  for (const std::string& name : names) listed += (listed.empty() ? "" : ", ") + name;
+  return in_source(context, "Cargo.toml", "no_entry_point",
+                   "want one program, found " + (names.empty() ? "none" : "several: " + listed) +
+                       "; name it by `default-run` in [package], or by run.command in unik.yaml");
+}
+
+Result<Launch> finish(const PackContext& context) {
+  const bool release = context.mode == BuildMode::kRelease;
+  const fs::path built = target_directory(context) / kTarget / (release ? "release" : "debug");
+  auto program = choose_program(context, programs_in(built));
+  if (!program) return std::move(program).error();
+  const fs::path place = context.places.app / "bin";
+  std::error_code error;
+  fs::create_directories(place, error);
+  if (!error) fs::copy_file(built / *program, place / *program, error);
+  if (error) return unavailable("store_failed", "copying " + (built / *program).string() + ": " + error.message());
+  std::vector<std::string> command = context.recipe.run_command;
+  if (command.empty()) command.push_back("");
+  command.front() = "/app/" + *program;
+  return Launch{place, std::move(command), {}};
+}
+
+}  // namespace
+
+const Pack kCargoPack = {"cargo", "rust", "", "Cargo.toml", detect, tools, plan, finish};
+
+}  // namespace unik::runtimes

@@ -1,0 +1,88 @@
+// Go modules: one static program, without paths, build ids or commits in it.
+#include <regex>
+
+#include "runtimes/lib/packs/packs.hpp"
+
+namespace unik::runtimes {
+namespace {
+
+std::optional<Evidence> detect(const SourceTree& source) {
+  if (!source.has("go.mod")) return std::nullopt;
+  return Evidence{"go.mod"};
+}
+
+std::vector<ToolNeed> tools(const PackContext&) {
+  return {{"go", {"go"}, {"version"}, "go version ", "apt-get install golang-go"}};
+}
+
+bool has_requirements(const SourceTree& source) {
+  static const std::regex require(R"((^|\n)\s*require\b)");
+  return std::regex_search(source.text_or_empty("go.mod"), require);
+}
+
+bool is_main_package(const SourceTree& source, const std::string& directory) {
+  static const std::regex package(R"((^|\n)package main\b)");
+  for (const std::string& path : source.files_in(directory, ".go"))
+    if (!path.ends_with("_test.go") && std::regex_search(source.text_or_empty(path), package)) return true;
+  return false;
+}
+
+// The package to build: the top one, or the only one below cmd/.
+Result<std::string> find_main(const PackContext& context) {
+  if (is_main_package(context.source, "")) return std::string(".");
+  std::vector<std::string> found;
+  for (const std::string& directory : context.source.directories_in("cmd"))
+    if (is_main_package(context.source, directory)) found.push_back("./" + directory);
+  if (found.size() == 1) return found.front();
+  std::string names;
+  for (const std::string& directory : found) names += (names.empty() ? "" : ", ") + directory;
+  return in_source(context, "go.mod", "no_entry_point",
+                   "want `package main` at the top or in one directory of cmd/, found " +
+                       (found.empty() ? "none" : "several: " + names) +
+                       "; choose one by build.command and artifact.path in unik.yaml");
+}
+
+Result<BuildPlan> plan(const PackContext& context) {
+  BuildPlan plan;
+  const bool release = context.mode == BuildMode::kRelease;
+  const bool vendored = context.source.has("vendor/modules.txt");
+  if (has_requirements(context.source)) {
+    if (!context.source.has("go.sum") && release)
+      return in_source(
+          context, "go.mod", "no_lock",
+          "want go.sum beside it, which pins what it requires, found none; run `go mod tidy` and commit it");
+    plan.lock = context.source.has("go.sum") ? "go.sum" : "";
+  }
+  auto main = find_main(context);
+  if (!main) return std::move(main).error();
+  const std::string cache = context.places.cache.string();
+  BuildStep compile{"compile", {context.tools.at("go").program.string(), "build"}, {}};
+  compile.environment = {{"CGO_ENABLED", "0"},
+                         {"GO111MODULE", "on"},
+                         {"GOCACHE", cache + "/build"},
+                         {"GOMODCACHE", cache + "/modules"},
+                         {"GOTOOLCHAIN", "local"},
+                         {"GOWORK", "off"},
+                         {"GOFLAGS", std::string(vendored  ? "-mod=vendor"
+                                                 : release ? "-mod=readonly"
+                                                           : "-mod=mod") +
+                                         " -modcacherw"}};
+  std::vector<std::string>& args = compile.args;
+  // Without -buildvcs=false the commit would change the bytes, and without -trimpath the directory.
+  args.insert(args.end(), {"-trimpath", "-buildvcs=false"});
+  if (release) args.insert(args.end(), {"-ldflags", "-s -w -buildid="});
+  args.insert(args.end(), {"-o", (context.places.app / "app").string(), *main});
+  plan.steps.push_back(std::move(compile));
+  plan.deterministic = release;
+  return plan;
+}
+
+Result<Launch> finish(const PackContext& context) {
+  return Launch{context.places.app, command_or(context, {"/app/app"}), {}};
+}
+
+}  // namespace
+
+const Pack kGoPack = {"go", "go", "", "go.mod", detect, tools, plan, finish};
+
+}  // namespace unik::runtimes
