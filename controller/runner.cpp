@@ -12,6 +12,17 @@ namespace {
 // The loop counts no longer gap than kLongestTurnGap as silence, so it must turn more often than that.
 constexpr Duration kLongestWait = std::chrono::seconds(1);
 
+// What says nothing new may wait so long for company, since each turn wakes four threads: at rest that is most of what
+// heartbeats cost. Beyond so many the loop turns at once.
+constexpr Duration kGather = std::chrono::milliseconds(10);
+constexpr std::size_t kGatherAtMost = 64;
+
+// A heartbeat without a body confirms what is known.
+bool may_wait(const Event& event) {
+  const auto* const heartbeat = std::get_if<HeartbeatArrived>(&event);
+  return heartbeat != nullptr && !heartbeat->report.body;
+}
+
 bool is_request(const Event& event) {
   return std::holds_alternative<MutationAsked>(event) || std::holds_alternative<RegisterAsked>(event) ||
          std::holds_alternative<HeartbeatArrived>(event);
@@ -70,8 +81,10 @@ void Runner::post(Event event) {
   {
     const std::lock_guard lock(inbox_mutex_);
     if (inbox_.size() < kMaxInbox || !is_request(event)) {
+      const bool may_gather = may_wait(event) && inbox_.size() + 1 < kGatherAtMost;
       inbox_.push_back(std::move(event));
-      inbox_wake_.notify_one();
+      const bool hurried = !may_gather && !std::exchange(hurry_, true);
+      if (hurried || inbox_.size() == 1) inbox_wake_.notify_one();
       return;
     }
   }
@@ -81,7 +94,7 @@ void Runner::post(Event event) {
         return 0;
       },
       event);
-  carry_out(Reply{id, exhausted("inbox_full", "the controller is busy: try again in a second")});
+  answer({Reply{id, exhausted("inbox_full", "the controller is busy: try again in a second")}});
 }
 
 std::shared_ptr<const World> Runner::world() const {
@@ -98,7 +111,9 @@ void Runner::run() {
       const Time now = wire::read_clock().boot;
       const Duration wait = wake_at ? std::clamp(*wake_at - now, Duration::zero(), kLongestWait) : kLongestWait;
       inbox_wake_.wait_for(lock, wait, [this] { return !inbox_.empty() || ending_; });
+      if (!inbox_.empty()) inbox_wake_.wait_for(lock, kGather, [this] { return hurry_ || ending_; });
       if (ending_) return;
+      hurry_ = false;
       events.swap(inbox_);
     }
     const Now begun = wire::read_clock();
@@ -112,9 +127,10 @@ void Runner::run() {
 }
 
 void Runner::carry_out(Effects effects) {
+  std::vector<Reply> replies;
   for (Effect& effect : effects.list) {
     if (auto* const reply = std::get_if<Reply>(&effect)) {
-      carry_out(std::move(*reply));
+      replies.push_back(std::move(*reply));
     } else if (const auto* const commit = std::get_if<BeginCommit>(&effect)) {
       committer_.begin_commit(commit->record);
     } else if (std::holds_alternative<ReopenStore>(effect)) {
@@ -134,14 +150,17 @@ void Runner::carry_out(Effects effects) {
       sinks_.end_logs(*end);
     }
   }
+  answer(std::move(replies));
 }
 
-void Runner::carry_out(Reply reply) {
+void Runner::answer(std::vector<Reply> replies) {
   const std::lock_guard lock(answers_mutex_);
-  auto waiting = waiting_.extract(reply.id);
-  if (waiting.empty()) return;
-  ready_.emplace_back(std::move(waiting.mapped()), std::move(reply.answer));
-  answers_wake_.notify_one();
+  const bool were_ready = !ready_.empty();
+  for (Reply& reply : replies) {
+    auto waiting = waiting_.extract(reply.id);
+    if (!waiting.empty()) ready_.emplace_back(std::move(waiting.mapped()), std::move(reply.answer));
+  }
+  if (!were_ready && !ready_.empty()) answers_wake_.notify_one();
 }
 
 void Runner::answer_all() {

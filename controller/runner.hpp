@@ -57,7 +57,7 @@ class Runner {
   void run();
   void answer_all();
   void carry_out(Effects effects);
-  void carry_out(Reply reply);
+  void answer(std::vector<Reply> replies);
 
   Loop loop_;
   RunnerSinks sinks_;
@@ -65,6 +65,7 @@ class Runner {
   mutable std::mutex inbox_mutex_;
   std::condition_variable inbox_wake_;
   std::vector<Event> inbox_;
+  bool hurry_ = false;  // something in the inbox does not wait for company
   bool ending_ = false;
 
   mutable std::mutex world_mutex_;
