@@ -10,7 +10,6 @@
 #include "paired.hpp"
 #include "process.hpp"
 #include "report.hpp"
-#include "runtimes/lib/oci/digest.hpp"
 
 namespace {
 
@@ -19,7 +18,6 @@ using namespace unik::bench;
 namespace fs = std::filesystem;
 
 constexpr std::size_t kApps = 1'000;
-constexpr std::string_view kImage = "no image that boots: apply asks only whether it is there";
 
 Result<void> measure(const Options& options, const fs::path& bin, Report& report) {
   const ScratchDir scratch;
@@ -27,20 +25,19 @@ Result<void> measure(const Options& options, const fs::path& bin, Report& report
   const fs::path apps = scratch.path() / "apps";
   fs::create_directories(home);
   fs::create_directories(apps);
-  const runtimes::Digest digest = runtimes::sha256(kImage);
-  std::string all;
-  for (std::size_t i = 0; i < kApps; ++i) {
-    const std::string document = app_document(i, to_hex(digest), 0, i % 10);
-    std::ofstream(apps / ("app-" + std::to_string(i) + ".yaml")) << document;
-    all += document;
-  }
 
   Result<Daemon> controller = start_controller(bin, home);
   if (!controller) return controller.error();
   const wire::Endpoint endpoint = socket_of(home);
   if (Result<void> ready = wait_ready(endpoint); !ready) return ready;
-  const auto uploaded = post(endpoint, "/v1/artifacts?digest=" + to_string(digest), std::string(kImage));
-  if (!uploaded) return uploaded.error();
+  const Result<std::string> digest = upload_image(endpoint);
+  if (!digest) return digest.error();
+  std::string all;
+  for (std::size_t i = 0; i < kApps; ++i) {
+    const std::string document = app_document(i, *digest, 0, i % 10);
+    std::ofstream(apps / ("app-" + std::to_string(i) + ".yaml")) << document;
+    all += document;
+  }
 
   const Variables variables = {"UNIKCTL_HOME=" + home.string(),
                                "XDG_CONFIG_HOME=" + (scratch.path() / "config").string(), "NO_COLOR=1"};

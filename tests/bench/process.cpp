@@ -1,8 +1,10 @@
 #include "process.hpp"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +16,7 @@
 #include "api/check.hpp"
 #include "codec/json_reader.hpp"
 #include "paired.hpp"
+#include "runtimes/lib/oci/digest.hpp"
 #include "wire/http_client.hpp"
 
 extern char** environ;
@@ -24,6 +27,7 @@ namespace {
 constexpr double kReadyWithin = 60;  // seconds
 constexpr useconds_t kReadyPoll = 500;
 constexpr std::size_t kShownLog = 2000;
+constexpr std::string_view kImage = "not an image, but a blob with a digest";
 
 Result<pid_t> spawn(const std::vector<std::string>& argv, const Variables& variables,
                     const std::filesystem::path& log) {
@@ -136,6 +140,26 @@ Result<Daemon> start_controller(const std::filesystem::path& bin, const std::fil
 
 wire::Endpoint socket_of(const std::filesystem::path& home) {
   return wire::unix_endpoint(home / "controller.sock");
+}
+
+std::uint16_t free_port() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  UNIK_CHECK(fd >= 0 && ::bind(fd, reinterpret_cast<const sockaddr*>(&address), size) == 0 &&
+                 ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0,
+             "no free port");
+  ::close(fd);
+  return ntohs(address.sin_port);
+}
+
+Result<std::string> upload_image(const wire::Endpoint& endpoint) {
+  const runtimes::Digest digest = runtimes::sha256(kImage);
+  const auto uploaded = post(endpoint, "/v1/artifacts?digest=" + to_string(digest), std::string(kImage));
+  if (!uploaded) return uploaded.error();
+  return to_hex(digest);
 }
 
 Result<void> wait_ready(const wire::Endpoint& endpoint) {

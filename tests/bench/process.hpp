@@ -60,6 +60,12 @@ Result<Daemon> start_controller(const std::filesystem::path& bin, const std::fil
                                 const std::vector<std::string>& flags = {});
 wire::Endpoint socket_of(const std::filesystem::path& home);
 
+// A TCP port of the loopback that nobody listened on a moment ago.
+std::uint16_t free_port();
+
+// Puts a blob there that no machine could boot; enough for apps that are never started. Its hex digest.
+Result<std::string> upload_image(const wire::Endpoint& endpoint);
+
 // Asks /readyz until it says yes.
 Result<void> wait_ready(const wire::Endpoint& endpoint);
 

@@ -1,0 +1,122 @@
+// Heartbeats over kept HTTP connections, from a load generator on the same cores: 1,000 nodes of 10 instances each that
+// say nothing new, as fast as they are answered; beside them requests of the same server that ask nothing of the loop.
+// Then 10,000 nodes at rest: what the controller takes of a core.
+//
+//   heartbeats_bench BIN_DIR [rate | rest] [--pairs N] [--check]
+#include "app_documents.hpp"
+#include "fleet.hpp"
+#include "paired.hpp"
+#include "process.hpp"
+#include "report.hpp"
+
+namespace {
+
+using namespace unik;
+using namespace unik::bench;
+namespace fs = std::filesystem;
+
+constexpr std::size_t kNodes = 1'000;
+constexpr std::size_t kReplicas = 1'000;
+constexpr std::size_t kInstancesPerNode = 10;
+constexpr std::size_t kHeartbeats = 20'000;
+constexpr std::size_t kHeartbeatsToCheck = 5'000;
+constexpr std::size_t kNodesAtRest = 10'000;
+constexpr double kRestSeconds = 30;
+constexpr double kHeartbeatEvery = 9.5;  // 10 s less the controller's jitter
+
+struct Setup {
+  Daemon controller;
+  Fleet fleet;
+};
+
+Result<Setup> set_up(const fs::path& bin, const fs::path& home, std::size_t nodes, std::size_t instances) {
+  fs::create_directories(home);
+  const std::string address = "127.0.0.1:" + std::to_string(free_port());
+  Result<Daemon> controller = start_controller(bin, home, {"--listen", address});
+  if (!controller) return controller.error();
+  const wire::Endpoint endpoint = socket_of(home);
+  if (Result<void> ready = wait_ready(endpoint); !ready) return ready.error();
+  const Result<wire::Endpoint> tcp = wire::parse_endpoint("http://" + address);
+  if (!tcp) return tcp.error();
+  Result<Fleet> fleet = Fleet::start(*tcp, nodes);
+  if (!fleet) return fleet.error();
+  const Result<std::string> digest = upload_image(endpoint);
+  if (!digest) return digest.error();
+  std::string documents;
+  for (std::size_t i = 0; i < instances / kReplicas; ++i) documents += app_document(i, *digest, 0, kReplicas);
+  if (!documents.empty())
+    if (const auto applied = post(endpoint, "/v1/apply", documents); !applied) return applied.error();
+  if (Result<void> settled = fleet->settle(instances); !settled) return settled.error();
+  return Setup{std::move(*controller), std::move(*fleet)};
+}
+
+Spread times(Spread spread, double factor) {
+  return {spread.median * factor, spread.least * factor, spread.most * factor};
+}
+
+Spread rate_of(std::size_t count, Spread seconds) {
+  const double n = static_cast<double>(count);
+  return {n / seconds.median, n / seconds.most, n / seconds.least};
+}
+
+Result<void> measure_rate(const Options& options, const fs::path& bin, Report& report) {
+  const ScratchDir scratch;
+  Result<Setup> setup = set_up(bin, scratch.path() / "home", kNodes, kNodes * kInstancesPerNode);
+  if (!setup) return setup.error();
+  const std::size_t count = options.check ? kHeartbeatsToCheck : kHeartbeats;
+  const Pairing pairing(options.pairs, {setup->controller.pid()});
+  double controller_s = 0;
+  const auto beat = [&] {
+    const double before = cpu_seconds_of(setup->controller.pid());
+    Result<void> done = setup->fleet.beat(count, false);
+    controller_s = cpu_seconds_of(setup->controller.pid()) - before;
+    return done;
+  };
+  const Result<Comparison> found = pairing.compare([&] { return setup->fleet.ping(count); }, beat);
+  if (!found) return found.error();
+  report.add(*found);
+  const double each = 1e6 / static_cast<double>(count);
+  const double controller_us = controller_s * each;
+  report.add({"unchanged heartbeats of 10 instances", rate_of(count, ours_wall(*found)), "/s", Want::kAtLeast, 20'000});
+  report.add({"requests of the same server without the loop", rate_of(count, peer_wall(*found)), "/s"});
+  report.add({"a heartbeat over such a request", wall_ratio(*found), "x", Want::kAtMost, {}, 8});
+  report.add({"CPU of a heartbeat, load generator included", times(ours_cpu(*found), each), "us"});
+  report.add({"CPU of a heartbeat, controller", {controller_us, controller_us, controller_us}, "us"});
+  if (options.check) return {};
+
+  const Result<Comparison> whole =
+      pairing.compare([&] { return setup->fleet.ping(count); }, [&] { return setup->fleet.beat(count, true); });
+  if (!whole) return whole.error();
+  report.add({"the same with their bodies", rate_of(count, ours_wall(*whole)), "/s"});
+  return {};
+}
+
+Result<void> measure_rest(const fs::path& bin, Report& report) {
+  const ScratchDir scratch;
+  Result<Setup> setup = set_up(bin, scratch.path() / "home", kNodesAtRest, 0);
+  if (!setup) return setup.error();
+  const double cpu = cpu_seconds_of(setup->controller.pid());
+  const double wall = wall_seconds();
+  const Result<std::size_t> sent = setup->fleet.rest(kRestSeconds, kHeartbeatEvery);
+  if (!sent) return sent.error();
+  const double share = 100 * (cpu_seconds_of(setup->controller.pid()) - cpu) / (wall_seconds() - wall);
+  report.add({"10,000 nodes at rest, of a core", {share, share, share}, "%", Want::kAtMost, 10});
+  const double memory = static_cast<double>(setup->controller.resident_bytes()) / (1 << 20);
+  report.add({"controller's memory with 10,000 nodes", {memory, memory, memory}, "MiB"});
+  return {};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const Options options = parse_options(argc, argv);
+  if (options.operands.empty()) return give_up("heartbeats", invalid("usage", "want BIN_DIR [rate | rest]"));
+  const fs::path bin = options.operands.front();
+  const std::string part = options.operands.size() > 1 ? options.operands[1] : options.check ? "rate" : "";
+  Report report("heartbeats");
+  Result<void> done;
+  if (part != "rest") done = measure_rate(options, bin, report);
+  if (done && part != "rate") done = measure_rest(bin, report);
+  if (!done) return give_up("heartbeats", done.error());
+  return report.finish(options);
+}
