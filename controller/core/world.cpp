@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <vector>
 
 #include "api/check.hpp"
 
@@ -229,15 +230,29 @@ void derive(World& world) {
   world.active_operations = {};
   world.loads = {};
   world.unplaced = {};
+  // Instances of one app stand together and share their template; sorted by node they stand as `by_node` wants them.
+  struct Placed {
+    NodeInstance key;
+    const BootSpec* boot = nullptr;
+  };
+  std::vector<Placed> placed;
+  placed.reserve(world.instances.size());
+  TemplateKey key;
+  const Shared<BootSpec>* boot = nullptr;
   for (const auto& [id, row] : world.instances) {
     if (row.node.empty()) {
       world.unplaced.set(id, {});
-    } else {
-      world.by_node.set({row.node, id}, {});
+      continue;
     }
+    if (const TemplateKey own{id.app_name(), id.rollout}; boot == nullptr || own != key) {
+      key = own;
+      boot = world.templates.find(key);
+      UNIK_CHECK(boot != nullptr, "an instance without its template");
+    }
+    placed.push_back({{row.node, id}, &**boot});
   }
-  for (const auto& [key, operation] : world.operations)
-    if (!is_final(*operation)) world.active_operations.set({operation->target, key}, {});
+  for (const auto& [operation_key, operation] : world.operations)
+    if (!is_final(*operation)) world.active_operations.set({operation->target, operation_key}, {});
   world.usage = {};
   for (const auto& [name, row] : world.apps) {
     if (row.app->spec.replicas == 0) continue;
@@ -246,17 +261,19 @@ void derive(World& world) {
     world.usage.set(name.tenant, usage);
   }
   world.nodes_by_health = {};
+  std::sort(placed.begin(), placed.end(), [](const Placed& a, const Placed& b) { return a.key < b.key; });
+  auto next = placed.cbegin();
   for (const auto& [name, row] : world.nodes) {
     ++world.nodes_by_health[index_of(row.health)];
     NodeLoad load;
-    for_each_on_node(world, name, [&](const InstanceId& id, const InstanceRow&) {
-      const Shared<BootSpec>* const boot = world.templates.find({id.app_name(), id.rollout});
-      UNIK_CHECK(boot != nullptr, "an instance without its template");
-      load.assigned += footprint(**boot, row);
+    for (; next != placed.cend() && next->key.node == name; ++next) {
+      world.by_node.set(next->key, {});
+      load.assigned += footprint(*next->boot, row);
       ++load.instances;
-    });
+    }
     world.loads.set(name, load);
   }
+  UNIK_CHECK(next == placed.cend(), "an instance on a node that is not there");
 }
 
 bool same_tables(const World& a, const World& b) {

@@ -152,9 +152,11 @@ struct StoredRecord {
   Record record;
   std::string prev_hash;
   std::string hash;
+  std::string_view changes;  // of the row's current step
 };
 
-Result<StoredRecord> read_record(Database& database, const Statement& row) {
+// Without its changes, which the hash covers as they stand.
+Result<StoredRecord> read_head(const Statement& row) {
   StoredRecord stored;
   stored.record.seq = row.unsigned_integer(0);
   stored.record.epoch = {row.unsigned_integer(1), row.unsigned_integer(2)};
@@ -167,12 +169,18 @@ Result<StoredRecord> read_record(Database& database, const Statement& row) {
   if (format == 0 || format > kRecordFormat)
     return internal("unknown_record_format", "record " + std::to_string(stored.record.seq) + " has format " +
                                                  std::to_string(format) + ": run the newer program");
-  const std::string_view changes = row.text(9);
-  if (bytes_of(chain(stored.prev_hash, stored.record, format, changes)) != stored.hash)
+  stored.changes = row.text(9);
+  if (bytes_of(chain(stored.prev_hash, stored.record, format, stored.changes)) != stored.hash)
     return internal("store_corrupt", "record " + std::to_string(stored.record.seq) + " does not match its hash: restore a backup");
-  Result<std::vector<Change>> parsed = read_changes(database, changes);
+  return stored;
+}
+
+Result<StoredRecord> read_record(Database& database, const Statement& row) {
+  Result<StoredRecord> stored = read_head(row);
+  if (!stored) return stored;
+  Result<std::vector<Change>> parsed = read_changes(database, stored->changes);
   if (!parsed) return std::move(parsed).error();
-  stored.record.changes = std::move(parsed).value();
+  stored->record.changes = std::move(parsed).value();
   return stored;
 }
 
@@ -221,7 +229,7 @@ Result<Store> Store::open(const std::string& path, const std::string& vfs) {
   const Result<bool> row = last->step();
   if (!row) return row.error();
   if (*row) {
-    const Result<StoredRecord> stored = read_record(impl->database, *last);
+    const Result<StoredRecord> stored = read_head(*last);
     if (!stored) return stored.error();
     world->revision = stored->record.seq;
     impl->last_hash = stored->hash;

@@ -1,5 +1,7 @@
 #include "controller/store/tables.hpp"
 
+#include <array>
+#include <charconv>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +16,7 @@ namespace unik::controller {
 namespace {
 
 constexpr std::int64_t kNoExit = -1;
+constexpr std::size_t kUsualRowBytes = 256;
 
 std::int64_t checksum(std::string_view body) { return static_cast<std::int64_t>(stable_hash(body)); }
 std::int64_t micros(WallTime time) { return time.time_since_epoch().count(); }
@@ -24,7 +27,7 @@ Error damaged(std::string_view table) {
 }
 
 // The numbers of an instance's row, in the order of the columns after its key.
-std::vector<std::int64_t> numbers_of(const InstanceRow& row) {
+std::array<std::int64_t, 15> numbers_of(const InstanceRow& row) {
   const InstanceStatus& status = *row.status;
   return {static_cast<std::int64_t>(row.goal),
           static_cast<std::int64_t>(row.goal_revision),
@@ -46,9 +49,14 @@ std::vector<std::int64_t> numbers_of(const InstanceRow& row) {
 std::int64_t checksum(const InstanceId& id, const InstanceRow& row) {
   const InstanceStatus& status = *row.status;
   std::string text = to_string(id);
+  text.reserve(kUsualRowBytes);
   for (const std::string* part : {&row.node.str(), &status.reason, &status.message, &status.address, &status.accelerator})
-    text += '\0' + *part;
-  for (const std::int64_t number : numbers_of(row)) text += '\0' + std::to_string(number);
+    text.append(1, '\0').append(*part);
+  for (const std::int64_t number : numbers_of(row)) {
+    std::array<char, 21> digits{};
+    text += '\0';
+    text.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr);
+  }
   return checksum(text);
 }
 
@@ -243,12 +251,30 @@ Result<void> read_bodies(Database& database, std::string_view table, std::string
   });
 }
 
-Result<void> read_instance(const Statement& row, World& world) {
-  const InstanceId id{Symbol(row.text(0)), Symbol(row.text(1)), static_cast<std::uint32_t>(row.integer(2)),
+// Neighbouring rows share most of their names: interning one asks a table that all threads share.
+class LastName {
+ public:
+  Symbol of(std::string_view text) {
+    if (text != last_.str()) last_ = Symbol(text);
+    return last_;
+  }
+
+ private:
+  Symbol last_;
+};
+
+struct InstanceNames {
+  LastName tenant;
+  LastName app;
+  LastName node;
+};
+
+Result<void> read_instance(const Statement& row, InstanceNames& names, World& world) {
+  const InstanceId id{names.tenant.of(row.text(0)), names.app.of(row.text(1)), static_cast<std::uint32_t>(row.integer(2)),
                       row.unsigned_integer(3), static_cast<std::uint32_t>(row.integer(4))};
   InstanceRow value;
   InstanceStatus status;
-  value.node = Symbol(row.text(5));
+  value.node = names.node.of(row.text(5));
   status.reason = row.text(6);
   status.message = row.text(7);
   status.address = row.text(8);
@@ -271,8 +297,9 @@ Result<void> read_instance(const Statement& row, World& world) {
 }
 
 Result<void> read_rest(Database& database, World& world) {
+  InstanceNames names;
   Result<void> done = for_each_row(database, "SELECT * FROM instances ORDER BY tenant, app, slot, rollout, attempt",
-                                   [&](const Statement& row) { return read_instance(row, world); });
+                                   [&](const Statement& row) { return read_instance(row, names, world); });
   if (!done) return done;
   done = for_each_row(database, "SELECT node, id, goal_revision, checksum FROM strays", [&](const Statement& row) -> Result<void> {
     const Result<InstanceId> id = parse_instance_id(row.text(1));
