@@ -4,6 +4,7 @@
 #   ./test.sh          everything that belongs to each change: unit tests, simulator, real VMs
 #   ./test.sh --ci     the same with warnings as errors
 #   ./test.sh --full   that, and all but the real VMs under ASan and UBSan, then under ThreadSanitizer
+#   ./test.sh --bench  no tests, but every benchmark: one table, and a report of each in build/bench/
 set -euo pipefail
 cd "$(dirname "$0")"
 # shellcheck source=.ci/packages.sh
@@ -14,9 +15,9 @@ export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 
 mode=${1:-}
 case "$mode" in
-  "" | --ci | --full) ;;
+  "" | --ci | --full | --bench) ;;
   *)
-    echo "usage: ./test.sh [--ci | --full]" >&2
+    echo "usage: ./test.sh [--ci | --full | --bench]" >&2
     exit 2
     ;;
 esac
@@ -26,7 +27,11 @@ say() { printf '\n== %s (%s s)\n' "$*" "$SECONDS" >&2; }
 install_packages "${build_packages[@]}" "${guest_packages[@]}" "${test_packages[@]}"
 
 preset=release
-[ -z "$mode" ] || preset=ci
+target=all
+case "$mode" in
+  --ci | --full) preset=ci ;;
+  --bench) target=bench ;;
+esac
 
 # The guest's kernel takes minutes when it is not cached: it is built beside the programs.
 say "base runtime, in the background"
@@ -36,7 +41,7 @@ base_pid=$!
 
 say "build: $preset"
 cmake --preset "$preset" >/dev/null
-cmake --build --preset "$preset" -j "$(nproc)"
+cmake --build --preset "$preset" -j "$(nproc)" --target "$target"
 
 wait "$base_pid" || {
   tail -n 40 build/base.log >&2
@@ -44,8 +49,12 @@ wait "$base_pid" || {
   exit 1
 }
 
-say "tests: $preset"
 export UNIKCTL_BASE_RUNTIME=$PWD/build/base
+if [ "$mode" = --bench ]; then
+  exec tests/bench/run.sh "build/$preset/bin" build/bench
+fi
+
+say "tests: $preset"
 # The same generated cases in each run, so that a change is judged by itself; other seeds are for the search for bugs.
 export RC_PARAMS=${RC_PARAMS:-seed=3}
 if [ "$mode" = --full ]; then
