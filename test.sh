@@ -55,8 +55,6 @@ if [ "$mode" = --bench ]; then
 fi
 
 say "tests: $preset"
-# The same generated cases in each run, so that a change is judged by itself; other seeds are for the search for bugs.
-export RC_PARAMS=${RC_PARAMS:-seed=3}
 if [ "$mode" = --full ]; then
   # How long controller and agent are away while the apps serve on (tests/e2e/away.sh).
   export E2E_AWAY=60
