@@ -109,6 +109,11 @@ class Loop::State {
     return last_turn_ + std::max(*next - time_, Duration::zero());
   }
 
+  // However a policy asks, time passes between two looks at everything.
+  void plan_again(std::optional<Time> at) {
+    if (at) earlier(plan_at_, std::max(*at, time_ + kLeastPlanGap));
+  }
+
   bool has_work() const { return !waiting_.empty() || !dirty_.empty() || tidy_; }
 
   // ---- What arrives ----
@@ -152,7 +157,7 @@ class Loop::State {
     flight.after.history_lost = world_.history_lost;
     world_ = std::move(flight.after);
     merge(dirty_, std::move(flight.leftover));
-    earlier(plan_at_, flight.wake_at);
+    plan_again(flight.wake_at);
     retry_at_ = Time{};
     publish(flight.record, std::move(flight.reasons));
     for (Reply& reply : flight.replies) effects_.list.push_back(std::move(reply));
@@ -238,7 +243,7 @@ class Loop::State {
       // Nothing to make durable: what was refused or already so is said at once.
       for (Reply& reply : flight.replies) effects_.list.push_back(std::move(reply));
       merge(dirty_, std::move(flight.leftover));
-      earlier(plan_at_, plan.wake_at);
+      plan_again(plan.wake_at);
       world_.clocks = std::move(after.clocks);
       publish(nullptr, std::move(plan.reasons));
       return;

@@ -19,6 +19,9 @@ inline constexpr std::size_t kMaxWaiting = 10'000;
 // A gap between turns that is longer counts as so much silence and no more: a loop that was stopped has heard nobody.
 inline constexpr Duration kLongestTurnGap = std::chrono::seconds(5);
 
+// Between two plans that only the passing of time asks for.
+inline constexpr Duration kLeastPlanGap = std::chrono::milliseconds(100);
+
 struct LoopOptions {
   Duration heartbeat_every = std::chrono::seconds(10);
   Duration resync_every = std::chrono::seconds(60);

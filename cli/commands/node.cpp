@@ -43,12 +43,13 @@ Result<int> wait_for_drain(const Session& session, const Api& api, const std::st
   for (;;) {
     const auto view = api.node(name);
     if (!view) return view.error();
-    std::string seen = "it is not being drained any more";
+    std::string seen;
     for (const Condition& condition : view->conditions) {
       if (condition.type != "Drained") continue;
       if (condition.status == "True") return 0;
       seen = condition.reason + ": " + condition.message;
     }
+    if (seen.empty()) return conflict("not_draining", "node " + name + " is not being drained any more");
     if (seen != said) session.say("node/" + name + ": " + seen);
     said = seen;
     if (!backoff.pause()) return timed_out("wait_timed_out", "node " + name + " is not drained: " + seen);

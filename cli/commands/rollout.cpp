@@ -40,7 +40,8 @@ Result<int> status(const Session& session, const Options& options) {
     const bool ended = view->phase != "progressing";
     if (!options.wait || ended) {
       print(session, *view, options.format, render_rollout(*view, session.terminal().colour_out));
-      return options.wait && view->phase != "done" ? 1 : 0;
+      // Done with a reason: done with going back.
+      return options.wait && (view->phase != "done" || !view->reason.empty()) ? 1 : 0;
     }
     if (!backoff.pause())
       return timed_out("wait_timed_out", "the rollout of " + view->app + " is not done after " +
@@ -83,7 +84,7 @@ void add_rollout(CommandTree& tree) {
     const char* verb;
     const char* summary;
   };
-  for (const Steering& one : {Steering{"pause", "Replace nothing more until resumed"}, {"resume", "Go on, also after a failure"},
+  for (const Steering& one : {Steering{"pause", "Replace nothing more until resumed"}, {"resume", "Go on after a pause"},
                               {"promote", "Let the other instances follow the canaries"},
                               {"abort", "Give the new template up for the last one that served"},
                               {"restart", "Replace every instance by one of the same template"}}) {

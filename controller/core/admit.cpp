@@ -31,6 +31,11 @@ bool names_a_digest(std::string_view image) {
   return hex.size() == 64 && hex.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
+void check_rollout(const Resource& resource, const std::optional<RolloutPolicy>& rollout, std::vector<Fault>& faults) {
+  if (rollout && rollout->max_surge == 0 && rollout->max_unavailable == 0)
+    faults.push_back(fault_in(resource, "spec.rollout", "maxSurge and maxUnavailable are both 0: nothing could be replaced"));
+}
+
 // What the schemas cannot say of an App.
 void check_app(const Resource& resource, const App& app, std::vector<Fault>& faults) {
   const AppSpec& spec = app.spec;
@@ -55,8 +60,7 @@ void check_app(const Resource& resource, const App& app, std::vector<Fault>& fau
   if (spec.run.health && !numbers.contains(spec.run.health->port))
     faults.push_back(fault_in(resource, "spec.health", "port " + std::to_string(spec.run.health->port) +
                                                            " is not among spec.ports"));
-  if (spec.rollout && spec.rollout->max_surge == 0 && spec.rollout->max_unavailable == 0)
-    faults.push_back(fault_in(resource, "spec.rollout", "maxSurge and maxUnavailable are both 0: nothing could be replaced"));
+  check_rollout(resource, spec.rollout, faults);
 }
 
 void check_limits(const Resource& resource, const App& app, const InstanceLimits& limits, std::vector<Fault>& faults) {
@@ -147,7 +151,10 @@ class Applier {
     std::vector<Fault> faults;
     std::map<std::string, TenantSpec> tenants;  // those that this very request declares
     for (const Resource& resource : resources)
-      if (const Tenant* const tenant = std::get_if<Tenant>(&resource)) tenants[tenant->metadata.name] = tenant->spec;
+      if (const Tenant* const tenant = std::get_if<Tenant>(&resource)) {
+        tenants[tenant->metadata.name] = tenant->spec;
+        check_rollout(resource, tenant->spec.rollout, faults);
+      }
     HostPorts ports(draft_.world());
     for (Resource& resource : resources) {
       App* const app = std::get_if<App>(&resource);
@@ -232,12 +239,29 @@ class Applier {
       if (before == nullptr) next.created_at = draft_.now().wall;
       next.updated_at = draft_.now().wall;
       next.app = app;
+      if (row != nullptr && row->deleting) stop_all(name);
+      const bool unproved = !next.history.empty() && next.history.back().outcome == TemplateOutcome::kPending;
+      if (before != nullptr && before->spec.replicas == 0 && unproved) next.state.phase = RolloutPhase::kProgressing;
       if (before == nullptr || before->spec.boot != app.spec.boot)
         begin_rollout(next, draft_, app.spec.boot, false, request_.why);
       draft_.change(PutApp{std::move(next)});
     }
     report(old ? &*old : nullptr, app, same);
     if (request_.follow) follow(app);
+  }
+
+  // The instances of a namesake that is being deleted go, even where they are like those of the new one.
+  void stop_all(const AppName& name) {
+    std::vector<InstanceId> running;
+    for_each_instance(draft_.world(), name, [&](const InstanceId& id, const InstanceRow& row) {
+      if (row.goal == InstanceGoal::kRun) running.push_back(id);
+    });
+    for (const InstanceId& id : running) {
+      InstanceRow row = *draft_.world().instances.find(id);
+      row.goal = InstanceGoal::kStop;
+      row.goal_revision = draft_.world().revision;
+      draft_.change(PutInstance{id, std::move(row)});
+    }
   }
 
   void put(Node node) {
@@ -370,13 +394,19 @@ Result<ApplyReply> delete_apps(Draft& draft, const DeleteRequest& request) {
 Result<ApplyReply> delete_nodes(Draft& draft, const DeleteRequest& request) {
   for (const std::string& name : request.names) {
     if (!draft.world().nodes.contains(Symbol(name))) return no_such(Kind::kNode, name);
-    if (const NodeLoad* const load = draft.world().loads.find(Symbol(name)); load->instances > 0)
+    const bool lost = draft.world().nodes.find(Symbol(name))->health == NodeHealth::kLost;
+    if (const NodeLoad* const load = draft.world().loads.find(Symbol(name)); load->instances > 0 && !lost)
       return conflict("node_in_use", "node `" + name + "` has " + std::to_string(load->instances) +
-                                         " instances: cordon it and move or destroy them first");
+                                         " instances: drain it first (`unikctl node drain " + name + "`)");
   }
   ApplyReply reply;
   for (const std::string& name : std::set(request.names.begin(), request.names.end())) {
     reply.objects.push_back(deleted(Kind::kNode, draft.world().nodes.find(Symbol(name))->node->metadata));
+    // Of a lost node nobody will ever say that they are gone. Should it return, they are strays and are stopped.
+    std::vector<InstanceId> instances;
+    for_each_on_node(draft.world(), Symbol(name),
+                     [&](const InstanceId& id, const InstanceRow&) { instances.push_back(id); });
+    for (const InstanceId& id : instances) draft.change(RemoveInstance{id});
     std::vector<StrayKey> strays;
     for_each_stray(draft.world(), Symbol(name),
                    [&](const InstanceId& id, const StrayRow&) { strays.push_back({Symbol(name), id}); });

@@ -10,11 +10,6 @@
 namespace unik::controller {
 namespace {
 
-bool serves(const World& world, const InstanceRow& row) {
-  const NodeRow* const node = world.nodes.find(row.node);
-  return node != nullptr && node->health != NodeHealth::kLost && is_ready(*row.status);
-}
-
 Joined joined(const InstanceId& id, const InstanceRow& row, Bucket bucket, std::string_view reason) {
   Joined out;
   out.id = id;
@@ -38,18 +33,31 @@ Joined classify_stopping(const World& world, const InstanceId& id, const Instanc
   UNIK_CHECK(false, "a sighting outside the enumeration");
 }
 
-// One that would be current, were it not for its node.
+bool is_lost(const World& world, Symbol node) {
+  const NodeRow* const row = world.nodes.find(node);
+  return row != nullptr && row->health == NodeHealth::kLost;
+}
+
+// What its node means for an instance; `kCurrent` when nothing. What has ended has nothing left to move, and a job that
+// runs is let end before a drain's deadline: another one beside it would do its work twice.
 Joined classify_by_node(const World& world, const AppRow& app, const InstanceId& id, const InstanceRow& row, Time now) {
+  if (row.status->phase == Phase::kExited) return joined(id, row, Bucket::kCurrent, "it has ended");
   const NodeRow* const node = world.nodes.find(row.node);
   UNIK_CHECK(node != nullptr, "an instance on a node that is not there");
   const Disconnect& disconnect = app.app->spec.disconnect;
-  if (node->health == NodeHealth::kLost && disconnect.replace && now >= heard(world, row.node) + disconnect.lost_after)
+  if (is_lost(world, row.node) && disconnect.replace && now >= heard(world, row.node) + disconnect.lost_after)
     return joined(id, row, Bucket::kLost, "its node has been silent for too long");
+  const bool is_job = app.app->spec.run.restart.policy == RestartPolicy::kNever;
   switch (leaving(world, *node, *app.app, now)) {
     case Leaving::kNo: return joined(id, row, Bucket::kCurrent, "as declared");
-    case Leaving::kDrain: return joined(id, row, Bucket::kDisplaced, "its node is being drained");
-    case Leaving::kTaint: return joined(id, row, Bucket::kDisplaced, "its node has a taint that it does not tolerate");
-    case Leaving::kDrainOverdue: return joined(id, row, Bucket::kEvicted, "its node is being drained and waits no longer");
+    case Leaving::kDrain:
+      if (is_job) return joined(id, row, Bucket::kCurrent, "its node is being drained, and waits for it to end");
+      return joined(id, row, Bucket::kDisplaced, "its node is being drained");
+    case Leaving::kTaint:
+      if (is_job) return joined(id, row, Bucket::kCurrent, "it ends before its node's taint counts");
+      return joined(id, row, Bucket::kDisplaced, "its node has a taint that it does not tolerate");
+    case Leaving::kDrainOverdue:
+      return joined(id, row, Bucket::kEvicted, "its node is being drained and waits no longer");
   }
   UNIK_CHECK(false, "a way of leaving outside the enumeration");
 }
@@ -61,14 +69,16 @@ Joined classify(const World& world, const AppRow& app, CurrentTemplate& current,
   if (id.slot >= app.app->spec.replicas) return joined(id, row, Bucket::kSurplus, "more replicas than declared");
   if (row.node.empty() && current.covers(id.rollout)) return joined(id, row, Bucket::kUnplaced, "no node fits yet");
   if (row.node.empty()) return joined(id, row, Bucket::kSurplus, "its template was replaced before it had a node");
-  if (!current.covers(id.rollout)) return joined(id, row, Bucket::kOutdated, "the template has changed");
-  return classify_by_node(world, app, id, row, now);
+  Joined by_node = classify_by_node(world, app, id, row, now);
+  if (by_node.bucket == Bucket::kCurrent && !current.covers(id.rollout))
+    return joined(id, row, Bucket::kOutdated, "the template has changed");
+  return by_node;
 }
 
-// Of two that could hold a slot: the one that serves, else the one that has a node, else the older one.
+// Of two that could hold a slot: the one that serves, else the one that has a node which is not lost, else the older.
 bool is_better(const Joined& a, const Joined& b) {
   const auto rank = [](const Joined& one) {
-    return std::tuple(!one.serves, one.bucket == Bucket::kUnplaced, one.row->created_at, one.id);
+    return std::tuple(!one.serves, one.bucket == Bucket::kUnplaced, one.on_lost_node, one.row->created_at, one.id);
   };
   return rank(a) < rank(b);
 }
@@ -84,8 +94,9 @@ void settle_rivals(std::vector<Joined>& joined) {
       continue;
     }
     Joined* const loser = is_better(instance, *holder) ? std::exchange(holder, &instance) : &instance;
-    loser->bucket = Bucket::kSurplus;
-    loser->reason = "another instance holds its slot";
+    // It may still come back before the other one serves.
+    loser->bucket = loser->on_lost_node ? Bucket::kLost : Bucket::kSurplus;
+    loser->reason = loser->on_lost_node ? "its node is lost, and it is being replaced" : "another instance holds its slot";
   }
 }
 
@@ -135,6 +146,18 @@ bool CurrentTemplate::covers(std::uint64_t rollout) {
   return known->second;
 }
 
+bool same_but_for_restarts(const BootSpec& a, const BootSpec& b) {
+  if (a.restart == b.restart) return a == b;
+  BootSpec other = b;
+  other.restart = a.restart;
+  return a == other;
+}
+
+bool runs_what_is_declared(const World& world, const AppRow& app) {
+  const Shared<BootSpec>* const boot = world.templates.find({app.app->name(), app.rollout});
+  return boot != nullptr && same_but_for_restarts(**boot, app.app->spec.boot);
+}
+
 bool tolerates(const App& app, const Taint& taint) {
   const std::vector<Toleration>& all = app.spec.placement.tolerations;
   return std::any_of(all.begin(), all.end(), [&](const Toleration& one) {
@@ -165,7 +188,8 @@ std::vector<Joined> diff_app(const World& world, const AppName& name, const AppR
   CurrentTemplate current(world, name, app.rollout);
   for_each_instance(world, name, [&](const InstanceId& id, const InstanceRow& row) {
     joined.push_back(classify(world, app, current, id, row, now));
-    joined.back().serves = serves(world, row);
+    joined.back().on_lost_node = is_lost(world, row.node);
+    joined.back().serves = !row.node.empty() && !joined.back().on_lost_node && is_ready(*row.status);
     if (id.rollout != app.rollout) return;
     std::uint32_t& attempt = attempts[id.slot];
     attempt = std::max(attempt, id.attempt);

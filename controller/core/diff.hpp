@@ -39,7 +39,8 @@ struct Joined {
   const InstanceRow* row = nullptr;
   Bucket bucket = Bucket::kMissing;
   std::string_view reason;
-  bool serves = false;  // ready as far as anybody can tell, on a node that is not lost
+  bool serves = false;        // ready as far as anybody can tell, on a node that is not lost
+  bool on_lost_node = false;
 };
 
 // Tells which instances run what the app's current rollout runs. The content decides: after a rollback, those that
@@ -55,6 +56,11 @@ class CurrentTemplate {
   const std::uint64_t rollout_;
   std::map<std::uint64_t, bool> known_;
 };
+
+// Whether the current rollout runs what the app declares; not so after an automatic rollback. A restart by hand is no
+// difference.
+bool runs_what_is_declared(const World& world, const AppRow& app);
+bool same_but_for_restarts(const BootSpec& a, const BootSpec& b);
 
 // Whether and why a node is to be left by instances of `app`.
 enum class Leaving : std::uint8_t { kNo, kDrain, kDrainOverdue, kTaint };

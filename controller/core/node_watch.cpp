@@ -28,6 +28,8 @@ NodeClock clock_of(const World& world, Symbol node) {
 }
 
 void come_back(Draft& draft, Symbol node) {
+  if (draft.world().nodes.find(node)->health == NodeHealth::kNeverSeen)
+    return set_health(draft, node, NodeHealth::kReady, "it reports for the first time");
   NodeClock clock = clock_of(draft.world(), node);
   const Time now = draft.now().boot;
   if (clock.returns == 0 || now >= clock.returned + kFlapMemory) clock.returns = 0;
@@ -36,6 +38,7 @@ void come_back(Draft& draft, Symbol node) {
   Duration hold{};
   for (std::uint32_t i = 1; i < clock.returns; ++i) hold = std::min(std::max(kFirstHold, 2 * hold), kLongestHold);
   clock.held_until = now + hold;
+  if (hold > Duration::zero()) draft.wake_at(clock.held_until);
   set_clock(draft, node, clock);
   set_health(draft, node, NodeHealth::kReady,
              hold == Duration::zero() ? "it reports" : "it reports; nothing new for " + format_duration(hold));

@@ -34,7 +34,8 @@ Progress progress_of(const World& world, const AppName& name, const AppRow& app)
   progress.desired = app.app->spec.replicas;
   CurrentTemplate current(world, name, app.rollout);
   for_each_instance(world, name, [&](const InstanceId& id, const InstanceRow& row) {
-    if (row.goal == InstanceGoal::kStop) return;
+    const NodeRow* const node = world.nodes.find(row.node);
+    if (row.goal == InstanceGoal::kStop || (node != nullptr && node->health == NodeHealth::kLost)) return;
     if (!current.covers(id.rollout)) {
       progress.old_ones_left = true;
       return;
@@ -78,7 +79,8 @@ void follow_deploy(const World& world, Operation& operation) {
     return fail(operation, conflict("superseded", "generation " + std::to_string(generation) + " has replaced it"));
   if (app->frozen_generation == generation) return fail(operation, internal("frozen", app->frozen_message));
 
-  if (app->state.failed_generation == generation)
+  const bool given_up = !runs_what_is_declared(world, *app) || app->state.failed_generation == generation;
+  if (given_up && !app->state.reason.empty())
     return fail(operation, unavailable(app->state.reason, app->state.message));
 
   const Progress progress = progress_of(world, operation.target, *app);
@@ -86,7 +88,7 @@ void follow_deploy(const World& world, Operation& operation) {
   operation.message = std::to_string(progress.arrived) + " of " + std::to_string(progress.desired) + " ready";
   if (progress.trouble != nullptr)
     return fail(operation, unavailable(progress.trouble->reason, describe_trouble(progress)));
-  if (progress.arrived == progress.desired && !progress.old_ones_left) {
+  if (progress.arrived >= progress.desired && !progress.old_ones_left) {
     operation.state = OperationState::kSucceeded;
     return;
   }

@@ -113,8 +113,10 @@ bool Placer::may_take(Symbol name, const NodeRow& node) const {
 bool Placer::look_further() {
   if (looked_at_ == world_.nodes.size()) return false;
   std::size_t found = 0;
+  // Only all of them show which of a label's values is the emptiest.
+  const bool spreads = !app_.spec.placement.spread.empty();
   auto it = world_.nodes.nth((from_ + looked_at_) % world_.nodes.size());
-  for (; looked_at_ < world_.nodes.size() && found < kEnoughCandidates; ++looked_at_, ++it) {
+  for (; looked_at_ < world_.nodes.size() && (found < kEnoughCandidates || spreads); ++looked_at_, ++it) {
     if (it == world_.nodes.end()) it = world_.nodes.begin();
     const auto& [name, row] = *it;
     if (!may_take(name, row)) continue;
@@ -170,8 +172,9 @@ Placer::Candidate* Placer::best() {
   return nullptr;
 }
 
-std::variant<Symbol, NoPlace> Placer::next() {
-  if (room_ && *room_ == 0) {
+std::variant<Symbol, NoPlace> Placer::next(bool is_replacement) {
+  if (none_) return *none_;
+  if (room_ && *room_ == 0 && !is_replacement) {
     NoPlace none;
     none.reason = "quota_exceeded";
     none.message = "the tenant's quota has been lowered below what it declares";
@@ -180,11 +183,11 @@ std::variant<Symbol, NoPlace> Placer::next() {
   if (candidates_.empty()) look_further();
   Candidate* found = best();
   while (found == nullptr && look_further()) found = best();
-  if (found == nullptr) return no_place();
+  if (found == nullptr) return none_.emplace(no_place());
   found->free -= found->need;
   ++found->of_app;
   for (std::size_t i = 0; i < app_.spec.placement.spread.size(); ++i) ++*found->domains[i];
-  if (room_) --*room_;
+  if (room_ && !is_replacement) --*room_;
   const Symbol node = found->node;
   found->score = score(*found);
   std::push_heap(candidates_.begin(), candidates_.end(), worse);

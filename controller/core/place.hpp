@@ -41,7 +41,8 @@ class Placer {
  public:
   Placer(const World& world, const App& app, Time now);
 
-  std::variant<Symbol, NoPlace> next();
+  // `is_replacement`: another instance holds the slot, and with it the slot's share of the quota.
+  std::variant<Symbol, NoPlace> next(bool is_replacement = false);
 
  private:
   static constexpr std::size_t kMaxSpread = 8;
@@ -82,6 +83,7 @@ class Placer {
   std::map<Symbol, std::uint32_t> of_app_;
   std::map<std::pair<std::size_t, std::string>, std::uint32_t> domains_;  // by (spread, value)
   std::vector<Candidate> candidates_;
+  std::optional<NoPlace> none_;  // said once, since room only shrinks
 };
 
 }  // namespace unik::controller

@@ -36,8 +36,8 @@ InstanceStatus pending(std::string reason, std::string message) {
 }
 
 // Gives `id` a node, or a row that says why it has none.
-void place(Draft& draft, Placer& placer, const InstanceId& id, InstanceRow row) {
-  std::variant<Symbol, NoPlace> choice = placer.next();
+void place(Draft& draft, Placer& placer, const InstanceId& id, InstanceRow row, bool is_replacement) {
+  std::variant<Symbol, NoPlace> choice = placer.next(is_replacement);
   if (const Symbol* const node = std::get_if<Symbol>(&choice)) {
     row.node = *node;
     row.goal_revision = draft.world().revision;
@@ -68,6 +68,7 @@ void drop_unused_templates(Draft& draft, const AppName& name) {
   std::set<std::uint64_t> used;
   if (app != nullptr && !app->deleting) {
     used.insert(app->rollout);
+    used.insert(app->state.live);
     for (const TemplateNote& note : app->history) used.insert(note.rollout);
   }
   for_each_instance(draft.world(), name, [&](const InstanceId& id, const InstanceRow&) { used.insert(id.rollout); });
@@ -102,10 +103,13 @@ Result<void> plan_instances(Draft& draft, const AppName& name) {
   for (const Joined& instance : instances)
     if (instance.bucket == Bucket::kUnplaced) to_place.push_back(instance.id);
   if (!to_place.empty()) {
+    std::set<std::uint32_t> held_slots;
+    for (const Joined& instance : instances)
+      if (instance.row != nullptr && !instance.row->node.empty()) held_slots.insert(instance.id.slot);
     Placer placer(draft.world(), *app.app, draft.now().boot);
     for (const InstanceId& id : to_place) {
       const InstanceRow* const row = draft.world().instances.find(id);
-      place(draft, placer, id, row == nullptr ? new_row(draft) : *row);
+      place(draft, placer, id, row == nullptr ? new_row(draft) : *row, held_slots.contains(id.slot));
     }
   }
   note_progress(draft, name, facts, steps);

@@ -24,6 +24,10 @@ void earlier(std::optional<Time>& time, Time other) {
   if (!time || other < *time) time = other;
 }
 
+bool ended_well(const InstanceStatus& status) {
+  return status.phase == Phase::kExited && status.last_exit && *status.last_exit == Exit{ExitKind::kExited, 0};
+}
+
 std::uint32_t canaries(const RolloutFacts& facts) {
   return (facts.replicas * facts.policy.canary.percent + 99) / 100;
 }
@@ -38,8 +42,8 @@ class Planner {
   RolloutSteps plan() && {
     count();
     for (const auto& [index, slot] : slots_) {
-      if (slot.missing != nullptr) create_or_wait(index, slot);
-      stop_what_is_replaced(slot);
+      const bool created = slot.missing != nullptr && create_or_wait(index, slot);
+      stop_what_is_replaced(slot, created || slot.current != nullptr);
     }
     steps_.complete = !anything_old_ && steps_.arrived == facts_.replicas;
     bake();
@@ -63,9 +67,9 @@ class Planner {
     }
   }
 
-  // A finished job counts as arrived: it will not become ready again.
+  // What has ended well counts as arrived: it will not become ready again.
   bool has_arrived(const Joined& instance) {
-    if (instance.row->status->phase == Phase::kExited) return true;
+    if (instance.row->status->phase == Phase::kExited) return ended_well(*instance.row->status);
     if (!instance.serves) return false;
     if (facts_.policy.gate.healthy_for == Duration::zero()) return true;
     const Time* const since = facts_.ready_since->find(instance.id);
@@ -91,25 +95,24 @@ class Planner {
     steps_.canaries_arrived = canaries_arrived;
   }
 
-  void create_or_wait(std::uint32_t index, const Slot& slot) {
+  bool create_or_wait(std::uint32_t index, const Slot& slot) {
     if (any_serves(slot.displaced)) {
       if (disrupted_ >= facts_.max_disrupted)
         return hold(slot.displaced, std::to_string(facts_.max_disrupted) + " at a time may be moved");
       ++disrupted_;
-    } else if (any_serves(slot.outdated)) {
+    } else if (!slot.outdated.empty()) {
+      // Also where the old one does not serve just now: a held rollout does not spread through a hiccup.
       if (facts_.state.phase == RolloutPhase::kPaused) return hold(slot.outdated, "the rollout is paused");
-      if (!facts_.state.blue_green && !may_replace(index, slot)) return;
+      const bool canary = facts_.policy.strategy == RolloutStrategy::kCanary && !facts_.state.promoted;
+      if (canary && index >= canaries(facts_)) return hold(slot.outdated, "the canaries come first");
+      if (any_serves(slot.outdated) && !facts_.state.blue_green && !may_replace(slot)) return false;
     }
     steps_.create.push_back(slot.missing->id);
+    return true;
   }
 
   // Takes its share of the surge, or of what may be missing.
-  bool may_replace(std::uint32_t index, const Slot& slot) {
-    const bool canary = facts_.policy.strategy == RolloutStrategy::kCanary && !facts_.state.promoted;
-    if (canary && index >= canaries(facts_)) {
-      hold(slot.outdated, "the canaries come first");
-      return false;
-    }
+  bool may_replace(const Slot& slot) {
     if (surging_ < facts_.policy.max_surge) {
       ++surging_;
       return true;
@@ -119,17 +122,16 @@ class Planner {
       for (const Joined* const old : slot.outdated) steps_.stop.push_back(old->id);
       return true;
     }
-    hold(slot.outdated, std::to_string(facts_.policy.max_surge) + " beyond the replicas and " +
-                            std::to_string(facts_.policy.max_unavailable) + " missing at a time");
-    return false;
+    return hold(slot.outdated, std::to_string(facts_.policy.max_surge) + " beyond the replicas and " +
+                                   std::to_string(facts_.policy.max_unavailable) + " missing at a time");
   }
 
-  void stop_what_is_replaced(const Slot& slot) {
+  void stop_what_is_replaced(const Slot& slot, bool has_successor) {
     const bool replaced = slot.current != nullptr && has_arrived(*slot.current);
     // Blue/green: nothing old goes before everything new is there.
     const bool outdated_may_go = replaced && (!facts_.state.blue_green || steps_.arrived == facts_.replicas);
     for (const Joined* const old : slot.outdated)
-      if (outdated_may_go || (!old->serves && facts_.state.phase != RolloutPhase::kPaused)) stop(*old);
+      if (outdated_may_go || (!old->serves && has_successor && facts_.state.phase != RolloutPhase::kPaused)) stop(*old);
     for (const Joined* const old : slot.displaced)
       if (replaced || !old->serves) stop(*old);
     for (const Joined* const old : slot.lost)
@@ -140,8 +142,9 @@ class Planner {
     if (std::find(steps_.stop.begin(), steps_.stop.end(), old.id) == steps_.stop.end()) steps_.stop.push_back(old.id);
   }
 
-  void hold(const std::vector<const Joined*>& olds, const std::string& why) {
+  bool hold(const std::vector<const Joined*>& olds, const std::string& why) {
     for (const Joined* const old : olds) steps_.holds.emplace_back(old->id, why);
+    return false;
   }
 
   void bake() {
@@ -178,8 +181,9 @@ std::int64_t median_boot(const std::vector<Joined>& instances, bool (*belongs)(c
 
 std::optional<Verdict> judge_instance(const Joined& one) {
   const InstanceStatus& status = *one.row->status;
-  if (status.phase != Phase::kFailed && status.reason != "crash_loop") return std::nullopt;
-  Verdict verdict{status.reason.empty() ? "failed" : status.reason, short_name(one.id) + " is " + status.reason};
+  const bool ended_badly = status.phase == Phase::kExited && !ended_well(status);
+  if (status.phase != Phase::kFailed && !ended_badly && status.reason != "crash_loop") return std::nullopt;
+  Verdict verdict{status.reason.empty() ? "failed" : status.reason, short_name(one.id) + ": " + status.reason};
   if (!status.message.empty()) verdict.message += ": " + status.message;
   return verdict;
 }
@@ -224,6 +228,8 @@ RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app
   facts.instances = diff_app(world, name, app, now);
   facts.replicas = app.app->spec.replicas;
   facts.policy = rollout_policy(world, *app.app);
+  // A way back is not measured by what it leads away from.
+  if (!app.history.empty() && app.history.back().automatic) facts.policy.gate.boot_factor = facts.policy.gate.restart_factor = 0;
   facts.max_disrupted = app.app->spec.disruption.max_unavailable;
   facts.state = app.state;
   facts.ready_since = &world.clocks.ready_since;
@@ -252,9 +258,14 @@ std::optional<Verdict> judge_rollout(const RolloutFacts& facts) {
       if (auto verdict = judge_instance(one)) return verdict;
   if (auto verdict = judge_boot(facts)) return verdict;
   if (auto verdict = judge_restarts(facts)) return verdict;
-  if (facts.now < judged_again_at(facts)) return std::nullopt;
+  if (waits_for_canaries(facts) || facts.now < judged_again_at(facts)) return std::nullopt;
   return Verdict{"progress_deadline", std::to_string(facts.clock.arrived) + " of " + std::to_string(facts.replicas) +
                                           " serve, and not one more for " + format_duration(facts.policy.progress_deadline)};
+}
+
+// While canaries bake, or wait for a hand, nothing more is meant to arrive.
+bool waits_for_canaries(const RolloutFacts& facts) {
+  return facts.policy.strategy == RolloutStrategy::kCanary && !facts.state.promoted && facts.clock.baking;
 }
 
 Time judged_again_at(const RolloutFacts& facts) { return facts.clock.progressed + facts.policy.progress_deadline; }

@@ -55,6 +55,8 @@ struct Verdict {
 };
 std::optional<Verdict> judge_rollout(const RolloutFacts& facts);
 
+bool waits_for_canaries(const RolloutFacts& facts);
+
 // When `judge_rollout` should be asked again although nothing has happened.
 Time judged_again_at(const RolloutFacts& facts);
 

@@ -27,15 +27,6 @@ TemplateNote* note_of(AppRow& row) {
   return row.history.empty() || row.history.back().rollout != row.rollout ? nullptr : &row.history.back();
 }
 
-// The newest template that served as a whole and differs from the current one; none when there is none.
-const TemplateNote* last_good(const World& world, const AppName& name, const AppRow& row) {
-  CurrentTemplate current(world, name, row.rollout);
-  for (auto note = row.history.rbegin(); note != row.history.rend(); ++note)
-    if (note->outcome == TemplateOutcome::kGood && !current.covers(note->rollout) &&
-        world.templates.contains({name, note->rollout}))
-      return &*note;
-  return nullptr;
-}
 
 void set_outcome(AppRow& row, TemplateOutcome outcome, std::string message = {}) {
   TemplateNote* const note = note_of(row);
@@ -44,19 +35,16 @@ void set_outcome(AppRow& row, TemplateOutcome outcome, std::string message = {})
   if (!message.empty()) note->message = std::move(message);
 }
 
-bool waits_for_canaries(const RolloutFacts& facts, const RolloutSteps& steps) {
-  return facts.policy.strategy == RolloutStrategy::kCanary && !facts.state.promoted && steps.canaries_arrived &&
-         !steps.complete;
-}
-
 void finish(Draft& draft, const AppName& name) {
   AppRow row = *draft.world().apps.find(name);
   row.state.phase = RolloutPhase::kDone;
   row.state.blue_green = false;
-  row.state.live = row.rollout;
-  // What was given up stays told until the next template.
-  if (row.state.failed_generation != row.app->metadata.generation) row.state.reason.clear(), row.state.message.clear();
-  set_outcome(row, TemplateOutcome::kGood);
+  // Nothing proves itself with no replicas.
+  if (row.app->spec.replicas > 0) row.state.live = row.rollout;
+  if (row.app->spec.replicas > 0) set_outcome(row, TemplateOutcome::kGood);
+  row.state.failed_generation = 0;
+  // What was given up stays told for as long as it is declared.
+  if (runs_what_is_declared(draft.world(), row)) row.state.reason.clear(), row.state.message.clear();
   draft.because(object_of(name), "rollout " + std::to_string(row.rollout) + " is done");
   draft.change(PutApp{std::move(row)});
 }
@@ -68,24 +56,55 @@ void promote(Draft& draft, const AppName& name) {
   draft.change(PutApp{std::move(row)});
 }
 
+// The newest one that served is kept whatever its age: it is the way back.
+void forget_oldest(AppRow& row) {
+  if (row.history.size() <= kMaxHistory) return;
+  const auto is_good = [](const TemplateNote& note) { return note.outcome == TemplateOutcome::kGood; };
+  const auto newest_good = std::find_if(row.history.rbegin(), row.history.rend(), is_good);
+  const bool first_is_kept = newest_good != row.history.rend() && newest_good + 1 == row.history.rend();
+  row.history.erase(row.history.begin() + (first_is_kept ? 1 : 0));
+}
+
+// Patience with a lost node that runs out later.
+void wake_when_patience_ends(Draft& draft, const RolloutFacts& facts, const Disconnect& disconnect) {
+  if (!disconnect.replace) return;
+  for (const Joined& instance : facts.instances) {
+    if (!instance.on_lost_node || instance.bucket == Bucket::kLost) continue;
+    const Time over = heard(draft.world(), instance.row->node) + disconnect.lost_after;
+    if (over > draft.now().boot) draft.wake_at(over);
+  }
+}
+
 }  // namespace
+
+const TemplateNote* last_good(const World& world, const AppName& name, const AppRow& row) {
+  const Shared<BootSpec>* const current = world.templates.find({name, row.rollout});
+  for (auto note = row.history.rbegin(); note != row.history.rend(); ++note) {
+    const Shared<BootSpec>* const boot = world.templates.find({name, note->rollout});
+    if (note->outcome != TemplateOutcome::kGood || boot == nullptr) continue;
+    if (current == nullptr || !same_but_for_restarts(**boot, **current)) return &*note;
+  }
+  return nullptr;
+}
 
 RolloutFacts gather_facts(Draft& draft, const AppName& name) {
   RolloutFacts facts = facts_of(draft.world(), name, *draft.world().apps.find(name), draft.now().boot);
   keep_ready_clocks(draft, facts.instances);
+  wake_when_patience_ends(draft, facts, draft.world().apps.find(name)->app->spec.disconnect);
   return facts;
 }
 
 bool give_up_if_failed(Draft& draft, const AppName& name, const RolloutFacts& facts) {
   const AppRow& app = *draft.world().apps.find(name);
-  if (app.deleting || app.state.phase != RolloutPhase::kProgressing || is_job(*app.app)) return false;
+  if (app.deleting || app.state.phase != RolloutPhase::kProgressing) return false;
   const std::optional<Verdict> verdict = judge_rollout(facts);
   if (!verdict) return false;
   const bool was_automatic = !app.history.empty() && app.history.back().automatic;
-  if (facts.policy.auto_rollback && !was_automatic && roll_back(draft, name, *verdict, true)) return true;
+  const bool job = is_job(*app.app);
+  if (facts.policy.auto_rollback && !was_automatic && !job && roll_back(draft, name, *verdict, true)) return true;
   AppRow row = *draft.world().apps.find(name);
   const bool any_good = last_good(draft.world(), name, row) != nullptr;
-  row.state.phase = any_good ? RolloutPhase::kPaused : RolloutPhase::kFailed;
+  row.state.phase = any_good && !job ? RolloutPhase::kPaused : RolloutPhase::kFailed;
   row.state.failed_generation = row.app->metadata.generation;
   row.state.reason = verdict->reason;
   row.state.message = verdict->message;
@@ -100,18 +119,20 @@ void note_progress(Draft& draft, const AppName& name, const RolloutFacts& facts,
   const AppRow& app = *draft.world().apps.find(name);
   if (app.deleting) return;
   RolloutClock clock = facts.clock;
-  if (steps.arrived > clock.arrived || waits_for_canaries(facts, steps) || app.state.phase == RolloutPhase::kPaused)
-    clock.progressed = facts.now;
-  clock.arrived = steps.arrived;
   if (!steps.canaries_arrived) clock.baking.reset();
   if (steps.canaries_arrived && !clock.baking) clock.baking = facts.now;
+  RolloutFacts now_on = facts;
+  now_on.clock = clock;
+  const bool waits = waits_for_canaries(now_on) || app.state.phase == RolloutPhase::kPaused;
+  if (steps.arrived > clock.arrived || waits) clock.progressed = facts.now;
+  clock.arrived = steps.arrived;
   if (app.state.phase == RolloutPhase::kDone) {
     draft.clocks().rollouts.erase(name);
   } else {
     draft.clocks().rollouts.set(name, clock);
   }
   if (steps.wake_at) draft.wake_at(*steps.wake_at);
-  if (app.state.phase == RolloutPhase::kProgressing && !steps.complete)
+  if (app.state.phase == RolloutPhase::kProgressing && !steps.complete && !waits)
     draft.wake_at(clock.progressed + facts.policy.progress_deadline);
   if (steps.promote) promote(draft, name);
   if (steps.complete && app.state.phase != RolloutPhase::kDone) finish(draft, name);
@@ -137,7 +158,7 @@ void begin_rollout(AppRow& row, Draft& draft, BootSpec boot, bool automatic, std
   note.automatic = automatic;
   note.message = std::move(message);
   row.history.push_back(std::move(note));
-  if (row.history.size() > kMaxHistory) row.history.erase(row.history.begin());
+  forget_oldest(row);
   draft.change(PutTemplate{{name, row.rollout}, std::move(boot)});
 }
 

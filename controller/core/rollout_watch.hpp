@@ -20,6 +20,9 @@ void note_progress(Draft& draft, const AppName& name, const RolloutFacts& facts,
 // Makes `boot` the app's current template, under a number of its own. `automatic`: nobody asked for it.
 void begin_rollout(AppRow& row, Draft& draft, BootSpec boot, bool automatic, std::string message);
 
+// The newest template that served as a whole and differs from the current one; none when there is none.
+const TemplateNote* last_good(const World& world, const AppName& name, const AppRow& row);
+
 // Goes back to the newest template that served, other than the current one. False when there is none.
 bool roll_back(Draft& draft, const AppName& name, const Verdict& verdict, bool automatic);
 

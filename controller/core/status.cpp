@@ -30,7 +30,8 @@ Count count(const World& world, const AppName& name, const AppRow& app) {
   Count total;
   CurrentTemplate current(world, name, app.rollout);
   for_each_instance(world, name, [&](const InstanceId& id, const InstanceRow& row) {
-    if (row.goal == InstanceGoal::kStop) return;
+    const NodeRow* const node = world.nodes.find(row.node);
+    if (row.goal == InstanceGoal::kStop || (node != nullptr && node->health == NodeHealth::kLost)) return;
     const InstanceStatus& status = *row.status;
     total.restarts += status.restarts;
     if (status.phase == Phase::kRunning) ++total.running;
@@ -60,7 +61,7 @@ std::string phase_of(const AppRow& row, const Count& total) {
   if (row.state.phase == RolloutPhase::kPaused) return "paused";
   if (desired > 0 && total.done == desired) return "completed";
   if (total.failed > 0) return total.ready > 0 ? "degraded" : "failed";
-  if (total.up_to_date == desired) return "ready";
+  if (total.up_to_date >= desired) return "ready";
   if (total.ready == 0) return "pending";
   return "progressing";
 }
@@ -89,7 +90,7 @@ Condition ready_condition(const AppRow& row, const Count& total) {
   return condition;
 }
 
-Condition rollout_condition(const AppRow& row) {
+Condition rollout_condition(const World& world, const AppRow& row) {
   Condition condition{"Rollout", "True", "Progressing", row.state.message};
   switch (row.state.phase) {
     case RolloutPhase::kProgressing: break;
@@ -103,11 +104,11 @@ Condition rollout_condition(const AppRow& row) {
       condition.reason = "Failed";
       break;
   }
-  // The declared template was given up for an older one.
-  const bool rolled_back = row.state.failed_generation == row.app->metadata.generation &&
-                           row.state.phase != RolloutPhase::kFailed && row.state.phase != RolloutPhase::kPaused;
-  if (rolled_back) condition.status = "False";
-  if (rolled_back) condition.reason = "RolledBack";
+  const bool going_on = row.state.phase == RolloutPhase::kProgressing || row.state.phase == RolloutPhase::kDone;
+  if (going_on && !row.deleting && !runs_what_is_declared(world, row)) {
+    condition.status = "False";
+    condition.reason = "RolledBack";
+  }
   return condition;
 }
 
@@ -169,7 +170,7 @@ AppView view_app(const World& world, const AppName& name, const AppRow& row) {
   view.rollout = row.rollout;
   view.restarts = total.restarts;
   view.conditions.push_back(ready_condition(row, total));
-  view.conditions.push_back(rollout_condition(row));
+  view.conditions.push_back(rollout_condition(world, row));
   view.urls = urls_of(world, name);
   view.created_at = row.created_at;
   view.updated_at = row.updated_at;
@@ -242,13 +243,14 @@ Condition drained_condition(const World& world, Symbol name) {
   std::string first;
   std::size_t left = 0;
   bool blocked = false;
-  for_each_on_node(world, name, [&](const InstanceId& id, const InstanceRow&) {
+  for_each_on_node(world, name, [&](const InstanceId& id, const InstanceRow& here) {
+    if (here.goal == InstanceGoal::kRun && here.status->phase == Phase::kExited) return;
     if (left++ == 0) first = what_blocks(world, id);
     for_each_instance(world, id.app_name(), [&](const InstanceId& other, const InstanceRow& row) {
       blocked |= other.slot == id.slot && row.goal == InstanceGoal::kRun && row.node.empty();
     });
   });
-  if (left == 0) return {"Drained", "True", "Empty", "every instance has been seen gone"};
+  if (left == 0) return {"Drained", "True", "Empty", "no instance runs here any more"};
   return {"Drained", "False", blocked ? "Blocked" : "Draining",
           std::to_string(left) + (left == 1 ? " instance is left: " : " instances are left: ") + first};
 }

@@ -9,6 +9,8 @@
 namespace unik::controller {
 namespace {
 
+constexpr const char* kPausedByHand = "paused";
+
 Error no_such_app(const AppName& name) { return not_found("app_not_found", "there is no app `" + name.app.str() + "`"); }
 
 Error not_now(const AppRow& row, std::string wanted) {
@@ -32,7 +34,7 @@ ApplyReply updated(const Draft& draft, const AppRow& row) {
 Result<ApplyReply> pause(Draft& draft, AppRow row) {
   if (row.state.phase != RolloutPhase::kProgressing) return not_now(row, "only one that progresses can be paused");
   row.state.phase = RolloutPhase::kPaused;
-  row.state.reason = "paused";
+  row.state.reason = kPausedByHand;
   row.state.message = "by hand; `unikctl rollout resume " + row.app->metadata.name + "` goes on";
   ApplyReply reply = updated(draft, row);
   draft.change(PutApp{std::move(row)});
@@ -41,11 +43,11 @@ Result<ApplyReply> pause(Draft& draft, AppRow row) {
 
 Result<ApplyReply> resume(Draft& draft, AppRow row) {
   if (row.state.phase != RolloutPhase::kPaused) return not_now(row, "only one that is paused can be resumed");
+  if (row.state.reason != kPausedByHand)
+    return not_now(row, "it failed (" + row.state.reason + "): `rollout abort` goes back, a changed template tries again");
   row.state.phase = RolloutPhase::kProgressing;
-  row.state.failed_generation = 0;
   row.state.reason.clear();
   row.state.message.clear();
-  if (!row.history.empty()) row.history.back().outcome = TemplateOutcome::kPending;
   ApplyReply reply = updated(draft, row);
   draft.clocks().rollouts.erase(row.app->name());
   draft.change(PutApp{std::move(row)});
@@ -72,7 +74,9 @@ Result<ApplyReply> abort_rollout(Draft& draft, const AppRow& row) {
 }
 
 Result<ApplyReply> restart(Draft& draft, AppRow row) {
-  BootSpec boot = **draft.world().templates.find({row.app->name(), row.rollout});
+  const Shared<BootSpec>* const current = draft.world().templates.find({row.app->name(), row.rollout});
+  if (current == nullptr) return internal("template_missing", "the app's current template is not there");
+  BootSpec boot = **current;
   ++boot.restart;
   begin_rollout(row, draft, std::move(boot), false, "restarted by hand");
   ApplyReply reply = updated(draft, row);
@@ -82,13 +86,9 @@ Result<ApplyReply> restart(Draft& draft, AppRow row) {
 
 Result<ApplyReply> rollback(Draft& draft, const AppRow& row, const RolloutRequest& request) {
   const AppName& name = request.app;
-  const TemplateNote* found = nullptr;
-  CurrentTemplate current(draft.world(), name, row.rollout);
-  for (const TemplateNote& note : row.history) {
-    const bool wanted = request.to ? note.rollout == *request.to
-                                   : note.outcome == TemplateOutcome::kGood && !current.covers(note.rollout);
-    if (wanted && draft.world().templates.contains({name, note.rollout})) found = &note;
-  }
+  const TemplateNote* found = request.to ? nullptr : last_good(draft.world(), name, row);
+  for (const TemplateNote& note : row.history)
+    if (note.rollout == request.to && draft.world().templates.contains({name, note.rollout})) found = &note;
   if (found == nullptr && request.to)
     return not_found("template_not_found", "`" + name.app.str() + "` has no template " + std::to_string(*request.to) +
                                                ": `unikctl history " + name.app.str() + "` lists them");
@@ -102,6 +102,13 @@ Result<ApplyReply> rollback(Draft& draft, const AppRow& row, const RolloutReques
   App app = *row.app;
   app.spec.boot = **draft.world().templates.find({name, found->rollout});
   app.spec.boot.restart = 0;
+  if (app.spec.boot == row.app->spec.boot && !runs_what_is_declared(draft.world(), row)) {
+    // It is declared, and was given up: this is another try.
+    AppRow next = row;
+    begin_rollout(next, draft, app.spec.boot, false, "tried again by hand");
+    draft.change(PutApp{std::move(next)});
+    return updated(draft, *draft.world().apps.find(name));
+  }
   apply.resources.push_back(std::move(app));
   return admit_apply(draft, apply);
 }

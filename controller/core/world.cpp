@@ -69,6 +69,8 @@ class Fold {
   void operator()(const PutTenant& change) {
     world_.last_uid = std::max(world_.last_uid, change.row.tenant->metadata.uid);
     world_.tenants.set(Symbol(change.row.tenant->metadata.name), change.row);
+    // A raised quota or another selector may let in what waits.
+    if (dirty_ != nullptr) dirty_->capacity = true;
   }
 
   void operator()(const RemoveTenant& change) {
@@ -157,6 +159,7 @@ class Fold {
     TenantUsage usage;
     if (const TenantUsage* const before = world_.usage.find(tenant)) usage = *before;
     more ? usage += usage_of(app, app.spec.replicas) : usage -= usage_of(app, app.spec.replicas);
+    if (!more && dirty_ != nullptr) dirty_->capacity = true;
     if (usage == TenantUsage{}) {
       world_.usage.erase(tenant);
     } else {

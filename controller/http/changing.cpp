@@ -14,6 +14,9 @@ namespace unik::controller {
 namespace {
 
 constexpr std::size_t kMaxIdempotencyKey = 256;
+// As in node.schema.json.
+constexpr Duration kMaxDrainDeadline = std::chrono::hours(24);
+constexpr std::size_t kMaxDrainReason = 256;
 
 Result<Caller> caller_of(const wire::HttpRequest& request) {
   Caller caller;
@@ -119,8 +122,11 @@ Result<DrainRequest> read_drain(const PathValues& path, const wire::HttpRequest&
   if (const std::string deadline = query(request, "deadline"); !deadline.empty()) {
     const Result<Duration> parsed = parse_duration(deadline);
     if (!parsed) return invalid("bad_deadline", "want a duration such as 10m as `deadline`, got `" + deadline + "`");
+    if (*parsed > kMaxDrainDeadline) return invalid("bad_deadline", "want at most 24h as `deadline`, got `" + deadline + "`");
     drain.drain.deadline = *parsed;
   }
+  if (drain.drain.reason.size() > kMaxDrainReason)
+    return invalid("bad_reason", "want at most 256 bytes as `reason`, got " + std::to_string(drain.drain.reason.size()));
   return drain;
 }
 

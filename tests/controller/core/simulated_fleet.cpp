@@ -177,7 +177,8 @@ std::set<std::string> SimulatedFleet::serving(const std::string& app) const {
 std::uint32_t SimulatedFleet::serving_slots(const std::string& app) const {
   std::set<std::uint32_t> slots;
   for_each_instance(world_, {Symbol("default"), Symbol(app)}, [&](const InstanceId& id, const InstanceRow& row) {
-    if (is_ready(*row.status) && row.goal == InstanceGoal::kRun && !silent_.contains(row.node.str())) slots.insert(id.slot);
+    if (is_ready(*row.status) && row.goal == InstanceGoal::kRun && !silent_.contains(row.node.str()))
+      slots.insert(id.slot);
   });
   return static_cast<std::uint32_t>(slots.size());
 }
@@ -192,7 +193,8 @@ std::uint32_t SimulatedFleet::running(const std::string& app) const {
 
 std::set<std::string> SimulatedFleet::on_node(const std::string& node) const {
   std::set<std::string> names;
-  for_each_on_node(world_, Symbol(node), [&](const InstanceId& id, const InstanceRow&) { names.insert(short_name(id)); });
+  for_each_on_node(world_, Symbol(node),
+                   [&](const InstanceId& id, const InstanceRow&) { names.insert(short_name(id)); });
   return names;
 }
 

@@ -1,5 +1,5 @@
-// A fleet for the policies' tests: the real core on a World, with nodes that do at once and exactly what their goals say.
-// Time moves only when a test moves it. A test says what new instances do (serve, crash, hang), and what nodes do.
+// A fleet for the policies' tests: the real core on a World, with nodes that do at once and exactly what their goals
+// say. Time moves only when a test moves it. A test says what new instances do (serve, crash, hang), and what nodes do.
 #pragma once
 
 #include <functional>
@@ -29,7 +29,9 @@ class SimulatedFleet {
   Result<ApplyReply> drain(const std::string& node, Drain drain = {});
   Result<ApplyReply> uncordon(const std::string& node);
 
-  std::function<Fate(const InstanceId&, const BootSpec&)> fate = [](const InstanceId&, const BootSpec&) { return Fate::kServes; };
+  std::function<Fate(const InstanceId&, const BootSpec&)> fate = [](const InstanceId&, const BootSpec&) {
+    return Fate::kServes;
+  };
   std::function<Duration(const BootSpec&)> boot_time = [](const BootSpec&) { return std::chrono::milliseconds(200); };
   // Called after every record.
   std::function<void()> on_change = [] {};

@@ -1,0 +1,428 @@
+// Ways in which rollouts, drains and losses once went wrong, each as the smallest fleet that shows it.
+#include <gtest/gtest.h>
+
+#include "api/check.hpp"
+#include "controller/core/foresee.hpp"
+#include "controller/core/node_watch.hpp"
+#include "controller/core/place.hpp"
+#include "controller/core/rollout.hpp"
+#include "controller/core/status.hpp"
+#include "tests/controller/core/simulated_fleet.hpp"
+
+namespace unik::controller {
+namespace {
+using std::chrono::minutes;
+using std::chrono::seconds;
+using Fate = SimulatedFleet::Fate;
+App web(std::uint32_t replicas, const std::string& version) {
+  return SimulatedFleet::app("web", replicas, version);
+}
+
+std::optional<Time> wake_after_everything(const World& world, Time now) {
+  Dirty dirty;
+  dirty.everything = true;
+  return reconcile(world, dirty, Now{now, WallTime(std::chrono::hours(500'001))}).wake_at;
+}
+std::string condition(const SimulatedFleet& fleet, const std::string& type) {
+  const AppView view = view_app(fleet.world(), {Symbol("default"), Symbol("web")}, fleet.row("web"));
+  for (const Condition& one : view.conditions)
+    if (one.type == type) return one.status + "/" + one.reason + ": " + one.message;
+  return "";
+}
+InstanceStatus exited(int code) {
+  InstanceStatus s;
+  s.phase = Phase::kExited;
+  s.reason = "completed";
+  s.last_exit = Exit{ExitKind::kExited, code};
+  return s;
+}
+
+TEST(FleetFaults, AJobThatCannotBePlacedAsksForNoWakeInThePast) {
+  SimulatedFleet fleet(1);
+  App job = web(1, "1");
+  job.spec.run.restart.policy = RestartPolicy::kNever;
+  job.spec.boot.resources.memory = mebibytes(100000);
+  ASSERT_TRUE(fleet.apply({job}));
+  fleet.settle();
+  fleet.pass(minutes(6));
+  const auto wake = wake_after_everything(fleet.world(), fleet.world().as_of);
+  EXPECT_TRUE(!wake || *wake > fleet.world().as_of);
+  EXPECT_EQ(fleet.row("web").state.phase, RolloutPhase::kFailed);
+}
+
+TEST(FleetFaults, AFinishedJobDoesNotRunAgainWhenItsNodeIsDrained) {
+  SimulatedFleet fleet(2);
+  App job = web(1, "1");
+  job.spec.run.restart.policy = RestartPolicy::kNever;
+  ASSERT_TRUE(fleet.apply({job}));
+  fleet.settle();
+  // it ends well
+  World w = fleet.world();
+  InstanceId id;
+  Symbol node;
+  for_each_instance(w, {Symbol("default"), Symbol("web")}, [&](const InstanceId& i, const InstanceRow& r) {
+    id = i;
+    node = r.node;
+  });
+  ++w.revision;
+  Draft draft(w, Now{w.as_of, WallTime(std::chrono::hours(500'001))});
+  draft.change(ObserveInstance{id, exited(0)});
+  NodeObservation seen;
+  seen.agent_start = 1;
+  seen.accepted_stamp = {w.cluster.cluster_id, w.cluster.epoch, w.revision};
+  seen.body.instances.push_back({id, exited(0)});
+  World w2 = draft.world();
+  w2.observed.set(node, Observed{std::make_shared<const NodeObservation>(seen), w2.as_of});
+  ++w2.revision;
+  Draft second(w2, Now{w2.as_of, WallTime(std::chrono::hours(500'001))});
+  ASSERT_TRUE(admit_drain(second, {node.str(), {}}));
+  Dirty dirty;
+  dirty.everything = true;
+  reconcile(second, dirty);
+  std::size_t count = 0;
+  for_each_instance(second.world(), {Symbol("default"), Symbol("web")}, [&](const InstanceId& i, const InstanceRow& r) {
+    if (i != id && r.goal == InstanceGoal::kRun) ++count;
+  });
+  EXPECT_EQ(count, 0U) << "the job was started a second time";
+}
+
+TEST(FleetFaults, AForcedDrainEmptiesANodeOfAPausedRollout) {
+  SimulatedFleet fleet(3);
+  RolloutPolicy policy;
+  policy.strategy = RolloutStrategy::kCanary;
+  policy.canary.percent = 25;
+  policy.canary.promote = Promotion::kManual;
+  App a = web(4, "1");
+  a.spec.rollout = policy;
+  ASSERT_TRUE(fleet.apply({a}));
+  fleet.settle();
+  a = web(4, "2");
+  a.spec.rollout = policy;
+  ASSERT_TRUE(fleet.apply({a}));
+  fleet.settle();
+  for (const char* n : {"n1", "n2", "n3"}) {
+    Drain drain;
+    drain.force = true;
+    drain.deadline = minutes(1);
+    ASSERT_TRUE(fleet.drain(n, drain));
+    fleet.settle();
+    fleet.pass(minutes(3));
+    EXPECT_TRUE(fleet.on_node(n).empty()) << n << " still has " << fleet.on_node(n).size();
+    ASSERT_TRUE(fleet.uncordon(n));
+    fleet.settle();
+  }
+}
+
+TEST(FleetFaults, AFirstTemplateThatCameLateIsNotRolledBack) {
+  SimulatedFleet fleet(1);
+  fleet.silence("n1");
+  App a = web(1, "1");
+  fleet.pass(seconds(50));
+  ASSERT_TRUE(fleet.apply({a}));
+  fleet.settle();
+  fleet.pass(minutes(6));
+  fleet.hear_again("n1");
+  fleet.pass(minutes(2));
+  ASSERT_EQ(fleet.serving_slots("web"), 1U);
+  EXPECT_EQ(condition(fleet, "Rollout"), "True/Done: ");
+  auto reply = fleet.apply({a});
+  ASSERT_TRUE(reply);
+  fleet.settle();
+  const auto key = parse_operation_key(reply->operations.at(0).operation_id);
+  const Operation& op = **fleet.world().operations.find(*key);
+  EXPECT_EQ(op.state, OperationState::kSucceeded) << op.message;
+}
+
+TEST(FleetFaults, AfterARollbackAChangeOfReplicasDoesNotClaimTheDeclaredTemplateRuns) {
+  SimulatedFleet fleet(2);
+  ASSERT_TRUE(fleet.apply({web(2, "1")}));
+  fleet.settle();
+  fleet.fate = [](const InstanceId&, const BootSpec& b) {
+    return b.env.at("VERSION") == "2" ? Fate::kCrashLoops : Fate::kServes;
+  };
+  ASSERT_TRUE(fleet.apply({web(2, "2")}));
+  fleet.settle();
+  EXPECT_NE(condition(fleet, "Rollout").find("RolledBack"), std::string::npos);
+  auto reply = fleet.apply({web(3, "2")});
+  ASSERT_TRUE(reply);
+  fleet.settle();
+  EXPECT_NE(condition(fleet, "Rollout").find("RolledBack"), std::string::npos) << condition(fleet, "Rollout");
+  const Operation& op = **fleet.world().operations.find(*parse_operation_key(reply->operations.at(0).operation_id));
+  EXPECT_NE(op.state, OperationState::kSucceeded) << "declared 2, and 1 runs: " << op.message;
+  // and there is a way to try 2 again
+  fleet.fate = [](const InstanceId&, const BootSpec&) { return Fate::kServes; };
+  std::uint64_t bad = 0;
+  for (const TemplateNote& n : fleet.row("web").history)
+    if (n.outcome == TemplateOutcome::kFailed) bad = n.rollout;
+  ASSERT_TRUE(fleet.steer("web", RolloutVerb::kRollback, bad));
+  fleet.settle();
+  for_each_instance(fleet.world(), {Symbol("default"), Symbol("web")},
+                    [&](const InstanceId& i, const InstanceRow&) { EXPECT_EQ(fleet.version_of(i), "2"); });
+}
+
+TEST(FleetFaults, RollbackAfterRestartIsAChange) {
+  SimulatedFleet fleet(2);
+  ASSERT_TRUE(fleet.apply({web(2, "1")}));
+  fleet.settle();
+  ASSERT_TRUE(fleet.apply({web(2, "2")}));
+  fleet.settle();
+  ASSERT_TRUE(fleet.steer("web", RolloutVerb::kRestart));
+  fleet.settle();
+  ASSERT_TRUE(fleet.steer("web", RolloutVerb::kRollback));
+  fleet.settle();
+  for_each_instance(fleet.world(), {Symbol("default"), Symbol("web")},
+                    [&](const InstanceId& i, const InstanceRow&) { EXPECT_EQ(fleet.version_of(i), "1"); });
+}
+
+TEST(FleetFaults, SpreadHoldsInALargeFleet) {
+  SimulatedFleet fleet(0);
+  for (int i = 0; i < 2000; ++i) {
+    Node node;
+    char name[16];
+    std::snprintf(name, sizeof name, "m%04d", i);
+    node.metadata.name = name;
+    node.metadata.labels = {{"zone", i < 1000 ? "a" : "b"}};
+    (void)node;
+  }
+  World w = fleet.world();
+  ++w.revision;
+  Draft draft(w, Now{w.as_of, {}});
+  for (int i = 0; i < 2000; ++i) {
+    char name[16];
+    std::snprintf(name, sizeof name, "m%04d", i);
+    RegisterRequest r;
+    r.node = name;
+    r.agent_start = 1;
+    r.labels = {{"zone", i < 1000 ? "a" : "b"}};
+    r.info.capacity = {MilliCpu{4000}, mebibytes(4096)};
+    r.info.platform = "linux/amd64";
+    r.info.accelerator = "tcg";
+    admit_register(draft, r);
+    NodeRow row = *draft.world().nodes.find(Symbol(name));
+    row.health = NodeHealth::kReady;
+    draft.change(PutNode{row});
+  }
+  App a = web(4, "1");
+  a.metadata.name = "s4";
+  a.spec.placement.spread = {{"zone"}};
+  std::map<std::string, int> zones;
+  Placer placer(draft.world(), a, w.as_of);
+  for (int i = 0; i < 4; ++i) {
+    const auto where = placer.next();
+    ++zones[draft.world().nodes.find(std::get<Symbol>(where))->node->metadata.labels.at("zone")];
+  }
+  EXPECT_EQ(zones["a"], 2);
+  EXPECT_EQ(zones["b"], 2);
+}
+
+TEST(FleetFaults, APausedRolloutReplacesNothingWhenAnOldOneBlinks) {
+  SimulatedFleet fleet(2);
+  ASSERT_TRUE(fleet.apply({web(2, "1")}));
+  fleet.settle();
+  fleet.fate = [](const InstanceId&, const BootSpec& b) {
+    return b.env.at("VERSION") == "2" ? Fate::kHangs : Fate::kServes;
+  };
+  ASSERT_TRUE(fleet.apply({web(2, "2")}));
+  fleet.settle();
+  ASSERT_TRUE(fleet.steer("web", RolloutVerb::kPause));
+  fleet.settle();
+  // An old one is not ready for a moment: restarting in place.
+  World w = fleet.world();
+  ++w.revision;
+  Draft draft(w, Now{w.as_of, {}});
+  std::vector<InstanceId> olds;
+  std::size_t news = 0;
+  for_each_instance(w, {Symbol("default"), Symbol("web")}, [&](const InstanceId& i, const InstanceRow&) {
+    if (fleet.version_of(i) == "1")
+      olds.push_back(i);
+    else
+      ++news;
+  });
+  ASSERT_EQ(olds.size(), 2U);
+  ASSERT_EQ(news, 1U);
+  for (const InstanceId& id : olds) {
+    InstanceStatus s = *w.instances.find(id)->status;
+    s.phase = Phase::kPending;
+    s.reason = "restarting";
+    draft.change(ObserveInstance{id, s});
+  }
+  Dirty d = std::exchange(draft.touched(), Dirty{});
+  d.nodes.clear();
+  d.apps.insert({Symbol("default"), Symbol("web")});
+  // only the app is planned, as after a report
+  World observedless = draft.world();
+  Draft again(observedless, Now{w.as_of, {}});
+  for (const auto& [name, row] : observedless.nodes) (void)row;
+  Dirty only;
+  only.apps.insert({Symbol("default"), Symbol("web")});
+  {  // without the nodes' old report contradicting
+    World copy = observedless;
+    copy.observed = {};
+    Draft third(copy, Now{w.as_of, {}});
+    reconcile(third, only);
+    std::size_t now_new = 0;
+    for_each_instance(third.world(), {Symbol("default"), Symbol("web")},
+                      [&](const InstanceId& i, const InstanceRow& r) {
+                        if (r.goal == InstanceGoal::kRun && i.rollout == fleet.row("web").rollout) ++now_new;
+                      });
+    EXPECT_EQ(now_new, news) << "a paused rollout has gone on";
+  }
+}
+
+TEST(FleetFaults, RaisingTheQuotaWakesWhatWaits) {
+  SimulatedFleet fleet(2);
+  ASSERT_TRUE(fleet.apply({web(2, "1")}));
+  fleet.settle();
+  Tenant t;
+  t.metadata.name = "default";
+  t.spec.quota.instances = 10;
+  World w = fleet.world();
+  ++w.revision;
+  Draft draft(w, Now{w.as_of, {}});
+  ApplyRequest r;
+  r.resources = {t};
+  ASSERT_TRUE(admit_apply(draft, r));
+  EXPECT_FALSE(draft.touched().empty()) << "nothing is planned until the resync";
+}
+
+TEST(FleetFaults, PatienceLongerThanTheLossIsAWake) {
+  SimulatedFleet fleet(3);
+  App a = web(3, "1");
+  a.spec.disconnect.lost_after = minutes(5);
+  ASSERT_TRUE(fleet.apply({a}));
+  fleet.settle();
+  fleet.silence("n1");
+  fleet.pass(seconds(90));
+  ASSERT_EQ(fleet.world().nodes.find(Symbol("n1"))->health, NodeHealth::kLost);
+  const auto wake = wake_after_everything(fleet.world(), fleet.world().as_of);
+  ASSERT_TRUE(wake);
+  EXPECT_LE(*wake, fleet.world().as_of + minutes(4));
+}
+
+TEST(FleetFaults, ARestartOfTheControllerKeepsAReplacementThatBoots) {
+  SimulatedFleet fleet(3);
+  App a = web(3, "1");
+  a.spec.disconnect.lost_after = minutes(1);
+  ASSERT_TRUE(fleet.apply({a}));
+  fleet.settle();
+  fleet.fate = [](const InstanceId&, const BootSpec&) { return Fate::kHangs; };
+  fleet.silence("n1");
+  fleet.pass(seconds(90));
+  World w = fleet.world();
+  // the controller starts again
+  w.clocks = {};
+  w.started = w.as_of;
+  w.observed.erase(Symbol("n1"));
+  ++w.revision;
+  std::size_t before = w.instances.size();
+  ASSERT_GT(before, 3U);
+  Draft draft(w, Now{w.as_of, {}});
+  Dirty d;
+  d.apps.insert({Symbol("default"), Symbol("web")});
+  reconcile(draft, d);
+  std::size_t stopped = 0;
+  for (const auto& [id, row] : draft.world().instances)
+    if (row.goal == InstanceGoal::kStop) ++stopped;
+  EXPECT_EQ(stopped, 0U) << "the replacement was stopped in favour of one on a lost node";
+}
+
+TEST(FleetFaults, AShortDeadlineDoesNotGiveUpCanariesThatWaitForAHand) {
+  SimulatedFleet fleet(3);
+  RolloutPolicy policy;
+  policy.strategy = RolloutStrategy::kCanary;
+  policy.canary.percent = 25;
+  policy.canary.promote = Promotion::kManual;
+  policy.progress_deadline = seconds(30);
+  App a = web(4, "1");
+  a.spec.rollout = policy;
+  ASSERT_TRUE(fleet.apply({a}));
+  fleet.settle();
+  a = web(4, "2");
+  a.spec.rollout = policy;
+  ASSERT_TRUE(fleet.apply({a}));
+  fleet.settle();
+  World w = fleet.world();
+  ++w.revision;
+  const auto wake = wake_after_everything(w, w.as_of);
+  EXPECT_FALSE(wake) << "nothing but a hand ends the wait";
+  Draft draft(w, Now{w.as_of + minutes(10), {}});
+  Dirty d;
+  d.apps.insert({Symbol("default"), Symbol("web")});
+  reconcile(draft, d);
+  EXPECT_EQ(draft.world().apps.find({Symbol("default"), Symbol("web")})->rollout, fleet.row("web").rollout)
+      << "rolled back";
+}
+
+TEST(FleetFaults, ZeroReplicasProveNothing) {
+  SimulatedFleet fleet(3);
+  ASSERT_TRUE(fleet.apply({web(0, "2")}));
+  fleet.settle();
+  EXPECT_NE(fleet.row("web").history.back().outcome, TemplateOutcome::kGood);
+}
+
+TEST(FleetFaults, ResumeIsNotForAFailure) {
+  SimulatedFleet fleet(2);
+  RolloutPolicy policy;
+  policy.auto_rollback = true;
+  ASSERT_TRUE(fleet.apply({web(2, "1")}));
+  fleet.settle();
+  App a = web(2, "2");
+  policy.auto_rollback = false;
+  a.spec.rollout = policy;
+  fleet.fate = [](const InstanceId&, const BootSpec& b) {
+    return b.env.at("VERSION") == "2" ? Fate::kCrashLoops : Fate::kServes;
+  };
+  ASSERT_TRUE(fleet.apply({a}));
+  fleet.settle();
+  ASSERT_EQ(fleet.row("web").state.phase, RolloutPhase::kPaused);
+  const Result<ApplyReply> resumed = fleet.steer("web", RolloutVerb::kResume);
+  ASSERT_FALSE(resumed);
+  EXPECT_EQ(resumed.error().code, ErrorCode::kConflict);
+  EXPECT_NE(resumed.error().message.find("crash_loop"), std::string::npos) << resumed.error().message;
+  EXPECT_EQ(fleet.row("web").state.phase, RolloutPhase::kPaused);
+}
+
+TEST(FleetFaults, ADeadNodeCanBeRemoved) {
+  SimulatedFleet fleet(3);
+  ASSERT_TRUE(fleet.apply({web(3, "1")}));
+  fleet.settle();
+  fleet.silence("n1");
+  fleet.pass(minutes(10));
+  World w = fleet.world();
+  ++w.revision;
+  Draft draft(w, Now{w.as_of, {}});
+  DeleteRequest r;
+  r.kind = Kind::kNode;
+  r.names = {"n1"};
+  const auto reply = admit_delete(draft, r);
+  EXPECT_TRUE(reply) << reply.error().message;
+}
+
+// 16: a version that ends at once replaces one that serves
+TEST(FleetFaults, OneThatEndsBadlyDoesNotCountAsArrived) {
+  RolloutFacts facts;
+  InstanceStatus bad = exited(1), good;
+  good.phase = Phase::kRunning;
+  InstanceRow old_row, new_row;
+  old_row.status = good;
+  new_row.status = bad;
+  old_row.node = new_row.node = Symbol("n1");
+  Joined o, n;
+  o.id = InstanceId{Symbol("t"), Symbol("a"), 0, 1, 1};
+  n.id = InstanceId{Symbol("t"), Symbol("a"), 0, 2, 1};
+  o.row = &old_row;
+  o.bucket = Bucket::kOutdated;
+  o.serves = true;
+  n.row = &new_row;
+  n.bucket = Bucket::kCurrent;
+  facts.instances = {o, n};
+  facts.replicas = 1;
+  CowMap<InstanceId, Time> since;
+  facts.ready_since = &since;
+  facts.now = Time{minutes(1)};
+  const RolloutSteps steps = plan_rollout(facts);
+  EXPECT_EQ(steps.arrived, 0U);
+  EXPECT_TRUE(steps.stop.empty());
+}
+}  // namespace
+}  // namespace unik::controller
