@@ -96,15 +96,20 @@ void follow_deploy(const World& world, Operation& operation) {
   if (progress.waiting != nullptr) operation.message += ", " + progress.waiting->reason;
 }
 
-void follow_destroy(const World& world, Operation& operation) {
+// An app of the same name may have been declared since: instances of templates that came with or after the destroy are
+// not its business, those from before it are, whichever app they now count to.
+void follow_destroy(const World& world, const OperationKey& key, Operation& operation) {
+  std::size_t left = 0;
+  for_each_instance(world, operation.target, [&](const InstanceId& id, const InstanceRow&) {
+    if (id.rollout < key.seq) ++left;
+  });
   const AppRow* const app = world.apps.find(operation.target);
-  if (app == nullptr || app->app->metadata.uid != operation.uid) {
+  const bool is_there = app != nullptr && app->app->metadata.uid == operation.uid;
+  if (left == 0 && !is_there) {
     operation.state = OperationState::kSucceeded;
     operation.message = "gone";
     return;
   }
-  std::size_t left = 0;
-  for_each_instance(world, operation.target, [&](const InstanceId&, const InstanceRow&) { ++left; });
   operation.state = OperationState::kRunning;
   operation.message = std::to_string(left) + (left == 1 ? " instance is" : " instances are") + " stopping";
 }
@@ -121,7 +126,7 @@ void follow_operations(Draft& draft, const AppName& app) {
     Operation after = before;
     switch (after.kind) {
       case OperationKind::kDeploy: follow_deploy(draft.world(), after); break;
-      case OperationKind::kDestroy: follow_destroy(draft.world(), after); break;
+      case OperationKind::kDestroy: follow_destroy(draft.world(), key, after); break;
     }
     if (after == before) continue;
     after.updated_at = draft.now().wall;
