@@ -53,6 +53,7 @@ class Loop::State {
  public:
   State(World world, LoopOptions options) : world_(std::move(world)), options_(options), heartbeats_(options.heartbeat_every) {
     UNIK_CHECK(!world_.cluster.cluster_id.empty(), "a World without a cluster");
+    world_.max_operations = options.max_operations;
     dirty_.everything = true;
   }
 

@@ -25,6 +25,7 @@ inline constexpr Duration kLeastPlanGap = std::chrono::milliseconds(100);
 struct LoopOptions {
   Duration heartbeat_every = std::chrono::seconds(10);
   Duration resync_every = std::chrono::seconds(60);
+  std::uint32_t max_operations = kMaxOperationsAtWork;
 };
 
 class Loop {

@@ -29,6 +29,7 @@ struct Options {
   std::string log_level = "info";
   std::string log_format = "text";
   std::int64_t heartbeat_ms = 10'000;
+  std::uint32_t max_operations = kMaxOperationsAtWork;
 };
 
 std::string default_home() {
@@ -92,6 +93,7 @@ Result<void> serve(const Options& options, const sigset_t& signals) {
   const std::string cluster_id = world->cluster.cluster_id;
   LoopOptions loop;
   loop.heartbeat_every = std::chrono::milliseconds(options.heartbeat_ms);
+  loop.max_operations = options.max_operations;
   Metrics metrics;
   EventFeed events(std::move(*reader), head);
   Runner runner(path, std::move(*store), std::move(*world), loop);
@@ -148,6 +150,8 @@ int main(int argc, char** argv) {
   app.add_option("--log-format", options.log_format, "text or json")->capture_default_str();
   app.add_option("--heartbeat-ms", options.heartbeat_ms, "how often nodes report, in milliseconds")
       ->check(CLI::Range(100, 60'000))->capture_default_str();
+  app.add_option("--max-operations", options.max_operations, "operations at work at once; the others wait for their turn")
+      ->check(CLI::Range(1, 100'000))->capture_default_str();
   app.set_version_flag("--version", UNIK_VERSION);
   CLI11_PARSE(app, argc, argv);
   if (options.listen_unix.empty()) options.listen_unix = options.home + "/controller.sock";

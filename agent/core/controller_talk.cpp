@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "agent/core/backoff.hpp"
+#include "api/backoff.hpp"
 
 namespace unik::agent {
 namespace {

@@ -1,7 +1,7 @@
 #include "agent/core/images.hpp"
 
-#include "agent/core/backoff.hpp"
 #include "agent/core/timers.hpp"
+#include "api/backoff.hpp"
 
 namespace unik::agent {
 

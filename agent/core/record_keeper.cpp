@@ -1,6 +1,6 @@
 #include "agent/core/record_keeper.hpp"
 
-#include "agent/core/backoff.hpp"
+#include "api/backoff.hpp"
 
 namespace unik::agent {
 

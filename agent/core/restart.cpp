@@ -1,7 +1,7 @@
 #include "agent/core/restart.hpp"
 
-#include "agent/core/backoff.hpp"
 #include "agent/core/plan.hpp"
+#include "api/backoff.hpp"
 #include "api/check.hpp"
 
 namespace unik::agent {

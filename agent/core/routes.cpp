@@ -4,7 +4,7 @@
 #include <tuple>
 #include <utility>
 
-#include "agent/core/backoff.hpp"
+#include "api/backoff.hpp"
 
 namespace unik::agent {
 namespace {

@@ -26,9 +26,9 @@ struct Operation {
   AppName target;
   std::uint64_t uid = 0;         // of the target: a re-created namesake is another
   std::uint64_t generation = 0;  // of the target when the operation was asked for
-  std::uint32_t attempts = 0;    // boots tried for it, restarts included
+  std::uint32_t attempts = 0;    // of the instance that took the most: its starts on all the nodes that it was tried on
   std::string message;
-  std::optional<Error> error;
+  std::optional<Error> error;  // why it failed; while it is pending, what is in its way (none: it waits for its turn)
   std::string trace_id;
   WallTime created_at{};
   WallTime updated_at{};

@@ -1,10 +1,13 @@
 #include "controller/core/operations.hpp"
 
+#include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "controller/core/diff.hpp"
+#include "controller/core/relocate.hpp"
 
 namespace unik::controller {
 namespace {
@@ -12,12 +15,14 @@ namespace {
 struct Progress {
   std::uint32_t desired = 0;
   std::uint32_t arrived = 0;  // ready, or a job that has ended well
-  std::uint32_t placed = 0;
   std::uint32_t attempts = 0;
   bool old_ones_left = false;
+  bool moving = false;         // something is expected to happen by itself
+  std::optional<Error> block;  // why nothing happens for the first of those for which nothing does
   const InstanceStatus* trouble = nullptr;  // of the first current instance that cannot come to serve
   InstanceId troubled;
   const InstanceStatus* waiting = nullptr;  // of the first current instance that has not arrived
+  InstanceId waiter;
 };
 
 bool ended_well(const InstanceStatus& status) {
@@ -27,6 +32,21 @@ bool ended_well(const InstanceStatus& status) {
 bool is_trouble(const InstanceStatus& status) {
   return status.phase == Phase::kFailed || status.reason == "crash_loop" ||
          (status.phase == Phase::kExited && !ended_well(status));
+}
+
+std::string describe(const InstanceId& id, const InstanceStatus& status) {
+  std::string text = short_name(id) + ": " + status.reason;
+  if (!status.message.empty()) text += ": " + status.message;
+  return text;
+}
+
+// What keeps an instance from moving on by itself; empty when nothing does.
+std::optional<Error> block_of(const World& world, const InstanceId& id, const InstanceRow& row) {
+  if (row.node.empty()) return exhausted(row.status->reason, describe(id, *row.status));
+  if (const NodeRow* const node = world.nodes.find(row.node); node != nullptr && node->health != NodeHealth::kReady)
+    return unavailable("node_silent", short_name(id) + " is on node " + row.node.str() + ", which is silent");
+  if (cannot_be_started(*row.status)) return unavailable(row.status->reason, "on " + row.node.str() + " " + describe(id, *row.status));
+  return std::nullopt;
 }
 
 Progress progress_of(const World& world, const AppName& name, const AppRow& app) {
@@ -41,18 +61,21 @@ Progress progress_of(const World& world, const AppName& name, const AppRow& app)
       return;
     }
     const InstanceStatus& status = *row.status;
-    if (!row.node.empty()) {
-      ++progress.placed;
-      progress.attempts += status.restarts + 1;
-    }
+    if (!row.node.empty()) progress.attempts = std::max(progress.attempts, status.restarts + id.attempt);
     if (is_ready(status) || ended_well(status)) {
       ++progress.arrived;
-    } else if (is_trouble(status)) {
+      return;
+    }
+    if (is_trouble(status)) {
       if (progress.trouble == nullptr) progress.troubled = id;
       if (progress.trouble == nullptr) progress.trouble = &status;
-    } else if (progress.waiting == nullptr) {
-      progress.waiting = &status;
+      return;
     }
+    if (progress.waiting == nullptr) progress.waiter = id;
+    if (progress.waiting == nullptr) progress.waiting = &status;
+    std::optional<Error> block = block_of(world, id, row);
+    if (!block) progress.moving = true;
+    if (block && !progress.block) progress.block = std::move(block);
   });
   return progress;
 }
@@ -64,13 +87,27 @@ void fail(Operation& operation, Error error) {
   operation.error = std::move(error);
 }
 
-std::string describe_trouble(const Progress& progress) {
-  std::string text = short_name(progress.troubled) + ": " + progress.trouble->reason;
-  if (!progress.trouble->message.empty()) text += ": " + progress.trouble->message;
-  return text;
+void work_on(Operation& operation, std::string message) {
+  operation.state = OperationState::kRunning;
+  operation.message = std::move(message);
+  operation.error.reset();
 }
 
-void follow_deploy(const World& world, Operation& operation) {
+// It keeps nobody else from working meanwhile, and goes on by itself when what is in the way has gone.
+void wait_for(Operation& operation, Error block, std::string message) {
+  operation.state = OperationState::kPending;
+  operation.message = std::move(message);
+  block.trace_id = operation.trace_id;
+  operation.error = std::move(block);
+}
+
+void wait_for_turn(const World& world, Operation& operation) {
+  operation.state = OperationState::kPending;
+  operation.message = "waits for its turn: " + std::to_string(world.max_operations) + " operations are at work, the most that may be";
+  operation.error.reset();
+}
+
+void follow_deploy(const World& world, bool turn, Operation& operation) {
   const AppRow* const app = world.apps.find(operation.target);
   if (app == nullptr || app->app->metadata.uid != operation.uid || app->deleting)
     return fail(operation, conflict("destroyed", "the app was destroyed before the deploy was done"));
@@ -78,45 +115,75 @@ void follow_deploy(const World& world, Operation& operation) {
   if (generation > operation.generation)
     return fail(operation, conflict("superseded", "generation " + std::to_string(generation) + " has replaced it"));
   if (app->frozen_generation == generation) return fail(operation, internal("frozen", app->frozen_message));
+  if (!turn) return wait_for_turn(world, operation);
 
   const bool given_up = !runs_what_is_declared(world, *app) || app->state.failed_generation == generation;
   if (given_up && !app->state.reason.empty())
     return fail(operation, unavailable(app->state.reason, app->state.message));
 
   const Progress progress = progress_of(world, operation.target, *app);
-  operation.attempts = progress.attempts;
-  operation.message = std::to_string(progress.arrived) + " of " + std::to_string(progress.desired) + " ready";
+  operation.attempts = std::max(operation.attempts, progress.attempts);
+  std::string message = std::to_string(progress.arrived) + " of " + std::to_string(progress.desired) + " ready";
   if (progress.trouble != nullptr)
-    return fail(operation, unavailable(progress.trouble->reason, describe_trouble(progress)));
+    return fail(operation, unavailable(progress.trouble->reason, describe(progress.troubled, *progress.trouble)));
   if (progress.arrived >= progress.desired && !progress.old_ones_left) {
+    work_on(operation, std::move(message));
     operation.state = OperationState::kSucceeded;
     return;
   }
-  operation.state = progress.placed > 0 ? OperationState::kRunning : OperationState::kPending;
-  if (progress.waiting != nullptr) operation.message += ", " + progress.waiting->reason;
+  if (operation.attempts > 1) message += ", attempt " + std::to_string(operation.attempts);
+  if (progress.waiting != nullptr) message += ", " + describe(progress.waiter, *progress.waiting);
+  if (progress.block && !progress.moving) return wait_for(operation, *progress.block, std::move(message));
+  work_on(operation, std::move(message));
 }
 
 // An app of the same name may have been declared since: instances of templates that came with or after the destroy are
 // not its business, those from before it are, whichever app they now count to.
-void follow_destroy(const World& world, const OperationKey& key, Operation& operation) {
+void follow_destroy(const World& world, const OperationKey& key, bool turn, Operation& operation) {
   std::size_t left = 0;
-  for_each_instance(world, operation.target, [&](const InstanceId& id, const InstanceRow&) {
-    if (id.rollout < key.seq) ++left;
+  bool moving = false;
+  Symbol silent;
+  for_each_instance(world, operation.target, [&](const InstanceId& id, const InstanceRow& row) {
+    if (id.rollout >= key.seq) return;
+    ++left;
+    const NodeRow* const node = world.nodes.find(row.node);
+    const bool is_silent = node != nullptr && node->health != NodeHealth::kReady;
+    if (is_silent && silent.empty()) silent = row.node;
+    moving |= !is_silent;
   });
   const AppRow* const app = world.apps.find(operation.target);
   const bool is_there = app != nullptr && app->app->metadata.uid == operation.uid;
   if (left == 0 && !is_there) {
+    work_on(operation, "gone");
     operation.state = OperationState::kSucceeded;
-    operation.message = "gone";
     return;
   }
-  operation.state = OperationState::kRunning;
-  operation.message = std::to_string(left) + (left == 1 ? " instance is" : " instances are") + " stopping";
+  if (!turn) return wait_for_turn(world, operation);
+  std::string message = std::to_string(left) + (left == 1 ? " instance is" : " instances are") + " stopping";
+  if (silent.empty() || moving) return work_on(operation, std::move(message));
+  wait_for(operation, unavailable("node_silent", message + " on node " + silent.str() + ", which is silent"), message);
 }
 
 }  // namespace
 
-void follow_operations(Draft& draft, const AppName& app) {
+bool has_turn(const World& world, const AppName& app) {
+  bool any = false;
+  const auto& active = world.active_operations;
+  for (auto it = active.lower_bound({app, {}}); it != active.end() && it->first.app == app; ++it) {
+    if ((*world.operations.find(it->first.key))->state == OperationState::kRunning) return true;
+    any = true;
+  }
+  return !any || world.operations_at_work < world.max_operations;
+}
+
+void add_next_in_turn(const World& world, Dirty& dirty) {
+  if (world.history_lost) return;
+  std::uint32_t turns = world.max_operations - std::min(world.operations_at_work, world.max_operations);
+  for (auto it = world.queued_operations.begin(); turns > 0 && it != world.queued_operations.end(); ++it, --turns)
+    dirty.apps.insert(it->second);
+}
+
+void follow_operations(Draft& draft, const AppName& app, bool turn) {
   std::vector<OperationKey> keys;
   const auto& active = draft.world().active_operations;
   for (auto it = active.lower_bound({app, {}}); it != active.end() && it->first.app == app; ++it)
@@ -125,8 +192,8 @@ void follow_operations(Draft& draft, const AppName& app) {
     const Operation before = **draft.world().operations.find(key);
     Operation after = before;
     switch (after.kind) {
-      case OperationKind::kDeploy: follow_deploy(draft.world(), after); break;
-      case OperationKind::kDestroy: follow_destroy(draft.world(), key, after); break;
+      case OperationKind::kDeploy: follow_deploy(draft.world(), turn, after); break;
+      case OperationKind::kDestroy: follow_destroy(draft.world(), key, turn, after); break;
     }
     if (after == before) continue;
     after.updated_at = draft.now().wall;

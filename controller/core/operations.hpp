@@ -5,7 +5,16 @@
 
 namespace unik::controller {
 
-// Brings every unfinished operation on `app` up to date with the draft's world.
-void follow_operations(Draft& draft, const AppName& app);
+// Whether `app` may be planned now: nobody waits for it, or one of its operations is at work already, or fewer than
+// `World::max_operations` are. An operation is at work while something can be expected to happen for it; one that waits
+// for room, or for a silent node, gives its turn away.
+bool has_turn(const World& world, const AppName& app);
+
+// Brings every unfinished operation on `app` up to date with the draft's world; `turn` is what has_turn said before the
+// app was planned. An operation that waits says for what: `error` names what is in the way, none means its turn.
+void follow_operations(Draft& draft, const AppName& app, bool turn);
+
+// Names the apps of those operations, the oldest first, for which there is a turn.
+void add_next_in_turn(const World& world, Dirty& dirty);
 
 }  // namespace unik::controller

@@ -6,6 +6,7 @@
 #include "api/stable_hash.hpp"
 #include "controller/core/diff.hpp"
 #include "controller/core/quota.hpp"
+#include "controller/core/relocate.hpp"
 
 namespace unik::controller {
 namespace {
@@ -65,6 +66,7 @@ std::int64_t per_mille(std::int64_t part, std::int64_t whole) { return whole <= 
 
 Placer::Placer(const World& world, const App& app, Time now) : world_(world), app_(app), now_(now) {
   for_each_instance(world, app.name(), [&](const InstanceId&, const InstanceRow& row) {
+    if (cannot_be_started(*row.status)) failing_.insert(row.node);
     if (row.goal != InstanceGoal::kRun || row.node.empty()) return;
     ++of_app_[row.node];
     const NodeRow& node = *world.nodes.find(row.node);
@@ -90,6 +92,7 @@ std::optional<std::string> Placer::rule_against(Symbol name, const NodeRow& node
   if (node.health != NodeHealth::kReady) return "it is " + std::string(to_string(node.health));
   if (!node.node->spec.schedulable) return "it is cordoned";
   if (node.node->spec.drain.enabled) return "it is being drained";
+  if (failing_.contains(name)) return "it could not start an instance of this app";
   if (const Taint* const taint = untolerated(app_, node)) return "taint " + taint->key + "=" + taint->value + " is not tolerated";
   if (is_held_down(world_, name, now_)) {
     const NodeClock& clock = *world_.clocks.nodes.find(name);
@@ -104,7 +107,7 @@ std::optional<std::string> Placer::rule_against(Symbol name, const NodeRow& node
 
 bool Placer::may_take(Symbol name, const NodeRow& node) const {
   return node.info && node.health == NodeHealth::kReady && node.node->spec.schedulable && !node.node->spec.drain.enabled &&
-         untolerated(app_, node) == nullptr && !is_held_down(world_, name, now_) &&
+         !failing_.contains(name) && untolerated(app_, node) == nullptr && !is_held_down(world_, name, now_) &&
          unmet_pair(app_.spec.placement.node_selector, node) == nullptr &&
          (tenant_selector_ == nullptr || unmet_pair(*tenant_selector_, node) == nullptr);
 }

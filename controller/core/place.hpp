@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -80,6 +81,7 @@ class Placer {
   std::optional<std::uint32_t> room_;  // instances that the tenant's quota still lets in; none: no bound is near
   std::size_t from_ = 0;               // the first node to look at, by its place in order
   std::size_t looked_at_ = 0;
+  std::set<Symbol> failing_;  // could not start an instance of this app
   std::map<Symbol, std::uint32_t> of_app_;
   std::map<std::pair<std::size_t, std::string>, std::uint32_t> domains_;  // by (spread, value)
   std::vector<Candidate> candidates_;

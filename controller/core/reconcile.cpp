@@ -9,6 +9,7 @@
 #include "controller/core/node_watch.hpp"
 #include "controller/core/operations.hpp"
 #include "controller/core/place.hpp"
+#include "controller/core/relocate.hpp"
 #include "controller/core/rollout.hpp"
 #include "controller/core/rollout_watch.hpp"
 
@@ -84,6 +85,7 @@ Result<void> plan_instances(Draft& draft, const AppName& name) {
   const AppRow app = *draft.world().apps.find(name);
   if (!app.deleting && !draft.world().templates.contains({name, app.rollout}))
     return internal("template_missing", "the template of rollout " + std::to_string(app.rollout) + " is not there");
+  for (const InstanceId& id : plan_relocation(draft, app)) stop(draft, id, "its node cannot start it, another may");
   const RolloutFacts facts = gather_facts(draft, name);
   if (give_up_if_failed(draft, name, facts)) return {};
   const std::vector<Joined>& instances = facts.instances;
@@ -138,12 +140,13 @@ void freeze(Draft& draft, const AppName& name, const Error& error) {
 void plan_app(Draft& draft, const AppName& name) {
   const AppRow* const app = draft.world().apps.find(name);
   const bool frozen = app != nullptr && app->frozen_generation == app->app->metadata.generation;
-  if (app != nullptr && !frozen && !draft.world().history_lost) {
+  const bool turn = has_turn(draft.world(), name);
+  if (app != nullptr && !frozen && turn && !draft.world().history_lost) {
     if (const Result<void> planned = plan_instances(draft, name); !planned) freeze(draft, name, planned.error());
     finish_deletion(draft, name);
     drop_unused_templates(draft, name);
   }
-  follow_operations(draft, name);
+  follow_operations(draft, name, turn);
 }
 
 // What the draft's own changes touched becomes the work of the next round.
@@ -170,6 +173,7 @@ void reconcile(Draft& draft, Dirty dirty) {
     if (dirty.capacity || touched.capacity) add_waiting(draft.world(), dirty);
     for (const AppName& app : dirty.apps) plan_app(draft, app);
     dirty = take_touched(draft);
+    add_next_in_turn(draft.world(), dirty);
   }
   if (dirty.empty()) return;
   // Whatever is left is planned in the next turn.

@@ -11,6 +11,21 @@ namespace {
 
 std::size_t index_of(NodeHealth health) { return static_cast<std::size_t>(health); }
 
+bool is_queued(const Operation& operation) { return operation.state == OperationState::kPending && !operation.error; }
+
+// Enters an operation into the indexes, and takes it out of them again.
+void count(World& world, const OperationKey& key, const Operation& operation) {
+  if (!is_final(operation)) world.active_operations.set({operation.target, key}, {});
+  if (is_queued(operation)) world.queued_operations.set(key, operation.target);
+  if (operation.state == OperationState::kRunning) ++world.operations_at_work;
+}
+
+void uncount(World& world, const OperationKey& key, const Operation& operation) {
+  world.active_operations.erase({operation.target, key});
+  world.queued_operations.erase(key);
+  if (operation.state == OperationState::kRunning) --world.operations_at_work;
+}
+
 // Applies one change; holds what all the overloads need.
 class Fold {
  public:
@@ -123,20 +138,16 @@ class Fold {
   }
 
   void operator()(const PutOperation& change) {
-    const AppOperation index{change.operation->target, change.key};
+    if (const Shared<Operation>* const before = world_.operations.find(change.key)) uncount(world_, change.key, **before);
     world_.operations.set(change.key, change.operation);
-    if (is_final(*change.operation)) {
-      world_.active_operations.erase(index);
-    } else {
-      world_.active_operations.set(index, {});
-      touch_app(change.operation->target);
-    }
+    count(world_, change.key, *change.operation);
+    if (!is_final(*change.operation)) touch_app(change.operation->target);
   }
 
   void operator()(const RemoveOperation& change) {
     const Shared<Operation>* const row = world_.operations.find(change.key);
     UNIK_CHECK(row != nullptr, "removing an operation that is not there");
-    world_.active_operations.erase({(*row)->target, change.key});
+    uncount(world_, change.key, **row);
     world_.operations.erase(change.key);
   }
 
@@ -231,6 +242,8 @@ class Fold {
 void derive(World& world) {
   world.by_node = {};
   world.active_operations = {};
+  world.queued_operations = {};
+  world.operations_at_work = 0;
   world.loads = {};
   world.unplaced = {};
   // Instances of one app stand together and share their template; sorted by node they stand as `by_node` wants them.
@@ -254,8 +267,7 @@ void derive(World& world) {
     }
     placed.push_back({{row.node, id}, &**boot});
   }
-  for (const auto& [operation_key, operation] : world.operations)
-    if (!is_final(*operation)) world.active_operations.set({operation->target, operation_key}, {});
+  for (const auto& [operation_key, operation] : world.operations) count(world, operation_key, *operation);
   world.usage = {};
   for (const auto& [name, row] : world.apps) {
     if (row.app->spec.replicas == 0) continue;
@@ -283,7 +295,8 @@ bool same_tables(const World& a, const World& b) {
   return a.revision == b.revision && a.cluster == b.cluster && a.last_uid == b.last_uid && a.apps == b.apps &&
          a.nodes == b.nodes && a.tenants == b.tenants && a.templates == b.templates && a.instances == b.instances &&
          a.strays == b.strays && a.operations == b.operations && a.answers == b.answers && a.by_node == b.by_node &&
-         a.active_operations == b.active_operations && a.loads == b.loads && a.unplaced == b.unplaced &&
+         a.active_operations == b.active_operations && a.queued_operations == b.queued_operations &&
+         a.operations_at_work == b.operations_at_work && a.loads == b.loads && a.unplaced == b.unplaced &&
          a.nodes_by_health == b.nodes_by_health && a.usage == b.usage;
 }
 

@@ -98,6 +98,9 @@ struct Clocks {
   Time last_lost;  // when a node was last given up
 };
 
+// How many operations are at work at once unless the controller was told otherwise.
+inline constexpr std::uint32_t kMaxOperationsAtWork = 64;
+
 struct World {
   // Durable.
   std::uint64_t revision = 0;  // of the last record applied
@@ -115,12 +118,15 @@ struct World {
   // Derived from the tables above by `apply`.
   CowMap<NodeInstance, std::monostate> by_node;
   CowMap<AppOperation, std::monostate> active_operations;
+  CowMap<OperationKey, AppName> queued_operations;  // those that wait for their turn, the oldest first
+  std::uint32_t operations_at_work = 0;
   CowMap<Symbol, NodeLoad> loads;
   CowMap<InstanceId, std::monostate> unplaced;  // wanted, without a node
   std::array<std::uint32_t, kNodeHealths> nodes_by_health{};
   CowMap<Symbol, TenantUsage> usage;  // by tenant
 
   // Not durable.
+  std::uint32_t max_operations = kMaxOperationsAtWork;
   Time started;  // when this controller's loop began, in its own time
   Time as_of;    // when this copy was published
   CowMap<Symbol, Observed> observed;

@@ -10,13 +10,14 @@ using std::chrono::milliseconds;
 
 }  // namespace
 
-SimulatedController::SimulatedController(Timeline& timeline, Random& random) : timeline_(timeline), random_(random) {
+SimulatedController::SimulatedController(Timeline& timeline, Random& random, controller::LoopOptions options)
+    : timeline_(timeline), random_(random), options_(options) {
   persist(controller::first_record("cluster", timeline.now().wall));
 }
 
 void SimulatedController::start() {
   ++life_;
-  loop_ = std::make_unique<controller::Loop>(durable_, controller::LoopOptions{});
+  loop_ = std::make_unique<controller::Loop>(durable_, options_);
   inbox_.clear();
   wake_at_.reset();
   turn_soon();

@@ -19,7 +19,7 @@ class SimulatedController {
  public:
   using OnAnswer = std::function<void(std::optional<controller::Answer>)>;  // empty: the controller went away
 
-  SimulatedController(Timeline& timeline, Random& random);
+  SimulatedController(Timeline& timeline, Random& random, controller::LoopOptions options);
 
   void start();
   // A commit under way is on disk or not, as chance has it.
@@ -55,6 +55,7 @@ class SimulatedController {
 
   Timeline& timeline_;
   Random& random_;
+  const controller::LoopOptions options_;
   std::unique_ptr<controller::Loop> loop_;
   std::uint64_t life_ = 0;
   std::vector<controller::Event> inbox_;

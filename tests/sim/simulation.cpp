@@ -17,10 +17,16 @@ using std::chrono::seconds;
 
 constexpr Duration kTimeout = seconds(3);  // after which a lost message is noticed
 
+controller::LoopOptions loop_options(const Options& options) {
+  controller::LoopOptions loop;
+  loop.max_operations = options.max_operations;
+  return loop;
+}
+
 class Simulation : public Uplink {
  public:
   explicit Simulation(const Options& options)
-      : options_(options), random_(options.seed), controller_(timeline_, random_), end_of_faults_(timeline_.now().boot + options.faulty) {
+      : options_(options), random_(options.seed), controller_(timeline_, random_, loop_options(options)), end_of_faults_(timeline_.now().boot + options.faulty) {
     for (int i = 0; i < options.agents; ++i) nodes_.push_back(std::make_unique<SimulatedNode>(i, timeline_, random_, *this));
     cut_until_.resize(nodes_.size());
   }
@@ -366,6 +372,7 @@ class Simulation : public Uplink {
       }
       check_capacity();
       check_derived(record);
+      check_turns(record);
     };
   }
 
@@ -375,6 +382,23 @@ class Simulation : public Uplink {
       const auto vm = node->vms().find(id);
       expect(vm == node->vms().end() || !vm->second.running || node->rolled_back(),
              "the controller forgot " + to_string(id) + " while it runs on " + node->name());
+    }
+  }
+
+  // An operation that comes back from a silent node takes its turn at once, so that only new ones are counted.
+  void check_turns(const controller::Record& record) {
+    const controller::World& world = controller_.durable();
+    for (const controller::Change& change : record.changes) {
+      const auto* const put = std::get_if<controller::PutInstance>(&change);
+      if (put == nullptr || put->row.goal == controller::InstanceGoal::kStop) continue;
+      bool at_work = false;
+      bool waits = false;
+      for (const auto& [key, operation] : world.operations) {
+        if (operation->target != put->id.app_name()) continue;
+        at_work |= operation->state == OperationState::kRunning;
+        waits |= world.queued_operations.contains(key);
+      }
+      expect(at_work || !waits, to_string(put->id) + " was planned while its operation waited for its turn");
     }
   }
 

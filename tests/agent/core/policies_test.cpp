@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "agent/core/address.hpp"
-#include "agent/core/backoff.hpp"
+#include "api/backoff.hpp"
 #include "agent/core/goals.hpp"
 #include "agent/core/images.hpp"
 #include "agent/core/join.hpp"

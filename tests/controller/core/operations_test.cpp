@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "controller/core/relocate.hpp"
 #include "tests/controller/core/planned_world.hpp"
 
 namespace unik::controller {
@@ -44,6 +45,159 @@ TEST(Operations, ADestroyWaitsForItsOwnInstancesAlsoWhenANamesakeIsThere) {
   for (const InstanceId& id : old) EXPECT_FALSE(planned.world().instances.contains(id)) << to_string(id);
   planned.report_all();
   EXPECT_EQ(planned.operation(again).state, OperationState::kSucceeded) << planned.operation(again).message;
+}
+
+std::string state_of(PlannedWorld& planned, const Operation& operation) {
+  return std::string(to_string(planned.operation(operation).state));
+}
+
+TEST(Operations, NoMoreAreAtWorkThanMayBeAndTheOthersSayThatTheyWait) {
+  PlannedWorld planned;
+  planned.world().max_operations = 2;
+  planned.add_node("n1");
+  std::vector<Operation> deploys;
+  for (const char* const name : {"e", "d", "c", "b", "a"}) deploys.push_back(planned.deploy(PlannedWorld::app(name)));
+  EXPECT_EQ(state_of(planned, deploys[0]), "running");
+  EXPECT_EQ(state_of(planned, deploys[1]), "running");
+  for (std::size_t i = 2; i < deploys.size(); ++i) {
+    EXPECT_EQ(state_of(planned, deploys[i]), "pending") << i;
+    EXPECT_EQ(planned.operation(deploys[i]).message,
+              "waits for its turn: 2 operations are at work, the most that may be");
+  }
+  EXPECT_TRUE(planned.instances("c").empty()) << "an app was planned before its turn";
+
+  // The oldest are the next.
+  planned.report_all();
+  EXPECT_EQ(state_of(planned, deploys[0]), "succeeded");
+  EXPECT_EQ(state_of(planned, deploys[2]), "running");
+  EXPECT_EQ(state_of(planned, deploys[3]), "running");
+  EXPECT_EQ(state_of(planned, deploys[4]), "pending");
+  planned.report_all();
+  planned.report_all();
+  for (const Operation& deploy : deploys) EXPECT_EQ(state_of(planned, deploy), "succeeded");
+  EXPECT_EQ(planned.world().operations_at_work, 0U);
+  EXPECT_TRUE(planned.plan().changes.empty());
+}
+
+TEST(Operations, OneThatWaitsForRoomKeepsNobodyFromWorking) {
+  PlannedWorld planned;
+  planned.world().max_operations = 1;
+  planned.add_node("n1", mebibytes(512));
+  App large = PlannedWorld::app("large");
+  large.spec.boot.resources.memory = mebibytes(2048);
+  const Operation first = planned.deploy(large);
+  EXPECT_EQ(state_of(planned, first), "pending");
+  ASSERT_TRUE(planned.operation(first).error.has_value());
+  EXPECT_EQ(planned.operation(first).error->reason, "no_eligible_node");
+  const Operation second = planned.deploy(PlannedWorld::app("small"));
+  EXPECT_EQ(state_of(planned, second), "running");
+
+  // Room comes, but not its turn.
+  planned.add_node("n2");
+  EXPECT_EQ(state_of(planned, first), "pending");
+  EXPECT_FALSE(planned.operation(first).error.has_value()) << planned.operation(first).error->message;
+  planned.report_node("n1");
+  EXPECT_EQ(state_of(planned, second), "succeeded");
+  EXPECT_EQ(state_of(planned, first), "running");
+  planned.report_all();
+  EXPECT_EQ(state_of(planned, first), "succeeded");
+}
+
+TEST(Operations, OneOnASilentNodeGivesItsTurnAwayAndComesBack) {
+  PlannedWorld planned;
+  planned.world().max_operations = 1;
+  planned.add_node("n1");
+  const Operation first = planned.deploy(PlannedWorld::app("web"));
+  planned.pass(std::chrono::seconds(60));
+  planned.plan();
+  EXPECT_EQ(state_of(planned, first), "pending");
+  ASSERT_TRUE(planned.operation(first).error.has_value());
+  EXPECT_EQ(planned.operation(first).error->reason, "node_silent");
+  planned.add_node("n2");
+  const Operation second = planned.deploy(PlannedWorld::app("other"));
+  EXPECT_EQ(state_of(planned, second), "running");
+  planned.report_all();
+  EXPECT_EQ(state_of(planned, first), "succeeded");
+  EXPECT_EQ(state_of(planned, second), "succeeded");
+}
+
+TEST(Operations, ADestroyTakesTheTurnOfTheDeployThatItEnds) {
+  PlannedWorld planned;
+  planned.world().max_operations = 1;
+  planned.add_node("n1");
+  const Operation deploy = planned.deploy(PlannedWorld::app("web"));
+  const Operation destroy = planned.destroy("web");
+  EXPECT_EQ(state_of(planned, deploy), "failed");
+  EXPECT_EQ(planned.operation(deploy).error->reason, "destroyed");
+  EXPECT_EQ(state_of(planned, destroy), "running");
+}
+
+TEST(Operations, AnAppThatCannotRunFailsItsDeploy) {
+  PlannedWorld planned;
+  planned.add_node("n1");
+  planned.add_node("n2");
+  const Operation deploy = planned.deploy(PlannedWorld::app("web"));
+  planned.report_all(Phase::kFailed, "image_invalid");
+  EXPECT_EQ(state_of(planned, deploy), "failed");
+  EXPECT_EQ(planned.operation(deploy).error->reason, "image_invalid");
+}
+
+TEST(Relocation, AnInstanceThatItsNodeCannotStartIsMoved) {
+  PlannedWorld planned;
+  planned.add_node("n1");
+  planned.add_node("n2");
+  const Operation deploy = planned.deploy(PlannedWorld::app("web"));
+  ASSERT_EQ(planned.instances("web").size(), 1U);
+  const InstanceId first = planned.instances("web").front();
+  ASSERT_EQ(planned.row(first).node, Symbol("n1"));
+  planned.report_all(Phase::kPending, "launch_failed");
+  ASSERT_EQ(planned.instances("web").size(), 2U);
+  EXPECT_EQ(planned.row(first).goal, InstanceGoal::kStop);
+  const InstanceId second = planned.instances("web").back();
+  EXPECT_EQ(planned.row(second).node, Symbol("n2"));
+  EXPECT_EQ(second.attempt, 2U);
+  planned.report_all();
+  EXPECT_EQ(planned.instances("web"), std::vector{second});
+  EXPECT_EQ(state_of(planned, deploy), "succeeded");
+  EXPECT_EQ(planned.operation(deploy).attempts, 2U);
+}
+
+TEST(Relocation, OneThatHasNowhereToGoIsLeftToItsAgent) {
+  PlannedWorld planned;
+  planned.add_node("n1");
+  const Operation deploy = planned.deploy(PlannedWorld::app("web"));
+  planned.report_all(Phase::kPending, "launch_failed");
+  const std::vector<InstanceId> instances = planned.instances("web");
+  ASSERT_EQ(instances.size(), 1U);
+  EXPECT_EQ(planned.row(instances.front()).goal, InstanceGoal::kRun);
+  EXPECT_EQ(state_of(planned, deploy), "pending");
+  EXPECT_EQ(planned.operation(deploy).error->reason, "launch_failed");
+  EXPECT_NE(planned.operation(deploy).error->message.find("on n1 web-0-r"), std::string::npos);
+  planned.report_all();
+  EXPECT_EQ(state_of(planned, deploy), "succeeded");
+}
+
+TEST(Relocation, TheAttemptsOfASlotFollowEachOtherAtAGrowingDistance) {
+  PlannedWorld planned;
+  planned.add_node("n1");
+  planned.add_node("n2");
+  planned.deploy(PlannedWorld::app("web"));
+  Duration last{};
+  for (std::uint32_t attempt = 2; attempt < 9; ++attempt) {
+    Duration waited{};
+    planned.report_all(Phase::kPending, "launch_failed");
+    while (planned.instances("web").back().attempt < attempt) {
+      planned.pass(std::chrono::milliseconds(100));
+      waited += std::chrono::milliseconds(100);
+      ASSERT_LT(waited, kMoveMaxBackoff);
+      planned.plan();
+    }
+    EXPECT_GE(waited, last) << "attempt " << attempt;
+    last = waited;
+    // The one before is seen gone, so that its node may be tried again.
+    planned.report_all(Phase::kPending, "starting");
+  }
+  EXPECT_GT(last, std::chrono::seconds(20));
 }
 
 }  // namespace

@@ -99,17 +99,18 @@ class PlannedWorld {
   void report_all(Phase phase = Phase::kRunning, const std::string& reason = "") {
     std::vector<std::string> nodes;
     for (const auto& [name, row] : world_.nodes) nodes.push_back(name.str());
-    for (const std::string& node : nodes) {
-      std::vector<ObservedInstance> seen;
-      for_each_on_node(world_, Symbol(node), [&](const InstanceId& id, const InstanceRow& row) {
-        if (row.goal == InstanceGoal::kStop) return;
-        InstanceStatus status;
-        status.phase = phase;
-        status.reason = reason;
-        seen.push_back({id, status});
-      });
-      report(node, std::move(seen));
-    }
+    for (const std::string& node : nodes) report_node(node, phase, reason);
+  }
+  void report_node(const std::string& node, Phase phase = Phase::kRunning, const std::string& reason = "") {
+    std::vector<ObservedInstance> seen;
+    for_each_on_node(world_, Symbol(node), [&](const InstanceId& id, const InstanceRow& row) {
+      if (row.goal == InstanceGoal::kStop) return;
+      InstanceStatus status;
+      status.phase = phase;
+      status.reason = reason;
+      seen.push_back({id, status});
+    });
+    report(node, std::move(seen));
   }
 
   std::vector<InstanceId> instances(const std::string& app) {

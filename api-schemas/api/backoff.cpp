@@ -1,11 +1,11 @@
-#include "agent/core/backoff.hpp"
+#include "api/backoff.hpp"
 
 #include <algorithm>
 #include <string>
 
 #include "api/stable_hash.hpp"
 
-namespace unik::agent {
+namespace unik {
 
 Duration backoff_delay(Duration first, Duration most, std::uint32_t failures, std::string_view who) {
   Duration delay = std::min(first, most);
@@ -14,4 +14,4 @@ Duration backoff_delay(Duration first, Duration most, std::uint32_t failures, st
   return delay - delay / 5 * static_cast<std::int64_t>(hash % 1000) / 1000;
 }
 
-}  // namespace unik::agent
+}  // namespace unik

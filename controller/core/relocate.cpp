@@ -1,0 +1,46 @@
+#include "controller/core/relocate.hpp"
+
+#include <algorithm>
+#include <variant>
+
+#include "api/backoff.hpp"
+#include "controller/core/place.hpp"
+
+namespace unik::controller {
+namespace {
+
+// How long `id` has still to stay where it is. A wall clock that was set back does not hold it there.
+Duration left_to_wait(const InstanceId& id, const InstanceRow& row, WallTime now) {
+  if (id.attempt <= 1 || now < row.created_at) return {};
+  const Duration distance = backoff_delay(kMoveBackoff, kMoveMaxBackoff, id.attempt - 1, to_string(id));
+  return std::max(row.created_at + distance - now, Duration::zero());
+}
+
+}  // namespace
+
+bool cannot_be_started(const InstanceStatus& status) {
+  return status.phase == Phase::kPending && status.reason == "launch_failed";
+}
+
+std::vector<InstanceId> plan_relocation(Draft& draft, const AppRow& app) {
+  std::vector<InstanceId> due;
+  if (app.deleting) return due;
+  for_each_instance(draft.world(), app.app->name(), [&](const InstanceId& id, const InstanceRow& row) {
+    if (row.goal == InstanceGoal::kStop || row.node.empty() || id.rollout != app.rollout) return;
+    if (id.slot >= app.app->spec.replicas || !cannot_be_started(*row.status)) return;
+    const Duration wait = left_to_wait(id, row, draft.now().wall);
+    if (wait > Duration::zero()) {
+      draft.wake_at(draft.now().boot + wait);
+    } else {
+      due.push_back(id);
+    }
+  });
+  if (due.empty()) return due;
+  Placer placer(draft.world(), *app.app, draft.now().boot);
+  std::size_t places = 0;
+  while (places < due.size() && std::holds_alternative<Symbol>(placer.next())) ++places;
+  due.resize(places);
+  return due;
+}
+
+}  // namespace unik::controller
