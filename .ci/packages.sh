@@ -10,7 +10,7 @@ guest_packages=(
   linux-source-6.12 flex bison bc libelf-dev cpio xz-utils qemu-system-x86 erofs-utils
 )
 quick_packages=(curl)
-test_packages=(curl jq iproute2 memtest86+ socat lighttpd sqlite3 clang-format-14 shellcheck docker-registry skopeo umoci)
+test_packages=(curl jq iproute2 memtest86+ socat lighttpd sqlite3 clang-format-14 shellcheck docker-registry skopeo umoci busybox-static)
 
 # What the packs build with, as PROGRAM:PACKAGE: a program of another origin will do.
 for tool in go:golang-go cargo:cargo rustc:rustc; do

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <system_error>
 
+#include "cli/deployed_image.hpp"
 #include "cli/packing.hpp"
 #include "codec/json.hpp"
 
@@ -46,6 +47,19 @@ std::string read_all(std::istream& in) {
   return std::string((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
 }
 
+// Whether an image has to be looked up: by a tag, in a registry, or in this host's store.
+bool floats(const std::string& image) {
+  const auto name = runtimes::parse_image_name(image);
+  return name && (!name->digest || !name->registry.empty());
+}
+
+Error at_field(Error error, const codec::ParsedManifest& manifest, const std::string& field) {
+  if (error.details.empty())
+    error.details.push_back({manifest.where.file, manifest.where.line, manifest.where.column, field,
+                             "of app/" + metadata_of(manifest.resource).name});
+  return error;
+}
+
 }  // namespace
 
 Result<std::vector<codec::ManifestText>> read_manifest_files(const Session& session,
@@ -82,12 +96,21 @@ Result<std::vector<codec::ParsedManifest>> read_manifests(const Session& session
   return codec::parse_manifests(*texts, tenant);
 }
 
-Result<void> build_sources(const Session& session, const Api& api, std::vector<codec::ParsedManifest>& manifests) {
+Result<void> prepare_images(const Session& session, const Api& api, std::vector<codec::ParsedManifest>& manifests) {
   for (codec::ParsedManifest& manifest : manifests) {
     App* app = std::get_if<App>(&manifest.resource);
-    if (app == nullptr || app->spec.source.empty()) continue;
+    if (app == nullptr) continue;
+    if (app->spec.source.empty() && !floats(app->spec.boot.image)) continue;
     const auto store = open_store(session);
     if (!store) return store.error();
+    if (app->spec.source.empty()) {
+      const auto resolved = resolve_image(session, &api, *store, app->spec.boot.image, {});
+      if (!resolved) return at_field(resolved.error(), manifest, "spec.image");
+      if (resolved->image)
+        if (auto sent = upload(session, api, *store, *resolved->image); !sent) return sent;
+      set_image(*app, *resolved);
+      continue;
+    }
     PackRequest request;
     const std::filesystem::path file =
         manifest.where.file == "-" ? std::filesystem::path() : std::filesystem::path(manifest.where.file);
@@ -95,13 +118,7 @@ Result<void> build_sources(const Session& session, const Api& api, std::vector<c
     request.name = app->metadata.name;
     request.debug = app->spec.boot.debug;
     const auto packed = pack(session, *store, request);
-    if (!packed) {
-      Error error = packed.error();
-      if (error.details.empty())
-        error.details.push_back({manifest.where.file, manifest.where.line, manifest.where.column, "spec.source",
-                                 "of app/" + app->metadata.name});
-      return error;
-    }
+    if (!packed) return at_field(packed.error(), manifest, "spec.source");
     if (auto sent = upload(session, api, *store, packed->image); !sent) return sent;
     app->spec.boot.image = to_string(packed->image.reference);
     app->spec.source.clear();

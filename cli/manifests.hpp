@@ -20,9 +20,10 @@ Result<std::vector<codec::ManifestText>> read_manifest_files(const Session& sess
 Result<std::vector<codec::ParsedManifest>> read_manifests(const Session& session, const std::vector<std::string>& paths,
                                                           const std::string& tenant);
 
-// Replaces each `source` by the image that it builds to, and sends the images. A dry run needs them too: the control
+// Replaces each `source` by the image that it builds to and each name or tag by the digest that it stands for now, and
+// sends the images. A dry run needs them too: the control
 // plane refuses an App whose image it does not have, and an image that nobody uses is only a blob.
-Result<void> build_sources(const Session& session, const Api& api, std::vector<codec::ParsedManifest>& manifests);
+Result<void> prepare_images(const Session& session, const Api& api, std::vector<codec::ParsedManifest>& manifests);
 
 // Several JSON documents as one YAML stream.
 std::string request_body(const std::vector<codec::ParsedManifest>& manifests);

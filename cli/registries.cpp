@@ -24,9 +24,11 @@ runtimes::OnProgress shower(Progress& line, const Session& session, const std::s
   };
 }
 
-void tell(const Session& session, const std::string& what, const runtimes::TransferProgress& progress) {
-  session.say(fmt::format("{}: {} {}, {} sent{}", what, progress.blobs, progress.blobs == 1 ? "blob" : "blobs",
-                          format_size(progress.bytes_done),
+// `moved`: `sent` or `fetched`.
+void tell(const Session& session, const std::string& what, const char* moved,
+          const runtimes::TransferProgress& progress) {
+  session.say(fmt::format("{}: {} {}, {} {}{}", what, progress.blobs, progress.blobs == 1 ? "blob" : "blobs",
+                          format_size(progress.bytes_done), moved,
                           progress.reused > 0 ? fmt::format(", {} were there", progress.reused) : ""));
 }
 
@@ -52,7 +54,7 @@ Result<runtimes::PulledImage> pull(const Session& session, const runtimes::BlobS
   Progress line(session.terminal());
   auto pulled = pull_image(**client, store, name, *platform, shower(line, session, what));
   line.clear();
-  if (pulled) tell(session, what, pulled->progress);
+  if (pulled) tell(session, what, "fetched", pulled->progress);
   return pulled;
 }
 
@@ -70,7 +72,7 @@ Result<runtimes::Digest> push(const Session& session, const runtimes::BlobStore&
     if (show) show(progress);
   });
   line.clear();
-  if (pushed) tell(session, what, last);
+  if (pushed) tell(session, what, "sent", last);
   return pushed;
 }
 

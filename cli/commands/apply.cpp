@@ -21,7 +21,7 @@ Result<int> run(const Session& session, const Options& options) {
   if (!manifests) return manifests.error();
   const auto api = session.connect();
   if (!api) return api.error();
-  if (auto built = build_sources(session, *api, *manifests); !built) return built.error();
+  if (auto built = prepare_images(session, *api, *manifests); !built) return built.error();
   const auto reply = api->apply(request_body(*manifests), options.dry_run);
   if (!reply) return reply.error();
   show_reply(session, *reply, options.format);

@@ -5,11 +5,13 @@
 #include "cli/app_plan.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/show.hpp"
+#include "cli/deployed_image.hpp"
 #include "cli/output/document.hpp"
 #include "cli/packing.hpp"
 #include "cli/rollout_watch.hpp"
 #include "codec/json.hpp"
 #include "codec/yaml_out.hpp"
+#include "runtimes/lib/oci/image_import.hpp"
 #include "runtimes/lib/oci/reference.hpp"
 
 namespace unik::cli {
@@ -21,6 +23,7 @@ struct Options {
   PackRequest pack;
   std::string rootfs;
   std::string initrd;
+  RegistryFlags registry;
   OutputFormat format = OutputFormat::kTable;
   bool wait = false;
   bool dry_run = false;
@@ -40,13 +43,33 @@ struct Subject {
   std::string name;                          // unless --name gave one
   std::optional<runtimes::BlobStore> store;  // with `image`: what is to be sent
   std::optional<runtimes::PackedImage> image;
+  std::optional<DeployedImage> deployed;  // of an image that is none of this host's packing
 };
 
-// An image that somebody pushed before: nothing is packed.
-Result<Subject> take_reference(const runtimes::Reference& reference) {
+Result<Subject> take_image(const Session& session, const Options& options, const std::string& text) {
+  // An image that the control plane must have: nothing is looked up, packed or sent. A dry run asks nobody.
+  const auto exact = runtimes::parse_image_name(text);
   Subject subject;
-  subject.inputs.image = to_string(reference);
-  auto name = name_from(std::filesystem::path(reference.name));
+  if (exact && exact->digest && (exact->registry.empty() || options.dry_run)) {
+    subject.deployed = DeployedImage{{name_without_tag(*exact), *exact->digest}, std::nullopt, false};
+  } else {
+    auto store = open_store(session);
+    if (!store) return store.error();
+    std::optional<Api> api;
+    if (exact && exact->digest) {
+      auto connected = session.connect();
+      if (!connected) return connected.error();
+      api = *std::move(connected);
+    }
+    auto deployed = resolve_image(session, api ? &*api : nullptr, *store, text, options.registry);
+    if (!deployed) return deployed.error();
+    subject.deployed = *std::move(deployed);
+    subject.image = subject.deployed->image;
+    subject.store = std::move(store).value();
+  }
+  subject.inputs.image = to_string(subject.deployed->reference);
+  subject.inputs.args = session.guest_args();
+  auto name = name_from(std::filesystem::path(subject.deployed->reference.name));
   if (!name) return name.error();
   subject.name = *name;
   return subject;
@@ -89,13 +112,18 @@ Result<Subject> take_subject(const Session& session, const Options& options) {
   std::error_code ignored;
   const auto path = session.environment().working_dir / text;
   if (!std::filesystem::exists(path, ignored)) {
-    if (const auto reference = runtimes::parse_reference(text)) {
-      auto subject = take_reference(*reference);
-      if (subject) subject->inputs.args = session.guest_args();
-      return subject;
+    // A word that could be a path or a name and is neither: say all that it might have been.
+    const auto name = runtimes::parse_image_name(text);
+    if (runtimes::parse_import_place(text) || (name && (name->digest || !name->registry.empty())))
+      return take_image(session, options, text);
+    if (name) {
+      auto subject = take_image(session, options, text);
+      if (subject || subject.error().reason != "no_such_image") return subject;
     }
     return not_found("no_such_file",
-                     "want a directory, a program, a kernel or NAME@sha256:DIGEST, and `" + text + "` is none of them");
+                     "want a directory, a program, a kernel, an image (NAME, HOST/NAME:TAG, "
+                     "NAME@sha256:DIGEST, oci:DIR, docker-archive:FILE), and `" +
+                         text + "` is none of them");
   }
   return take_path(session, options, text);
 }
@@ -109,8 +137,9 @@ Result<int> run(const Session& session, const Options& options) {
   if (flags.name.empty()) flags.name = subject->name;
   subject->inputs.tenant = found->target().tenant;
   subject->inputs.environment = session.environment().variables;
-  const auto app = plan_app(flags, subject->inputs);
+  auto app = plan_app(flags, subject->inputs);
   if (!app) return app.error();
+  if (subject->deployed) set_image(*app, *subject->deployed);
   const std::string body = codec::to_json(Resource(*app));
   if (options.dry_run) {
     session.out(options.format == OutputFormat::kJson ? pretty_json(body) : codec::to_yaml(Resource(*app)));
@@ -148,7 +177,9 @@ void add_deploy(CommandTree& tree) {
                [options](const Session& session) { return run(session, *options); });
   tree.take_guest_args(verb);
   verb.word("subject", options->subject, "DIR|PROGRAM|KERNEL|IMAGE",
-            "A project (.), a Linux program, a kernel, or NAME@sha256:DIGEST", Need::kOptional);
+            "A project (.), a Linux program, a kernel, an image: NAME, HOST/NAME:TAG, oci:DIR, "
+            "oci-archive:FILE, docker-archive:FILE, NAME@sha256:DIGEST",
+            Need::kOptional);
   AppFlags& app = options->app;
   verb.text("--name", app.name, "NAME", "The app's name (that of the directory or file)");
   verb.number("--replicas", app.replicas, "N", "How many instances");
@@ -163,6 +194,7 @@ void add_deploy(CommandTree& tree) {
   verb.text("--initrd", options->initrd, "PATH", "The initrd of a kernel");
   verb.list("--node-selector", app.node_selector, "KEY=VALUE", "Only nodes with this label; again for more");
   verb.text("--restart", app.restart, "POLICY", "always (the default), on-failure, or never for a job");
+  verb.flag("--plain-http", options->registry.plain_http, "Speak to the registry without TLS");
   verb.flag("--debug", app.debug, "Keep symbols and trace the boot on the console");
   verb.flag("--wait", options->wait, "Return when it serves; of a job, its console and exit code");
   verb.duration("--timeout", options->timeout, "How long --wait waits (5m; for a job until it ends)");

@@ -22,7 +22,7 @@ Result<int> run(const Session& session, const Options& options) {
   if (!manifests) return manifests.error();
   const auto api = session.connect();
   if (!api) return api.error();
-  if (auto built = build_sources(session, *api, *manifests); !built) return built.error();
+  if (auto built = prepare_images(session, *api, *manifests); !built) return built.error();
   const auto reply = api->apply(request_body(*manifests), true);
   if (!reply) return reply.error();
   if (options.format == OutputFormat::kTable || options.format == OutputFormat::kWide)

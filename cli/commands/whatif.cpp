@@ -26,7 +26,7 @@ Result<int> run(const Session& session, const Options& options) {
     if (!manifests) return manifests.error();
     const auto api = session.connect();
     if (!api) return api.error();
-    if (auto built = build_sources(session, *api, *manifests); !built) return built.error();
+    if (auto built = prepare_images(session, *api, *manifests); !built) return built.error();
     body = request_body(*manifests);
   }
   const auto api = session.connect();

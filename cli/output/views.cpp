@@ -4,6 +4,8 @@
 
 #include <chrono>
 
+#include "cli/root_label.hpp"
+
 namespace unik::cli {
 namespace {
 
@@ -12,6 +14,13 @@ constexpr std::size_t kDigestShown = 12;
 // Names that a clock would answer: an object created at the epoch has no age that means anything.
 std::string age(WallTime since, WallTime now) {
   return since == WallTime{} ? "" : format_age(std::chrono::duration_cast<Duration>(now - since));
+}
+
+// `ready`; `ready (container)` for one outside the no-shell baseline.
+Cell phase_of(const AppView& app) {
+  const auto root = app.app.metadata.labels.find(kRootLabel);
+  const bool container = root != app.app.metadata.labels.end() && root->second == kContainerRoot;
+  return {app.phase + (container ? " (container)" : ""), colour_of_state(app.phase)};
 }
 
 Cell state(std::string text) {
@@ -112,9 +121,12 @@ Table table_of(const std::vector<AppView>& apps, WallTime now, bool wide) {
   Table table{{"NAME", "READY", "PHASE", "RESTARTS", "AGE", "URL"}, {}};
   if (wide) table.headings.insert(table.headings.end(), {"ROLLOUT", "UPDATED", "CPU", "MEMORY", "IMAGE", "REASON"});
   for (const AppView& view : apps) {
-    std::vector<Cell> row{view.app.metadata.name,    fmt::format("{}/{}", view.ready, view.desired),
-                          state(view.phase),         std::to_string(view.restarts),
-                          age(view.created_at, now), url_of(view)};
+    std::vector<Cell> row{view.app.metadata.name,
+                          fmt::format("{}/{}", view.ready, view.desired),
+                          phase_of(view),
+                          std::to_string(view.restarts),
+                          age(view.created_at, now),
+                          url_of(view)};
     if (wide) {
       const BootSpec& boot = view.app.spec.boot;
       row.insert(row.end(), {Cell(fmt::format("r{}", view.rollout)), Cell(std::to_string(view.up_to_date)),

@@ -43,6 +43,13 @@ TEST(StatusOutput, SaysWhereThereIsNothing) {
             "Apps of tenant team-a\nnone\n\nInstances\nnone\n\nOperations\nnone\n\nNodes\nnone\n");
 }
 
+TEST(StatusOutput, MarksAppsOutsideTheNoShellBaseline) {
+  AppView view = sample_app();
+  EXPECT_EQ(render(table_of({view}, {}, false), false).find("container"), std::string::npos);
+  view.app.metadata.labels["unikctl.dev/root"] = "container";
+  EXPECT_NE(render(table_of({view}, {}, false), false).find(view.phase + " (container)"), std::string::npos);
+}
+
 TEST(WideOutput, AddsWhatAnAppIsMadeOf) {
   EXPECT_EQ(
       render(table_of({sample_app()}, kNow, true), false),

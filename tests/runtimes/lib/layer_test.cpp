@@ -178,6 +178,29 @@ TEST_F(LayerTest, BombsAreBounded) {
   EXPECT_EQ(apply(tree, packed, {10, mebibytes(1)}).error().reason, "layer_too_large");
 }
 
+TEST_F(LayerTest, AMillionEntriesStopAtTheBound) {
+  // One header, a million and one times under the same name, in a few kilobytes: what counts is entries, not files.
+  const std::string one = make_archive({{"f", AE_IFREG, ""}}, archive_write_set_format_ustar).substr(0, 512);
+  std::size_t left = kMaxTreeEntries + 1;
+  std::size_t at = 0;
+  const ByteSource source = [&](std::span<char> into) -> Result<std::size_t> {
+    std::size_t got = 0;
+    while (left > 0 && got < into.size()) {
+      const std::size_t part = std::min(into.size() - got, one.size() - at);
+      std::copy_n(one.data() + at, part, into.data() + got);
+      got += part;
+      at = (at + part) % one.size();
+      if (at == 0) --left;
+    }
+    return got;
+  };
+  FileTree tree;
+  const auto applied = apply_layer(tree, source, *spool_sink(dir_));
+  ASSERT_FALSE(applied.ok());
+  EXPECT_EQ(applied.error().reason, "layer_too_large");
+  EXPECT_EQ(tree.size(), 1u);
+}
+
 TEST_F(LayerTest, BrokenArchivesAreRefused) {
   const std::string whole = make_archive({{"f", AE_IFREG, std::string(20000, 'x')}}, archive_write_set_format_ustar,
                                          archive_write_add_filter_gzip);
