@@ -348,8 +348,10 @@ Result<AppRow> app_row_from(std::string_view text) {
   row.app = resource<App>(in, "app");
   row.rollout = in.number<std::uint64_t>("rollout");
   row.deleting = in.boolean("deleting");
-  row.state = rollout_state(in.object("state"), in);
-  for (const json& note : in.object("history")) row.history.push_back(template_note(note, in));
+  // Records from before rollouts had a state have none.
+  if (in.has("state")) row.state = rollout_state(in.object("state"), in);
+  if (in.has("history"))
+    for (const json& note : in.object("history")) row.history.push_back(template_note(note, in));
   row.frozen_generation = in.number<std::uint64_t>("frozen_generation");
   row.frozen_message = in.text("frozen_message");
   for (const json& pair : in.object("retired")) {
