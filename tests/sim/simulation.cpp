@@ -398,6 +398,10 @@ class Simulation : public Uplink {
         at_work |= operation->state == OperationState::kRunning;
         waits |= world.queued_operations.contains(key);
       }
+      // One that ended, or found its way blocked, with this very record had the turn.
+      for (const controller::Change& other : record.changes)
+        if (const auto* const ended = std::get_if<controller::PutOperation>(&other))
+          at_work |= ended->operation->target == put->id.app_name() && (is_final(*ended->operation) || ended->operation->error);
       expect(at_work || !waits, to_string(put->id) + " was planned while its operation waited for its turn");
     }
   }
