@@ -90,8 +90,13 @@ Result<void> plan_instances(Draft& draft, const AppName& name) {
   if (give_up_if_failed(draft, name, facts)) return {};
   const std::vector<Joined>& instances = facts.instances;
   const RolloutSteps steps = plan_rollout(facts);
+  // The rows move with the first change: what is needed of them later is taken now.
   std::map<InstanceId, std::string_view> reasons;
-  for (const Joined& instance : instances) reasons[instance.id] = instance.reason;
+  std::set<std::uint32_t> held_slots;
+  for (const Joined& instance : instances) {
+    reasons[instance.id] = instance.reason;
+    if (instance.row != nullptr && !instance.row->node.empty()) held_slots.insert(instance.id.slot);
+  }
 
   for (const Joined& instance : instances) {
     if (instance.bucket != Bucket::kGone) continue;
@@ -105,9 +110,6 @@ Result<void> plan_instances(Draft& draft, const AppName& name) {
   for (const Joined& instance : instances)
     if (instance.bucket == Bucket::kUnplaced) to_place.push_back(instance.id);
   if (!to_place.empty()) {
-    std::set<std::uint32_t> held_slots;
-    for (const Joined& instance : instances)
-      if (instance.row != nullptr && !instance.row->node.empty()) held_slots.insert(instance.id.slot);
     Placer placer(draft.world(), *app.app, draft.now().boot);
     for (const InstanceId& id : to_place) {
       const InstanceRow* const row = draft.world().instances.find(id);
