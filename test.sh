@@ -2,7 +2,7 @@
 # Installs what is missing, builds, and runs the tests.
 #
 #   ./test.sh          everything that belongs to each change: unit tests, simulator, real VMs
-#   ./test.sh --ci     the same with warnings as errors
+#   ./test.sh --ci     the same with warnings as errors, and the simulator under ASan and UBSan
 #   ./test.sh --full   that, and all but the real VMs under ASan and UBSan, then under ThreadSanitizer
 #   ./test.sh --bench  no tests, but every benchmark: one table, and a report of each in build/bench/
 set -euo pipefail
@@ -61,6 +61,13 @@ if [ "$mode" = --full ]; then
   ctest --preset "$preset" --no-tests=error
 else
   ctest --preset "$preset" --no-tests=error -LE long
+fi
+
+if [ "$mode" = --ci ]; then
+  say "build and simulator: asan"
+  cmake --preset asan >/dev/null
+  cmake --build --preset asan -j "$(nproc)" --target sim_test
+  ctest --preset asan --no-tests=error -R '^sim_test$'
 fi
 
 if [ "$mode" = --full ]; then
