@@ -27,8 +27,6 @@ constexpr int kMaxUploadStarts = 3;  // of one blob, after a registry forgot wha
 constexpr std::string_view kAccepted =
     "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, "
     "application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json";
-// What people call this registry is not where it answers.
-constexpr std::pair<std::string_view, std::string_view> kOtherHosts[] = {{"docker.io", "registry-1.docker.io"}};
 
 bool may_pass(int status) {
   return status == 408 || status == 429 || (status >= 500 && status != 501);
@@ -206,10 +204,7 @@ class RegistryClient::State {
 
  private:
   Result<wire::Endpoint> find_endpoint() const {
-    std::string host = registry_;
-    for (const auto& [called, answers] : kOtherHosts)
-      if (host == called) host = answers;
-    auto endpoint = wire::parse_endpoint((options_.plain_http ? "http://" : "https://") + host);
+    auto endpoint = wire::parse_endpoint((options_.plain_http ? "http://" : "https://") + registry_);
     if (!endpoint) return invalid("bad_image_name", "registry `" + registry_ + "`: want HOST or HOST:PORT");
     return endpoint;
   }
