@@ -33,11 +33,6 @@ Joined classify_stopping(const World& world, const InstanceId& id, const Instanc
   UNIK_CHECK(false, "a sighting outside the enumeration");
 }
 
-bool is_lost(const World& world, Symbol node) {
-  const NodeRow* const row = world.nodes.find(node);
-  return row != nullptr && row->health == NodeHealth::kLost;
-}
-
 // What its node means for an instance; `kCurrent` when nothing. What has ended has nothing left to move, and a job that
 // runs is let end before a drain's deadline: another one beside it would do its work twice.
 Joined classify_by_node(const World& world, const AppRow& app, const InstanceId& id, const InstanceRow& row, Time now) {
@@ -144,6 +139,15 @@ bool CurrentTemplate::covers(std::uint64_t rollout) {
   const Shared<BootSpec>* const current = world_.templates.find({name_, rollout_});
   known->second = one != nullptr && current != nullptr && *one == *current;
   return known->second;
+}
+
+bool ended_well(const InstanceStatus& status) {
+  return status.phase == Phase::kExited && status.last_exit && *status.last_exit == Exit{ExitKind::kExited, 0};
+}
+
+bool is_lost(const World& world, Symbol node) {
+  const NodeRow* const row = world.nodes.find(node);
+  return row != nullptr && row->health == NodeHealth::kLost;
 }
 
 bool same_but_for_restarts(const BootSpec& a, const BootSpec& b) {

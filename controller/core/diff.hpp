@@ -57,6 +57,11 @@ class CurrentTemplate {
   std::map<std::uint64_t, bool> known_;
 };
 
+// By itself, with code 0.
+bool ended_well(const InstanceStatus& status);
+
+bool is_lost(const World& world, Symbol node);
+
 // Whether the current rollout runs what the app declares; not so after an automatic rollback. A restart by hand is no
 // difference.
 bool runs_what_is_declared(const World& world, const AppRow& app);

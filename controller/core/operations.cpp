@@ -25,10 +25,6 @@ struct Progress {
   InstanceId waiter;
 };
 
-bool ended_well(const InstanceStatus& status) {
-  return status.phase == Phase::kExited && status.last_exit && *status.last_exit == Exit{ExitKind::kExited, 0};
-}
-
 bool is_trouble(const InstanceStatus& status) {
   return status.phase == Phase::kFailed || status.reason == "crash_loop" ||
          (status.phase == Phase::kExited && !ended_well(status));
@@ -54,8 +50,7 @@ Progress progress_of(const World& world, const AppName& name, const AppRow& app)
   progress.desired = app.app->spec.replicas;
   CurrentTemplate current(world, name, app.rollout);
   for_each_instance(world, name, [&](const InstanceId& id, const InstanceRow& row) {
-    const NodeRow* const node = world.nodes.find(row.node);
-    if (row.goal == InstanceGoal::kStop || (node != nullptr && node->health == NodeHealth::kLost)) return;
+    if (row.goal == InstanceGoal::kStop || is_lost(world, row.node)) return;
     if (!current.covers(id.rollout)) {
       progress.old_ones_left = true;
       return;

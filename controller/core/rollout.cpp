@@ -24,10 +24,6 @@ void earlier(std::optional<Time>& time, Time other) {
   if (!time || other < *time) time = other;
 }
 
-bool ended_well(const InstanceStatus& status) {
-  return status.phase == Phase::kExited && status.last_exit && *status.last_exit == Exit{ExitKind::kExited, 0};
-}
-
 std::uint32_t canaries(const RolloutFacts& facts) {
   return (facts.replicas * facts.policy.canary.percent + 99) / 100;
 }

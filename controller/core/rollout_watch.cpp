@@ -27,7 +27,6 @@ TemplateNote* note_of(AppRow& row) {
   return row.history.empty() || row.history.back().rollout != row.rollout ? nullptr : &row.history.back();
 }
 
-
 void set_outcome(AppRow& row, TemplateOutcome outcome, std::string message = {}) {
   TemplateNote* const note = note_of(row);
   if (note == nullptr) return;

@@ -22,16 +22,11 @@ struct Count {
   InstanceId waiting_id;
 };
 
-bool ended_well(const InstanceStatus& status) {
-  return status.phase == Phase::kExited && status.last_exit && *status.last_exit == Exit{ExitKind::kExited, 0};
-}
-
 Count count(const World& world, const AppName& name, const AppRow& app) {
   Count total;
   CurrentTemplate current(world, name, app.rollout);
   for_each_instance(world, name, [&](const InstanceId& id, const InstanceRow& row) {
-    const NodeRow* const node = world.nodes.find(row.node);
-    if (row.goal == InstanceGoal::kStop || (node != nullptr && node->health == NodeHealth::kLost)) return;
+    if (row.goal == InstanceGoal::kStop || is_lost(world, row.node)) return;
     const InstanceStatus& status = *row.status;
     total.restarts += status.restarts;
     if (status.phase == Phase::kRunning) ++total.running;
