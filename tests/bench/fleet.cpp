@@ -27,6 +27,7 @@ namespace {
 constexpr int kEventsPerWait = 256;
 constexpr double kStalled = 60;  // seconds without an answer
 constexpr std::size_t kInFlight = 256;
+constexpr std::size_t kShown = 200;  // bytes of an unexpected answer
 constexpr std::size_t kReadBytes = 64 << 10;
 constexpr Resources kCapacity{MilliCpu{1'000'000}, mebibytes(1 << 20)};
 
@@ -314,7 +315,7 @@ Result<void> Fleet::beat(std::size_t count, bool whole) {
   const auto on_answer = [&](Connection& connection, const Response& response) -> Result<void> {
     const Result<bool> news = impl_->take(connection, response);
     if (!news) return news.error();
-    if (*news) return internal("news", "a heartbeat that says nothing new was answered with goals");
+    if (*news) return internal("news", "a heartbeat that says nothing new was answered with " + std::string(response.body.substr(0, kShown)));
     ++answered;
     return {};
   };

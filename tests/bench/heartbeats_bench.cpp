@@ -3,6 +3,9 @@
 // Then 10,000 nodes at rest: what the controller takes of a core.
 //
 //   heartbeats_bench BIN_DIR [rate | rest] [--pairs N] [--check]
+#include <chrono>
+#include <thread>
+
 #include "app_documents.hpp"
 #include "fleet.hpp"
 #include "paired.hpp"
@@ -21,8 +24,23 @@ constexpr std::size_t kInstancesPerNode = 10;
 constexpr std::size_t kHeartbeats = 20'000;
 constexpr std::size_t kHeartbeatsToCheck = 5'000;
 constexpr std::size_t kNodesAtRest = 10'000;
+constexpr double kSeenWithin = 60;  // seconds
 constexpr double kRestSeconds = 30;
 constexpr double kHeartbeatEvery = 9.5;  // 10 s less the controller's jitter
+
+// Waits until the controller has taken in the reports of all `instances`. A report that is still on its way could be
+// overtaken by the heartbeat after it, over another connection, and would then be asked for again.
+Result<void> wait_seen_running(const wire::Endpoint& endpoint, std::size_t instances) {
+  const std::string sample = "unikctl_instances{phase=\"running\"} " + std::to_string(instances) + "\n";
+  const double begun = wall_seconds();
+  while (wall_seconds() - begun < kSeenWithin) {
+    const Result<std::string> metrics = get(endpoint, "/v1/metrics");
+    if (!metrics) return metrics.error();
+    if (metrics->find(sample) != std::string::npos) return {};
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  return timed_out("not_running", "the controller does not see " + std::to_string(instances) + " running instances");
+}
 
 struct Setup {
   Daemon controller;
@@ -47,6 +65,8 @@ Result<Setup> set_up(const fs::path& bin, const fs::path& home, std::size_t node
   if (!documents.empty())
     if (const auto applied = post(endpoint, "/v1/apply", documents); !applied) return applied.error();
   if (Result<void> settled = fleet->settle(instances); !settled) return settled.error();
+  if (instances > 0)
+    if (Result<void> seen = wait_seen_running(endpoint, instances); !seen) return seen.error();
   return Setup{std::move(*controller), std::move(*fleet)};
 }
 
