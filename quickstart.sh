@@ -16,7 +16,7 @@ install_packages "${build_packages[@]}" "${guest_packages[@]}" "${quick_packages
 
 say "guest kernel and base runtime (minutes the first time, then cached)"
 mkdir -p build
-runtimes/base/build.sh --variant up --out build/base >build/base.log 2>&1 &
+runtimes/base/build.sh --variant host --out build/base >build/base.log 2>&1 &
 base_pid=$!
 
 say "building unikctl"

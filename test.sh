@@ -28,15 +28,20 @@ install_packages "${build_packages[@]}" "${guest_packages[@]}" "${test_packages[
 
 preset=release
 target=all
+kernels=up
 case "$mode" in
-  --ci | --full) preset=ci ;;
+  --ci) preset=ci ;;
+  --full)
+    preset=ci
+    kernels=all
+    ;;
   --bench) target=bench ;;
 esac
 
 # The guest's kernel takes minutes when it is not cached: it is built beside the programs.
 say "base runtime, in the background"
 mkdir -p build
-runtimes/base/build.sh --variant up --out build/base >build/base.log 2>&1 &
+runtimes/base/build.sh --variant "$kernels" --out build/base >build/base.log 2>&1 &
 base_pid=$!
 
 say "build: $preset"
