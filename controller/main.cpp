@@ -34,7 +34,8 @@ struct Options {
 
 std::string default_home() {
   if (const char* const home = std::getenv("UNIKCTL_HOME"); home != nullptr && *home != '\0') return home;
-  if (const char* const data = std::getenv("XDG_DATA_HOME"); data != nullptr && *data != '\0') return std::string(data) + "/unikctl";
+  if (const char* const data = std::getenv("XDG_DATA_HOME"); data != nullptr && *data != '\0')
+    return std::string(data) + "/unikctl";
   const char* const home = std::getenv("HOME");
   return std::string(home == nullptr ? "/root" : home) + "/.local/share/unikctl";
 }
@@ -45,7 +46,8 @@ Result<void> lock_home(const std::string& home) {
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (file < 0) return unavailable("no_home", "cannot write to " + home + ": give --home a directory of yours");
   if (::flock(file, LOCK_EX | LOCK_NB) != 0)
-    return conflict("already_running", "another controller uses " + home + ": stop it, or give this one its own --home");
+    return conflict("already_running",
+                    "another controller uses " + home + ": stop it, or give this one its own --home");
   return {};
 }
 
@@ -103,7 +105,9 @@ Result<void> serve(const Options& options, const sigset_t& signals) {
 
   RunnerSinks sinks;
   sinks.published = [&](const PublishWorld& effect) {
-    for (const Reason& reason : effect.reasons) wire::log(wire::LogLevel::kInfo, "loop", reason.text, {{"object", reason.object}});
+    const std::string trace_id = effect.record == nullptr ? std::string() : effect.record->trace_id;
+    for (const Reason& reason : effect.reasons)
+      wire::log(wire::LogLevel::kInfo, "loop", reason.text, {{"object", reason.object}}, trace_id);
     if (effect.record == nullptr) return;
     metrics.committed(*effect.record);
     events.advance(effect.record->seq);
@@ -119,7 +123,9 @@ Result<void> serve(const Options& options, const sigset_t& signals) {
   wire::ServerOptions server_options;
   server_options.listen = std::move(*listen);
   server_options.threads = 2;
-  server_options.body_policy = [&router](std::string_view method, std::string_view target) { return router.body_policy(method, target); };
+  server_options.body_policy = [&router](std::string_view method, std::string_view target) {
+    return router.body_policy(method, target);
+  };
   Result<wire::HttpServer> server = wire::HttpServer::start(
       std::move(server_options), [&router](wire::HttpRequest request, wire::Responder responder) {
         router.handle(std::move(request), std::move(responder));
@@ -149,9 +155,12 @@ int main(int argc, char** argv) {
   app.add_option("--log-level", options.log_level, "debug, info, warning or error")->capture_default_str();
   app.add_option("--log-format", options.log_format, "text or json")->capture_default_str();
   app.add_option("--heartbeat-ms", options.heartbeat_ms, "how often nodes report, in milliseconds")
-      ->check(CLI::Range(100, 60'000))->capture_default_str();
-  app.add_option("--max-operations", options.max_operations, "operations at work at once; the others wait for their turn")
-      ->check(CLI::Range(1, 100'000))->capture_default_str();
+      ->check(CLI::Range(100, 60'000))
+      ->capture_default_str();
+  app.add_option("--max-operations", options.max_operations,
+                 "operations at work at once; the others wait for their turn")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
   app.set_version_flag("--version", UNIK_VERSION);
   CLI11_PARSE(app, argc, argv);
   if (options.listen_unix.empty()) options.listen_unix = options.home + "/controller.sock";

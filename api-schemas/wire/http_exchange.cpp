@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "wire/log.hpp"
+
 namespace unik::wire {
 namespace {
 
@@ -205,11 +207,18 @@ void Exchange::detach(bool gone) {
   if (gone && on_close) on_close();
 }
 
+HttpResponse refusal(Error error, std::string_view trace_id) {
+  HttpResponse response = error_response(error, trace_id);
+  log(response.status >= 500 ? LogLevel::kWarning : LogLevel::kInfo, "http", error.message,
+      {{"status", response.status}, {"reason", error.reason}}, error.trace_id.empty() ? trace_id : error.trace_id);
+  return response;
+}
+
 void Responder::send(HttpResponse response) const {
   state_->exchange->answer(std::move(response));
 }
 void Responder::send(const Error& error) const {
-  state_->exchange->answer(error_response(error, state_->exchange->trace_id()));
+  state_->exchange->answer(refusal(error, state_->exchange->trace_id()));
 }
 bool Responder::waiting() const {
   return state_->exchange->waiting();
@@ -226,7 +235,7 @@ void Responder::on_close(std::function<void()> callback) const {
 
 Responder::State::~State() {
   if (!exchange->waiting()) return;
-  exchange->answer(error_response(
+  exchange->answer(refusal(
       internal("no_answer", "the server dropped this request without an answer; please report it with its trace id"),
       exchange->trace_id()));
 }

@@ -108,6 +108,9 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   Callback on_close_;
 };
 
+// The answer to a request that is refused or failed, and a line of the log by which its trace id is found.
+HttpResponse refusal(Error error, std::string_view trace_id);
+
 // The last copy's end answers or cuts: nobody is left hanging.
 struct Responder::State {
   std::shared_ptr<Exchange> exchange;

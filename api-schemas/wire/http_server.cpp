@@ -505,7 +505,7 @@ void Connection::refuse(int status, Error error) {
   }
   if (trace_id_.empty()) trace_id_ = new_trace_id();
   keep_alive_ = false;
-  const HttpResponse response = error_response(std::move(error), trace_id_);
+  const HttpResponse response = refusal(std::move(error), trace_id_);
   queue_head(status, response.headers, response.content_type, Framing::kLength, response.body.size());
   if (head_.method != "HEAD") out_.push(response.body);
   release_body();

@@ -79,7 +79,8 @@ std::string Metrics::text(const World& world) {
   std::map<Phase, double> phases = {{Phase::kPending, 0}, {Phase::kRunning, 0}, {Phase::kExited, 0}, {Phase::kFailed, 0}};
   for (const auto& [id, row] : world.instances) ++phases[row.status->phase];
   for (const auto& [phase, count] : phases) families_->instances.Add({{"phase", std::string(to_string(phase))}}).Set(count);
-  std::map<NodeHealth, double> healths = {{NodeHealth::kNeverSeen, 0}, {NodeHealth::kReady, 0}, {NodeHealth::kUnknown, 0}};
+  std::map<NodeHealth, double> healths;
+  for (std::size_t health = 0; health < kNodeHealths; ++health) healths[static_cast<NodeHealth>(health)] = 0;
   for (const auto& [name, row] : world.nodes) ++healths[row.health];
   for (const auto& [health, count] : healths) families_->nodes.Add({{"health", std::string(to_string(health))}}).Set(count);
   families_->apps.Set(static_cast<double>(world.apps.size()));

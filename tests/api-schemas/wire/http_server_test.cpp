@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 
 #include <atomic>
+#include <fstream>
+#include <sstream>
 #include <thread>
 #include <vector>
 
@@ -134,6 +136,27 @@ TEST_F(ServerTest, TraceIdIsTakenOrMade) {
   EXPECT_EQ(body_of(response),
             R"({"error":{"code":"invalid","reason":"bad_thing","message":"want \"good\"","details":[],"trace_id":")" +
                 id + "\"}}");
+}
+
+TEST_F(ServerTest, ARefusalIsFoundInTheLogByItsTraceId) {
+  TempDir dir;
+  ASSERT_TRUE(setup_log({LogLevel::kInfo, LogFormat::kText, dir / "log"}).ok());
+  const Running running =
+      serve([](HttpRequest, const Responder& responder) { responder.send(invalid("bad_thing", "want good")); });
+  RawClient client(tcp_side());
+  client.say("GET / HTTP/1.1\r\nHost: h\r\nX-Trace-Id: " + std::string(32, 'a') + "\r\n\r\n");
+  client.hear_response();
+  client.say("BROKEN\r\n\r\n");
+  const std::string refused = client.hear_all();
+  std::ostringstream text;
+  text << std::ifstream(dir / "log").rdbuf();
+  EXPECT_NE(text.str().find("http: want good status=400 reason=bad_thing trace_id=" + std::string(32, 'a') + "\n"),
+            std::string::npos)
+      << text.str();
+  const std::string header = "X-Trace-Id: ";
+  EXPECT_NE(text.str().find("trace_id=" + refused.substr(refused.find(header) + header.size(), 32)), std::string::npos)
+      << text.str();
+  EXPECT_TRUE(setup_log({}).ok());
 }
 
 TEST_F(ServerTest, NoValueBeginsAHeaderOfItsOwn) {
