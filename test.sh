@@ -2,8 +2,8 @@
 # Installs what is missing, builds, and runs the tests.
 #
 #   ./test.sh          everything that belongs to each change: unit tests, simulator, real VMs
-#   ./test.sh --ci     the same with warnings as errors, and the simulator under ASan and UBSan
-#   ./test.sh --full   that, and all but the real VMs under ASan and UBSan, then under ThreadSanitizer
+#   ./test.sh --ci     the same with warnings as errors, and the unit tests and the simulator under ASan and UBSan
+#   ./test.sh --full   that and the long ones, the same under ThreadSanitizer, and a while of fuzzing
 #   ./test.sh --bench  no tests, but every benchmark: one table, and a report of each in build/bench/
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -14,6 +14,7 @@ cd "$(dirname "$0")"
 export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 
 mode=${1:-}
+fuzz_seconds=30
 case "$mode" in
   "" | --ci | --full | --bench) ;;
   *)
@@ -68,19 +69,23 @@ else
   ctest --preset "$preset" --no-tests=error -LE long
 fi
 
-if [ "$mode" = --ci ]; then
-  say "build and simulator: asan"
-  cmake --preset asan >/dev/null
-  cmake --build --preset asan -j "$(nproc)" --target sim_test
-  ctest --preset asan --no-tests=error -R '^sim_test$'
-fi
+sanitizers=()
+case "$mode" in
+  --ci) sanitizers=(asan) ;;
+  --full) sanitizers=(asan tsan) ;;
+esac
+for sanitizer in "${sanitizers[@]}"; do
+  say "build and unit tests: $sanitizer"
+  cmake --preset "$sanitizer" >/dev/null
+  cmake --build --preset "$sanitizer" -j "$(nproc)" --target unit_tests
+  ctest --preset "$sanitizer" --no-tests=error -L unit
+done
 
 if [ "$mode" = --full ]; then
-  for sanitizer in asan tsan; do
-    say "build and tests: $sanitizer"
-    cmake --preset "$sanitizer" >/dev/null
-    cmake --build --preset "$sanitizer" -j "$(nproc)"
-    ctest --preset "$sanitizer" --no-tests=error -LE vm
-  done
+  say "fuzz targets, $fuzz_seconds s each"
+  install_packages "${fuzz_packages[@]}"
+  cmake --preset fuzz >/dev/null
+  cmake --build --preset fuzz -j "$(nproc)" --target fuzz
+  tests/fuzz/run.sh build/fuzz/bin "$fuzz_seconds"
 fi
 say "all tests passed"

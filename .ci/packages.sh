@@ -11,6 +11,7 @@ guest_packages=(
 )
 quick_packages=(curl)
 test_packages=(curl jq iproute2 memtest86+ socat lighttpd sqlite3 clang-format-14 shellcheck docker-registry skopeo umoci busybox-static)
+fuzz_packages=(clang-16 libclang-rt-16-dev)
 
 # What the packs build with, as PROGRAM:PACKAGE: a program of another origin will do.
 for tool in go:golang-go cargo:cargo rustc:rustc; do
