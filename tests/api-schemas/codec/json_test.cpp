@@ -157,6 +157,12 @@ TEST(JsonReading, IgnoresWhatItDoesNotKnowAndFillsInWhatIsMissing) {
   EXPECT_EQ(std::get<App>(*app).metadata.name, "web");
 }
 
+TEST(JsonReading, AResourceWithoutANameIsNone) {
+  const auto none = from_json<Resource>(R"({"apiVersion":"unikctl.dev/v1","kind":"Node","spec":{}})");
+  ASSERT_FALSE(none.ok());
+  EXPECT_EQ(none.error().details.front().message, "want a resource with its `metadata.name`");
+}
+
 template <typename T>
 std::string faults_in(std::string_view text) {
   const auto result = from_json<T>(text);
