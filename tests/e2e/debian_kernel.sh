@@ -19,10 +19,9 @@ debian_kernel() {
     unpacked=$(mktemp -d "$cache/unpack.XXXXXX")
     (
       trap 'rm -rf "$unpacked"' EXIT
-      cd "$unpacked"
-      apt-get -qq download "$package" >&2
-      dpkg-deb --fsys-tarfile "$package"*.deb | tar -x --wildcards './boot/vmlinuz-*'
-      mv boot/vmlinuz-* "$cache/$package"
+      cd "$unpacked" || exit 1
+      apt-get -qq download "$package" 2>apt.log || { cat apt.log >&2; exit 1; }
+      dpkg-deb --fsys-tarfile "$package"*.deb | tar -x --wildcards './boot/vmlinuz-*' && mv boot/vmlinuz-* "$cache/$package"
     ) || return 1
   fi
   echo "$cache/$package"
