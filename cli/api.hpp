@@ -64,7 +64,8 @@ class Api {
   Result<ApplyReply> drain(const std::string& node, const Drain& drain) const;
   Result<RolloutView> rollout(const std::string& app) const;
   // `verb`: pause, resume, promote, abort, restart, rollback.
-  Result<ApplyReply> steer_rollout(const std::string& app, const std::string& verb, std::optional<std::uint64_t> to) const;
+  Result<ApplyReply> steer_rollout(const std::string& app, const std::string& verb,
+                                   std::optional<std::uint64_t> to) const;
   Result<ApplyReply> whatif(const std::vector<std::string>& lose, const std::string& manifests) const;
 
   Result<bool> has_artifact(const std::string& digest) const;

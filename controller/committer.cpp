@@ -59,9 +59,12 @@ void Committer::commit(const Record& record) {
   if (!store_) return post_(Rejected{record.seq, unavailable("store_closed", "the store could not be opened again")});
   CommitResult result = store_->commit(record);
   switch (result.outcome) {
-    case CommitOutcome::kCommitted: return post_(Committed{record.seq});
-    case CommitOutcome::kRejected: return post_(Rejected{record.seq, std::move(result.error)});
-    case CommitOutcome::kUnknown: return post_(CommitUnknown{record.seq, std::move(result.error)});
+    case CommitOutcome::kCommitted:
+      return post_(Committed{record.seq});
+    case CommitOutcome::kRejected:
+      return post_(Rejected{record.seq, std::move(result.error)});
+    case CommitOutcome::kUnknown:
+      return post_(CommitUnknown{record.seq, std::move(result.error)});
   }
 }
 

@@ -59,8 +59,8 @@ void Heartbeats::arrive(World& world, const HeartbeatArrived& event, Time now, L
     return;
   }
   if (row->agent_start > report.agent_start) {
-    effects.list.push_back(Reply{event.id, conflict("superseded_agent", "a newer agent of node `" + report.node +
-                                                                            "` has registered")});
+    effects.list.push_back(
+        Reply{event.id, conflict("superseded_agent", "a newer agent of node `" + report.node + "` has registered")});
     return;
   }
   if (!report.accepted_stamp.cluster_id.empty() && report.accepted_stamp.cluster_id != world.cluster.cluster_id) {
@@ -72,8 +72,8 @@ void Heartbeats::arrive(World& world, const HeartbeatArrived& event, Time now, L
   const Observed* const known = world.observed.find(node);
   const bool same_start = known != nullptr && known->report->agent_start == report.agent_start;
   if (same_start && report.seq <= known->report->seq) {
-    effects.list.push_back(Reply{event.id, conflict("stale_report", "a newer report of node `" + report.node +
-                                                                        "` is known")});
+    effects.list.push_back(
+        Reply{event.id, conflict("stale_report", "a newer report of node `" + report.node + "` is known")});
     return;
   }
   release(node, effects);
@@ -159,7 +159,8 @@ void Heartbeats::pass_time(const World& world, Time now, Dirty& dirty, Effects& 
 }
 
 void Heartbeats::forget(RequestId id) {
-  const auto parked = std::find_if(parked_.begin(), parked_.end(), [&](const auto& one) { return one.second.id == id; });
+  const auto parked =
+      std::find_if(parked_.begin(), parked_.end(), [&](const auto& one) { return one.second.id == id; });
   if (parked == parked_.end()) return;
   park_deadlines_.erase({parked->second.until, parked->first});
   parked_.erase(parked);

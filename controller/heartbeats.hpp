@@ -37,7 +37,8 @@ class Heartbeats {
     Time until;
   };
 
-  HeartbeatReply answer(const World& world, Symbol node, const Stamp& accepted, std::uint64_t seq, LogSessions& logs) const;
+  HeartbeatReply answer(const World& world, Symbol node, const Stamp& accepted, std::uint64_t seq,
+                        LogSessions& logs) const;
   void release(Symbol node, Effects& effects);
 
   Duration every_;

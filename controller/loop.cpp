@@ -51,7 +51,8 @@ void earlier(std::optional<Time>& time, std::optional<Time> other) {
 
 class Loop::State {
  public:
-  State(World world, LoopOptions options) : world_(std::move(world)), options_(options), heartbeats_(options.heartbeat_every) {
+  State(World world, LoopOptions options)
+      : world_(std::move(world)), options_(options), heartbeats_(options.heartbeat_every) {
     UNIK_CHECK(!world_.cluster.cluster_id.empty(), "a World without a cluster");
     world_.max_operations = options.max_operations;
     dirty_.everything = true;
@@ -130,7 +131,8 @@ class Loop::State {
 
   void wait(Waiting waiting) {
     if (waiting_.size() >= kMaxWaiting) {
-      reply(waiting.id, exhausted("too_many_requests", std::to_string(kMaxWaiting) + " changes are waiting: try again"));
+      reply(waiting.id,
+            exhausted("too_many_requests", std::to_string(kMaxWaiting) + " changes are waiting: try again"));
       return;
     }
     waiting_.push_back(std::move(waiting));
@@ -139,7 +141,8 @@ class Loop::State {
   void take(const HeartbeatArrived& event) {
     const bool lost = world_.history_lost;
     heartbeats_.arrive(world_, event, time_, logs_, dirty_, effects_);
-    if (world_.history_lost != lost) publish(nullptr, {{"controller", "restored: a node knows a later history than this store"}});
+    if (world_.history_lost != lost)
+      publish(nullptr, {{"controller", "restored: a node knows a later history than this store"}});
     observed_ = true;
   }
 
@@ -284,19 +287,25 @@ class Loop::State {
                       waiting.caller);
       }
     }
-    Result<ApplyReply> reply = std::visit([&](const auto& one) { return admit_one(draft, one); },
-                                          std::get<Mutation>(waiting.what));
+    Result<ApplyReply> reply =
+        std::visit([&](const auto& one) { return admit_one(draft, one); }, std::get<Mutation>(waiting.what));
     if (!reply) return traced(std::move(reply).error(), waiting.caller);
     if (!key.empty()) draft.change(PutAnswer{key, AnswerRow{waiting.caller.body_hash, *reply, now_.wall}});
     return std::move(reply).value();
   }
 
   static Result<ApplyReply> admit_one(Draft& draft, const ApplyRequest& request) { return admit_apply(draft, request); }
-  static Result<ApplyReply> admit_one(Draft& draft, const DeleteRequest& request) { return admit_delete(draft, request); }
-  static Result<ApplyReply> admit_one(Draft& draft, const CordonRequest& request) { return admit_cordon(draft, request); }
+  static Result<ApplyReply> admit_one(Draft& draft, const DeleteRequest& request) {
+    return admit_delete(draft, request);
+  }
+  static Result<ApplyReply> admit_one(Draft& draft, const CordonRequest& request) {
+    return admit_cordon(draft, request);
+  }
 
   static Result<ApplyReply> admit_one(Draft& draft, const DrainRequest& request) { return admit_drain(draft, request); }
-  static Result<ApplyReply> admit_one(Draft& draft, const RolloutRequest& request) { return admit_rollout(draft, request); }
+  static Result<ApplyReply> admit_one(Draft& draft, const RolloutRequest& request) {
+    return admit_rollout(draft, request);
+  }
 
   static Error traced(Error error, const Caller& caller) {
     error.trace_id = caller.trace_id;
@@ -345,8 +354,12 @@ class Loop::State {
 Loop::Loop(World world, LoopOptions options) : state_(std::make_unique<State>(std::move(world), options)) {}
 Loop::~Loop() = default;
 
-Effects Loop::turn(Now now, std::span<const Event> events) { return state_->turn(now, events); }
-const World& Loop::world() const { return state_->world(); }
+Effects Loop::turn(Now now, std::span<const Event> events) {
+  return state_->turn(now, events);
+}
+const World& Loop::world() const {
+  return state_->world();
+}
 
 Record first_record(std::string cluster_id, WallTime now) {
   Record record;

@@ -21,7 +21,8 @@ namespace unik::controller {
 // Names one HTTP request that waits for its answer; given by the HTTP side, never used twice.
 using RequestId = std::uint64_t;
 
-// ---- Events ----------------------------------------------------------------------------------------------------------
+// ---- Events
+// ----------------------------------------------------------------------------------------------------------
 
 // Who asks, and how the request is told from its repetition.
 struct Caller {
@@ -91,11 +92,12 @@ struct StoreStillClosed {
   Error error;
 };
 
-using Event = std::variant<MutationAsked, RegisterAsked, HeartbeatArrived, LogsAsked, LogsClosed, LogPushBegan,
-                           LogPushEnded, RequestClosed, Committed, Rejected, CommitUnknown, StoreReopened,
-                           StoreStillClosed>;
+using Event =
+    std::variant<MutationAsked, RegisterAsked, HeartbeatArrived, LogsAsked, LogsClosed, LogPushBegan, LogPushEnded,
+                 RequestClosed, Committed, Rejected, CommitUnknown, StoreReopened, StoreStillClosed>;
 
-// ---- Effects ---------------------------------------------------------------------------------------------------------
+// ---- Effects
+// ---------------------------------------------------------------------------------------------------------
 
 using Answer = std::variant<ApplyReply, RegisterReply, HeartbeatReply, Error>;
 

@@ -35,7 +35,9 @@ Runner::Runner(std::string store_path, Store store, World world, LoopOptions opt
       world_(std::make_shared<const World>(std::move(world))),
       committer_(std::move(store_path), std::move(store), [this](Event event) { post(std::move(event)); }) {}
 
-Runner::~Runner() { stop(); }
+Runner::~Runner() {
+  stop();
+}
 
 void Runner::start(RunnerSinks sinks) {
   sinks_ = std::move(sinks);

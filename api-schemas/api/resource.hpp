@@ -1,5 +1,5 @@
-// What users declare: App, Node, Tenant. Plain values; the JSON Schemas in `api-schemas/schemas` are the source of their
-// shape, and a test holds the two together. A field appears here when its policy works, not before.
+// What users declare: App, Node, Tenant. Plain values; the JSON Schemas in `api-schemas/schemas` are the source of
+// their shape, and a test holds the two together. A field appears here when its policy works, not before.
 #pragma once
 
 #include <cstdint>
@@ -154,9 +154,9 @@ struct Canary {
 
 // What must hold before an old instance makes room for a new one. A factor of 0 asks for nothing.
 struct RolloutGate {
-  Duration healthy_for{};           // the new instance has been ready for so long
-  std::uint32_t boot_factor = 0;    // its boot took at most so many times the median of the old ones
-  std::uint32_t restart_factor = 0; // restarts an instance, at most so many times those of the old ones, and one
+  Duration healthy_for{};            // the new instance has been ready for so long
+  std::uint32_t boot_factor = 0;     // its boot took at most so many times the median of the old ones
+  std::uint32_t restart_factor = 0;  // restarts an instance, at most so many times those of the old ones, and one
 
   bool operator==(const RolloutGate&) const = default;
 };

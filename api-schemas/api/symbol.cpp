@@ -43,7 +43,9 @@ const std::string& empty_text() {
 
 Symbol::Symbol(std::string_view text) : text_(text.empty() ? nullptr : pool().intern(text)) {}
 
-const std::string& Symbol::str() const { return text_ == nullptr ? empty_text() : *text_; }
+const std::string& Symbol::str() const {
+  return text_ == nullptr ? empty_text() : *text_;
+}
 
 std::strong_ordering Symbol::operator<=>(const Symbol& other) const {
   if (text_ == other.text_) return std::strong_ordering::equal;

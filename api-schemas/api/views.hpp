@@ -184,8 +184,8 @@ struct PlacementView {
   bool operator==(const PlacementView&) const = default;
 };
 
-// The answer to apply, deploy, destroy and delete. With `dry_run` nothing was written and `revision` is the one that the
-// answer was computed on.
+// The answer to apply, deploy, destroy and delete. With `dry_run` nothing was written and `revision` is the one that
+// the answer was computed on.
 struct ApplyReply {
   std::uint64_t revision = 0;
   bool dry_run = false;

@@ -270,8 +270,7 @@ void read_app_fields(Fields& in, AppSpec& spec) {
   in.object("restart", "App.spec.restart", [&](Fields& restart) { read_restart(restart, spec.run.restart); });
   in.object("stop", "App.spec.stop",
             [&](Fields& stop) { stop.duration("timeout", spec.run.stop_timeout, Duration::zero(), kLongestWait); });
-  in.object("placement", "App.spec.placement",
-            [&](Fields& placement) { read_placement(placement, spec.placement); });
+  in.object("placement", "App.spec.placement", [&](Fields& placement) { read_placement(placement, spec.placement); });
   in.object("disruption", "App.spec.disruption",
             [&](Fields& disruption) { read_disruption(disruption, spec.disruption); });
   in.object("rollout", "App.spec.rollout", [&](Fields& rollout) { read_rollout(rollout, spec.rollout.emplace()); });

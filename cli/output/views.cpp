@@ -69,7 +69,9 @@ Cell schedulable(const NodeView& view) {
 }
 
 // What is declared of what may be: `3/50`, or `3` where there is no bound.
-std::string used_of(const std::string& used, const std::string& hard) { return hard.empty() ? used : used + "/" + hard; }
+std::string used_of(const std::string& used, const std::string& hard) {
+  return hard.empty() ? used : used + "/" + hard;
+}
 
 }  // namespace
 
@@ -188,19 +190,22 @@ Table table_of(const std::vector<NodeView>& nodes, WallTime now, bool wide) {
 
 Table table_of(const std::vector<TenantView>& tenants, WallTime now, bool wide) {
   Table table{{"NAME", "APPS", "INSTANCES", "CPU", "MEMORY", "AGE"}, {}};
-  if (wide) table.headings.insert(table.headings.end(), {"USED-INSTANCES", "USED-CPU", "USED-MEMORY", "DEFAULT-CPU", "DEFAULT-MEMORY"});
+  if (wide)
+    table.headings.insert(table.headings.end(),
+                          {"USED-INSTANCES", "USED-CPU", "USED-MEMORY", "DEFAULT-CPU", "DEFAULT-MEMORY"});
   for (const TenantView& view : tenants) {
     const Quota& quota = view.tenant.spec.quota;
     std::vector<Cell> row{view.tenant.metadata.name,      std::to_string(view.apps),
                           std::to_string(view.instances), format_milli_cpu(view.assigned.cpu),
                           memory(view.assigned.memory),   age(view.created_at, now)};
     if (wide)
-      row.insert(row.end(), {Cell(used_of(std::to_string(view.declared_instances),
+      row.insert(row.end(),
+                 {Cell(used_of(std::to_string(view.declared_instances),
                                quota.instances ? std::to_string(*quota.instances) : "")),
                   Cell(used_of(format_milli_cpu(view.declared.cpu), quota.cpu ? format_milli_cpu(*quota.cpu) : "")),
                   Cell(used_of(format_bytes(view.declared.memory), quota.memory ? format_bytes(*quota.memory) : "")),
                   Cell(format_milli_cpu(view.tenant.spec.default_resources.cpu)),
-                             Cell(format_bytes(view.tenant.spec.default_resources.memory))});
+                  Cell(format_bytes(view.tenant.spec.default_resources.memory))});
     table.rows.push_back(std::move(row));
   }
   return table;

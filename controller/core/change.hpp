@@ -1,5 +1,5 @@
-// The only way in which durable state moves. A Change carries the new value of one row, never a command, so that folding
-// a journal means the same under every later program.
+// The only way in which durable state moves. A Change carries the new value of one row, never a command, so that
+// folding a journal means the same under every later program.
 #pragma once
 
 #include <cstdint>
@@ -37,10 +37,12 @@ class Shared {
   std::shared_ptr<const T> value_;
 };
 
-// ---- Rows ------------------------------------------------------------------------------------------------------------
+// ---- Rows
+// ------------------------------------------------------------------------------------------------------------
 
 // `kProgressing`: instances are still to be replaced. `kDone`: every slot is served by the current template. `kPaused`:
-// held by a user, or after a failure that nothing is left to go back to. `kFailed`: the first template, nothing to hold.
+// held by a user, or after a failure that nothing is left to go back to. `kFailed`: the first template, nothing to
+// hold.
 enum class RolloutPhase : std::uint8_t { kProgressing, kDone, kPaused, kFailed };
 
 std::string_view to_string(RolloutPhase phase);
@@ -82,8 +84,8 @@ struct AppRow {
   Shared<App> app;
   std::uint64_t rollout = 0;  // journal sequence that introduced the current template
   RolloutState state;
-  std::vector<TemplateNote> history;  // oldest first; the last one is the current template's
-  bool deleting = false;      // the row stays until the last instance has been seen absent
+  std::vector<TemplateNote> history;    // oldest first; the last one is the current template's
+  bool deleting = false;                // the row stays until the last instance has been seen absent
   std::uint64_t frozen_generation = 0;  // planning failed for this generation; 0: it did not
   std::string frozen_message;
   // The highest attempt of each slot whose instance is gone, for the current rollout: an id is never used twice.
@@ -181,7 +183,8 @@ struct ClusterRow {
   bool operator==(const ClusterRow&) const = default;
 };
 
-// ---- Changes ---------------------------------------------------------------------------------------------------------
+// ---- Changes
+// ---------------------------------------------------------------------------------------------------------
 
 struct PutCluster {
   ClusterRow row;

@@ -27,8 +27,10 @@ Joined classify_stopping(const World& world, const InstanceId& id, const Instanc
     case Sighting::kAbsent:
       return joined(id, row, Bucket::kGone,
                     never_placed ? "it never had a node" : "its node has stored the goal and runs it no longer");
-    case Sighting::kPresent: return joined(id, row, Bucket::kStopping, "its node still runs it");
-    case Sighting::kUnknown: return joined(id, row, Bucket::kStopping, "its node has not yet said that it is gone");
+    case Sighting::kPresent:
+      return joined(id, row, Bucket::kStopping, "its node still runs it");
+    case Sighting::kUnknown:
+      return joined(id, row, Bucket::kStopping, "its node has not yet said that it is gone");
   }
   UNIK_CHECK(false, "a sighting outside the enumeration");
 }
@@ -44,7 +46,8 @@ Joined classify_by_node(const World& world, const AppRow& app, const InstanceId&
     return joined(id, row, Bucket::kLost, "its node has been silent for too long");
   const bool is_job = app.app->spec.run.restart.policy == RestartPolicy::kNever;
   switch (leaving(world, *node, *app.app, now)) {
-    case Leaving::kNo: return joined(id, row, Bucket::kCurrent, "as declared");
+    case Leaving::kNo:
+      return joined(id, row, Bucket::kCurrent, "as declared");
     case Leaving::kDrain:
       if (is_job) return joined(id, row, Bucket::kCurrent, "its node is being drained, and waits for it to end");
       return joined(id, row, Bucket::kDisplaced, "its node is being drained");
@@ -91,7 +94,8 @@ void settle_rivals(std::vector<Joined>& joined) {
     Joined* const loser = is_better(instance, *holder) ? std::exchange(holder, &instance) : &instance;
     // It may still come back before the other one serves.
     loser->bucket = loser->on_lost_node ? Bucket::kLost : Bucket::kSurplus;
-    loser->reason = loser->on_lost_node ? "its node is lost, and it is being replaced" : "another instance holds its slot";
+    loser->reason =
+        loser->on_lost_node ? "its node is lost, and it is being replaced" : "another instance holds its slot";
   }
 }
 
@@ -99,16 +103,26 @@ void settle_rivals(std::vector<Joined>& joined) {
 
 std::string_view to_string(Bucket bucket) {
   switch (bucket) {
-    case Bucket::kMissing: return "missing";
-    case Bucket::kUnplaced: return "unplaced";
-    case Bucket::kCurrent: return "current";
-    case Bucket::kOutdated: return "outdated";
-    case Bucket::kDisplaced: return "displaced";
-    case Bucket::kEvicted: return "evicted";
-    case Bucket::kLost: return "lost";
-    case Bucket::kSurplus: return "surplus";
-    case Bucket::kStopping: return "stopping";
-    case Bucket::kGone: return "gone";
+    case Bucket::kMissing:
+      return "missing";
+    case Bucket::kUnplaced:
+      return "unplaced";
+    case Bucket::kCurrent:
+      return "current";
+    case Bucket::kOutdated:
+      return "outdated";
+    case Bucket::kDisplaced:
+      return "displaced";
+    case Bucket::kEvicted:
+      return "evicted";
+    case Bucket::kLost:
+      return "lost";
+    case Bucket::kSurplus:
+      return "surplus";
+    case Bucket::kStopping:
+      return "stopping";
+    case Bucket::kGone:
+      return "gone";
   }
   UNIK_CHECK(false, "a bucket outside the enumeration");
 }
@@ -122,8 +136,9 @@ Sighting sight(const World& world, Symbol node, const InstanceId& id, std::uint6
   const Observed* const observed = world.observed.find(node);
   if (observed == nullptr) return Sighting::kUnknown;
   const std::vector<ObservedInstance>& seen = observed->report->body.instances;
-  const auto found = std::lower_bound(seen.begin(), seen.end(), id,
-                                      [](const ObservedInstance& one, const InstanceId& wanted) { return one.id < wanted; });
+  const auto found =
+      std::lower_bound(seen.begin(), seen.end(), id,
+                       [](const ObservedInstance& one, const InstanceId& wanted) { return one.id < wanted; });
   if (found != seen.end() && found->id == id) return Sighting::kPresent;
   return has_stored(world, observed->report->accepted_stamp, goal_revision) ? Sighting::kAbsent : Sighting::kUnknown;
 }

@@ -20,7 +20,9 @@ class Teller {
     if (change.row.rollout == record_.seq) return app(metadata, "rollout", generation + " has a new template");
     app(metadata, "changed", generation);
   }
-  void operator()(const RemoveApp& change) { tell("app/" + change.name.app.str(), change.name.tenant.str(), "removed", "its last instance is gone"); }
+  void operator()(const RemoveApp& change) {
+    tell("app/" + change.name.app.str(), change.name.tenant.str(), "removed", "its last instance is gone");
+  }
 
   void operator()(const PutNode& change) {
     std::string message = "health " + std::string(to_string(change.row.health));
@@ -31,7 +33,8 @@ class Teller {
   void operator()(const RemoveNode& change) { tell("node/" + change.name.str(), "", "removed", ""); }
 
   void operator()(const PutTenant& change) {
-    tell("tenant/" + change.row.tenant->metadata.name, "", "changed", "generation " + std::to_string(change.row.tenant->metadata.generation));
+    tell("tenant/" + change.row.tenant->metadata.name, "", "changed",
+         "generation " + std::to_string(change.row.tenant->metadata.generation));
   }
   void operator()(const RemoveTenant& change) { tell("tenant/" + change.name.str(), "", "removed", ""); }
 
@@ -51,9 +54,11 @@ class Teller {
     if (status.phase == Phase::kRunning && status.boot.start.count() > 0)
       message = "booted in " + std::to_string(status.boot.start.count() / 1000) + " ms (" + status.accelerator + ")" +
                 (message.empty() ? "" : "; " + message);
-    if (status.health != Health::kNone) message += (message.empty() ? "" : "; ") + std::string(to_string(status.health));
+    if (status.health != Health::kNone)
+      message += (message.empty() ? "" : "; ") + std::string(to_string(status.health));
     if (status.restarts > 0) message += (message.empty() ? "" : "; ") + std::to_string(status.restarts) + " restarts";
-    instance(change.id, status.reason.empty() ? std::string(to_string(status.phase)) : status.reason, std::move(message));
+    instance(change.id, status.reason.empty() ? std::string(to_string(status.phase)) : status.reason,
+             std::move(message));
   }
 
   void operator()(const PutStray& change) {
@@ -61,7 +66,8 @@ class Teller {
          "runs on " + change.key.node.str() + " and nobody wants it: it is being stopped");
   }
   void operator()(const RemoveStray& change) {
-    tell("instance/" + short_name(change.key.id), change.key.id.tenant.str(), "stray_gone", "on " + change.key.node.str());
+    tell("instance/" + short_name(change.key.id), change.key.id.tenant.str(), "stray_gone",
+         "on " + change.key.node.str());
   }
 
   void operator()(const PutOperation& change) {

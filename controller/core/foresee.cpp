@@ -18,7 +18,8 @@ Draft draft_of(const World& world) {
 std::vector<PlacementView> placements_of(const Plan& plan) {
   std::map<InstanceId, const InstanceRow*> placed;
   for (const Change& change : plan.changes)
-    if (const auto* const put = std::get_if<PutInstance>(&change); put != nullptr && put->row.goal == InstanceGoal::kRun)
+    if (const auto* const put = std::get_if<PutInstance>(&change);
+        put != nullptr && put->row.goal == InstanceGoal::kRun)
       placed[put->id] = &put->row;
   std::vector<PlacementView> views;
   for (const auto& [id, row] : placed)
@@ -62,9 +63,8 @@ Result<ApplyReply> foresee_loss(const World& world, const std::vector<std::strin
     node.spec.drain.force = true;
     lost.node = std::move(node);
     draft.change(PutNode{std::move(lost)});
-    for_each_on_node(draft.world(), Symbol(name), [&](const InstanceId& id, const InstanceRow&) {
-      draft.touched().apps.insert(id.app_name());
-    });
+    for_each_on_node(draft.world(), Symbol(name),
+                     [&](const InstanceId& id, const InstanceRow&) { draft.touched().apps.insert(id.app_name()); });
   }
   return finish(world, std::move(draft), std::move(reply));
 }

@@ -10,7 +10,9 @@
 namespace unik::controller {
 namespace {
 
-std::string object_of(Symbol node) { return "node " + node.str(); }
+std::string object_of(Symbol node) {
+  return "node " + node.str();
+}
 
 void set_health(Draft& draft, Symbol node, NodeHealth health, std::string why) {
   NodeRow row = *draft.world().nodes.find(node);
@@ -20,7 +22,9 @@ void set_health(Draft& draft, Symbol node, NodeHealth health, std::string why) {
   draft.change(PutNode{std::move(row)});
 }
 
-void set_clock(Draft& draft, Symbol node, const NodeClock& clock) { draft.clocks().nodes.set(node, clock); }
+void set_clock(Draft& draft, Symbol node, const NodeClock& clock) {
+  draft.clocks().nodes.set(node, clock);
+}
 
 NodeClock clock_of(const World& world, Symbol node) {
   const NodeClock* const clock = world.clocks.nodes.find(node);

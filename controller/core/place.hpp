@@ -32,10 +32,10 @@ inline constexpr std::string_view kNameLabel = "unikctl.dev/name";
 inline constexpr std::string_view kPlatformLabel = "unikctl.dev/platform";        // `linux-amd64`
 inline constexpr std::string_view kAcceleratorLabel = "unikctl.dev/accelerator";  // `kvm` or `tcg`
 
-// Places the instances of one app one after the other; each choice counts for the next. Fewest of the app in each spread
-// label's value come first, then fewest on the node, then the emptiest node, or the fullest where the tenant says so;
-// names break ties. In a large fleet the best of some hundred nodes that fit is taken, from a place that the app's name
-// decides; that nothing fits is said only after every node has been looked at.
+// Places the instances of one app one after the other; each choice counts for the next. Fewest of the app in each
+// spread label's value come first, then fewest on the node, then the emptiest node, or the fullest where the tenant
+// says so; names break ties. In a large fleet the best of some hundred nodes that fit is taken, from a place that the
+// app's name decides; that nothing fits is said only after every node has been looked at.
 //
 // `world` and `app` must outlive the Placer; each choice is put into `world` before the next is asked for.
 class Placer {

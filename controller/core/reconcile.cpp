@@ -19,8 +19,12 @@ namespace {
 // Each round plans what the one before touched. A plan settles in three; the bound only keeps a mistake from spinning.
 constexpr int kMaxRounds = 16;
 
-std::string object_of(const AppName& name) { return "app " + to_string(name); }
-std::string object_of(const InstanceId& id) { return "instance " + id.tenant.str() + "/" + short_name(id); }
+std::string object_of(const AppName& name) {
+  return "app " + to_string(name);
+}
+std::string object_of(const InstanceId& id) {
+  return "instance " + id.tenant.str() + "/" + short_name(id);
+}
 
 InstanceRow new_row(const Draft& draft) {
   InstanceRow row;
@@ -152,7 +156,9 @@ void plan_app(Draft& draft, const AppName& name) {
 }
 
 // What the draft's own changes touched becomes the work of the next round.
-Dirty take_touched(Draft& draft) { return std::exchange(draft.touched(), Dirty{}); }
+Dirty take_touched(Draft& draft) {
+  return std::exchange(draft.touched(), Dirty{});
+}
 
 void add_waiting(const World& world, Dirty& dirty) {
   for (const auto& [id, nothing] : world.unplaced) dirty.apps.insert(id.app_name());

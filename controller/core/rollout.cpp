@@ -9,7 +9,7 @@ namespace unik::controller {
 namespace {
 
 struct Slot {
-  const Joined* missing = nullptr;    // the current instance that is still to be created
+  const Joined* missing = nullptr;  // the current instance that is still to be created
   const Joined* current = nullptr;
   std::vector<const Joined*> outdated;   // of another template
   std::vector<const Joined*> displaced;  // to be moved off their nodes
@@ -50,16 +50,29 @@ class Planner {
   void sort_in(const Joined& instance) {
     Slot& slot = slots_[instance.id.slot];
     switch (instance.bucket) {
-      case Bucket::kMissing: slot.missing = &instance; break;
+      case Bucket::kMissing:
+        slot.missing = &instance;
+        break;
       case Bucket::kCurrent:
-      case Bucket::kUnplaced: slot.current = &instance; break;
-      case Bucket::kOutdated: slot.outdated.push_back(&instance); break;
-      case Bucket::kDisplaced: slot.displaced.push_back(&instance); break;
-      case Bucket::kLost: slot.lost.push_back(&instance); break;
+      case Bucket::kUnplaced:
+        slot.current = &instance;
+        break;
+      case Bucket::kOutdated:
+        slot.outdated.push_back(&instance);
+        break;
+      case Bucket::kDisplaced:
+        slot.displaced.push_back(&instance);
+        break;
+      case Bucket::kLost:
+        slot.lost.push_back(&instance);
+        break;
       case Bucket::kEvicted:
-      case Bucket::kSurplus: steps_.stop.push_back(instance.id); break;
+      case Bucket::kSurplus:
+        steps_.stop.push_back(instance.id);
+        break;
       case Bucket::kStopping:
-      case Bucket::kGone: break;
+      case Bucket::kGone:
+        break;
     }
   }
 
@@ -163,13 +176,18 @@ class Planner {
   std::uint32_t unavailable_ = 0;  // slots where nothing serves
 };
 
-bool is_new(const Joined& one) { return one.bucket == Bucket::kCurrent; }
-bool is_old(const Joined& one) { return one.bucket == Bucket::kOutdated && one.serves; }
+bool is_new(const Joined& one) {
+  return one.bucket == Bucket::kCurrent;
+}
+bool is_old(const Joined& one) {
+  return one.bucket == Bucket::kOutdated && one.serves;
+}
 
 std::int64_t median_boot(const std::vector<Joined>& instances, bool (*belongs)(const Joined&)) {
   std::vector<std::int64_t> times;
   for (const Joined& one : instances)
-    if (belongs(one) && one.row->status->boot.total > Duration::zero()) times.push_back(one.row->status->boot.total.count());
+    if (belongs(one) && one.row->status->boot.total > Duration::zero())
+      times.push_back(one.row->status->boot.total.count());
   if (times.empty()) return 0;
   std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
   return times[times.size() / 2];
@@ -189,8 +207,9 @@ std::optional<Verdict> judge_boot(const RolloutFacts& facts) {
   if (facts.policy.gate.boot_factor == 0 || before == 0) return std::nullopt;
   for (const Joined& one : facts.instances) {
     if (!is_new(one) || one.row->status->boot.total.count() <= before * facts.policy.gate.boot_factor) continue;
-    return Verdict{"boot_time", short_name(one.id) + " booted in " + std::to_string(one.row->status->boot.total.count() / 1000) +
-                                    " ms, want at most " + std::to_string(facts.policy.gate.boot_factor) + " times the " +
+    return Verdict{"boot_time", short_name(one.id) + " booted in " +
+                                    std::to_string(one.row->status->boot.total.count() / 1000) + " ms, want at most " +
+                                    std::to_string(facts.policy.gate.boot_factor) + " times the " +
                                     std::to_string(before / 1000) + " ms of the old ones"};
   }
   return std::nullopt;
@@ -206,8 +225,9 @@ std::optional<Verdict> judge_restarts(const RolloutFacts& facts) {
   if (olds == 0 || news == 0) return std::nullopt;
   // new/news > factor * old/olds + 1, without fractions.
   if (new_restarts * olds <= facts.policy.gate.restart_factor * old_restarts * news + olds * news) return std::nullopt;
-  return Verdict{"restarts", std::to_string(new_restarts) + " restarts of " + std::to_string(news) + " new instances, " +
-                                 std::to_string(old_restarts) + " of " + std::to_string(olds) + " old ones"};
+  return Verdict{"restarts", std::to_string(new_restarts) + " restarts of " + std::to_string(news) +
+                                 " new instances, " + std::to_string(old_restarts) + " of " + std::to_string(olds) +
+                                 " old ones"};
 }
 
 }  // namespace
@@ -225,7 +245,8 @@ RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app
   facts.replicas = app.app->spec.replicas;
   facts.policy = rollout_policy(world, *app.app);
   // A way back is not measured by what it leads away from.
-  if (!app.history.empty() && app.history.back().automatic) facts.policy.gate.boot_factor = facts.policy.gate.restart_factor = 0;
+  if (!app.history.empty() && app.history.back().automatic)
+    facts.policy.gate.boot_factor = facts.policy.gate.restart_factor = 0;
   facts.max_disrupted = app.app->spec.disruption.max_unavailable;
   facts.state = app.state;
   facts.ready_since = &world.clocks.ready_since;
@@ -239,14 +260,19 @@ RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app
 
 std::string_view name_of(RolloutStrategy strategy) {
   switch (strategy) {
-    case RolloutStrategy::kRolling: return "rolling";
-    case RolloutStrategy::kCanary: return "canary";
-    case RolloutStrategy::kBlueGreen: return "blueGreen";
+    case RolloutStrategy::kRolling:
+      return "rolling";
+    case RolloutStrategy::kCanary:
+      return "canary";
+    case RolloutStrategy::kBlueGreen:
+      return "blueGreen";
   }
   UNIK_CHECK(false, "a strategy outside the enumeration");
 }
 
-RolloutSteps plan_rollout(const RolloutFacts& facts) { return Planner(facts).plan(); }
+RolloutSteps plan_rollout(const RolloutFacts& facts) {
+  return Planner(facts).plan();
+}
 
 std::optional<Verdict> judge_rollout(const RolloutFacts& facts) {
   for (const Joined& one : facts.instances)
@@ -256,7 +282,8 @@ std::optional<Verdict> judge_rollout(const RolloutFacts& facts) {
   if (auto verdict = judge_restarts(facts)) return verdict;
   if (waits_for_canaries(facts) || facts.now < judged_again_at(facts)) return std::nullopt;
   return Verdict{"progress_deadline", std::to_string(facts.clock.arrived) + " of " + std::to_string(facts.replicas) +
-                                          " serve, and not one more for " + format_duration(facts.policy.progress_deadline)};
+                                          " serve, and not one more for " +
+                                          format_duration(facts.policy.progress_deadline)};
 }
 
 // While canaries bake, or wait for a hand, nothing more is meant to arrive.
@@ -264,6 +291,8 @@ bool waits_for_canaries(const RolloutFacts& facts) {
   return facts.policy.strategy == RolloutStrategy::kCanary && !facts.state.promoted && facts.clock.baking;
 }
 
-Time judged_again_at(const RolloutFacts& facts) { return facts.clock.progressed + facts.policy.progress_deadline; }
+Time judged_again_at(const RolloutFacts& facts) {
+  return facts.clock.progressed + facts.policy.progress_deadline;
+}
 
 }  // namespace unik::controller

@@ -6,7 +6,9 @@
 namespace unik::controller {
 namespace {
 
-std::string object_of(const AppName& name) { return "app " + to_string(name); }
+std::string object_of(const AppName& name) {
+  return "app " + to_string(name);
+}
 
 void keep_ready_clocks(Draft& draft, const std::vector<Joined>& instances) {
   auto& clocks = draft.clocks().ready_since;
@@ -21,7 +23,9 @@ void keep_ready_clocks(Draft& draft, const std::vector<Joined>& instances) {
 }
 
 // The policies of jobs are their exit codes: going back would run an old job again.
-bool is_job(const App& app) { return app.spec.run.restart.policy == RestartPolicy::kNever; }
+bool is_job(const App& app) {
+  return app.spec.run.restart.policy == RestartPolicy::kNever;
+}
 
 TemplateNote* note_of(AppRow& row) {
   return row.history.empty() || row.history.back().rollout != row.rollout ? nullptr : &row.history.back();
@@ -108,8 +112,8 @@ bool give_up_if_failed(Draft& draft, const AppName& name, const RolloutFacts& fa
   row.state.reason = verdict->reason;
   row.state.message = verdict->message;
   set_outcome(row, TemplateOutcome::kFailed, verdict->message);
-  draft.because(object_of(name), "rollout " + std::to_string(row.rollout) + " " + std::string(to_string(row.state.phase)) +
-                                     ": " + verdict->message);
+  draft.because(object_of(name), "rollout " + std::to_string(row.rollout) + " " +
+                                     std::string(to_string(row.state.phase)) + ": " + verdict->message);
   draft.change(PutApp{std::move(row)});
   return false;
 }
@@ -148,8 +152,7 @@ void begin_rollout(AppRow& row, Draft& draft, BootSpec boot, bool automatic, std
   row.retired.clear();
   row.state = {};
   row.state.live = live;
-  row.state.blue_green =
-      live != 0 && rollout_policy(draft.world(), *row.app).strategy == RolloutStrategy::kBlueGreen;
+  row.state.blue_green = live != 0 && rollout_policy(draft.world(), *row.app).strategy == RolloutStrategy::kBlueGreen;
   TemplateNote note;
   note.rollout = row.rollout;
   note.at = draft.now().wall;

@@ -1,8 +1,8 @@
 // Everything that decisions are made from, as one value.
 //
-// The tables are durable: they move only by `apply`, and folding the journal gives them back exactly. `observed` is what
-// nodes have said since this controller started; it is lost at a restart and never guessed. Copying a World is cheap
-// (cow_map.hpp) and is how drafts, snapshots for readers and undo work.
+// The tables are durable: they move only by `apply`, and folding the journal gives them back exactly. `observed` is
+// what nodes have said since this controller started; it is lost at a restart and never guessed. Copying a World is
+// cheap (cow_map.hpp) and is how drafts, snapshots for readers and undo work.
 #pragma once
 
 #include <array>
@@ -77,9 +77,9 @@ struct AppOperation {
 // Times of this controller's own loop, begun anew when it starts: a deadline never runs out while nobody looks.
 struct RolloutClock {
   std::uint64_t rollout = 0;
-  std::uint32_t arrived = 0;  // instances that serve
-  Time progressed;            // when one more did
-  std::optional<Time> baking; // since when all canaries serve
+  std::uint32_t arrived = 0;   // instances that serve
+  Time progressed;             // when one more did
+  std::optional<Time> baking;  // since when all canaries serve
 
   bool operator==(const RolloutClock&) const = default;
 };
@@ -167,8 +167,8 @@ void for_each_instance(const World& world, const AppName& app, Visit visit) {
 // The instances assigned to one node, in order.
 template <typename Visit>
 void for_each_on_node(const World& world, Symbol node, Visit visit) {
-  for (auto it = world.by_node.lower_bound(NodeInstance{node, {}});
-       it != world.by_node.end() && it->first.node == node; ++it)
+  for (auto it = world.by_node.lower_bound(NodeInstance{node, {}}); it != world.by_node.end() && it->first.node == node;
+       ++it)
     visit(it->first.id, *world.instances.find(it->first.id));
 }
 

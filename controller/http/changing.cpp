@@ -24,7 +24,8 @@ Result<Caller> caller_of(const wire::HttpRequest& request) {
   caller.trace_id = request.trace_id;
   caller.idempotency_key = request.headers.get("Idempotency-Key");
   if (caller.idempotency_key.size() > kMaxIdempotencyKey)
-    return invalid("bad_idempotency_key", "want at most " + std::to_string(kMaxIdempotencyKey) + " bytes as Idempotency-Key, got " +
+    return invalid("bad_idempotency_key", "want at most " + std::to_string(kMaxIdempotencyKey) +
+                                              " bytes as Idempotency-Key, got " +
                                               std::to_string(caller.idempotency_key.size()));
   caller.body_hash = stable_hash(request.body, stable_hash(request.method + " " + request.target));
   return caller;
@@ -37,13 +38,15 @@ Result<void> check_images(const runtimes::BlobStore& artifacts, const std::vecto
     if (app == nullptr) continue;
     const Result<runtimes::Reference> image = runtimes::parse_reference(app->spec.boot.image);
     if (!image || artifacts.has(image->digest)) continue;
-    return invalid("image_unknown", "app/" + app->metadata.name + ": the image " + app->spec.boot.image +
-                                        " is not on this controller: upload it first (`unikctl deploy` and `unikctl apply` do)");
+    return invalid("image_unknown",
+                   "app/" + app->metadata.name + ": the image " + app->spec.boot.image +
+                       " is not on this controller: upload it first (`unikctl deploy` and `unikctl apply` do)");
   }
   return {};
 }
 
-Result<ApplyRequest> read_manifests(const wire::HttpRequest& request, const runtimes::BlobStore& artifacts, bool follow) {
+Result<ApplyRequest> read_manifests(const wire::HttpRequest& request, const runtimes::BlobStore& artifacts,
+                                    bool follow) {
   const codec::ManifestText text{"-", request.body};
   Result<std::vector<codec::ParsedManifest>> parsed = codec::parse_manifests({&text, 1}, tenant_of(request));
   if (!parsed) return std::move(parsed).error();
@@ -63,11 +66,14 @@ void answer(const wire::Responder& responder, int status, const Answer& answer) 
   }
 }
 
-void ask(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder, int status, Mutation mutation) {
+void ask(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder, int status,
+         Mutation mutation) {
   Result<Caller> caller = caller_of(request);
   if (!caller) return responder.send(caller.error());
   context.runner.ask(
-      [&](RequestId id) { return Event(MutationAsked{id, std::move(*caller), std::move(mutation)}); },
+      [&](RequestId id) {
+        return Event(MutationAsked{id, std::move(*caller), std::move(mutation)});
+      },
       [responder, status](const Answer& reply) { answer(responder, status, reply); });
 }
 
@@ -122,11 +128,13 @@ Result<DrainRequest> read_drain(const PathValues& path, const wire::HttpRequest&
   if (const std::string deadline = query(request, "deadline"); !deadline.empty()) {
     const Result<Duration> parsed = parse_duration(deadline);
     if (!parsed) return invalid("bad_deadline", "want a duration such as 10m as `deadline`, got `" + deadline + "`");
-    if (*parsed > kMaxDrainDeadline) return invalid("bad_deadline", "want at most 24h as `deadline`, got `" + deadline + "`");
+    if (*parsed > kMaxDrainDeadline)
+      return invalid("bad_deadline", "want at most 24h as `deadline`, got `" + deadline + "`");
     drain.drain.deadline = *parsed;
   }
   if (drain.drain.reason.size() > kMaxDrainReason)
-    return invalid("bad_reason", "want at most 256 bytes as `reason`, got " + std::to_string(drain.drain.reason.size()));
+    return invalid("bad_reason",
+                   "want at most 256 bytes as `reason`, got " + std::to_string(drain.drain.reason.size()));
   return drain;
 }
 
@@ -143,11 +151,13 @@ Result<DeleteRequest> read_destroy(const wire::HttpRequest& request) {
   return destroy;
 }
 
-void handle_apply(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder, bool follow) {
+void handle_apply(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder,
+                  bool follow) {
   Result<ApplyRequest> apply = read_manifests(request, context.artifacts, follow);
   if (!apply) return responder.send(apply.error());
   const auto dry_run = request.query.find("dry_run");
-  if (dry_run != request.query.end() && dry_run->second == "1") return answer_foreseen(request, responder, foresee_apply(*context.runner.world(), *apply));
+  if (dry_run != request.query.end() && dry_run->second == "1")
+    return answer_foreseen(request, responder, foresee_apply(*context.runner.world(), *apply));
   if (follow && (apply->resources.size() != 1 || !std::holds_alternative<App>(apply->resources.front())))
     return responder.send(invalid("not_one_app", "want exactly one App to deploy; `apply` takes more"));
   ask(context, request, responder, follow ? 202 : 200, std::move(*apply));
@@ -167,48 +177,67 @@ void handle_delete(ApiContext& context, Kind kind, const PathValues& path, const
 
 void add_changing_routes(ApiContext& context, std::vector<Route>& routes) {
   const wire::BodyPolicy manifests{false, codec::kMaxInputBytes};
-  routes.push_back({"POST", "/v1/apply", [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
+  routes.push_back({"POST", "/v1/apply",
+                    [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
                       handle_apply(context, request, responder, false);
-                    }, manifests});
-  routes.push_back({"POST", "/v1/deployments", [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
+                    },
+                    manifests});
+  routes.push_back({"POST", "/v1/deployments",
+                    [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
                       handle_apply(context, request, responder, true);
-                    }, manifests});
-  routes.push_back({"POST", "/v1/destroy", [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
+                    },
+                    manifests});
+  routes.push_back({"POST",
+                    "/v1/destroy",
+                    [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
                       Result<DeleteRequest> destroy = read_destroy(request);
                       if (!destroy) return responder.send(destroy.error());
                       ask(context, request, responder, 202, std::move(*destroy));
-                    }, {}});
+                    },
+                    {}});
   for (const Kind kind : {Kind::kApp, Kind::kNode, Kind::kTenant}) {
-    routes.push_back({"DELETE", "/v1/" + std::string(names_of(kind).plural) + "/{name}",
-                      [&context, kind](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
-                        handle_delete(context, kind, path, request, responder);
-                      }, {}});
+    routes.push_back(
+        {"DELETE",
+         "/v1/" + std::string(names_of(kind).plural) + "/{name}",
+         [&context, kind](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
+           handle_delete(context, kind, path, request, responder);
+         },
+         {}});
   }
   for (const bool schedulable : {false, true}) {
-    routes.push_back({"POST", schedulable ? "/v1/nodes/{name}/uncordon" : "/v1/nodes/{name}/cordon",
-                      [&context, schedulable](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
-                        ask(context, request, responder, 200, CordonRequest{path.at("name"), schedulable});
-                      }, {}});
+    routes.push_back(
+        {"POST",
+         schedulable ? "/v1/nodes/{name}/uncordon" : "/v1/nodes/{name}/cordon",
+         [&context, schedulable](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
+           ask(context, request, responder, 200, CordonRequest{path.at("name"), schedulable});
+         },
+         {}});
   }
-  routes.push_back({"POST", "/v1/nodes/{name}/drain",
+  routes.push_back({"POST",
+                    "/v1/nodes/{name}/drain",
                     [&context](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
                       Result<DrainRequest> drain = read_drain(path, request);
                       if (!drain) return responder.send(drain.error());
                       ask(context, request, responder, 200, std::move(*drain));
-                    }, {}});
+                    },
+                    {}});
   for (const RolloutVerb verb : {RolloutVerb::kPause, RolloutVerb::kResume, RolloutVerb::kPromote, RolloutVerb::kAbort,
                                  RolloutVerb::kRestart, RolloutVerb::kRollback}) {
-    routes.push_back({"POST", "/v1/rollouts/{name}/" + std::string(to_string(verb)),
-                      [&context, verb](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
-                        Result<RolloutRequest> rollout = read_rollout(path, request, verb);
-                        if (!rollout) return responder.send(rollout.error());
-                        ask(context, request, responder, 200, std::move(*rollout));
-                      }, {}});
+    routes.push_back(
+        {"POST",
+         "/v1/rollouts/{name}/" + std::string(to_string(verb)),
+         [&context, verb](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
+           Result<RolloutRequest> rollout = read_rollout(path, request, verb);
+           if (!rollout) return responder.send(rollout.error());
+           ask(context, request, responder, 200, std::move(*rollout));
+         },
+         {}});
   }
   routes.push_back({"POST", "/v1/whatif",
                     [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
                       handle_whatif(context, request, responder);
-                    }, manifests});
+                    },
+                    manifests});
 }
 
 }  // namespace unik::controller

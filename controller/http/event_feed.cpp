@@ -42,8 +42,8 @@ void EventFeed::watch(Watch watch, const wire::Responder& responder) {
       return responder.send(exhausted("too_many_watchers", std::to_string(kMaxWatchers) + " are watching already"));
     ++watchers_;
   }
-  const wire::Stream stream =
-      responder.start_stream(200, {{"Content-Type", std::string(wire::kEventStreamType)}, {"Cache-Control", "no-store"}});
+  const wire::Stream stream = responder.start_stream(
+      200, {{"Content-Type", std::string(wire::kEventStreamType)}, {"Cache-Control", "no-store"}});
   const auto watcher = std::make_shared<Watcher>(std::move(watch), stream);
   stream.on_close([weak = std::weak_ptr(watcher)] {
     if (const auto gone = weak.lock()) gone->closed = true;

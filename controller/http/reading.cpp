@@ -40,7 +40,9 @@ codec::Page<View> page_of(const World& world, const Table& table, const Key& sta
 }
 
 // The first key after the one that a `continue` names: names are ordered bytewise, so a zero byte makes the next.
-Symbol after(const std::string& name) { return name.empty() ? Symbol() : Symbol(name + '\0'); }
+Symbol after(const std::string& name) {
+  return name.empty() ? Symbol() : Symbol(name + '\0');
+}
 
 codec::Page<AppView> list_apps(const World& world, const wire::HttpRequest& request) {
   const Symbol tenant(tenant_of(request));
@@ -54,13 +56,15 @@ codec::Page<AppView> list_apps(const World& world, const wire::HttpRequest& requ
 codec::Page<NodeView> list_nodes(const World& world, const wire::HttpRequest& request) {
   return page_of<NodeView>(
       world, world.nodes, after(query(request, "continue")), [](Symbol) { return false; },
-      [&](Symbol name, const NodeRow& row) { return view_node(world, name, row); }, [](Symbol name) { return name.str(); });
+      [&](Symbol name, const NodeRow& row) { return view_node(world, name, row); },
+      [](Symbol name) { return name.str(); });
 }
 
 codec::Page<TenantView> list_tenants(const World& world, const wire::HttpRequest& request) {
   return page_of<TenantView>(
       world, world.tenants, after(query(request, "continue")), [](Symbol) { return false; },
-      [&](Symbol name, const TenantRow& row) { return view_tenant(world, name, row); }, [](Symbol name) { return name.str(); });
+      [&](Symbol name, const TenantRow& row) { return view_tenant(world, name, row); },
+      [](Symbol name) { return name.str(); });
 }
 
 Result<codec::Page<InstanceView>> list_instances(const World& world, const wire::HttpRequest& request) {
@@ -171,19 +175,23 @@ Result<Operation> get_operation(const World& world, const std::string& name) {
 void add_reading_routes(ApiContext& context, std::vector<Route>& routes) {
   // `read` gets the newest World and returns a Result of something with a JSON form.
   const auto get = [&](std::string pattern, auto read) {
-    routes.push_back({"GET", std::move(pattern),
-                      [&context, read](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
-                        const std::shared_ptr<const World> world = context.runner.world();
-                        answer(responder, read(*world, path, request));
-                      },
-                      {}});
+    routes.push_back(
+        {"GET",
+         std::move(pattern),
+         [&context, read](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
+           const std::shared_ptr<const World> world = context.runner.world();
+           answer(responder, read(*world, path, request));
+         },
+         {}});
   };
   using Path = const PathValues&;
   using Request = const wire::HttpRequest&;
   get("/v1/status", [](const World& world, Path, Request request) -> Result<StatusView> {
     return view_status(world, tenant_of(request));
   });
-  get("/v1/apps", [](const World& world, Path, Request request) -> Result<codec::Page<AppView>> { return list_apps(world, request); });
+  get("/v1/apps", [](const World& world, Path, Request request) -> Result<codec::Page<AppView>> {
+    return list_apps(world, request);
+  });
   get("/v1/apps/{name}", [](const World& world, Path path, Request request) {
     return get_app(world, tenant_of(request), path.at("name"));
   });
@@ -191,43 +199,61 @@ void add_reading_routes(ApiContext& context, std::vector<Route>& routes) {
   get("/v1/instances/{name}", [](const World& world, Path path, Request request) {
     return get_instance(world, tenant_of(request), path.at("name"));
   });
-  get("/v1/nodes", [](const World& world, Path, Request request) -> Result<codec::Page<NodeView>> { return list_nodes(world, request); });
+  get("/v1/nodes", [](const World& world, Path, Request request) -> Result<codec::Page<NodeView>> {
+    return list_nodes(world, request);
+  });
   get("/v1/nodes/{name}", [](const World& world, Path path, Request) { return get_node(world, path.at("name")); });
-  get("/v1/tenants", [](const World& world, Path, Request request) -> Result<codec::Page<TenantView>> { return list_tenants(world, request); });
+  get("/v1/tenants", [](const World& world, Path, Request request) -> Result<codec::Page<TenantView>> {
+    return list_tenants(world, request);
+  });
   get("/v1/tenants/{name}", [](const World& world, Path path, Request) { return get_tenant(world, path.at("name")); });
   get("/v1/rollouts/{name}", [](const World& world, Path path, Request request) {
     return get_rollout(world, tenant_of(request), path.at("name"));
   });
   get("/v1/operations", [](const World& world, Path, Request request) { return list_operations(world, request); });
-  get("/v1/operations/{name}", [](const World& world, Path path, Request) { return get_operation(world, path.at("name")); });
-  get("/v1/explain/{kind}/{name}", [](const World& world, Path path, Request request) {
-    return explain(world, path, tenant_of(request));
-  });
+  get("/v1/operations/{name}",
+      [](const World& world, Path path, Request) { return get_operation(world, path.at("name")); });
+  get("/v1/explain/{kind}/{name}",
+      [](const World& world, Path path, Request request) { return explain(world, path, tenant_of(request)); });
 
-  routes.push_back({"GET", "/healthz", [](Path, wire::HttpRequest, const wire::Responder& responder) {
+  routes.push_back({"GET",
+                    "/healthz",
+                    [](Path, wire::HttpRequest, const wire::Responder& responder) {
                       responder.send(json_response(200, R"({"status":"ok"})"));
-                    }, {}});
-  routes.push_back({"GET", "/readyz", [&context](Path, wire::HttpRequest, const wire::Responder& responder) {
-                      if (!context.runner.turning()) return responder.send(unavailable("starting", "the loop has not turned yet"));
+                    },
+                    {}});
+  routes.push_back({"GET",
+                    "/readyz",
+                    [&context](Path, wire::HttpRequest, const wire::Responder& responder) {
+                      if (!context.runner.turning())
+                        return responder.send(unavailable("starting", "the loop has not turned yet"));
                       const std::shared_ptr<const World> world = context.runner.world();
                       codec::JsonWriter out;
                       out.begin_object().field("status", world->history_lost ? "restored" : "ready");
                       out.field("revision", world->revision).end_object();
                       responder.send(json_response(200, out.take()));
-                    }, {}});
-  routes.push_back({"GET", "/v1/version", [&context](Path, wire::HttpRequest, const wire::Responder& responder) {
-                      const std::shared_ptr<const World> world = context.runner.world();
-                      codec::JsonWriter out;
-                      out.begin_object().field("version", context.version).field("cluster_id", world->cluster.cluster_id);
-                      out.field("revision", world->revision).end_object();
-                      responder.send(json_response(200, out.take()));
-                    }, {}});
-  routes.push_back({"GET", "/v1/metrics", [&context](Path, wire::HttpRequest, const wire::Responder& responder) {
+                    },
+                    {}});
+  routes.push_back(
+      {"GET",
+       "/v1/version",
+       [&context](Path, wire::HttpRequest, const wire::Responder& responder) {
+         const std::shared_ptr<const World> world = context.runner.world();
+         codec::JsonWriter out;
+         out.begin_object().field("version", context.version).field("cluster_id", world->cluster.cluster_id);
+         out.field("revision", world->revision).end_object();
+         responder.send(json_response(200, out.take()));
+       },
+       {}});
+  routes.push_back({"GET",
+                    "/v1/metrics",
+                    [&context](Path, wire::HttpRequest, const wire::Responder& responder) {
                       wire::HttpResponse response;
                       response.content_type = "text/plain; version=0.0.4";
                       response.body = context.metrics.text(*context.runner.world());
                       responder.send(std::move(response));
-                    }, {}});
+                    },
+                    {}});
 }
 
 }  // namespace unik::controller

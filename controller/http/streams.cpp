@@ -22,7 +22,8 @@ Result<std::optional<std::uint64_t>> number(const wire::HttpRequest& request, co
   return std::optional(value);
 }
 
-void read_logs(ApiContext& context, const PathValues& path, const wire::HttpRequest& request, const wire::Responder& responder) {
+void read_logs(ApiContext& context, const PathValues& path, const wire::HttpRequest& request,
+               const wire::Responder& responder) {
   LogsAsked asked;
   asked.tenant = tenant_of(request);
   asked.name = path.at("name");
@@ -63,12 +64,18 @@ void watch_events(ApiContext& context, const wire::HttpRequest& request, const w
 }  // namespace
 
 void add_stream_routes(ApiContext& context, std::vector<Route>& routes) {
-  routes.push_back({"GET", "/v1/logs/{name}", [&context](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
+  routes.push_back({"GET",
+                    "/v1/logs/{name}",
+                    [&context](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
                       read_logs(context, path, request, responder);
-                    }, {}});
-  routes.push_back({"GET", "/v1/events", [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
+                    },
+                    {}});
+  routes.push_back({"GET",
+                    "/v1/events",
+                    [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
                       watch_events(context, request, responder);
-                    }, {}});
+                    },
+                    {}});
   routes.push_back({"POST", "/v1/nodes/{name}/logs/{stream_id}",
                     [&context](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
                       context.logs.push(path.at("stream_id"), *request.stream, responder);

@@ -14,8 +14,12 @@ namespace {
 using codec::JsonWriter;
 using nlohmann::json;
 
-std::int64_t micros(WallTime time) { return time.time_since_epoch().count(); }
-WallTime wall(std::int64_t micros) { return WallTime(Duration(micros)); }
+std::int64_t micros(WallTime time) {
+  return time.time_since_epoch().count();
+}
+WallTime wall(std::int64_t micros) {
+  return WallTime(Duration(micros));
+}
 
 // Reads typed members and remembers the first that was not there: callers check once, at the end.
 class Reader {
@@ -197,7 +201,8 @@ struct Body {
   }
   void operator()(const PutOperation& change) {
     out.begin_object().field("id", to_string(change.key));
-    out.field("created_at_us", micros(change.operation->created_at)).field("updated_at_us", micros(change.operation->updated_at));
+    out.field("created_at_us", micros(change.operation->created_at))
+        .field("updated_at_us", micros(change.operation->updated_at));
     out.key("operation").raw(codec::to_json(*change.operation)).end_object();
   }
   void operator()(const RemoveOperation& change) { out.begin_object().field("id", to_string(change.key)).end_object(); }
@@ -211,7 +216,10 @@ struct Body {
   }
   void name(Symbol name) { out.begin_object().field("name", name.str()).end_object(); }
   JsonWriter& begin(const TemplateKey& key) {
-    return out.begin_object().field("tenant", key.app.tenant.str()).field("app", key.app.app.str()).field("rollout", key.rollout);
+    return out.begin_object()
+        .field("tenant", key.app.tenant.str())
+        .field("app", key.app.app.str())
+        .field("rollout", key.rollout);
   }
   JsonWriter& begin(const StrayKey& key) {
     return out.begin_object().field("node", key.node.str()).field("id", to_string(key.id));
@@ -219,10 +227,10 @@ struct Body {
 };
 
 // In the order of the variant.
-constexpr const char* kNames[] = {"put_cluster",      "put_app",      "remove_app",      "put_node",         "remove_node",
-                                  "put_tenant",       "remove_tenant", "put_template",   "remove_template",  "put_instance",
-                                  "remove_instance",  "observe_instance", "put_stray",   "remove_stray",     "put_operation",
-                                  "remove_operation", "put_answer",   "remove_answer"};
+constexpr const char* kNames[] = {
+    "put_cluster",   "put_app",      "remove_app",      "put_node",         "remove_node",     "put_tenant",
+    "remove_tenant", "put_template", "remove_template", "put_instance",     "remove_instance", "observe_instance",
+    "put_stray",     "remove_stray", "put_operation",   "remove_operation", "put_answer",      "remove_answer"};
 static_assert(std::size(kNames) == std::variant_size_v<Change>);
 
 OperationKey operation_key(Reader& reader) {
@@ -237,10 +245,16 @@ Result<Change> put_row(Result<Row> row, Change (*make)(Row)) {
 }
 
 Result<Change> read_body(std::string_view name, const json& body) {
-  if (name == "put_cluster") return put_row<ClusterRow>(cluster_row_from(body.dump()), [](ClusterRow row) -> Change { return PutCluster{std::move(row)}; });
-  if (name == "put_app") return put_row<AppRow>(app_row_from(body.dump()), [](AppRow row) -> Change { return PutApp{std::move(row)}; });
-  if (name == "put_node") return put_row<NodeRow>(node_row_from(body.dump()), [](NodeRow row) -> Change { return PutNode{std::move(row)}; });
-  if (name == "put_tenant") return put_row<TenantRow>(tenant_row_from(body.dump()), [](TenantRow row) -> Change { return PutTenant{std::move(row)}; });
+  if (name == "put_cluster")
+    return put_row<ClusterRow>(cluster_row_from(body.dump()),
+                               [](ClusterRow row) -> Change { return PutCluster{std::move(row)}; });
+  if (name == "put_app")
+    return put_row<AppRow>(app_row_from(body.dump()), [](AppRow row) -> Change { return PutApp{std::move(row)}; });
+  if (name == "put_node")
+    return put_row<NodeRow>(node_row_from(body.dump()), [](NodeRow row) -> Change { return PutNode{std::move(row)}; });
+  if (name == "put_tenant")
+    return put_row<TenantRow>(tenant_row_from(body.dump()),
+                              [](TenantRow row) -> Change { return PutTenant{std::move(row)}; });
   Reader in(body);
   if (name == "remove_app") return finish<Change>(in, RemoveApp{in.app("tenant", "app")});
   if (name == "remove_node") return finish<Change>(in, RemoveNode{Symbol(in.text("name"))});

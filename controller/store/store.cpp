@@ -20,7 +20,9 @@ namespace {
 
 using Hash = std::array<unsigned char, 32>;
 
-std::string_view bytes_of(const Hash& hash) { return {reinterpret_cast<const char*>(hash.data()), hash.size()}; }
+std::string_view bytes_of(const Hash& hash) {
+  return {reinterpret_cast<const char*>(hash.data()), hash.size()};
+}
 
 Hash sha256(std::string_view text) {
   Hash hash;
@@ -42,9 +44,9 @@ std::string hex(std::string_view bytes) {
 // What the chain covers of a record, beside the hash before it.
 std::string chained_text(const Record& record, std::uint32_t format, std::string_view changes) {
   std::string text;
-  for (const std::uint64_t number : {record.seq, record.epoch.recovery_count, record.epoch.term,
-                                     static_cast<std::uint64_t>(record.at.time_since_epoch().count()),
-                                     static_cast<std::uint64_t>(format)})
+  for (const std::uint64_t number :
+       {record.seq, record.epoch.recovery_count, record.epoch.term,
+        static_cast<std::uint64_t>(record.at.time_since_epoch().count()), static_cast<std::uint64_t>(format)})
     text += std::to_string(number) + '\0';
   text += record.actor + '\0' + record.trace_id + '\0';
   text += changes;
@@ -97,18 +99,20 @@ Result<void> migrate(Database& database) {
   const auto version = static_cast<std::size_t>(statement->integer(0));
   statement->reset();
   if (version > kMigrations.size())
-    return internal("unknown_record_format", "the store has version " + std::to_string(version) + ", this program knows " +
-                                                 std::to_string(kMigrations.size()) + ": run the newer program");
+    return internal("unknown_record_format", "the store has version " + std::to_string(version) +
+                                                 ", this program knows " + std::to_string(kMigrations.size()) +
+                                                 ": run the newer program");
   for (std::size_t next = version; next < kMigrations.size(); ++next) {
-    const std::string sql = "BEGIN IMMEDIATE;" + std::string(kMigrations[next]) + ";PRAGMA user_version = " +
-                            std::to_string(next + 1) + ";COMMIT";
+    const std::string sql = "BEGIN IMMEDIATE;" + std::string(kMigrations[next]) +
+                            ";PRAGMA user_version = " + std::to_string(next + 1) + ";COMMIT";
     if (Result<void> done = database.execute(sql); !done) return done;
   }
   return {};
 }
 
 // Reads one record from a row of the columns below.
-constexpr std::string_view kRecordColumns = "seq, recovery_count, term, prev_hash, hash, at_us, actor, trace_id, format, changes";
+constexpr std::string_view kRecordColumns =
+    "seq, recovery_count, term, prev_hash, hash, at_us, actor, trace_id, format, changes";
 
 Result<std::string> blob(Database& database, std::string_view hash) {
   Result<Statement> statement = database.prepare("SELECT body FROM blobs WHERE hash = ?");
@@ -117,14 +121,16 @@ Result<std::string> blob(Database& database, std::string_view hash) {
   if (!row) return row.error();
   if (!*row) return internal("store_corrupt", "the journal names a blob that is not there: restore a backup");
   std::string body(statement->text(0));
-  if (bytes_of(sha256(body)) != hash) return internal("store_corrupt", "a blob does not match its hash: restore a backup");
+  if (bytes_of(sha256(body)) != hash)
+    return internal("store_corrupt", "a blob does not match its hash: restore a backup");
   return body;
 }
 
 std::string unhex(std::string_view text) {
   std::string bytes;
   const auto value = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
-  for (std::size_t i = 0; i + 1 < text.size(); i += 2) bytes += static_cast<char>(value(text[i]) * 16 + value(text[i + 1]));
+  for (std::size_t i = 0; i + 1 < text.size(); i += 2)
+    bytes += static_cast<char>(value(text[i]) * 16 + value(text[i + 1]));
   return bytes;
 }
 
@@ -171,7 +177,8 @@ Result<StoredRecord> read_head(const Statement& row) {
                                                  std::to_string(format) + ": run the newer program");
   stored.changes = row.text(9);
   if (bytes_of(chain(stored.prev_hash, stored.record, format, stored.changes)) != stored.hash)
-    return internal("store_corrupt", "record " + std::to_string(stored.record.seq) + " does not match its hash: restore a backup");
+    return internal("store_corrupt",
+                    "record " + std::to_string(stored.record.seq) + " does not match its hash: restore a backup");
   return stored;
 }
 
@@ -203,7 +210,8 @@ struct Store::Impl {
   World world;
   std::string last_hash = kNoHash;
 
-  Result<void> write(const Record& record, const World& after, const Dirty& touched, std::string_view changes, const Hash& hash);
+  Result<void> write(const Record& record, const World& after, const Dirty& touched, std::string_view changes,
+                     const Hash& hash);
   Result<std::string> changes_text(const Record& record);
 };
 
@@ -219,12 +227,13 @@ Result<Store> Store::open(const std::string& path, const std::string& vfs) {
   if (!insert_record) return std::move(insert_record).error();
   Result<Statement> insert_blob = database->prepare("INSERT OR IGNORE INTO blobs VALUES (?, ?)");
   if (!insert_blob) return std::move(insert_blob).error();
-  auto impl = std::make_unique<Impl>(std::move(database).value(), std::move(tables).value(), std::move(insert_record).value(),
-                                     std::move(insert_blob).value(), path);
+  auto impl = std::make_unique<Impl>(std::move(database).value(), std::move(tables).value(),
+                                     std::move(insert_record).value(), std::move(insert_blob).value(), path);
 
   Result<World> world = read_tables(impl->database);
   if (!world) return std::move(world).error();
-  Result<Statement> last = impl->database.prepare("SELECT " + std::string(kRecordColumns) + " FROM journal ORDER BY seq DESC LIMIT 1");
+  Result<Statement> last =
+      impl->database.prepare("SELECT " + std::string(kRecordColumns) + " FROM journal ORDER BY seq DESC LIMIT 1");
   if (!last) return std::move(last).error();
   const Result<bool> row = last->step();
   if (!row) return row.error();
@@ -236,8 +245,9 @@ Result<Store> Store::open(const std::string& path, const std::string& vfs) {
   }
   last->reset();
   if (const std::uint64_t known = impl->head_file.read(); known > world->revision)
-    return internal("store_lost_records", "the store ends at record " + std::to_string(world->revision) + ", but record " +
-                                              std::to_string(known) + " had been committed: restore a backup");
+    return internal("store_lost_records", "the store ends at record " + std::to_string(world->revision) +
+                                              ", but record " + std::to_string(known) +
+                                              " had been committed: restore a backup");
   derive(*world);
   impl->world = std::move(world).value();
   return Store(std::move(impl));
@@ -248,9 +258,13 @@ Store::Store(Store&&) noexcept = default;
 Store& Store::operator=(Store&&) noexcept = default;
 Store::~Store() = default;
 
-Result<World> Store::load() { return impl_->world; }
+Result<World> Store::load() {
+  return impl_->world;
+}
 
-std::uint64_t Store::head() const { return impl_->world.revision; }
+std::uint64_t Store::head() const {
+  return impl_->world.revision;
+}
 
 // Stores large changes as blobs, in the same transaction.
 Result<std::string> Store::Impl::changes_text(const Record& record) {
@@ -263,14 +277,15 @@ Result<std::string> Store::Impl::changes_text(const Record& record) {
       continue;
     }
     const Hash hash = sha256(body);
-    if (Result<void> done = insert_blob.bind_blob(1, bytes_of(hash)).bind(2, body).run(); !done) return std::move(done).error();
+    if (Result<void> done = insert_blob.bind_blob(1, bytes_of(hash)).bind(2, body).run(); !done)
+      return std::move(done).error();
     out.begin_object().field("blob", hex(bytes_of(hash))).end_object();
   }
   return out.end_array().take();
 }
 
-Result<void> Store::Impl::write(const Record& record, const World& after, const Dirty& touched, std::string_view changes,
-                                const Hash& hash) {
+Result<void> Store::Impl::write(const Record& record, const World& after, const Dirty& touched,
+                                std::string_view changes, const Hash& hash) {
   insert_record.bind(1, record.seq).bind(2, record.epoch.recovery_count).bind(3, record.epoch.term);
   insert_record.bind_blob(4, last_hash).bind_blob(5, bytes_of(hash)).bind(6, record.at.time_since_epoch().count());
   insert_record.bind(7, record.actor).bind(8, record.trace_id).bind(9, kRecordFormat).bind(10, changes);
@@ -306,7 +321,8 @@ CommitResult Store::commit(const Record& record) {
 }
 
 Result<void> Store::verify() {
-  Result<Statement> rows = impl_->database.prepare("SELECT " + std::string(kRecordColumns) + " FROM journal ORDER BY seq");
+  Result<Statement> rows =
+      impl_->database.prepare("SELECT " + std::string(kRecordColumns) + " FROM journal ORDER BY seq");
   if (!rows) return std::move(rows).error();
   World folded;
   std::string last = kNoHash;
@@ -317,7 +333,8 @@ Result<void> Store::verify() {
     const Result<StoredRecord> stored = read_record(impl_->database, *rows);
     if (!stored) return stored.error();
     if (stored->prev_hash != last || stored->record.seq != folded.revision + 1)
-      return internal("store_corrupt", "the chain of records breaks at " + std::to_string(stored->record.seq) + ": restore a backup");
+      return internal("store_corrupt",
+                      "the chain of records breaks at " + std::to_string(stored->record.seq) + ": restore a backup");
     last = stored->hash;
     apply(folded, stored->record);
   }
@@ -334,7 +351,8 @@ struct JournalReader::Impl {
 Result<JournalReader> JournalReader::open(const std::string& path) {
   Result<Database> database = Database::open(path, true);
   if (!database) return std::move(database).error();
-  Result<Statement> after = database->prepare("SELECT " + std::string(kRecordColumns) + " FROM journal WHERE seq > ? ORDER BY seq LIMIT ?");
+  Result<Statement> after =
+      database->prepare("SELECT " + std::string(kRecordColumns) + " FROM journal WHERE seq > ? ORDER BY seq LIMIT ?");
   if (!after) return std::move(after).error();
   return JournalReader(std::make_unique<Impl>(Impl{std::move(database).value(), std::move(after).value()}));
 }

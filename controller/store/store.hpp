@@ -1,9 +1,9 @@
 // The one journal and the tables that it folds to, in one SQLite file.
 //
 // A commit writes the record and the rows that it changes in one transaction: fold(journal) == tables, always. Records
-// are chained by hash and rows carry a checksum which is verified as they are read, since SQLite alone reopens a damaged
-// log without a word. Beside the file stands `<path>.head`, the last record known to be durable: a database that has
-// fewer records than that has lost some, and is not opened.
+// are chained by hash and rows carry a checksum which is verified as they are read, since SQLite alone reopens a
+// damaged log without a word. Beside the file stands `<path>.head`, the last record known to be durable: a database
+// that has fewer records than that has lost some, and is not opened.
 //
 // A Store belongs to one thread at a time. A JournalReader reads the same file from another.
 #pragma once

@@ -18,12 +18,19 @@ namespace {
 constexpr std::int64_t kNoExit = -1;
 constexpr std::size_t kUsualRowBytes = 256;
 
-std::int64_t checksum(std::string_view body) { return static_cast<std::int64_t>(stable_hash(body)); }
-std::int64_t micros(WallTime time) { return time.time_since_epoch().count(); }
-WallTime wall(std::int64_t micros) { return WallTime(Duration(micros)); }
+std::int64_t checksum(std::string_view body) {
+  return static_cast<std::int64_t>(stable_hash(body));
+}
+std::int64_t micros(WallTime time) {
+  return time.time_since_epoch().count();
+}
+WallTime wall(std::int64_t micros) {
+  return WallTime(Duration(micros));
+}
 
 Error damaged(std::string_view table) {
-  return internal("store_corrupt", "a row of `" + std::string(table) + "` does not match its checksum: restore a backup");
+  return internal("store_corrupt",
+                  "a row of `" + std::string(table) + "` does not match its checksum: restore a backup");
 }
 
 // The numbers of an instance's row, in the order of the columns after its key.
@@ -50,7 +57,8 @@ std::int64_t checksum(const InstanceId& id, const InstanceRow& row) {
   const InstanceStatus& status = *row.status;
   std::string text = to_string(id);
   text.reserve(kUsualRowBytes);
-  for (const std::string* part : {&row.node.str(), &status.reason, &status.message, &status.address, &status.accelerator})
+  for (const std::string* part :
+       {&row.node.str(), &status.reason, &status.message, &status.address, &status.accelerator})
     text.append(1, '\0').append(*part);
   for (const std::int64_t number : numbers_of(row)) {
     std::array<char, 21> digits{};
@@ -62,9 +70,25 @@ std::int64_t checksum(const InstanceId& id, const InstanceRow& row) {
 
 // The statements' names are those of the tables that they write.
 enum Sql : std::size_t {
-  kPutCluster, kPutApp, kRemoveApp, kPutNode, kRemoveNode, kPutTenant, kRemoveTenant, kPutTemplate, kRemoveTemplate,
-  kPutInstance, kRemoveInstance, kPutStray, kRemoveStray, kPutOperation, kRemoveOperation, kPutAnswer, kRemoveAnswer,
-  kPutCounter, kSqlCount
+  kPutCluster,
+  kPutApp,
+  kRemoveApp,
+  kPutNode,
+  kRemoveNode,
+  kPutTenant,
+  kRemoveTenant,
+  kPutTemplate,
+  kRemoveTemplate,
+  kPutInstance,
+  kRemoveInstance,
+  kPutStray,
+  kRemoveStray,
+  kPutOperation,
+  kRemoveOperation,
+  kPutAnswer,
+  kRemoveAnswer,
+  kPutCounter,
+  kSqlCount
 };
 
 constexpr std::string_view kSql[kSqlCount] = {
@@ -77,7 +101,8 @@ constexpr std::string_view kSql[kSqlCount] = {
     "DELETE FROM tenants WHERE name = ?",
     "INSERT OR REPLACE INTO templates VALUES (?, ?, ?, ?, ?)",
     "DELETE FROM templates WHERE tenant = ? AND app = ? AND rollout = ?",
-    "INSERT OR REPLACE INTO instances VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "INSERT OR REPLACE INTO instances VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+    "?, ?)",
     "DELETE FROM instances WHERE tenant = ? AND app = ? AND slot = ? AND rollout = ? AND attempt = ?",
     "INSERT OR REPLACE INTO strays VALUES (?, ?, ?, ?)",
     "DELETE FROM strays WHERE node = ? AND id = ?",
@@ -134,7 +159,8 @@ struct TableWriter::Statements {
   }
 
   Result<void> write(const AppName& name, const AppRow* row) {
-    Statement& statement = list[row == nullptr ? kRemoveApp : kPutApp].bind(1, name.tenant.str()).bind(2, name.app.str());
+    Statement& statement =
+        list[row == nullptr ? kRemoveApp : kPutApp].bind(1, name.tenant.str()).bind(2, name.app.str());
     return row == nullptr ? statement.run() : put(kPutApp, 3, row_json(*row));
   }
   Result<void> write_node(Symbol name, const NodeRow* row) {
@@ -157,7 +183,8 @@ struct TableWriter::Statements {
     return statement.bind(3, row->goal_revision).bind(4, checksum(id + std::to_string(row->goal_revision))).run();
   }
   Result<void> write(const OperationKey& key, const Shared<Operation>* operation) {
-    Statement& statement = list[operation == nullptr ? kRemoveOperation : kPutOperation].bind(1, key.seq).bind(2, key.index);
+    Statement& statement =
+        list[operation == nullptr ? kRemoveOperation : kPutOperation].bind(1, key.seq).bind(2, key.index);
     return operation == nullptr ? statement.run() : put(kPutOperation, 3, change_json(PutOperation{key, *operation}));
   }
   Result<void> write(const std::string& key, const Shared<AnswerRow>* row) {
@@ -170,7 +197,8 @@ struct TableWriter::Statements {
     if (row == nullptr) return statement.run();
     const InstanceStatus& status = *row->status;
     int place = 6;
-    for (const std::string* text : {&row->node.str(), &status.reason, &status.message, &status.address, &status.accelerator})
+    for (const std::string* text :
+         {&row->node.str(), &status.reason, &status.message, &status.address, &status.accelerator})
       statement.bind(place++, *text);
     for (const std::int64_t number : numbers_of(*row)) statement.bind(place++, number);
     return statement.bind(place, checksum(id, *row)).run();
@@ -270,8 +298,9 @@ struct InstanceNames {
 };
 
 Result<void> read_instance(const Statement& row, InstanceNames& names, World& world) {
-  const InstanceId id{names.tenant.of(row.text(0)), names.app.of(row.text(1)), static_cast<std::uint32_t>(row.integer(2)),
-                      row.unsigned_integer(3), static_cast<std::uint32_t>(row.integer(4))};
+  const InstanceId id{names.tenant.of(row.text(0)), names.app.of(row.text(1)),
+                      static_cast<std::uint32_t>(row.integer(2)), row.unsigned_integer(3),
+                      static_cast<std::uint32_t>(row.integer(4))};
   InstanceRow value;
   InstanceStatus status;
   value.node = names.node.of(row.text(5));
@@ -301,50 +330,61 @@ Result<void> read_rest(Database& database, World& world) {
   Result<void> done = for_each_row(database, "SELECT * FROM instances ORDER BY tenant, app, slot, rollout, attempt",
                                    [&](const Statement& row) { return read_instance(row, names, world); });
   if (!done) return done;
-  done = for_each_row(database, "SELECT node, id, goal_revision, checksum FROM strays", [&](const Statement& row) -> Result<void> {
-    const Result<InstanceId> id = parse_instance_id(row.text(1));
-    const StrayRow value{row.unsigned_integer(2)};
-    if (!id || checksum(std::string(row.text(1)) + std::to_string(value.goal_revision)) != row.integer(3)) return damaged("strays");
-    world.strays.set({Symbol(row.text(0)), *id}, value);
-    return {};
-  });
+  done = for_each_row(
+      database, "SELECT node, id, goal_revision, checksum FROM strays", [&](const Statement& row) -> Result<void> {
+        const Result<InstanceId> id = parse_instance_id(row.text(1));
+        const StrayRow value{row.unsigned_integer(2)};
+        if (!id || checksum(std::string(row.text(1)) + std::to_string(value.goal_revision)) != row.integer(3))
+          return damaged("strays");
+        world.strays.set({Symbol(row.text(0)), *id}, value);
+        return {};
+      });
   if (!done) return done;
-  return for_each_row(database, "SELECT value FROM counters WHERE name = 'last_uid'", [&](const Statement& row) -> Result<void> {
-    world.last_uid = row.unsigned_integer(0);
-    return {};
-  });
+  return for_each_row(database, "SELECT value FROM counters WHERE name = 'last_uid'",
+                      [&](const Statement& row) -> Result<void> {
+                        world.last_uid = row.unsigned_integer(0);
+                        return {};
+                      });
 }
 
 }  // namespace
 
 Result<World> read_tables(Database& database) {
   World world;
-  Result<void> done = read_bodies<ClusterRow>(database, "cluster", "SELECT body, checksum FROM cluster", 0, cluster_row_from,
-                                              [&](const Statement&, ClusterRow row) { world.cluster = std::move(row); });
+  Result<void> done =
+      read_bodies<ClusterRow>(database, "cluster", "SELECT body, checksum FROM cluster", 0, cluster_row_from,
+                              [&](const Statement&, ClusterRow row) { world.cluster = std::move(row); });
   if (done)
-    done = read_bodies<AppRow>(database, "apps", "SELECT body, checksum FROM apps ORDER BY tenant, name", 0, app_row_from,
-                               [&](const Statement&, AppRow row) { world.apps.set(row.app->name(), row); });
+    done =
+        read_bodies<AppRow>(database, "apps", "SELECT body, checksum FROM apps ORDER BY tenant, name", 0, app_row_from,
+                            [&](const Statement&, AppRow row) { world.apps.set(row.app->name(), row); });
   if (done)
-    done = read_bodies<NodeRow>(database, "nodes", "SELECT body, checksum FROM nodes ORDER BY name", 0, node_row_from,
-                                [&](const Statement&, NodeRow row) { world.nodes.set(Symbol(row.node->metadata.name), row); });
+    done = read_bodies<NodeRow>(
+        database, "nodes", "SELECT body, checksum FROM nodes ORDER BY name", 0, node_row_from,
+        [&](const Statement&, NodeRow row) { world.nodes.set(Symbol(row.node->metadata.name), row); });
   if (done)
-    done = read_bodies<TenantRow>(database, "tenants", "SELECT body, checksum FROM tenants ORDER BY name", 0, tenant_row_from,
-                                  [&](const Statement&, TenantRow row) { world.tenants.set(Symbol(row.tenant->metadata.name), row); });
+    done = read_bodies<TenantRow>(
+        database, "tenants", "SELECT body, checksum FROM tenants ORDER BY name", 0, tenant_row_from,
+        [&](const Statement&, TenantRow row) { world.tenants.set(Symbol(row.tenant->metadata.name), row); });
   if (done)
-    done = read_bodies<BootSpec>(database, "templates",
-                                 "SELECT tenant, app, rollout, body, checksum FROM templates ORDER BY tenant, app, rollout", 3,
-                                 codec::from_json<BootSpec>, [&](const Statement& row, BootSpec boot) {
-                                   const AppName app{Symbol(row.text(0)), Symbol(row.text(1))};
-                                   world.templates.set({app, row.unsigned_integer(2)}, std::move(boot));
-                                 });
+    done = read_bodies<BootSpec>(
+        database, "templates",
+        "SELECT tenant, app, rollout, body, checksum FROM templates ORDER BY tenant, app, rollout", 3,
+        codec::from_json<BootSpec>, [&](const Statement& row, BootSpec boot) {
+          const AppName app{Symbol(row.text(0)), Symbol(row.text(1))};
+          world.templates.set({app, row.unsigned_integer(2)}, std::move(boot));
+        });
   if (done)
-    done = read_bodies<Change>(database, "operations", "SELECT body, checksum FROM operations ORDER BY seq, idx", 0, change_from,
-                               [&](const Statement&, Change change) {
-                                 if (auto* const put = std::get_if<PutOperation>(&change)) world.operations.set(put->key, put->operation);
+    done = read_bodies<Change>(database, "operations", "SELECT body, checksum FROM operations ORDER BY seq, idx", 0,
+                               change_from, [&](const Statement&, Change change) {
+                                 if (auto* const put = std::get_if<PutOperation>(&change))
+                                   world.operations.set(put->key, put->operation);
                                });
   if (done)
-    done = read_bodies<AnswerRow>(database, "answers", "SELECT key, body, checksum FROM answers ORDER BY key", 1, answer_row_from,
-                                  [&](const Statement& row, AnswerRow answer) { world.answers.set(std::string(row.text(0)), std::move(answer)); });
+    done = read_bodies<AnswerRow>(database, "answers", "SELECT key, body, checksum FROM answers ORDER BY key", 1,
+                                  answer_row_from, [&](const Statement& row, AnswerRow answer) {
+                                    world.answers.set(std::string(row.text(0)), std::move(answer));
+                                  });
   if (done) done = read_rest(database, world);
   if (!done) return done.error();
   return world;

@@ -1,5 +1,6 @@
-// How long the base runtime boots, from exec of QEMU to the app's word on the console, beside Debian's cloud kernel whose
-// only process is the same program. Both get the argv that the product gives them; the product itself is not there.
+// How long the base runtime boots, from exec of QEMU to the app's word on the console, beside Debian's cloud kernel
+// whose only process is the same program. Both get the argv that the product gives them; the product itself is not
+// there.
 //
 //   boot_bench BIN_DIR DEBIAN_KERNEL [--pairs N]
 #include "local_node.hpp"
@@ -72,8 +73,9 @@ Result<void> measure(const Options& options, Report& report) {
     vms->ours.end();
     return {};
   };
-  const Result<Comparison> found = Pairing(options.pairs).compare([&] { return vms->debian.boot(kGuestWord); },
-                                                                  [&] { return vms->ours.boot(kGuestWord); }, before);
+  const Result<Comparison> found =
+      Pairing(options.pairs)
+          .compare([&] { return vms->debian.boot(kGuestWord); }, [&] { return vms->ours.boot(kGuestWord); }, before);
   if (!found) return found.error();
   report.add(*found);
   report.add({"boot of the base runtime, over Debian's cloud kernel", wall_ratio(*found), "x", Want::kAtMost, 0.16});

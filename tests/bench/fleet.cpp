@@ -315,7 +315,9 @@ Result<void> Fleet::beat(std::size_t count, bool whole) {
   const auto on_answer = [&](Connection& connection, const Response& response) -> Result<void> {
     const Result<bool> news = impl_->take(connection, response);
     if (!news) return news.error();
-    if (*news) return internal("news", "a heartbeat that says nothing new was answered with " + std::string(response.body.substr(0, kShown)));
+    if (*news)
+      return internal("news", "a heartbeat that says nothing new was answered with " +
+                                  std::string(response.body.substr(0, kShown)));
     ++answered;
     return {};
   };

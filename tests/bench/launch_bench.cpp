@@ -86,11 +86,13 @@ Result<void> measure_launch(const Options& options, const LocalNode& node, const
     raw->end();
     return launches->end();
   };
-  const Result<Comparison> found = Pairing(options.pairs, {node.controller().pid(), node.agent().pid()})
-                                       .compare([&] { return raw->boot({}); }, [&] { return launches->launch(); }, before);
+  const Result<Comparison> found =
+      Pairing(options.pairs, {node.controller().pid(), node.agent().pid()})
+          .compare([&] { return raw->boot({}); }, [&] { return launches->launch(); }, before);
   if (!found) return found.error();
   report.add(*found);
-  report.add({"apply to first serial byte, over raw QEMU", times(wall_difference(*found), kMilli), "ms", Want::kAtMost, 5});
+  report.add(
+      {"apply to first serial byte, over raw QEMU", times(wall_difference(*found), kMilli), "ms", Want::kAtMost, 5});
   report.add({"of it, apply to exec of QEMU", times(launches->to_exec(), kMilli), "ms"});
   report.add({"apply to first serial byte", times(ours_wall(*found), kMilli), "ms"});
   report.add({"raw QEMU, exec to first serial byte", times(peer_wall(*found), kMilli), "ms"});

@@ -86,8 +86,9 @@ Result<std::string> LocalNode::manifest(const std::string& name, std::size_t rep
   std::string args;
   for (codec::JsonView word = spec["args"].first(); word.exists(); word = word.next())
     args += (args.empty() ? "" : ", ") + ('"' + word.text_or("") + '"');
-  return "apiVersion: unikctl.dev/v1\nkind: App\nmetadata: {name: " + name + "}\nspec:\n  image: " +
-         spec["image"].text_or("") + "\n  args: [" + args + "]\n  replicas: " + std::to_string(replicas) +
+  return "apiVersion: unikctl.dev/v1\nkind: App\nmetadata: {name: " + name +
+         "}\nspec:\n  image: " + spec["image"].text_or("") + "\n  args: [" + args +
+         "]\n  replicas: " + std::to_string(replicas) +
          "\n  resources: {cpu: \"1\", memory: 128Mi}\n  stop: {timeout: 100ms}\n";
 }
 

@@ -1,5 +1,5 @@
-// A VM without us: QEMU started with the argv and the guest's configuration that the product gave to a VM of its own, in
-// another directory. What is above it is what the product costs.
+// A VM without us: QEMU started with the argv and the guest's configuration that the product gave to a VM of its own,
+// in another directory. What is above it is what the product costs.
 #pragma once
 
 #include <filesystem>

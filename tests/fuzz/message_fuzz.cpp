@@ -1,5 +1,6 @@
 // The JSON of clients, agents and servers: whatever comes, it is read as a value that comes back from its own print, or
-// refused with a reason. The first byte of the input says which message the rest is to be, `a` for the first of kReaders.
+// refused with a reason. The first byte of the input says which message the rest is to be, `a` for the first of
+// kReaders.
 #include <array>
 #include <cstddef>
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Stands in for libFuzzer where a fuzz target is built as a test: gives it every file of the directories that are named,
-// and the beginnings of each, once.
+// Stands in for libFuzzer where a fuzz target is built as a test: gives it every file of the directories that are
+// named, and the beginnings of each, once.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>

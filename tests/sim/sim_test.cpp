@@ -42,7 +42,8 @@ TEST(Simulation, HoldsOnEverySeed) {
   const std::uint64_t last = g_only > 0 ? g_only : g_seeds;
   for (std::uint64_t seed = first; seed <= last; ++seed) {
     const Outcome outcome = simulate(options_for(seed));
-    EXPECT_TRUE(outcome.broken.empty()) << "seed " << seed << " (replay: sim_test --seed " << seed << ")" << describe(outcome);
+    EXPECT_TRUE(outcome.broken.empty()) << "seed " << seed << " (replay: sim_test --seed " << seed << ")"
+                                        << describe(outcome);
     boots += outcome.boots;
     crashes += outcome.controller_crashes + outcome.agent_crashes;
     refused += outcome.stale_goals_refused;
@@ -96,15 +97,20 @@ TEST_P(PlantedBugs, AreCaught) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, PlantedBugs,
-                         ::testing::Values(PlantedBug::kNoStrayBucket, PlantedBug::kNoFencing, PlantedBug::kSendBeforeCommit,
-                                           PlantedBug::kAbsentWithoutStamp),
+                         ::testing::Values(PlantedBug::kNoStrayBucket, PlantedBug::kNoFencing,
+                                           PlantedBug::kSendBeforeCommit, PlantedBug::kAbsentWithoutStamp),
                          [](const auto& bug) {
                            switch (bug.param) {
-                             case PlantedBug::kNone: return "None";
-                             case PlantedBug::kNoStrayBucket: return "NoStrayBucket";
-                             case PlantedBug::kNoFencing: return "NoFencing";
-                             case PlantedBug::kSendBeforeCommit: return "SendBeforeCommit";
-                             case PlantedBug::kAbsentWithoutStamp: return "AbsentWithoutStamp";
+                             case PlantedBug::kNone:
+                               return "None";
+                             case PlantedBug::kNoStrayBucket:
+                               return "NoStrayBucket";
+                             case PlantedBug::kNoFencing:
+                               return "NoFencing";
+                             case PlantedBug::kSendBeforeCommit:
+                               return "SendBeforeCommit";
+                             case PlantedBug::kAbsentWithoutStamp:
+                               return "AbsentWithoutStamp";
                            }
                            return "";
                          });

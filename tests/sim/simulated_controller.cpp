@@ -65,7 +65,8 @@ void SimulatedController::turn() {
   if (!effects.wake_at || (wake_at_ && *wake_at_ <= *effects.wake_at && *wake_at_ > timeline_.now().boot)) return;
   wake_at_ = effects.wake_at;
   // As in the running controller, a turn comes at least every second: silence is counted in turns.
-  const Duration delay = std::clamp(*effects.wake_at - timeline_.now().boot, Duration(50), Duration(milliseconds(1000)));
+  const Duration delay =
+      std::clamp(*effects.wake_at - timeline_.now().boot, Duration(50), Duration(milliseconds(1000)));
   wake_at_ = timeline_.now().boot + delay;
   timeline_.after(delay, [this, life] {
     if (life != life_) return;
@@ -76,7 +77,8 @@ void SimulatedController::turn() {
 
 void SimulatedController::carry_out(const controller::Effect& effect) {
   if (const auto* const reply = std::get_if<controller::Reply>(&effect)) {
-    if (const auto* const applied = std::get_if<ApplyReply>(&reply->answer); applied != nullptr && applied->revision > durable_.revision)
+    if (const auto* const applied = std::get_if<ApplyReply>(&reply->answer);
+        applied != nullptr && applied->revision > durable_.revision)
       broken_.push_back("a user was told of revision " + std::to_string(applied->revision) + " before it was durable");
     auto waiting = waiting_.extract(reply->id);
     if (!waiting.empty()) waiting.mapped()(reply->answer);
@@ -85,7 +87,8 @@ void SimulatedController::carry_out(const controller::Effect& effect) {
   } else if (std::holds_alternative<controller::ReopenStore>(effect)) {
     timeline_.after(milliseconds(30), [this, life = life_] {
       if (life != life_) return;
-      if (disk_failing_ && random_.chance(0.3)) return deliver(controller::StoreStillClosed{unavailable("io_error", "simulated")});
+      if (disk_failing_ && random_.chance(0.3))
+        return deliver(controller::StoreStillClosed{unavailable("io_error", "simulated")});
       flight_.reset();
       deliver(controller::StoreReopened{durable_.revision});
     });

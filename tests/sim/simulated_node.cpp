@@ -108,7 +108,8 @@ void SimulatedNode::perform(const agent::SaveRecord& effect) {
   if (older_records_.size() > kRecordsKept) older_records_.erase(older_records_.begin());
   const Stamp& before = record_.goals.stamp;
   const Stamp& after = effect.record.goals.stamp;
-  if (!before.cluster_id.empty() && !covers(after, before)) broken_.push_back(name_ + " stored goals older than those it had");
+  if (!before.cluster_id.empty() && !covers(after, before))
+    broken_.push_back(name_ + " stored goals older than those it had");
   record_ = effect.record;
   answer(milliseconds(1), agent::RecordSaved{effect.version});
 }
@@ -129,7 +130,9 @@ void SimulatedNode::perform(const agent::SendRegister& effect) {
   uplink_.send_register(index_, std::move(request), life_);
 }
 
-void SimulatedNode::perform(const agent::SendHeartbeat& effect) { uplink_.send_heartbeat(index_, effect.report, life_); }
+void SimulatedNode::perform(const agent::SendHeartbeat& effect) {
+  uplink_.send_heartbeat(index_, effect.report, life_);
+}
 
 void SimulatedNode::perform(const agent::FetchImage& effect) {
   images_.insert(effect.image);

@@ -26,8 +26,12 @@ controller::LoopOptions loop_options(const Options& options) {
 class Simulation : public Uplink {
  public:
   explicit Simulation(const Options& options)
-      : options_(options), random_(options.seed), controller_(timeline_, random_, loop_options(options)), end_of_faults_(timeline_.now().boot + options.faulty) {
-    for (int i = 0; i < options.agents; ++i) nodes_.push_back(std::make_unique<SimulatedNode>(i, timeline_, random_, *this));
+      : options_(options),
+        random_(options.seed),
+        controller_(timeline_, random_, loop_options(options)),
+        end_of_faults_(timeline_.now().boot + options.faulty) {
+    for (int i = 0; i < options.agents; ++i)
+      nodes_.push_back(std::make_unique<SimulatedNode>(i, timeline_, random_, *this));
     cut_until_.resize(nodes_.size());
   }
 
@@ -46,22 +50,36 @@ class Simulation : public Uplink {
   }
 
   void send_register(int node, RegisterRequest request, std::uint64_t life) override {
-    travel(node, [this, node, request = std::move(request), life] {
-      controller_.ask([&](controller::RequestId id) { return controller::RegisterAsked{id, "", request}; },
-                      [this, node, life](const std::optional<controller::Answer>& answer) { back_to_agent(node, life, 0, answer); });
-    }, [this, node, life] { fail_link(node, life, 0); });
+    travel(
+        node,
+        [this, node, request = std::move(request), life] {
+          controller_.ask(
+              [&](controller::RequestId id) {
+                return controller::RegisterAsked{id, "", request};
+              },
+              [this, node, life](const std::optional<controller::Answer>& answer) {
+                back_to_agent(node, life, 0, answer);
+              });
+        },
+        [this, node, life] { fail_link(node, life, 0); });
   }
 
   void send_heartbeat(int node, Report report, std::uint64_t life) override {
     distort(report);
     check_accepted(node, report, life);
     const std::uint64_t seq = report.seq;
-    travel(node, [this, node, report = std::move(report), life] {
-      controller_.ask([&](controller::RequestId id) { return controller::HeartbeatArrived{id, report}; },
-                      [this, node, life, seq = report.seq](const std::optional<controller::Answer>& answer) {
-                        back_to_agent(node, life, seq, answer);
-                      });
-    }, [this, node, life, seq] { fail_link(node, life, seq); });
+    travel(
+        node,
+        [this, node, report = std::move(report), life] {
+          controller_.ask(
+              [&](controller::RequestId id) {
+                return controller::HeartbeatArrived{id, report};
+              },
+              [this, node, life, seq = report.seq](const std::optional<controller::Answer>& answer) {
+                back_to_agent(node, life, seq, answer);
+              });
+        },
+        [this, node, life, seq] { fail_link(node, life, seq); });
   }
 
  private:
@@ -74,7 +92,10 @@ class Simulation : public Uplink {
     const bool faults = options_.network_faults && faulty();
     if (faults && (cut_until_[static_cast<std::size_t>(node)] > timeline_.now().boot || random_.chance(0.03)))
       return timeline_.after(kTimeout, lost);
-    const auto delay = [&] { return faults && random_.chance(0.03) ? random_.between({}, seconds(4)) : random_.between(Duration(100), milliseconds(15)); };
+    const auto delay = [&] {
+      return faults && random_.chance(0.03) ? random_.between({}, seconds(4))
+                                            : random_.between(Duration(100), milliseconds(15));
+    };
     timeline_.after(delay(), arrive);
     if (faults && random_.chance(0.03)) timeline_.after(delay(), arrive);
   }
@@ -91,10 +112,13 @@ class Simulation : public Uplink {
     } else if (const auto* const error = std::get_if<Error>(&*answer)) {
       event = agent::LinkFailed{seq, *error};
     }
-    travel(node, [this, node, life, event] {
-      SimulatedNode& target = *nodes_[static_cast<std::size_t>(node)];
-      if (target.life() == life) target.deliver(options_.bug == PlantedBug::kNoFencing ? disguised(event) : event);
-    }, [this, node, life, seq] { fail_link(node, life, seq); });
+    travel(
+        node,
+        [this, node, life, event] {
+          SimulatedNode& target = *nodes_[static_cast<std::size_t>(node)];
+          if (target.life() == life) target.deliver(options_.bug == PlantedBug::kNoFencing ? disguised(event) : event);
+        },
+        [this, node, life, seq] { fail_link(node, life, seq); });
   }
 
   void fail_link(int node, std::uint64_t life, std::uint64_t seq) {
@@ -167,8 +191,11 @@ class Simulation : public Uplink {
   controller::Mutation random_steering(const std::string& trace_id) {
     const std::string node = nodes_[random_.below(nodes_.size())]->name();
     switch (random_.below(4)) {
-      case 0: return controller::CordonRequest{node, random_.chance(0.6)};
-      case 1: return controller::DrainRequest{node, {true, random_.between(seconds(0), seconds(40)), random_.chance(0.2), ""}};
+      case 0:
+        return controller::CordonRequest{node, random_.chance(0.6)};
+      case 1:
+        return controller::DrainRequest{node,
+                                        {true, random_.between(seconds(0), seconds(40)), random_.chance(0.2), ""}};
       case 2: {
         Tenant tenant;
         tenant.metadata.name = kDefaultTenant;
@@ -178,7 +205,8 @@ class Simulation : public Uplink {
         apply.resources.push_back(std::move(tenant));
         return apply;
       }
-      default: break;
+      default:
+        break;
     }
     controller::RolloutRequest rollout;
     rollout.app = random_app().name();
@@ -226,7 +254,8 @@ class Simulation : public Uplink {
       if (random_.chance(0.25)) {
         mutation = random_steering(caller.trace_id);
       } else if (random_.chance(0.25)) {
-        mutation = controller::DeleteRequest{Kind::kApp, std::string(kDefaultTenant), {random_app().metadata.name}, caller.trace_id};
+        mutation = controller::DeleteRequest{
+            Kind::kApp, std::string(kDefaultTenant), {random_app().metadata.name}, caller.trace_id};
       } else {
         controller::ApplyRequest apply;
         apply.follow = random_.chance(0.5);
@@ -244,13 +273,16 @@ class Simulation : public Uplink {
     const auto again = [this, caller, mutation] {
       timeline_.after(milliseconds(500), [this, caller, mutation] { ask_user(caller, mutation); });
     };
-    controller_.ask([&](controller::RequestId id) { return controller::MutationAsked{id, caller, mutation}; },
-                    [again](const std::optional<controller::Answer>& answer) {
-                      const Error* const error = answer ? std::get_if<Error>(&*answer) : nullptr;
-                      // What the quota refuses is for a person to mend.
-                      const bool refused = error != nullptr && error->reason.starts_with("quota_");
-                      if (!answer || (error != nullptr && traits(error->code).retryable && !refused)) again();
-                    });
+    controller_.ask(
+        [&](controller::RequestId id) {
+          return controller::MutationAsked{id, caller, mutation};
+        },
+        [again](const std::optional<controller::Answer>& answer) {
+          const Error* const error = answer ? std::get_if<Error>(&*answer) : nullptr;
+          // What the quota refuses is for a person to mend.
+          const bool refused = error != nullptr && error->reason.starts_with("quota_");
+          if (!answer || (error != nullptr && traits(error->code).retryable && !refused)) again();
+        });
   }
 
   // ---- Faults ----
@@ -284,7 +316,8 @@ class Simulation : public Uplink {
         if (options_.disk_faults) fail_disks(node);
         break;
       case 6:
-        if (options_.clock_jumps) timeline_.jump_wall_clock(random_.chance(0.5) ? std::chrono::hours(24) : -std::chrono::hours(24));
+        if (options_.clock_jumps)
+          timeline_.jump_wall_clock(random_.chance(0.5) ? std::chrono::hours(24) : -std::chrono::hours(24));
         break;
       case 7:
         if (options_.crashes) node.kill_some_vm();
@@ -349,7 +382,8 @@ class Simulation : public Uplink {
     auto& [last_life, last_revision] = accepted_[node];
     const std::uint64_t revision = report.accepted_stamp.revision;
     expect(life != last_life || revision >= last_revision, "n" + std::to_string(node) + " went back from goals " +
-                                                               std::to_string(last_revision) + " to " + std::to_string(revision));
+                                                               std::to_string(last_revision) + " to " +
+                                                               std::to_string(revision));
     last_life = life;
     last_revision = revision;
   }
@@ -401,7 +435,8 @@ class Simulation : public Uplink {
       // One that ended, or found its way blocked, with this very record had the turn.
       for (const controller::Change& other : record.changes)
         if (const auto* const ended = std::get_if<controller::PutOperation>(&other))
-          at_work |= ended->operation->target == put->id.app_name() && (is_final(*ended->operation) || ended->operation->error);
+          at_work |= ended->operation->target == put->id.app_name() &&
+                     (is_final(*ended->operation) || ended->operation->error);
       expect(at_work || !waits, to_string(put->id) + " was planned while its operation waited for its turn");
     }
   }
@@ -409,7 +444,8 @@ class Simulation : public Uplink {
   void check_capacity() {
     for (const auto& [name, load] : controller_.durable().loads) {
       const Resources free = controller::allocatable(*controller_.durable().nodes.find(name));
-      expect(load.assigned.cpu <= free.cpu && load.assigned.memory <= free.memory, "node " + name.str() + " is over its capacity");
+      expect(load.assigned.cpu <= free.cpu && load.assigned.memory <= free.memory,
+             "node " + name.str() + " is over its capacity");
     }
   }
 
@@ -418,7 +454,8 @@ class Simulation : public Uplink {
     const controller::World& world = controller_.durable();
     controller::World recounted = world;
     controller::derive(recounted);
-    expect(controller::same_tables(world, recounted), "a recount gives other sums at record " + std::to_string(record.seq));
+    expect(controller::same_tables(world, recounted),
+           "a recount gives other sums at record " + std::to_string(record.seq));
     const Symbol tenant(kDefaultTenant);
     const controller::TenantUsage* const usage = world.usage.find(tenant);
     const std::int64_t instances = usage == nullptr ? 0 : usage->instances;
@@ -456,11 +493,12 @@ class Simulation : public Uplink {
         slots.insert(id.slot);
       });
       expect(slots.size() == app.app->spec.replicas || world.unplaced.size() > 0,
-             "app " + to_string(name) + " has " + std::to_string(slots.size()) + " of " + std::to_string(app.app->spec.replicas));
+             "app " + to_string(name) + " has " + std::to_string(slots.size()) + " of " +
+                 std::to_string(app.app->spec.replicas));
     }
     for (const auto& [index, nothing] : world.active_operations)
-      expect(!world.unplaced.empty(), "operation " + to_string(index.key) + " on " + to_string(index.app) + " has not ended: " +
-                        (*world.operations.find(index.key))->message);
+      expect(!world.unplaced.empty(), "operation " + to_string(index.key) + " on " + to_string(index.app) +
+                                          " has not ended: " + (*world.operations.find(index.key))->message);
     check_fold(world);
     check_settled();
   }
@@ -510,7 +548,7 @@ class Simulation : public Uplink {
   std::uint64_t asked_ = 0;
   std::map<std::uint64_t, std::uint64_t> disguises_;
   std::set<std::string> keys_;
-  std::int64_t declared_ = 0;  // instances, after the record before
+  std::int64_t declared_ = 0;                                        // instances, after the record before
   std::map<int, std::pair<std::uint64_t, std::uint64_t>> accepted_;  // by node: its life, and the revision
   std::vector<std::string> broken_;
   std::vector<std::string> journal_;
@@ -521,6 +559,8 @@ class Simulation : public Uplink {
 
 }  // namespace
 
-Outcome simulate(const Options& options) { return Simulation(options).run(); }
+Outcome simulate(const Options& options) {
+  return Simulation(options).run();
+}
 
 }  // namespace unik::sim

@@ -23,18 +23,18 @@ namespace unik::sim {
 // product.
 enum class PlantedBug : std::uint8_t {
   kNone,
-  kNoStrayBucket,         // reports leave out what the controller has no row for
-  kNoFencing,             // every reply looks newer than all before it
-  kSendBeforeCommit,      // nodes get goals that are not durable yet
-  kAbsentWithoutStamp,    // every report claims to come after the newest goals
+  kNoStrayBucket,       // reports leave out what the controller has no row for
+  kNoFencing,           // every reply looks newer than all before it
+  kSendBeforeCommit,    // nodes get goals that are not durable yet
+  kAbsentWithoutStamp,  // every report claims to come after the newest goals
 };
 
 struct Options {
   std::uint64_t seed = 1;
   int agents = 5;
   int apps = 4;
-  Duration faulty = std::chrono::seconds(120);   // how long faults and changes go on
-  Duration quiet = std::chrono::seconds(240);    // how long the world then has to settle
+  Duration faulty = std::chrono::seconds(120);  // how long faults and changes go on
+  Duration quiet = std::chrono::seconds(240);   // how long the world then has to settle
   std::uint32_t max_operations = controller::kMaxOperationsAtWork;
   bool network_faults = true;
   bool crashes = true;

@@ -47,7 +47,8 @@ TEST(Routes, AreThoseOfTheDescription) {
 
     std::set<std::string> served;
     for (const Route& route : api_routes(context))
-      EXPECT_TRUE(served.insert(route.method + " " + route.pattern).second) << route.method << " " << route.pattern << " twice";
+      EXPECT_TRUE(served.insert(route.method + " " + route.pattern).second)
+          << route.method << " " << route.pattern << " twice";
     EXPECT_EQ(served, described);
   }
   fs::remove_all(home);
