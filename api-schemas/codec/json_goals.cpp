@@ -187,6 +187,10 @@ template <>
 Result<BootSpec> from_json<BootSpec>(std::string_view text) {
   return read_record<BootSpec>(text, "boot spec", [](Fields& in, BootSpec& out) { read(in, out); });
 }
+template <>
+Result<BootSpec> from_json<BootSpec>(JsonView value) {
+  return read_record<BootSpec>(value, "boot spec", [](Fields& in, BootSpec& out) { read(in, out); });
+}
 
 template <>
 Result<RunPolicy> from_json<RunPolicy>(std::string_view text) {

@@ -12,11 +12,21 @@ std::string to_json(const Resource& resource) {
   return out.take();
 }
 
+namespace {
+
+void read_stored(const At& at, Resource& out) {
+  if (auto read = read_resource(at, {})) out = std::move(*read);
+}
+
+}  // namespace
+
 template <>
 Result<Resource> from_json<Resource>(std::string_view text) {
-  return read_message<Resource>(text, "resource", kStoredManifestReading, [](const At& at, Resource& out) {
-    if (auto read = read_resource(at, {})) out = std::move(*read);
-  });
+  return read_message<Resource>(text, "resource", kStoredManifestReading, read_stored);
+}
+template <>
+Result<Resource> from_json<Resource>(JsonView value) {
+  return read_message<Resource>(value, "resource", kStoredManifestReading, read_stored);
 }
 
 }  // namespace unik::codec

@@ -55,6 +55,8 @@ Result<StatusView> from_json<StatusView>(std::string_view text);
 template <>
 Result<ApplyReply> from_json<ApplyReply>(std::string_view text);
 template <>
+Result<ApplyReply> from_json<ApplyReply>(JsonView value);
+template <>
 Result<RolloutView> from_json<RolloutView>(std::string_view text);
 template <>
 Result<EventView> from_json<EventView>(std::string_view text);

@@ -343,17 +343,22 @@ void read_value(Fields& fields, Page<T>& page) {
 }
 
 template <typename T>
-Result<T> read_text(std::string_view text) {
-  auto document = JsonDocument::parse(text, kMaxAnswerBytes);
-  if (!document) return document.error();
+Result<T> read_view(JsonView root) {
   std::vector<Fault> faults;
   T value;
-  Fields fields(document->root(), "", faults);
+  Fields fields(root, "", faults);
   if (faults.empty()) read_value(fields, value);
   if (faults.empty()) return value;
   Error error = invalid("bad_message", "the message does not have the form that this release knows");
   error.details = std::move(faults);
   return error;
+}
+
+template <typename T>
+Result<T> read_text(std::string_view text) {
+  auto document = JsonDocument::parse(text, kMaxAnswerBytes);
+  if (!document) return document.error();
+  return read_view<T>(document->root());
 }
 
 }  // namespace
@@ -381,6 +386,10 @@ Result<StatusView> from_json<StatusView>(std::string_view text) {
 template <>
 Result<ApplyReply> from_json<ApplyReply>(std::string_view text) {
   return read_text<ApplyReply>(text);
+}
+template <>
+Result<ApplyReply> from_json<ApplyReply>(JsonView value) {
+  return read_view<ApplyReply>(value);
 }
 template <>
 Result<RolloutView> from_json<RolloutView>(std::string_view text) {
