@@ -9,7 +9,7 @@ namespace unik::controller {
 // Changes of values above this are kept once, by hash, in `blobs`.
 inline constexpr std::size_t kBlobThreshold = 4096;
 
-inline constexpr std::array<std::string_view, 1> kMigrations = {{R"sql(
+inline constexpr std::array<std::string_view, 2> kMigrations = {{R"sql(
 CREATE TABLE journal (
   seq INTEGER PRIMARY KEY,
   recovery_count INTEGER NOT NULL,
@@ -46,6 +46,10 @@ CREATE TABLE operations (seq INTEGER NOT NULL, idx INTEGER NOT NULL, body TEXT N
   PRIMARY KEY (seq, idx)) WITHOUT ROWID;
 CREATE TABLE answers (key TEXT PRIMARY KEY, body TEXT NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+)sql",
+                                                                 R"sql(
+-- From the next record on the tables carry a seal; until then they have none.
+INSERT INTO counters SELECT 'unsealed_at', coalesce(max(seq), 0) FROM journal;
 )sql"}};
 
 }  // namespace unik::controller

@@ -2,6 +2,8 @@
 
 #include <sqlite3.h>
 
+#include <utility>
+
 #include "api/check.hpp"
 
 namespace unik::controller {
@@ -32,27 +34,29 @@ Statement::Statement(sqlite3_stmt* statement) : statement_(statement) {}
 
 void Statement::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 
-// A failed bind means a place that is not there, or no memory: neither can be handled here.
-Statement& Statement::bind(int place, std::int64_t value) {
-  UNIK_CHECK(sqlite3_bind_int64(statement_.get(), place, value) == SQLITE_OK, "a place that the statement has not");
+Statement& Statement::bound(int code) {
+  UNIK_CHECK(code != SQLITE_RANGE && code != SQLITE_MISUSE, "a place that the statement has not");
+  if (code != SQLITE_OK) failed_bind_ = code;
   return *this;
+}
+
+Statement& Statement::bind(int place, std::int64_t value) {
+  return bound(sqlite3_bind_int64(statement_.get(), place, value));
 }
 
 Statement& Statement::bind(int place, std::string_view text) {
-  UNIK_CHECK(sqlite3_bind_text64(statement_.get(), place, text.data() == nullptr ? "" : text.data(), text.size(), SQLITE_TRANSIENT,
-                                 SQLITE_UTF8) == SQLITE_OK,
-             "a place that the statement has not");
-  return *this;
+  return bound(sqlite3_bind_text64(statement_.get(), place, text.data() == nullptr ? "" : text.data(), text.size(),
+                                   SQLITE_TRANSIENT, SQLITE_UTF8));
 }
 
 Statement& Statement::bind_blob(int place, std::string_view bytes) {
-  UNIK_CHECK(sqlite3_bind_blob64(statement_.get(), place, bytes.data() == nullptr ? "" : bytes.data(), bytes.size(),
-                                 SQLITE_TRANSIENT) == SQLITE_OK,
-             "a place that the statement has not");
-  return *this;
+  return bound(sqlite3_bind_blob64(statement_.get(), place, bytes.data() == nullptr ? "" : bytes.data(), bytes.size(),
+                                   SQLITE_TRANSIENT));
 }
 
 Result<bool> Statement::step() {
+  if (const int failed = std::exchange(failed_bind_, SQLITE_OK); failed != SQLITE_OK)
+    return sqlite_error(sqlite3_db_handle(statement_.get()), failed, sqlite3_sql(statement_.get()));
   const int code = sqlite3_step(statement_.get());
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
@@ -92,8 +96,11 @@ Result<Database> Database::open(const std::string& path, bool read_only, const s
   if (code != SQLITE_OK) return sqlite_error(raw, code, "opening " + path);
   sqlite3_extended_result_codes(raw, 1);
   sqlite3_busy_timeout(raw, kBusyTimeoutMs);
+  sqlite3_db_config(raw, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   return database;
 }
+
+void Database::fold_log_on_close() { sqlite3_db_config(database_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr); }
 
 Result<Statement> Database::prepare(std::string_view sql) {
   sqlite3_stmt* statement = nullptr;

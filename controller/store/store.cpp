@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstring>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -89,6 +90,20 @@ class HeadFile {
   std::string path_;
   int file_ = -1;
 };
+
+Error lost_records(std::uint64_t found, std::uint64_t known) {
+  return internal("store_lost_records", "the store ends at record " + std::to_string(found) + ", but record " +
+                                            std::to_string(known) + " had been committed: restore a backup");
+}
+
+// SQLite takes an empty file for a new database and removes the log beside it, with the records that are in there.
+Result<void> expect_content(const std::string& path) {
+  const std::uint64_t known = HeadFile(path + ".head").read();
+  std::error_code absent;
+  const auto size = std::filesystem::file_size(path, absent);
+  if (known > 0 && (absent || size == 0)) return lost_records(0, known);
+  return {};
+}
 
 Result<void> migrate(Database& database) {
   Result<Statement> statement = database.prepare("PRAGMA user_version");
@@ -208,6 +223,7 @@ struct Store::Impl {
 };
 
 Result<Store> Store::open(const std::string& path, const std::string& vfs) {
+  if (Result<void> content = expect_content(path); !content) return std::move(content).error();
   Result<Database> database = Database::open(path, false, vfs);
   if (!database) return std::move(database).error();
   for (const char* pragma : {"PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA cell_size_check = ON"})
@@ -222,24 +238,24 @@ Result<Store> Store::open(const std::string& path, const std::string& vfs) {
   auto impl = std::make_unique<Impl>(std::move(database).value(), std::move(tables).value(), std::move(insert_record).value(),
                                      std::move(insert_blob).value(), path);
 
-  Result<World> world = read_tables(impl->database);
-  if (!world) return std::move(world).error();
   Result<Statement> last = impl->database.prepare("SELECT " + std::string(kRecordColumns) + " FROM journal ORDER BY seq DESC LIMIT 1");
   if (!last) return std::move(last).error();
   const Result<bool> row = last->step();
   if (!row) return row.error();
+  std::uint64_t head = 0;
   if (*row) {
     const Result<StoredRecord> stored = read_head(*last);
     if (!stored) return stored.error();
-    world->revision = stored->record.seq;
+    head = stored->record.seq;
     impl->last_hash = stored->hash;
   }
   last->reset();
-  if (const std::uint64_t known = impl->head_file.read(); known > world->revision)
-    return internal("store_lost_records", "the store ends at record " + std::to_string(world->revision) + ", but record " +
-                                              std::to_string(known) + " had been committed: restore a backup");
+  if (const std::uint64_t known = impl->head_file.read(); known > head) return lost_records(head, known);
+  Result<World> world = read_tables(impl->database);
+  if (!world) return std::move(world).error();
   derive(*world);
   impl->world = std::move(world).value();
+  impl->database.fold_log_on_close();
   return Store(std::move(impl));
 }
 
