@@ -8,6 +8,7 @@
 #include "api/check.hpp"
 #include "controller/core/reconcile.hpp"
 #include "controller/core/retention.hpp"
+#include "controller/core/sweep.hpp"
 #include "controller/heartbeats.hpp"
 #include "controller/log_sessions.hpp"
 
@@ -54,7 +55,7 @@ class Loop::State {
   State(World world, LoopOptions options) : world_(std::move(world)), options_(options), heartbeats_(options.heartbeat_every) {
     UNIK_CHECK(!world_.cluster.cluster_id.empty(), "a World without a cluster");
     world_.max_operations = options.max_operations;
-    dirty_.everything = true;
+    sweep_.begin();
   }
 
   Effects turn(Now now, std::span<const Event> events) {
@@ -91,11 +92,11 @@ class Loop::State {
     logs_.pass_time(time_, effects_);
     if (plan_at_ && *plan_at_ <= time_) {
       plan_at_.reset();
-      dirty_.everything = true;
+      sweep_.begin();
     }
     if (next_resync_ <= time_) {
       next_resync_ = time_ + options_.resync_every;
-      dirty_.everything = true;
+      sweep_.begin();
       tidy_ = true;
     }
   }
@@ -115,7 +116,7 @@ class Loop::State {
     if (at) earlier(plan_at_, std::max(*at, time_ + kLeastPlanGap));
   }
 
-  bool has_work() const { return !waiting_.empty() || !dirty_.empty() || tidy_; }
+  bool has_work() const { return !waiting_.empty() || !dirty_.empty() || tidy_ || sweep_.under_way(); }
 
   // ---- What arrives ----
 
@@ -205,7 +206,7 @@ class Loop::State {
 
   void plan_and_commit() {
     const bool may_plan = time_ >= retry_at_;
-    if (waiting_.empty() && !(may_plan && (!dirty_.empty() || tidy_))) {
+    if (waiting_.empty() && !(may_plan && has_work())) {
       if (observed_) publish(nullptr, {});
       observed_ = false;
       return;
@@ -225,6 +226,7 @@ class Loop::State {
       flight.replies.push_back(Reply{waiting.id, std::move(answer)});
     }
     if (may_plan) {
+      sweep_.take(world_, kSweepPiece, dirty_);
       flight.dirty = std::exchange(dirty_, Dirty{});
       if (std::exchange(tidy_, false)) drop_expired(draft);
       Dirty work = flight.dirty;
@@ -329,6 +331,7 @@ class Loop::State {
   Now now_;
 
   Dirty dirty_;
+  Sweep sweep_;
   bool tidy_ = false;
   bool observed_ = false;  // reports came in that no commit has published
   std::deque<Waiting> waiting_;

@@ -104,7 +104,7 @@ std::shared_ptr<const World> Runner::world() const {
 
 void Runner::run() {
   std::vector<Event> events;
-  std::optional<Time> wake_at;
+  std::optional<Time> wake_at = wire::read_clock().boot;  // the first turn waits for nobody: it is what makes us ready
   while (true) {
     {
       std::unique_lock lock(inbox_mutex_);
