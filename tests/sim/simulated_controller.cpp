@@ -74,12 +74,20 @@ void SimulatedController::turn() {
   });
 }
 
+bool SimulatedController::died() {
+  if (!dies_here || !dies_here()) return false;
+  crash();
+  return true;
+}
+
 void SimulatedController::carry_out(const controller::Effect& effect) {
   if (const auto* const reply = std::get_if<controller::Reply>(&effect)) {
+    if (died()) return;
     if (const auto* const applied = std::get_if<ApplyReply>(&reply->answer); applied != nullptr && applied->revision > durable_.revision)
       broken_.push_back("a user was told of revision " + std::to_string(applied->revision) + " before it was durable");
     auto waiting = waiting_.extract(reply->id);
     if (!waiting.empty()) waiting.mapped()(reply->answer);
+    died();
   } else if (const auto* const begin = std::get_if<controller::BeginCommit>(&effect)) {
     commit(begin->record);
   } else if (std::holds_alternative<controller::ReopenStore>(effect)) {
@@ -94,6 +102,7 @@ void SimulatedController::carry_out(const controller::Effect& effect) {
 
 void SimulatedController::commit(std::shared_ptr<const controller::Record> record) {
   if (flight_) broken_.push_back("two commits are under way");
+  if (died()) return;
   if (on_begin) on_begin(*record);
   flight_ = Flight{std::move(record), false};
   timeline_.after(random_.between(Duration(500), milliseconds(8)), [this, life = life_] {
@@ -109,6 +118,7 @@ void SimulatedController::commit(std::shared_ptr<const controller::Record> recor
       persist(*flight_->record);
       flight_->durable = true;
     }
+    if (died()) return;
     if (unclear) return deliver(controller::CommitUnknown{seq, unavailable("io_error", "simulated")});
     flight_.reset();
     deliver(controller::Committed{seq});

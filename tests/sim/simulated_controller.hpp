@@ -38,6 +38,8 @@ class SimulatedController {
   std::function<void(const controller::Record&)> on_durable;
   // Called with each record when its commit begins.
   std::function<void(const controller::Record&)> on_begin;
+  // Asked before and after each write of the journal and each reply: true kills the controller at that very point.
+  std::function<bool()> dies_here;
   std::vector<std::string>& broken() { return broken_; }
 
  private:
@@ -51,6 +53,7 @@ class SimulatedController {
   void turn();
   void carry_out(const controller::Effect& effect);
   void commit(std::shared_ptr<const controller::Record> record);
+  bool died();
   void persist(const controller::Record& record);
 
   Timeline& timeline_;

@@ -82,7 +82,11 @@ void SimulatedNode::turn() {
   if (!loop_) return;
   const std::vector<agent::Event> events = std::exchange(inbox_, {});
   const agent::Effects effects = loop_->turn(timeline_.now(), events);
-  for (const agent::Effect& effect : effects.list) std::visit([this](const auto& one) { perform(one); }, effect);
+  for (const agent::Effect& effect : effects.list) {
+    if (died()) return;
+    std::visit([this](const auto& one) { perform(one); }, effect);
+    if (died()) return;
+  }
   if (!effects.wake_at || (wake_at_ && *wake_at_ <= *effects.wake_at && *wake_at_ > timeline_.now().boot)) return;
   wake_at_ = effects.wake_at;
   const Duration delay = std::max(*effects.wake_at - timeline_.now().boot, Duration(50));
@@ -91,6 +95,12 @@ void SimulatedNode::turn() {
     wake_at_.reset();
     turn_soon();
   });
+}
+
+bool SimulatedNode::died() {
+  if (!dies_here || !dies_here()) return false;
+  crash();
+  return true;
 }
 
 void SimulatedNode::answer(Duration delay, agent::Event event) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -48,6 +49,8 @@ class SimulatedNode {
   // Puts back an older copy of the record, as a disk that lies does.
   void roll_record_back();
   void set_disk_failing(bool failing) { disk_failing_ = failing; }
+  // Asked before and after each effect is carried out: true kills the agent at that very point.
+  std::function<bool()> dies_here;
   // A VM dies on its own.
   void kill_some_vm();
 
@@ -61,6 +64,7 @@ class SimulatedNode {
  private:
   void turn();
   void turn_soon();
+  bool died();
   void answer(Duration delay, agent::Event event);
   void end_vm(const InstanceId& id, std::uint64_t process, Exit exit);
 
