@@ -6,6 +6,7 @@
 
 #include "controller/http/event_feed.hpp"
 #include "controller/http/log_relay.hpp"
+#include "controller/http/query.hpp"
 #include "controller/http/route.hpp"
 #include "controller/metrics/metrics.hpp"
 #include "controller/runner.hpp"
@@ -32,9 +33,6 @@ void add_changing_routes(ApiContext& context, std::vector<Route>& routes);
 void add_node_routes(ApiContext& context, std::vector<Route>& routes);
 void add_artifact_routes(ApiContext& context, std::vector<Route>& routes);
 void add_stream_routes(ApiContext& context, std::vector<Route>& routes);
-
-// `tenant` of the query, or `default`.
-std::string tenant_of(const wire::HttpRequest& request);
 
 wire::HttpResponse json_response(int status, std::string body);
 

@@ -83,8 +83,7 @@ class Download : public std::enable_shared_from_this<Download> {
 };
 
 void put_artifact(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder) {
-  const auto named = request.query.find("digest");
-  const Result<Digest> digest = runtimes::parse_digest(named == request.query.end() ? "" : named->second);
+  const Result<Digest> digest = runtimes::parse_digest(query_text(request, "digest"));
   if (!digest) return responder.send(digest.error());
   if (const std::optional<std::int64_t> size = context.artifacts.size_of(*digest))
     return responder.send(json_response(200, blob_json(*digest, *size)));

@@ -1,4 +1,3 @@
-#include <charconv>
 #include <sstream>
 #include <utility>
 
@@ -78,11 +77,6 @@ void answer_foreseen(const wire::HttpRequest& request, const wire::Responder& re
   responder.send(error);
 }
 
-std::string query(const wire::HttpRequest& request, const char* key) {
-  const auto found = request.query.find(key);
-  return found == request.query.end() ? std::string() : found->second;
-}
-
 // `?lose=n1,n2`, and manifests as the body that are to be there too.
 void handle_whatif(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder) {
   ApplyRequest add;
@@ -92,7 +86,7 @@ void handle_whatif(ApiContext& context, const wire::HttpRequest& request, const 
     add = std::move(*read);
   }
   std::vector<std::string> lose;
-  std::istringstream names(query(request, "lose"));
+  std::istringstream names(query_text(request, "lose"));
   for (std::string name; std::getline(names, name, ',');) lose.push_back(name);
   if (lose.empty() && add.resources.empty())
     return responder.send(invalid("nothing_to_foresee", "want `lose` to name nodes, or manifests as the body"));
@@ -104,22 +98,18 @@ Result<RolloutRequest> read_rollout(const PathValues& path, const wire::HttpRequ
   rollout.app = {Symbol(tenant_of(request)), Symbol(path.at("name"))};
   rollout.verb = verb;
   rollout.trace_id = request.trace_id;
-  const std::string to = query(request, "to");
-  if (to.empty()) return rollout;
-  std::uint64_t number = 0;
-  const auto parsed = std::from_chars(to.data(), to.data() + to.size(), number);
-  if (parsed.ec != std::errc() || parsed.ptr != to.data() + to.size())
-    return invalid("bad_template", "want the number of a template as `to`, got `" + to + "`");
-  rollout.to = number;
+  const Result<std::optional<std::uint64_t>> to = query_number(request, "to");
+  if (!to) return to.error();
+  rollout.to = *to;
   return rollout;
 }
 
 Result<DrainRequest> read_drain(const PathValues& path, const wire::HttpRequest& request) {
   DrainRequest drain;
   drain.node = path.at("name");
-  drain.drain.force = query(request, "force") == "1";
-  drain.drain.reason = query(request, "reason");
-  if (const std::string deadline = query(request, "deadline"); !deadline.empty()) {
+  drain.drain.force = query_flag(request, "force");
+  drain.drain.reason = query_text(request, "reason");
+  if (const std::string deadline = query_text(request, "deadline"); !deadline.empty()) {
     const Result<Duration> parsed = parse_duration(deadline);
     if (!parsed) return invalid("bad_deadline", "want a duration such as 10m as `deadline`, got `" + deadline + "`");
     if (*parsed > kMaxDrainDeadline) return invalid("bad_deadline", "want at most 24h as `deadline`, got `" + deadline + "`");
@@ -146,8 +136,7 @@ Result<DeleteRequest> read_destroy(const wire::HttpRequest& request) {
 void handle_apply(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder, bool follow) {
   Result<ApplyRequest> apply = read_manifests(request, context.artifacts, follow);
   if (!apply) return responder.send(apply.error());
-  const auto dry_run = request.query.find("dry_run");
-  if (dry_run != request.query.end() && dry_run->second == "1") return answer_foreseen(request, responder, foresee_apply(*context.runner.world(), *apply));
+  if (query_flag(request, "dry_run")) return answer_foreseen(request, responder, foresee_apply(*context.runner.world(), *apply));
   if (follow && (apply->resources.size() != 1 || !std::holds_alternative<App>(apply->resources.front())))
     return responder.send(invalid("not_one_app", "want exactly one App to deploy; `apply` takes more"));
   ask(context, request, responder, follow ? 202 : 200, std::move(*apply));

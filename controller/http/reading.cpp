@@ -16,11 +16,6 @@ Error missing(std::string_view kind, const std::string& name) {
   return not_found(std::string(kind) + "_not_found", "there is no " + std::string(kind) + " `" + name + "`");
 }
 
-std::string query(const wire::HttpRequest& request, const char* key) {
-  const auto found = request.query.find(key);
-  return found == request.query.end() ? std::string() : found->second;
-}
-
 // One page of `table` from the key after `start`; `view` gives nothing for rows that are to be left out, and `stop`
 // ends the range.
 template <typename View, typename Table, typename Key, typename Stop, typename Make, typename Name>
@@ -45,7 +40,7 @@ Symbol after(const std::string& name) { return name.empty() ? Symbol() : Symbol(
 codec::Page<AppView> list_apps(const World& world, const wire::HttpRequest& request) {
   const Symbol tenant(tenant_of(request));
   return page_of<AppView>(
-      world, world.apps, AppName{tenant, after(query(request, "continue"))},
+      world, world.apps, AppName{tenant, after(query_text(request, "continue"))},
       [&](const AppName& name) { return name.tenant != tenant; },
       [&](const AppName& name, const AppRow& row) { return view_app(world, name, row); },
       [](const AppName& name) { return name.app.str(); });
@@ -53,20 +48,20 @@ codec::Page<AppView> list_apps(const World& world, const wire::HttpRequest& requ
 
 codec::Page<NodeView> list_nodes(const World& world, const wire::HttpRequest& request) {
   return page_of<NodeView>(
-      world, world.nodes, after(query(request, "continue")), [](Symbol) { return false; },
+      world, world.nodes, after(query_text(request, "continue")), [](Symbol) { return false; },
       [&](Symbol name, const NodeRow& row) { return view_node(world, name, row); }, [](Symbol name) { return name.str(); });
 }
 
 codec::Page<TenantView> list_tenants(const World& world, const wire::HttpRequest& request) {
   return page_of<TenantView>(
-      world, world.tenants, after(query(request, "continue")), [](Symbol) { return false; },
+      world, world.tenants, after(query_text(request, "continue")), [](Symbol) { return false; },
       [&](Symbol name, const TenantRow& row) { return view_tenant(world, name, row); }, [](Symbol name) { return name.str(); });
 }
 
 Result<codec::Page<InstanceView>> list_instances(const World& world, const wire::HttpRequest& request) {
   const Symbol tenant(tenant_of(request));
   InstanceId start{tenant, {}, 0, 0, 0};
-  if (const std::string from = query(request, "continue"); !from.empty()) {
+  if (const std::string from = query_text(request, "continue"); !from.empty()) {
     const Result<InstanceId> last = parse_short_name(tenant, from);
     if (!last) return last.error();
     start = *last;
@@ -82,7 +77,7 @@ Result<codec::Page<InstanceView>> list_instances(const World& world, const wire:
 Result<codec::Page<Operation>> list_operations(const World& world, const wire::HttpRequest& request) {
   const Symbol tenant(tenant_of(request));
   std::optional<OperationKey> before;
-  if (const std::string from = query(request, "continue"); !from.empty()) {
+  if (const std::string from = query_text(request, "continue"); !from.empty()) {
     before = parse_operation_key(from);
     if (!before) return invalid("bad_continue", "want the `continue` of the page before, got `" + from + "`");
   }
