@@ -1,8 +1,20 @@
 #include "controller/http/log_relay.hpp"
 
+#include <cstdlib>
 #include <utility>
 
+#include "wire/log.hpp"
+
 namespace unik::controller {
+namespace {
+
+// Agents push each stream once, and outlive controllers: the next one must not give the names of this one again.
+std::uint64_t first_session() {
+  constexpr std::size_t kHexDigits = 12;
+  return std::strtoull(wire::new_trace_id().substr(0, kHexDigits).c_str(), nullptr, 16);
+}
+
+}  // namespace
 
 // One reader. Its members are guarded by its own mutex; the relay's is never taken while that is held.
 struct LogRelay::Session {
@@ -84,6 +96,8 @@ struct LogRelay::Push : std::enable_shared_from_this<LogRelay::Push> {
   const wire::Responder responder;
   std::string line;
 };
+
+LogRelay::LogRelay(std::function<void(Event)> post) : post_(std::move(post)), last_session_(first_session()) {}
 
 void LogRelay::open(LogsAsked asked, bool prefix, const wire::Responder& responder) {
   const auto session = std::make_shared<Session>(responder, prefix);
