@@ -7,6 +7,7 @@
 #include "controller/core/diff.hpp"
 #include "controller/core/goals.hpp"
 #include "controller/core/node_watch.hpp"
+#include "controller/core/recovery.hpp"
 
 namespace unik::controller {
 namespace {
@@ -24,24 +25,27 @@ Error refuse_foreign(const Report& report, const World& world) {
                                          ": restore this controller's store, or clear the state of the agent");
 }
 
-// Goals that this controller never gave: what it gave after its store was copied or cut has been lost.
-bool shows_lost_history(const World& world, const Stamp& accepted) {
-  if (accepted.cluster_id != world.cluster.cluster_id) return false;
-  if (accepted.epoch != world.cluster.epoch) return accepted.epoch > world.cluster.epoch;
-  return accepted.revision > world.revision;
-}
-
 bool goals_are_news(const World& world, const NodeRow& row, const Stamp& accepted) {
   return !covers(accepted, Stamp{world.cluster.cluster_id, world.cluster.epoch, row.goals_revision});
 }
 
 }  // namespace
 
+// Goals that this controller never gave: what it gave after its store was copied or cut has been lost. What a node has
+// accepted when it is first heard was given before this controller started, however much it has committed since.
+bool Heartbeats::shows_lost_history(const World& world, Symbol node, const Stamp& accepted) {
+  const std::uint64_t last_given = heard_.insert(node).second ? loaded_ : world.revision;
+  if (accepted.cluster_id != world.cluster.cluster_id) return false;
+  if (accepted.epoch != world.cluster.epoch) return accepted.epoch > world.cluster.epoch;
+  return accepted.revision > last_given;
+}
+
 HeartbeatReply Heartbeats::answer(const World& world, Symbol node, const Stamp& accepted, std::uint64_t seq,
                                   LogSessions& logs) const {
   HeartbeatReply reply;
   const NodeRow& row = *world.nodes.find(node);
-  if (!world.history_lost && goals_are_news(world, row, accepted)) reply.goals = goals_of(world, node);
+  if (!world.history_lost && is_accounted(world, node) && goals_are_news(world, row, accepted))
+    reply.goals = goals_of(world, node);
   reply.logs = logs.requests_for(node);
   reply.next_in = with_jitter(every_, node, seq);
   return reply;
@@ -67,7 +71,7 @@ void Heartbeats::arrive(World& world, const HeartbeatArrived& event, Time now, L
     effects.list.push_back(Reply{event.id, refuse_foreign(report, world)});
     return;
   }
-  if (shows_lost_history(world, report.accepted_stamp)) world.history_lost = true;
+  if (shows_lost_history(world, node, report.accepted_stamp)) world.history_lost = true;
 
   const Observed* const known = world.observed.find(node);
   const bool same_start = known != nullptr && known->report->agent_start == report.agent_start;

@@ -51,9 +51,11 @@ void earlier(std::optional<Time>& time, std::optional<Time> other) {
 
 class Loop::State {
  public:
-  State(World world, LoopOptions options) : world_(std::move(world)), options_(options), heartbeats_(options.heartbeat_every) {
+  State(World world, LoopOptions options)
+      : world_(std::move(world)), options_(options), heartbeats_(options.heartbeat_every, world_.revision) {
     UNIK_CHECK(!world_.cluster.cluster_id.empty(), "a World without a cluster");
     world_.max_operations = options.max_operations;
+    world_.history_lost |= world_.cluster.history_lost;
     dirty_.everything = true;
   }
 
@@ -155,7 +157,8 @@ class Loop::State {
     flight_.reset();
     // Reports that came meanwhile are newer than those that the plan saw.
     flight.after.observed = world_.observed;
-    flight.after.history_lost = world_.history_lost;
+    const bool recovered = flight.after.cluster.epoch.recovery_count > world_.cluster.epoch.recovery_count;
+    flight.after.history_lost = world_.history_lost && !recovered;
     world_ = std::move(flight.after);
     merge(dirty_, std::move(flight.leftover));
     plan_again(flight.wake_at);
@@ -215,13 +218,14 @@ class Loop::State {
     World next = world_;
     ++next.revision;
     Draft draft(std::move(next), now_);
+    remember_loss(draft);
     Caller first;
     while (!waiting_.empty() && draft.plan().changes.size() < kMaxChangesPerRecord) {
       const Waiting waiting = std::move(waiting_.front());
       waiting_.pop_front();
       const std::size_t before = draft.plan().changes.size();
       Answer answer = admit(draft, waiting);
-      if (first.trace_id.empty() && draft.plan().changes.size() > before) first = waiting.caller;
+      if (draft.plan().changes.size() > before) speak_for_record(first, waiting);
       flight.replies.push_back(Reply{waiting.id, std::move(answer)});
     }
     if (may_plan) {
@@ -235,6 +239,21 @@ class Loop::State {
       flight.leftover = std::exchange(draft.touched(), Dirty{});
     }
     commit(std::move(draft), std::move(flight), first);
+  }
+
+  // The record is the first one's who changed something, but before all a user's: by that it is kept for longer.
+  static void speak_for_record(Caller& first, const Waiting& waiting) {
+    const bool is_user = std::holds_alternative<Mutation>(waiting.what);
+    const bool by_node = first.actor.starts_with("node/");
+    if (first.actor.empty() || (by_node && is_user)) first = waiting.caller;
+  }
+
+  // With the first record after it was seen: a later start, from a longer journal, could not tell.
+  static void remember_loss(Draft& draft) {
+    ClusterRow cluster = draft.world().cluster;
+    if (!draft.world().history_lost || cluster.history_lost) return;
+    cluster.history_lost = true;
+    draft.change(PutCluster{std::move(cluster)});
   }
 
   void commit(Draft draft, Flight flight, const Caller& caller) {
@@ -284,8 +303,10 @@ class Loop::State {
                       waiting.caller);
       }
     }
-    Result<ApplyReply> reply = std::visit([&](const auto& one) { return admit_one(draft, one); },
-                                          std::get<Mutation>(waiting.what));
+    const Mutation& mutation = std::get<Mutation>(waiting.what);
+    if (draft.world().history_lost && !std::holds_alternative<RecoverRequest>(mutation))
+      return traced(refuse_before_recovery(), waiting.caller);
+    Result<ApplyReply> reply = std::visit([&](const auto& one) { return admit_one(draft, one); }, mutation);
     if (!reply) return traced(std::move(reply).error(), waiting.caller);
     if (!key.empty()) draft.change(PutAnswer{key, AnswerRow{waiting.caller.body_hash, *reply, now_.wall}});
     return std::move(reply).value();
@@ -296,7 +317,13 @@ class Loop::State {
   static Result<ApplyReply> admit_one(Draft& draft, const CordonRequest& request) { return admit_cordon(draft, request); }
 
   static Result<ApplyReply> admit_one(Draft& draft, const DrainRequest& request) { return admit_drain(draft, request); }
-  static Result<ApplyReply> admit_one(Draft& draft, const RolloutRequest& request) { return admit_rollout(draft, request); }
+  static Result<ApplyReply> admit_one(Draft& draft, const RolloutRequest& request) {
+    return admit_rollout(draft, request);
+  }
+  static Result<ApplyReply> admit_one(Draft& draft, const RecoverRequest&) { return admit_recover(draft); }
+  static Result<ApplyReply> admit_one(Draft& draft, const QuarantineRequest& request) {
+    return admit_quarantine(draft, request);
+  }
 
   static Error traced(Error error, const Caller& caller) {
     error.trace_id = caller.trace_id;

@@ -14,6 +14,7 @@
 #include "api/messages.hpp"
 #include "controller/core/admit.hpp"
 #include "controller/core/plan.hpp"
+#include "controller/core/recovery.hpp"
 #include "controller/core/steer.hpp"
 
 namespace unik::controller {
@@ -31,7 +32,8 @@ struct Caller {
   std::uint64_t body_hash = 0;
 };
 
-using Mutation = std::variant<ApplyRequest, DeleteRequest, CordonRequest, DrainRequest, RolloutRequest>;
+using Mutation = std::variant<ApplyRequest, DeleteRequest, CordonRequest, DrainRequest, RolloutRequest, RecoverRequest,
+                              QuarantineRequest>;
 
 struct MutationAsked {
   RequestId id = 0;

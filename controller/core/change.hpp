@@ -78,9 +78,17 @@ struct TemplateNote {
 // Templates of an app that `rollback` can go back to, the current one included.
 inline constexpr std::size_t kMaxHistory = 10;
 
+// The rollout that the record `seq` introduces. A history that was lost may have given the numbers that follow a
+// restored backup, so each recovery has a range of its own.
+inline constexpr std::uint64_t kRolloutsPerRecovery = 1'000'000'000'000;
+
+inline std::uint64_t rollout_number(Epoch epoch, std::uint64_t seq) {
+  return epoch.recovery_count * kRolloutsPerRecovery + seq;
+}
+
 struct AppRow {
   Shared<App> app;
-  std::uint64_t rollout = 0;  // journal sequence that introduced the current template
+  std::uint64_t rollout = 0;  // `rollout_number` of the record that introduced the current template
   RolloutState state;
   std::vector<TemplateNote> history;  // oldest first; the last one is the current template's
   bool deleting = false;      // the row stays until the last instance has been seen absent
@@ -107,6 +115,8 @@ struct NodeRow {
   std::uint64_t agent_start = 0;
   NodeHealth health = NodeHealth::kNeverSeen;
   std::uint64_t goals_revision = 0;  // the last commit that changed what this node should do
+  // The recovery since which all that runs there is known or quarantined; it gets no goals of a later one before.
+  std::uint64_t recovery = 0;
   WallTime created_at{};
 
   bool operator==(const NodeRow&) const = default;
@@ -134,7 +144,8 @@ struct InstanceRow {
   bool operator==(const InstanceRow&) const = default;
 };
 
-// A VM that a node reported and nobody wants; it stays listed as EnsureAbsent until it is gone.
+// A VM that a node reported and nobody wants; it stays listed as EnsureAbsent until it is gone. `quarantined`: a lost
+// history may have wanted it, so that it is left alone until somebody decides.
 struct StrayKey {
   Symbol node;
   InstanceId id;
@@ -143,6 +154,7 @@ struct StrayKey {
 };
 struct StrayRow {
   std::uint64_t goal_revision = 0;
+  bool quarantined = false;
 
   bool operator==(const StrayRow&) const = default;
 };
@@ -174,9 +186,12 @@ struct AnswerRow {
   bool operator==(const AnswerRow&) const = default;
 };
 
+// `history_lost`: a node has accepted goals that we never gave, or committed records are missing. Nothing is stopped,
+// moved or declared until `recover`.
 struct ClusterRow {
   std::string cluster_id;
   Epoch epoch;
+  bool history_lost = false;
 
   bool operator==(const ClusterRow&) const = default;
 };

@@ -9,15 +9,26 @@ class Teller {
  public:
   explicit Teller(const Record& record) : record_(record) {}
 
-  void operator()(const PutCluster& change) { tell("cluster", "", "cluster", "cluster " + change.row.cluster_id); }
+  void operator()(const PutCluster& change) {
+    const Epoch& epoch = change.row.epoch;
+    recovering_ = epoch.recovery_count > 0 && !change.row.history_lost;
+    if (change.row.history_lost)
+      return tell("cluster", "", "restored",
+                  "a later history than this store's was lost: nothing is stopped or moved until `unikctl recover`");
+    if (recovering_) return tell("cluster", "", "recovered", "recovery " + std::to_string(epoch.recovery_count));
+    tell("cluster", "", "cluster", "cluster " + change.row.cluster_id);
+  }
 
   void operator()(const PutApp& change) {
     const Metadata& metadata = change.row.app->metadata;
     const std::string generation = "generation " + std::to_string(metadata.generation);
     if (change.row.deleting) return app(metadata, "deleting", "its instances are being stopped");
     if (change.row.frozen_generation == metadata.generation) return app(metadata, "frozen", change.row.frozen_message);
+    const bool is_new_template = change.row.rollout == rollout_number(record_.epoch, record_.seq);
+    if (is_new_template && recovering_)
+      return app(metadata, "renumbered", "its next instances have numbers that the lost history never gave");
     if (metadata.generation == 1) return app(metadata, "created", generation);
-    if (change.row.rollout == record_.seq) return app(metadata, "rollout", generation + " has a new template");
+    if (is_new_template) return app(metadata, "rollout", generation + " has a new template");
     app(metadata, "changed", generation);
   }
   void operator()(const RemoveApp& change) { tell("app/" + change.name.app.str(), change.name.tenant.str(), "removed", "its last instance is gone"); }
@@ -57,7 +68,11 @@ class Teller {
   }
 
   void operator()(const PutStray& change) {
-    tell("instance/" + short_name(change.key.id), change.key.id.tenant.str(), "stray",
+    const std::string instance = "instance/" + short_name(change.key.id);
+    if (change.row.quarantined)
+      return tell(instance, change.key.id.tenant.str(), "quarantined",
+                  "runs on " + change.key.node.str() + " and this history does not know it: adopt or destroy it");
+    tell(instance, change.key.id.tenant.str(), "stray",
          "runs on " + change.key.node.str() + " and nobody wants it: it is being stopped");
   }
   void operator()(const RemoveStray& change) {
@@ -98,6 +113,7 @@ class Teller {
   }
 
   const Record& record_;
+  bool recovering_ = false;  // as the record's first change says
   std::vector<EventView> events_;
 };
 

@@ -40,7 +40,8 @@ Goals goals_of(const World& world, Symbol node) {
     if (!holds_ports(world, *app, id)) goal.run.publications.clear();
     instances[id] = std::move(goal);
   });
-  for_each_stray(world, node, [&](const InstanceId& id, const StrayRow&) {
+  for_each_stray(world, node, [&](const InstanceId& id, const StrayRow& row) {
+    if (row.quarantined) return;
     instances.try_emplace(id, EnsureAbsent{id, stop_timeout_of(world, id)});
   });
   for (const std::string& image : images) goals.actions.push_back(EnsureImage{image});

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "controller/core/diff.hpp"
+#include "controller/core/recovery.hpp"
 
 namespace unik::controller {
 namespace {
@@ -138,6 +139,7 @@ void watch_node(Draft& draft, Symbol node) {
   watch_drain(draft, node);
   const Observed* const observed = draft.world().observed.find(node);
   if (observed == nullptr || draft.world().history_lost) return;
+  if (!is_accounted(draft.world(), node)) account_for_node(draft, node);
   const std::shared_ptr<const NodeObservation> report = observed->report;
   take_transitions(draft, node, *report);
   forget_strays(draft, node);

@@ -139,12 +139,13 @@ void note_progress(Draft& draft, const AppName& name, const RolloutFacts& facts,
 
 void begin_rollout(AppRow& row, Draft& draft, BootSpec boot, bool automatic, std::string message) {
   const AppName name = row.app->name();
+  const std::uint64_t rollout = rollout_number(draft.world().cluster.epoch, draft.world().revision);
   // Two changes in one record are one template.
-  if (row.rollout == draft.world().revision && note_of(row) != nullptr) row.history.pop_back();
+  if (row.rollout == rollout && note_of(row) != nullptr) row.history.pop_back();
   TemplateNote* const before = note_of(row);
   if (before != nullptr && before->outcome == TemplateOutcome::kPending) before->outcome = TemplateOutcome::kReplaced;
   const std::uint64_t live = row.state.live;
-  row.rollout = draft.world().revision;
+  row.rollout = rollout;
   row.retired.clear();
   row.state = {};
   row.state.live = live;
@@ -165,7 +166,8 @@ bool roll_back(Draft& draft, const AppName& name, const Verdict& verdict, bool a
   AppRow row = *draft.world().apps.find(name);
   const TemplateNote* const good = last_good(draft.world(), name, row);
   // One record introduces one template: a second change in the same record waits for the next.
-  if (good == nullptr || row.rollout == draft.world().revision) return false;
+  const std::uint64_t introduced = rollout_number(draft.world().cluster.epoch, draft.world().revision);
+  if (good == nullptr || row.rollout == introduced) return false;
   const std::uint64_t to = good->rollout;
   const std::uint64_t from = row.rollout;
   BootSpec boot = **draft.world().templates.find({name, to});

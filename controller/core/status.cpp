@@ -6,6 +6,7 @@
 #include "controller/core/diff.hpp"
 #include "controller/core/node_watch.hpp"
 #include "controller/core/place.hpp"
+#include "controller/core/recovery.hpp"
 #include "controller/core/rollout.hpp"
 
 namespace unik::controller {
@@ -326,6 +327,9 @@ StatusView view_status(const World& world, std::string_view tenant) {
   std::reverse(view.operations.begin(), view.operations.end());
   if (view.operations.size() > kRecentOperations) view.operations.resize(kRecentOperations);
   for (const auto& [node, row] : world.nodes) view.nodes.push_back(view_node(world, node, row));
+  view.restored = world.history_lost;
+  for (QuarantinedView& one : view_quarantine(world))
+    if (one.id.tenant == name) view.quarantine.push_back(std::move(one));
   return view;
 }
 
@@ -387,8 +391,10 @@ std::optional<Explanation> explain_node(const World& world, Symbol name) {
                                   " and " + format_bytes(view.assigned.memory) + " to " + std::to_string(view.instances) +
                                   " instances");
   }
-  for_each_stray(world, name, [&](const InstanceId& id, const StrayRow&) {
-    explanation.reasons.push_back("is told to stop " + to_string(id) + ", which nobody wants");
+  for_each_stray(world, name, [&](const InstanceId& id, const StrayRow& stray) {
+    explanation.reasons.push_back(stray.quarantined
+                                      ? "runs " + to_string(id) + ", which is quarantined: `unikctl quarantine list`"
+                                      : "is told to stop " + to_string(id) + ", which nobody wants");
   });
   return explanation;
 }

@@ -31,7 +31,10 @@ class Fold {
  public:
   Fold(World& world, Dirty* dirty) : world_(world), dirty_(dirty) {}
 
-  void operator()(const PutCluster& change) { world_.cluster = change.row; }
+  void operator()(const PutCluster& change) {
+    world_.cluster = change.row;
+    world_.history_lost = change.row.history_lost;
+  }
 
   void operator()(const PutApp& change) {
     const AppName name = change.row.app->name();

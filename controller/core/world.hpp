@@ -131,7 +131,7 @@ struct World {
   Time as_of;    // when this copy was published
   CowMap<Symbol, Observed> observed;
   Clocks clocks;
-  bool history_lost = false;  // a node has accepted goals that we never gave: `Restored`, nothing is stopped or moved
+  bool history_lost = false;  // `Restored`: seen, and perhaps not yet in `cluster`
 };
 
 // Fills the derived parts from the tables, for a World that was read from a store.

@@ -189,6 +189,7 @@ struct Body {
   }
   void operator()(const PutStray& change) {
     begin(change.key).field("goal_revision", change.row.goal_revision);
+    if (change.row.quarantined) out.field("quarantined", true);
     out.end_object();
   }
   void operator()(const RemoveStray& change) {
@@ -266,7 +267,8 @@ Result<Change> read_body(std::string_view name, const json& body) {
   if (name == "put_stray" || name == "remove_stray") {
     const StrayKey key{Symbol(in.text("node")), in.instance("id")};
     if (name == "remove_stray") return finish<Change>(in, RemoveStray{key});
-    PutStray change{key, {in.number<std::uint64_t>("goal_revision")}};
+    PutStray change{key,
+                    {in.number<std::uint64_t>("goal_revision"), in.has("quarantined") && in.boolean("quarantined")}};
     return finish<Change>(in, std::move(change));
   }
   if (name == "put_operation") {
@@ -294,6 +296,7 @@ std::string row_json(const ClusterRow& row) {
   JsonWriter out;
   out.begin_object().field("cluster_id", row.cluster_id);
   out.field("recovery_count", row.epoch.recovery_count).field("term", row.epoch.term);
+  if (row.history_lost) out.field("history_lost", true);
   return out.end_object().take();
 }
 
@@ -318,7 +321,9 @@ std::string row_json(const NodeRow& row) {
   out.begin_object().key("node").raw(codec::to_json(Resource(*row.node)));
   if (row.info) out.key("info").raw(codec::to_json(*row.info));
   out.field("agent_start", row.agent_start).field("health", to_string(row.health));
-  out.field("goals_revision", row.goals_revision).field("created_at_us", micros(row.created_at));
+  out.field("goals_revision", row.goals_revision);
+  if (row.recovery > 0) out.field("recovery", row.recovery);
+  out.field("created_at_us", micros(row.created_at));
   return out.end_object().take();
 }
 
@@ -339,6 +344,7 @@ std::string row_json(const AnswerRow& row) {
 Result<ClusterRow> cluster_row_from(std::string_view text) {
   Reader in(text);
   ClusterRow row{in.text("cluster_id"), {in.number<std::uint64_t>("recovery_count"), in.number<std::uint64_t>("term")}};
+  row.history_lost = in.has("history_lost") && in.boolean("history_lost");
   return finish(in, std::move(row));
 }
 
@@ -374,6 +380,7 @@ Result<NodeRow> node_row_from(std::string_view text) {
   row.agent_start = in.number<std::uint64_t>("agent_start");
   row.health = in.choice("health", parse_node_health);
   row.goals_revision = in.number<std::uint64_t>("goals_revision");
+  if (in.has("recovery")) row.recovery = in.number<std::uint64_t>("recovery");
   row.created_at = wall(in.number<std::int64_t>("created_at_us"));
   return finish(in, std::move(row));
 }

@@ -60,6 +60,10 @@ std::int64_t checksum(const InstanceId& id, const InstanceRow& row) {
   return checksum(text);
 }
 
+std::int64_t checksum(const std::string& stray, const StrayRow& row) {
+  return checksum(stray + std::to_string(row.goal_revision) + (row.quarantined ? "q" : ""));
+}
+
 // The statements' names are those of the tables that they write.
 enum Sql : std::size_t {
   kPutCluster, kPutApp, kRemoveApp, kPutNode, kRemoveNode, kPutTenant, kRemoveTenant, kPutTemplate, kRemoveTemplate,
@@ -79,7 +83,7 @@ constexpr std::string_view kSql[kSqlCount] = {
     "DELETE FROM templates WHERE tenant = ? AND app = ? AND rollout = ?",
     "INSERT OR REPLACE INTO instances VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     "DELETE FROM instances WHERE tenant = ? AND app = ? AND slot = ? AND rollout = ? AND attempt = ?",
-    "INSERT OR REPLACE INTO strays VALUES (?, ?, ?, ?)",
+    "INSERT OR REPLACE INTO strays VALUES (?, ?, ?, ?, ?)",
     "DELETE FROM strays WHERE node = ? AND id = ?",
     "INSERT OR REPLACE INTO operations VALUES (?, ?, ?, ?)",
     "DELETE FROM operations WHERE seq = ? AND idx = ?",
@@ -154,7 +158,8 @@ struct TableWriter::Statements {
     const std::string id = to_string(key.id);
     Statement& statement = list[row == nullptr ? kRemoveStray : kPutStray].bind(1, key.node.str()).bind(2, id);
     if (row == nullptr) return statement.run();
-    return statement.bind(3, row->goal_revision).bind(4, checksum(id + std::to_string(row->goal_revision))).run();
+    const std::int64_t quarantined = row->quarantined ? 1 : 0;
+    return statement.bind(3, row->goal_revision).bind(4, checksum(id, *row)).bind(5, quarantined).run();
   }
   Result<void> write(const OperationKey& key, const Shared<Operation>* operation) {
     Statement& statement = list[operation == nullptr ? kRemoveOperation : kPutOperation].bind(1, key.seq).bind(2, key.index);
@@ -301,13 +306,15 @@ Result<void> read_rest(Database& database, World& world) {
   Result<void> done = for_each_row(database, "SELECT * FROM instances ORDER BY tenant, app, slot, rollout, attempt",
                                    [&](const Statement& row) { return read_instance(row, names, world); });
   if (!done) return done;
-  done = for_each_row(database, "SELECT node, id, goal_revision, checksum FROM strays", [&](const Statement& row) -> Result<void> {
-    const Result<InstanceId> id = parse_instance_id(row.text(1));
-    const StrayRow value{row.unsigned_integer(2)};
-    if (!id || checksum(std::string(row.text(1)) + std::to_string(value.goal_revision)) != row.integer(3)) return damaged("strays");
-    world.strays.set({Symbol(row.text(0)), *id}, value);
-    return {};
-  });
+  done = for_each_row(database, "SELECT node, id, goal_revision, checksum, quarantined FROM strays",
+                      [&](const Statement& row) -> Result<void> {
+                        const Result<InstanceId> id = parse_instance_id(row.text(1));
+                        const StrayRow value{row.unsigned_integer(2), row.integer(4) != 0};
+                        if (!id || checksum(std::string(row.text(1)), value) != row.integer(3))
+                          return damaged("strays");
+                        world.strays.set({Symbol(row.text(0)), *id}, value);
+                        return {};
+                      });
   if (!done) return done;
   return for_each_row(database, "SELECT value FROM counters WHERE name = 'last_uid'", [&](const Statement& row) -> Result<void> {
     world.last_uid = row.unsigned_integer(0);

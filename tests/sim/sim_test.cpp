@@ -80,6 +80,22 @@ TEST(Simulation, TwoHundredAgents) {
   }
 }
 
+// Fault 14: an old copy of the store is put back; nothing is destroyed that nobody decided on, and the fleet converges.
+TEST(Simulation, SurvivesARestoredBackup) {
+  std::uint64_t quarantined = 0;
+  std::uint64_t adopted = 0;
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    Options options = options_for(seed);
+    options.restore = true;
+    const Outcome outcome = simulate(options);
+    EXPECT_TRUE(outcome.broken.empty()) << "seed " << seed << describe(outcome);
+    quarantined += outcome.quarantined;
+    adopted += outcome.adopted;
+  }
+  std::cout << quarantined << " quarantined, of which " << adopted << " adopted\n";
+  EXPECT_GT(quarantined, 0U);
+}
+
 // Each planted bug must be caught by some seed of the first hundred: the checks can fail.
 class PlantedBugs : public ::testing::TestWithParam<PlantedBug> {};
 
@@ -87,6 +103,7 @@ TEST_P(PlantedBugs, AreCaught) {
   for (std::uint64_t seed = 1; seed <= 100; ++seed) {
     Options options = options_for(seed);
     options.bug = GetParam();
+    options.restore = options.bug == PlantedBug::kRestoreUnseen;
     const Outcome outcome = simulate(options);
     if (outcome.broken.empty()) continue;
     std::cout << "caught by seed " << seed << ": " << outcome.broken.front() << "\n";
@@ -97,7 +114,7 @@ TEST_P(PlantedBugs, AreCaught) {
 
 INSTANTIATE_TEST_SUITE_P(All, PlantedBugs,
                          ::testing::Values(PlantedBug::kNoStrayBucket, PlantedBug::kNoFencing, PlantedBug::kSendBeforeCommit,
-                                           PlantedBug::kAbsentWithoutStamp),
+                                           PlantedBug::kAbsentWithoutStamp, PlantedBug::kRestoreUnseen),
                          [](const auto& bug) {
                            switch (bug.param) {
                              case PlantedBug::kNone: return "None";
@@ -105,6 +122,7 @@ INSTANTIATE_TEST_SUITE_P(All, PlantedBugs,
                              case PlantedBug::kNoFencing: return "NoFencing";
                              case PlantedBug::kSendBeforeCommit: return "SendBeforeCommit";
                              case PlantedBug::kAbsentWithoutStamp: return "AbsentWithoutStamp";
+                             case PlantedBug::kRestoreUnseen: return "RestoreUnseen";
                            }
                            return "";
                          });

@@ -32,6 +32,16 @@ void SimulatedController::crash() {
   for (auto& [id, on_answer] : std::exchange(waiting_, {})) on_answer(std::nullopt);
 }
 
+void SimulatedController::copy_store() {
+  copied_ = durable_;
+  copied_records_ = journal_.size();
+}
+
+void SimulatedController::restore_store() {
+  durable_ = copied_;
+  journal_.resize(copied_records_);
+}
+
 void SimulatedController::ask(const std::function<controller::Event(controller::RequestId)>& make, OnAnswer on_answer) {
   if (!loop_) return on_answer(std::nullopt);
   const controller::RequestId id = ++last_id_;

@@ -25,6 +25,9 @@ class SimulatedController {
   // A commit under way is on disk or not, as chance has it.
   void crash();
   bool is_up() const { return loop_ != nullptr; }
+  // Copies the store aside, and puts the copy back while the controller is down: a restored backup.
+  void copy_store();
+  void restore_store();
   void set_disk_failing(bool failing) { disk_failing_ = failing; }
 
   // The request reaches the controller now. One that is down answers nothing at once.
@@ -68,6 +71,8 @@ class SimulatedController {
 
   controller::World durable_;
   std::vector<controller::Record> journal_;
+  controller::World copied_;
+  std::size_t copied_records_ = 0;
   std::vector<std::string> broken_;
 };
 

@@ -5,6 +5,7 @@
 
 #include "controller/core/diff.hpp"
 #include "controller/core/reconcile.hpp"
+#include "controller/core/recovery.hpp"
 #include "controller/store/row_json.hpp"
 #include "tests/sim/simulated_controller.hpp"
 #include "tests/sim/simulated_node.hpp"
@@ -38,6 +39,7 @@ class Simulation : public Uplink {
       timeline_.after(random_.between(Duration(0), seconds(2)), [&node = *node] { node.start(); });
     plan_users();
     plan_faults();
+    if (options_.restore) timeline_.after(random_.between(seconds(5), options_.faulty - seconds(5)), [this] { controller_.copy_store(); });
     timeline_.run_until(end_of_faults_);
     heal();
     timeline_.run_until(end_of_faults_ + options_.quiet);
@@ -109,6 +111,8 @@ class Simulation : public Uplink {
       const auto real = disguises_.find(report.accepted_stamp.revision);
       if (real != disguises_.end()) report.accepted_stamp.revision = real->second;
     }
+    if (options_.bug == PlantedBug::kRestoreUnseen && report.accepted_stamp.revision > controller_.durable().revision)
+      report.accepted_stamp.revision = controller_.durable().revision;
     if (options_.bug == PlantedBug::kAbsentWithoutStamp && !report.accepted_stamp.cluster_id.empty()) {
       if (const controller::NodeRow* const row = controller_.durable().nodes.find(Symbol(report.node)))
         report.accepted_stamp.revision = row->goals_revision;
@@ -330,7 +334,71 @@ class Simulation : public Uplink {
       if (!node->is_up()) node->start();
     }
     // By then every request of before has had its answer.
-    timeline_.after(seconds(20), [this] { end_steering(); });
+    timeline_.after(seconds(20), [this] { options_.restore ? restore() : end_steering(); });
+  }
+
+  // ---- A restored backup ----
+
+  // An old copy of the store takes the place of the newer one. What nodes run and the copy does not know must be left alone
+  // until the operator has decided on it.
+  void restore() {
+    if (controller_.is_up()) controller_.crash();
+    controller_.restore_store();
+    forget_lost_records();
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      for (const auto& [id, vm] : nodes_[i]->vms()) {
+        const controller::InstanceRow* const row = controller_.durable().instances.find(id);
+        const bool known = (row != nullptr && row->node == Symbol(nodes_[i]->name())) ||
+                           controller_.durable().strays.contains({Symbol(nodes_[i]->name()), id});
+        // One of a broken app ends by itself soon after its start.
+        const bool lasts = vm.running && vm.started && timeline_.now().wall - vm.started_at > seconds(2);
+        if (lasts && !known) unknown_[{i, id}] = vm.process;
+      }
+    }
+    controller_.start();
+    timeline_.after(seconds(25), [this] {
+      check_left_alone();
+      ask_as("operator", controller::RecoverRequest{});
+    });
+    timeline_.after(seconds(60), [this] {
+      check_left_alone();
+      decide();
+    });
+    timeline_.after(seconds(80), [this] { end_steering(); });
+  }
+
+  // Requests of the lost records may take effect again, and what they declared is undone.
+  void forget_lost_records() {
+    journal_.clear();
+    keys_.clear();
+    for (const controller::Record& record : controller_.journal()) {
+      for (const controller::Change& change : record.changes) {
+        journal_.push_back(controller::change_json(change));
+        if (const auto* const put = std::get_if<controller::PutAnswer>(&change)) keys_.insert(put->key);
+      }
+    }
+    const controller::TenantUsage* const usage = controller_.durable().usage.find(Symbol(kDefaultTenant));
+    declared_ = usage == nullptr ? 0 : usage->instances;
+  }
+
+  void check_left_alone() {
+    for (const auto& [where, process] : unknown_) {
+      const auto vm = nodes_[where.first]->vms().find(where.second);
+      expect(vm != nodes_[where.first]->vms().end() && vm->second.running && vm->second.process == process,
+             to_string(where.second) + " of the lost history was stopped on " + nodes_[where.first]->name());
+    }
+  }
+
+  // Adopts what can be adopted and destroys the rest.
+  void decide() {
+    expect(!controller_.durable().cluster.history_lost, "the controller has not recovered");
+    for (const QuarantinedView& one : controller::view_quarantine(controller_.world())) {
+      ++quarantined_;
+      const bool adopt = one.obstacle.empty();
+      if (adopt) ++adopted_;
+      ask_as("operator", controller::QuarantineRequest{Symbol(one.node), one.id,
+                                                       adopt ? controller::QuarantineVerb::kAdopt : controller::QuarantineVerb::kDestroy});
+    }
   }
 
   // ---- What must hold at every step ----
@@ -346,12 +414,12 @@ class Simulation : public Uplink {
 
   // Within one life of an agent, what it has accepted never becomes older.
   void check_accepted(int node, const Report& report, std::uint64_t life) {
-    auto& [last_life, last_revision] = accepted_[node];
-    const std::uint64_t revision = report.accepted_stamp.revision;
-    expect(life != last_life || revision >= last_revision, "n" + std::to_string(node) + " went back from goals " +
-                                                               std::to_string(last_revision) + " to " + std::to_string(revision));
+    auto& [last_life, last] = accepted_[node];
+    const Stamp& stamp = report.accepted_stamp;
+    expect(life != last_life || last.cluster_id.empty() || covers(stamp, last),
+           "n" + std::to_string(node) + " went back from goals " + to_string(last) + " to " + to_string(stamp));
     last_life = life;
-    last_revision = revision;
+    last = stamp;
   }
 
   void watch_controller() {
@@ -497,6 +565,8 @@ class Simulation : public Uplink {
     result.controller_crashes = controller_crashes_;
     result.agent_crashes = agent_crashes_;
     result.strays = strays_;
+    result.quarantined = quarantined_;
+    result.adopted = adopted_;
     return result;
   }
 
@@ -511,7 +581,10 @@ class Simulation : public Uplink {
   std::map<std::uint64_t, std::uint64_t> disguises_;
   std::set<std::string> keys_;
   std::int64_t declared_ = 0;  // instances, after the record before
-  std::map<int, std::pair<std::uint64_t, std::uint64_t>> accepted_;  // by node: its life, and the revision
+  std::map<int, std::pair<std::uint64_t, Stamp>> accepted_;  // by node: its life, and the goals
+  std::map<std::pair<std::size_t, InstanceId>, std::uint64_t> unknown_;  // VMs of the lost history: their processes
+  std::uint64_t quarantined_ = 0;
+  std::uint64_t adopted_ = 0;
   std::vector<std::string> broken_;
   std::vector<std::string> journal_;
   std::uint64_t controller_crashes_ = 0;

@@ -27,6 +27,7 @@ enum class PlantedBug : std::uint8_t {
   kNoFencing,             // every reply looks newer than all before it
   kSendBeforeCommit,      // nodes get goals that are not durable yet
   kAbsentWithoutStamp,    // every report claims to come after the newest goals
+  kRestoreUnseen,         // reports claim no goals that the restored store has not given
 };
 
 struct Options {
@@ -40,6 +41,7 @@ struct Options {
   bool crashes = true;
   bool disk_faults = true;
   bool clock_jumps = true;
+  bool restore = false;  // an old copy of the controller's store is put back when the faults have ended
   PlantedBug bug = PlantedBug::kNone;
 };
 
@@ -52,6 +54,8 @@ struct Outcome {
   std::uint64_t agent_crashes = 0;
   std::uint64_t strays = 0;
   std::uint64_t stale_goals_refused = 0;
+  std::uint64_t quarantined = 0;
+  std::uint64_t adopted = 0;
 };
 
 Outcome simulate(const Options& options);
