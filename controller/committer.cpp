@@ -1,16 +1,26 @@
 #include "controller/committer.hpp"
 
+#include <algorithm>
 #include <utility>
+
+#include "wire/clock.hpp"
+#include "wire/log.hpp"
 
 namespace unik::controller {
 namespace {
 
 constexpr std::chrono::milliseconds kReopenPause(500);
 
+// Between two steps of one compaction, so that few commits meet one; between two looks at whether there is one to do.
+constexpr std::chrono::milliseconds kStepPause(10);
+constexpr std::chrono::seconds kCompactionLook(30);
+
 }  // namespace
 
-Committer::Committer(std::string path, Store store, std::function<void(Event)> post)
-    : path_(std::move(path)), store_(std::move(store)), post_(std::move(post)), thread_([this] { run(); }) {}
+Committer::Committer(std::string path, Store store, const Retention& keep, std::function<void(Event)> post)
+    : path_(std::move(path)), keep_(keep), store_(std::move(store)), post_(std::move(post)), thread_([this] {
+        run();
+      }) {}
 
 Committer::~Committer() {
   {
@@ -40,7 +50,8 @@ void Committer::reopen() {
 void Committer::run() {
   std::unique_lock lock(mutex_);
   while (true) {
-    wake_.wait(lock, [this] { return next_ != nullptr || reopen_asked_ || ending_; });
+    const Duration pause = std::max(compact_at_ - wire::read_clock().boot, Duration::zero());
+    wake_.wait_for(lock, pause, [this] { return next_ != nullptr || reopen_asked_ || ending_; });
     if (const std::shared_ptr<const Record> record = std::exchange(next_, nullptr)) {
       lock.unlock();
       commit(*record);
@@ -49,10 +60,24 @@ void Committer::run() {
       lock.unlock();
       reopen_store();
       lock.lock();
-    } else {
+    } else if (ending_) {
       return;
     }
+    if (wire::read_clock().boot < compact_at_) continue;
+    lock.unlock();
+    compact();
+    lock.lock();
   }
+}
+
+void Committer::compact() {
+  const Now now = wire::read_clock();
+  compact_at_ = now.boot + kCompactionLook;
+  if (!store_) return;
+  const Result<bool> more = store_->compact(keep_, now.wall);
+  if (!more)
+    return wire::log(wire::LogLevel::kWarning, "store", "compaction is tried again: " + to_string(more.error()));
+  if (*more) compact_at_ = now.boot + kStepPause;
 }
 
 void Committer::commit(const Record& record) {
