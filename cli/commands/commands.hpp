@@ -28,6 +28,9 @@ void add_rollout(CommandTree& tree);
 
 void add_image(CommandTree& tree);
 
+void add_recover(CommandTree& tree);
+void add_quarantine(CommandTree& tree);
+
 void add_up(CommandTree& tree);
 void add_down(CommandTree& tree);
 void add_doctor(CommandTree& tree);

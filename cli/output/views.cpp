@@ -225,8 +225,22 @@ Table table_of(const std::vector<Operation>& operations, WallTime now, bool wide
   return table;
 }
 
+Table table_of(const std::vector<QuarantinedView>& quarantine) {
+  Table table{{"NAME", "TENANT", "NODE", "PHASE", "ADOPTABLE"}, {}};
+  for (const QuarantinedView& one : quarantine)
+    table.rows.push_back({one.name, one.id.tenant.str(), one.node, state(one.phase),
+                          one.obstacle.empty() ? std::string("yes") : "no: " + one.obstacle});
+  return table;
+}
+
 std::string render_status(const StatusView& status, WallTime now, bool wide, bool colour) {
-  return section("Apps of tenant " + status.tenant, status.apps.size(), table_of(status.apps, now, wide), colour) +
+  std::string text;
+  if (status.restored)
+    text += paint("Restored", Colour::kRed, colour) +
+            ": nodes know a later history than this store. Nothing is stopped, moved or changed until `unikctl recover`.\n\n";
+  if (!status.quarantine.empty())
+    text += section("Quarantine", status.quarantine.size(), table_of(status.quarantine), colour) + "\n";
+  return text + section("Apps of tenant " + status.tenant, status.apps.size(), table_of(status.apps, now, wide), colour) +
          "\n" + section("Instances", status.instances.size(), table_of(status.instances, now, wide), colour) + "\n" +
          section("Operations", status.operations.size(), table_of(status.operations, now, wide), colour) + "\n" +
          section("Nodes", status.nodes.size(), table_of(status.nodes, now, wide), colour);

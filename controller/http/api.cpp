@@ -18,6 +18,7 @@ std::vector<Route> api_routes(ApiContext& context) {
   add_node_routes(context, routes);
   add_artifact_routes(context, routes);
   add_stream_routes(context, routes);
+  add_recovery_routes(context, routes);
   return routes;
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "controller/http/event_feed.hpp"
+#include "controller/http/history_desk.hpp"
 #include "controller/http/log_relay.hpp"
 #include "controller/http/query.hpp"
 #include "controller/http/route.hpp"
@@ -19,6 +20,7 @@ struct ApiContext {
   Runner& runner;
   LogRelay& logs;
   EventFeed& events;
+  HistoryDesk& history;
   Metrics& metrics;
   runtimes::BlobStore artifacts;
   std::string version;
@@ -33,6 +35,11 @@ void add_changing_routes(ApiContext& context, std::vector<Route>& routes);
 void add_node_routes(ApiContext& context, std::vector<Route>& routes);
 void add_artifact_routes(ApiContext& context, std::vector<Route>& routes);
 void add_stream_routes(ApiContext& context, std::vector<Route>& routes);
+void add_recovery_routes(ApiContext& context, std::vector<Route>& routes);
+
+// Asks the loop for a change and sends its answer.
+void ask(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder, int status,
+         Mutation mutation);
 
 wire::HttpResponse json_response(int status, std::string body);
 

@@ -62,14 +62,6 @@ void answer(const wire::Responder& responder, int status, const Answer& answer) 
   }
 }
 
-void ask(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder, int status, Mutation mutation) {
-  Result<Caller> caller = caller_of(request);
-  if (!caller) return responder.send(caller.error());
-  context.runner.ask(
-      [&](RequestId id) { return Event(MutationAsked{id, std::move(*caller), std::move(mutation)}); },
-      [responder, status](const Answer& reply) { answer(responder, status, reply); });
-}
-
 void answer_foreseen(const wire::HttpRequest& request, const wire::Responder& responder, Result<ApplyReply> reply) {
   if (reply) return responder.send(json_response(200, codec::to_json(*reply)));
   Error error = std::move(reply).error();
@@ -153,6 +145,17 @@ void handle_delete(ApiContext& context, Kind kind, const PathValues& path, const
 }
 
 }  // namespace
+
+void ask(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder, int status,
+         Mutation mutation) {
+  Result<Caller> caller = caller_of(request);
+  if (!caller) return responder.send(caller.error());
+  context.runner.ask(
+      [&](RequestId id) {
+        return Event(MutationAsked{id, std::move(*caller), std::move(mutation)});
+      },
+      [responder, status](const Answer& reply) { answer(responder, status, reply); });
+}
 
 void add_changing_routes(ApiContext& context, std::vector<Route>& routes) {
   const wire::BodyPolicy manifests{false, codec::kMaxInputBytes};

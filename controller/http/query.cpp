@@ -11,7 +11,9 @@ std::string query_text(const wire::HttpRequest& request, const char* key) {
   return found == request.query.end() ? std::string() : found->second;
 }
 
-bool query_flag(const wire::HttpRequest& request, const char* key) { return query_text(request, key) == "1"; }
+bool query_flag(const wire::HttpRequest& request, const char* key) {
+  return query_text(request, key) == "1";
+}
 
 Result<std::optional<std::uint64_t>> query_number(const wire::HttpRequest& request, const char* key) {
   if (!request.query.contains(key)) return std::optional<std::uint64_t>();

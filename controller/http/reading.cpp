@@ -1,4 +1,4 @@
-#include <charconv>
+#include <optional>
 #include <utility>
 
 #include "codec/json_writer.hpp"
@@ -98,6 +98,18 @@ Result<codec::Page<Operation>> list_operations(const World& world, const wire::H
   return page;
 }
 
+// `at`: a journal sequence or a time.
+Result<std::optional<Moment>> moment_of(const wire::HttpRequest& request) {
+  const std::string text = query_text(request, "at");
+  if (text.empty()) return std::optional<Moment>();
+  if (const Result<WallTime> time = parse_wall_time(text)) return std::optional<Moment>(*time);
+  const Result<std::optional<std::uint64_t>> seq = query_number(request, "at");
+  if (!seq)
+    return invalid("bad_query",
+                   "want a journal sequence or a UTC time such as 2026-11-22T18:51:13Z as `at`, got `" + text + "`");
+  return std::optional<Moment>(**seq);
+}
+
 template <typename T>
 void answer(const wire::Responder& responder, const Result<T>& value) {
   if (!value) return responder.send(value.error());
@@ -164,14 +176,21 @@ Result<Operation> get_operation(const World& world, const std::string& name) {
 }  // namespace
 
 void add_reading_routes(ApiContext& context, std::vector<Route>& routes) {
-  // `read` gets the newest World and returns a Result of something with a JSON form.
+  // `read` gets the newest World, or the one of `at`, and returns a Result of something with a JSON form.
   const auto get = [&](std::string pattern, auto read) {
-    routes.push_back({"GET", std::move(pattern),
-                      [&context, read](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
-                        const std::shared_ptr<const World> world = context.runner.world();
-                        answer(responder, read(*world, path, request));
-                      },
-                      {}});
+    routes.push_back(
+        {"GET",
+         std::move(pattern),
+         [&context, read](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
+           const Result<std::optional<Moment>> at = moment_of(request);
+           if (!at) return responder.send(at.error());
+           if (!*at) return answer(responder, read(*context.runner.world(), path, request));
+           context.history.ask(**at, [=, request = std::move(request)](const auto& world) {
+             if (!world) return responder.send(world.error());
+             answer(responder, read(**world, path, request));
+           });
+         },
+         {}});
   };
   using Path = const PathValues&;
   using Request = const wire::HttpRequest&;

@@ -31,12 +31,15 @@ void watch_events(ApiContext& context, const wire::HttpRequest& request, const w
   const Result<std::optional<std::uint64_t>> since = query_number(request, "since");
   if (!since) return responder.send(since.error());
   const std::string_view last = request.headers.get("Last-Event-ID");
-  if (*since) {
-    watch.after = **since;
-  } else if (!last.empty()) {
-    const auto [end, problem] = std::from_chars(last.data(), last.data() + last.size(), watch.after);
+  // Who comes back to the same address goes on from where it was, not from where it once began.
+  if (!last.empty()) {
+    std::uint64_t seq = 0;
+    const auto [end, problem] = std::from_chars(last.data(), last.data() + last.size(), seq);
     if (problem != std::errc() || end != last.data() + last.size())
       return responder.send(invalid("bad_query", "want a journal sequence as Last-Event-ID"));
+    watch.after = seq;
+  } else if (*since) {
+    watch.after = **since;
   } else if (watch.follow) {
     watch.after = context.events.head();
   }
