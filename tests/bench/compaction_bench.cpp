@@ -14,10 +14,9 @@
 #include "report.hpp"
 #include "wire/clock.hpp"
 
+namespace unik::bench {
 namespace {
 
-using namespace unik;
-using namespace unik::bench;
 using namespace unik::controller;
 namespace fs = std::filesystem;
 
@@ -126,11 +125,14 @@ Result<void> measure(Report& report) {
   return {};
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   const Options options = parse_options(argc, argv);
   Report report("compaction");
   if (const Result<void> done = measure(report); !done) return give_up("compaction", done.error());
   return report.finish(options);
 }
+
+}  // namespace
+}  // namespace unik::bench
+
+int main(int argc, char** argv) { return unik::bench::run(argc, argv); }
