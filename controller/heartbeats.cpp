@@ -18,6 +18,13 @@ Duration with_jitter(Duration every, Symbol node, std::uint64_t seq) {
   return every - Duration(static_cast<std::int64_t>(hash % static_cast<std::uint64_t>(spread + 1)));
 }
 
+// Where in the interval a node has its place. After a restart all nodes come at the same moment, and would come so for ever.
+Duration place_in(Duration every, Symbol node) {
+  constexpr std::uint64_t kPlaces = 1000;
+  const std::uint64_t place = 1 + stable_hash(node.str()) % kPlaces;
+  return Duration(every.count() * static_cast<std::int64_t>(place) / static_cast<std::int64_t>(kPlaces));
+}
+
 Error refuse_foreign(const Report& report, const World& world) {
   return conflict("foreign_cluster", "node `" + report.node + "` follows cluster " + report.accepted_stamp.cluster_id +
                                          ", this is cluster " + world.cluster.cluster_id +
@@ -106,9 +113,12 @@ void Heartbeats::arrive(World& world, const HeartbeatArrived& event, Time now, L
     effects.list.push_back(Reply{event.id, std::move(reply)});
     return;
   }
-  // Longer than the node waits before its next heartbeat, which releases this one.
-  const Time until = now + 2 * every_;
-  parked_[node] = Parked{event.id, report.seq, report.accepted_stamp, until};
+  // The first one is released when the node's next is due. The others are kept for longer than the node waits before
+  // its next heartbeat, which releases them.
+  std::optional<Duration> next_in;
+  if (known == nullptr) next_in = place_in(every_, node);
+  const Time until = now + next_in.value_or(2 * every_);
+  parked_[node] = Parked{event.id, report.seq, report.accepted_stamp, until, next_in};
   park_deadlines_.insert({until, node});
 }
 
@@ -128,7 +138,7 @@ void Heartbeats::release(Symbol node, Effects& effects) {
   const auto parked = parked_.find(node);
   if (parked == parked_.end()) return;
   HeartbeatReply reply;
-  reply.next_in = with_jitter(every_, node, parked->second.seq);
+  reply.next_in = parked->second.next_in.value_or(with_jitter(every_, node, parked->second.seq));
   effects.list.push_back(Reply{parked->second.id, std::move(reply)});
   park_deadlines_.erase({parked->second.until, node});
   parked_.erase(parked);

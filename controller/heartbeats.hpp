@@ -35,6 +35,7 @@ class Heartbeats {
     std::uint64_t seq = 0;
     Stamp accepted;
     Time until;
+    std::optional<Duration> next_in;  // the first of a node: when its next one is due, so that nodes are spread
   };
 
   HeartbeatReply answer(const World& world, Symbol node, const Stamp& accepted, std::uint64_t seq, LogSessions& logs) const;
