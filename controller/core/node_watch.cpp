@@ -32,6 +32,7 @@ void come_back(Draft& draft, Symbol node) {
     return set_health(draft, node, NodeHealth::kReady, "it reports for the first time");
   NodeClock clock = clock_of(draft.world(), node);
   const Time now = draft.now().boot;
+  if (is_isolated(draft.world())) draft.clocks().last_isolated = now;
   if (clock.returns == 0 || now >= clock.returned + kFlapMemory) clock.returns = 0;
   ++clock.returns;
   clock.returned = now;
@@ -48,7 +49,9 @@ void give_up_if_lost(Draft& draft, Symbol node) {
   const Time now = draft.now().boot;
   const Time limit = heard(draft.world(), node) + kLostLimit;
   if (now < limit) return draft.wake_at(limit);
-  if (is_isolated(draft.world())) return;
+  if (is_isolated(draft.world())) return static_cast<void>(draft.clocks().last_isolated = now);
+  const Time last_isolated = draft.clocks().last_isolated;
+  if (last_isolated != Time{} && now < last_isolated + kLostLimit) return draft.wake_at(last_isolated + kLostLimit);
   Time& last_lost = draft.clocks().last_lost;
   if (last_lost != Time{} && now < last_lost + kLostEvery) return draft.wake_at(last_lost + kLostEvery);
   last_lost = now;

@@ -95,7 +95,8 @@ struct Clocks {
   CowMap<AppName, RolloutClock> rollouts;
   CowMap<InstanceId, Time> ready_since;
   CowMap<Symbol, NodeClock> nodes;
-  Time last_lost;  // when a node was last given up
+  Time last_lost;      // when a node was last given up
+  Time last_isolated;  // when so many were silent that none was
 };
 
 // How many operations are at work at once unless the controller was told otherwise.
