@@ -16,6 +16,8 @@ class Teller {
     const std::string generation = "generation " + std::to_string(metadata.generation);
     if (change.row.deleting) return app(metadata, "deleting", "its instances are being stopped");
     if (change.row.frozen_generation == metadata.generation) return app(metadata, "frozen", change.row.frozen_message);
+    // What a user declares is as old as its record; anything else is how its rollout goes.
+    if (change.row.updated_at != record_.at) return rollout(metadata, change.row);
     if (metadata.generation == 1) return app(metadata, "created", generation);
     if (change.row.rollout == record_.seq) return app(metadata, "rollout", generation + " has a new template");
     app(metadata, "changed", generation);
@@ -25,6 +27,7 @@ class Teller {
   void operator()(const PutNode& change) {
     std::string message = "health " + std::string(to_string(change.row.health));
     if (!change.row.node->spec.schedulable) message += ", cordoned";
+    if (change.row.node->spec.drain.enabled) message += ", to be drained";
     if (change.row.info) message += ", " + change.row.info->accelerator;
     tell("node/" + change.row.node->metadata.name, "", std::string(to_string(change.row.health)), std::move(message));
   }
@@ -80,6 +83,17 @@ class Teller {
  private:
   void app(const Metadata& metadata, std::string reason, std::string message) {
     tell("app/" + metadata.name, metadata.tenant, std::move(reason), std::move(message));
+  }
+  void rollout(const Metadata& metadata, const AppRow& row) {
+    const std::string number = "rollout " + std::to_string(row.rollout);
+    if (row.rollout == record_.seq && !row.history.empty()) {
+      const TemplateNote& note = row.history.back();
+      return app(metadata, note.automatic ? "rolled_back" : "rollout", number + ": " + note.message);
+    }
+    std::string message = number + " is " + std::string(to_string(row.state.phase));
+    if (row.state.promoted && row.state.phase == RolloutPhase::kProgressing) message += ", promoted";
+    if (!row.state.message.empty()) message += ": " + row.state.message;
+    app(metadata, "rollout_" + std::string(to_string(row.state.phase)), std::move(message));
   }
   void instance(const InstanceId& id, std::string reason, std::string message) {
     tell("instance/" + short_name(id), id.tenant.str(), std::move(reason), std::move(message));

@@ -9,6 +9,8 @@
 #include <map>
 #include <sstream>
 
+#include "controller/core/node_watch.hpp"
+
 namespace unik::controller {
 namespace {
 
@@ -43,6 +45,18 @@ struct Metrics::Families {
       .Name("unikctl_instances").Help("Instances by phase").Register(registry);
   prometheus::Family<prometheus::Gauge>& nodes = prometheus::BuildGauge()
       .Name("unikctl_nodes").Help("Nodes by health").Register(registry);
+  prometheus::Gauge& bound = prometheus::BuildGauge()
+      .Name("unikctl_instances_bound").Help("Instances that have a node").Register(registry).Add({});
+  prometheus::Gauge& unplaced = prometheus::BuildGauge()
+      .Name("unikctl_instances_unplaced").Help("Instances that no node fits").Register(registry).Add({});
+  prometheus::Gauge& draining = prometheus::BuildGauge()
+      .Name("unikctl_nodes_draining").Help("Nodes that are being drained and are not empty yet").Register(registry).Add({});
+  prometheus::Gauge& isolated = prometheus::BuildGauge()
+      .Name("unikctl_isolated").Help("1 while so many nodes are silent that none is given up").Register(registry).Add({});
+  prometheus::Family<prometheus::Gauge>& rollouts = prometheus::BuildGauge()
+      .Name("unikctl_rollouts").Help("Apps by the phase of their rollout").Register(registry);
+  prometheus::Family<prometheus::Counter>& rollbacks = prometheus::BuildCounter()
+      .Name("unikctl_rollbacks_total").Help("Rollouts that were given up for an older template, by reason").Register(registry);
   prometheus::Gauge& apps = prometheus::BuildGauge().Name("unikctl_apps").Help("Declared apps").Register(registry).Add({});
 };
 
@@ -66,6 +80,9 @@ void Metrics::committed(const Record& record) {
       families_->operation_attempts.Add({{"kind", kind}}, kRetries).Observe(operation.attempts > 0 ? operation.attempts - 1 : 0);
       if (operation.error)
         families_->operation_failures.Add({{"kind", kind}, {"reason", operation.error->reason}}).Increment();
+    } else if (const auto* const app = std::get_if<PutApp>(&change)) {
+      const bool begun = app->row.rollout == record.seq && !app->row.history.empty();
+      if (begun && app->row.history.back().automatic) families_->rollbacks.Add({{"reason", app->row.state.reason}}).Increment();
     } else if (const auto* const seen = std::get_if<ObserveInstance>(&change)) {
       const InstanceStatus& status = *seen->status;
       // The transition to running is the one that ends a boot.
@@ -81,7 +98,20 @@ std::string Metrics::text(const World& world) {
   for (const auto& [phase, count] : phases) families_->instances.Add({{"phase", std::string(to_string(phase))}}).Set(count);
   std::map<NodeHealth, double> healths;
   for (std::size_t health = 0; health < kNodeHealths; ++health) healths[static_cast<NodeHealth>(health)] = 0;
-  for (const auto& [name, row] : world.nodes) ++healths[row.health];
+  double draining = 0;
+  for (const auto& [name, row] : world.nodes) {
+    ++healths[row.health];
+    const NodeLoad* const load = world.loads.find(name);
+    if (row.node->spec.drain.enabled && load != nullptr && load->instances > 0) ++draining;
+  }
+  families_->draining.Set(draining);
+  families_->isolated.Set(is_isolated(world) ? 1 : 0);
+  families_->unplaced.Set(static_cast<double>(world.unplaced.size()));
+  families_->bound.Set(static_cast<double>(world.instances.size() - world.unplaced.size()));
+  std::map<RolloutPhase, double> rollouts = {
+      {RolloutPhase::kProgressing, 0}, {RolloutPhase::kDone, 0}, {RolloutPhase::kPaused, 0}, {RolloutPhase::kFailed, 0}};
+  for (const auto& [name, row] : world.apps) ++rollouts[row.state.phase];
+  for (const auto& [phase, count] : rollouts) families_->rollouts.Add({{"phase", std::string(to_string(phase))}}).Set(count);
   for (const auto& [health, count] : healths) families_->nodes.Add({{"health", std::string(to_string(health))}}).Set(count);
   families_->apps.Set(static_cast<double>(world.apps.size()));
   families_->journal_records.Set(static_cast<double>(world.revision));
