@@ -14,6 +14,15 @@ Draft draft_of(const World& world) {
   return Draft(std::move(next), Now{world.as_of, {}});
 }
 
+// Whose instances a request may be told of: those of its own apps' tenants, and all where it declares a node or a tenant.
+bool may_see(const ApplyRequest& request, const std::string& tenant) {
+  for (const Resource& resource : request.resources) {
+    const App* const app = std::get_if<App>(&resource);
+    if (app == nullptr || app->metadata.tenant == tenant) return true;
+  }
+  return false;
+}
+
 // The last word on each instance that the plan places, or cannot place.
 std::vector<PlacementView> placements_of(const Plan& plan) {
   std::map<InstanceId, const InstanceRow*> placed;
@@ -42,7 +51,9 @@ Result<ApplyReply> foresee_apply(const World& world, const ApplyRequest& request
   Draft draft = draft_of(world);
   Result<ApplyReply> reply = admit_apply(draft, request);
   if (!reply) return reply;
-  return finish(world, std::move(draft), std::move(reply).value());
+  Result<ApplyReply> foreseen = finish(world, std::move(draft), std::move(reply).value());
+  std::erase_if(foreseen->placements, [&](const PlacementView& one) { return !may_see(request, one.tenant); });
+  return foreseen;
 }
 
 Result<ApplyReply> foresee_loss(const World& world, const std::vector<std::string>& lose, const ApplyRequest& add) {
