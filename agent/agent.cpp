@@ -8,6 +8,7 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -22,6 +23,7 @@
 #include "agent/logs/consoles.hpp"
 #include "agent/logs/pusher.hpp"
 #include "agent/probe/prober.hpp"
+#include "agent/qemu/guard.hpp"
 #include "agent/qemu/hypervisor.hpp"
 #include "agent/runner.hpp"
 #include "api/stable_hash.hpp"
@@ -84,6 +86,9 @@ class Agent {
     Result<std::unique_ptr<ImageStore>> images = ImageStore::create({options_.state_dir + "/images", fetch}, deliver());
     if (!images.ok()) return std::move(images).error();
     images_ = std::move(*images);
+    Result<LeasePage> lease = LeasePage::create(options_.state_dir + "/lease", host_.node.boot_id);
+    if (!lease.ok()) return std::move(lease).error();
+    lease_.emplace(std::move(*lease));
     Result<std::unique_ptr<Hypervisor>> hypervisor = Hypervisor::create(hypervisor_options(), hypervisor_ports());
     if (!hypervisor.ok()) return std::move(hypervisor).error();
     hypervisor_ = std::move(*hypervisor);
@@ -141,6 +146,8 @@ class Agent {
     HypervisorOptions options;
     options.state_dir = options_.state_dir;
     options.host_boot = host_.node.boot_id;
+    options.program = options_.program;
+    options.lease_page = options_.state_dir + "/lease";
     options.host = {options_.qemu, host_.accelerator, host_.cpus, host_.tsc_khz, options_.restrict_network};
     return options;
   }
@@ -165,6 +172,7 @@ class Agent {
   void carry_out(SendHeartbeat& effect) { link_.send_heartbeat(std::move(effect)); }
   void carry_out(PushLog& effect) { pusher_->push(effect); }
   void carry_out(FetchImage& effect) { images_->fetch(std::move(effect)); }
+  void carry_out(KeepLease& effect) { lease_->renew(effect.sent); }
   void carry_out(LaunchVm& effect) { hypervisor_->launch(std::move(effect)); }
   void carry_out(StopVm& effect) { hypervisor_->stop(effect); }
   void carry_out(ForgetVm& effect) { hypervisor_->forget(effect); }
@@ -180,6 +188,7 @@ class Agent {
   ControllerLink link_;
   std::unique_ptr<Consoles> consoles_;
   std::unique_ptr<ImageStore> images_;
+  std::optional<LeasePage> lease_;
   std::unique_ptr<Hypervisor> hypervisor_;
   std::unique_ptr<LogPusher> pusher_;
   std::unique_ptr<Prober> prober_;

@@ -171,8 +171,19 @@ class Hypervisor::State {
     return *vm.launched() + options_.kvm_start_bound;
   }
 
+  // Without its guard a strict singleton might outlive its lease.
+  void check_guards() {
+    for (const auto& [id, known] : known_) {
+      if (!known.vm || !known.vm->run().strict || !known.vm->is_attached()) continue;
+      if (is_guarded(known.vm->dir().file(kGuardLock))) continue;
+      note(wire::LogLevel::kWarning, "the guard of a strict singleton is gone; ending its VM", id);
+      known.vm->kill();
+    }
+  }
+
   void measure(Time now) {
     measured_ = now;
+    check_guards();
     std::vector<pid_t> pids;
     for (const auto& [id, known] : known_)
       if (known.vm && known.vm->is_attached()) pids.push_back(known.vm->pid());
@@ -257,10 +268,13 @@ class Hypervisor::State {
     run.accelerator = spec->accelerator;
     run.own_kernel = own_kernel;
     run.resources = launch.boot.resources;
+    run.strict = launch.boot.singleton == Singleton::kStrict;
     run.console_begin = dir->size_of(kConsoleFile);
     const ProcessLimits limits = ports_.process_limits ? ports_.process_limits(launch.boot.resources) : ProcessLimits{};
     const Now now = wire::read_clock();
-    Result<StartedVm> started = start_vm(*dir, *spec, run, config, limits);
+    std::optional<GuardSpec> guard;
+    if (run.strict) guard = {options_.program, options_.lease_page, options_.host_boot, dir->file(kGuardLock)};
+    Result<StartedVm> started = start_vm(*dir, *spec, run, config, limits, guard);
     if (!started.ok()) return std::move(started).error();
     known.limited = false;
     watch(known, std::move(*dir), std::move(run), now.boot);

@@ -43,6 +43,10 @@ struct Port {
 // Whether the guest may write to its root. `kEphemeral` lays a tmpfs over it that dies with the VM.
 enum class RootWritable : std::uint8_t { kNo, kEphemeral };
 
+// Whether two VMs of one slot may ever run side by side. `kStrict`: never, at the price of a gap at each replacement, and
+// of being stopped when its node loses touch with the controller (api/lease.hpp).
+enum class Singleton : std::uint8_t { kNone, kStrict };
+
 // Everything that a running VM cannot change: a difference here means a new rollout, that is new VMs.
 struct BootSpec {
   std::string image;                       // `NAME@sha256:HEX`, the manifest's digest
@@ -51,6 +55,7 @@ struct BootSpec {
   Resources resources;                     // memory is the guest's RAM; zero in a file that leaves it to the tenant
   std::vector<Port> ports;
   RootWritable writable = RootWritable::kNo;
+  Singleton singleton = Singleton::kNone;  // a VM is born with the guard that ends it, or without
   bool debug = false;         // trace the boot on the console
   std::uint64_t restart = 0;  // grows with each `rollout restart`; 0 in what users declare
 
@@ -177,6 +182,7 @@ struct RolloutPolicy {
 struct Disconnect {
   Duration lost_after = std::chrono::minutes(5);  // of silence, before they are replaced
   bool replace = true;
+  std::optional<Duration> stop_on_client_after;  // the node stops them itself after so much silence; absent: never
 
   bool operator==(const Disconnect&) const = default;
 };

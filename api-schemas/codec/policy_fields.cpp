@@ -92,6 +92,8 @@ void read_rollout(Fields& in, RolloutPolicy& out) {
 void read_disconnect(Fields& in, Disconnect& out) {
   in.duration("lostAfter", out.lost_after, minutes(1), hours(24));
   in.boolean("replace", out.replace);
+  Duration silence;
+  if (in.duration("stopOnClientAfter", silence, minutes(1), hours(24))) out.stop_on_client_after = silence;
 }
 
 void read_drain(Fields& in, Drain& out) {

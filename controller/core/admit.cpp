@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "controller/core/diff.hpp"
 #include "controller/core/field_diff.hpp"
 #include "controller/core/quota.hpp"
 #include "controller/core/rollout_watch.hpp"
@@ -61,6 +62,10 @@ void check_app(const Resource& resource, const App& app, std::vector<Fault>& fau
     faults.push_back(fault_in(resource, "spec.health", "port " + std::to_string(spec.run.health->port) +
                                                            " is not among spec.ports"));
   check_rollout(resource, spec.rollout, faults);
+  if (spec.boot.singleton == Singleton::kStrict && spec.rollout && spec.rollout->strategy == RolloutStrategy::kBlueGreen)
+    faults.push_back(fault_in(resource, "spec.rollout.strategy",
+                              "blueGreen runs the old and the new side by side, which `singleton: strict` forbids: want "
+                              "rolling or canary"));
 }
 
 void check_limits(const Resource& resource, const App& app, const InstanceLimits& limits, std::vector<Fault>& faults) {
@@ -101,6 +106,11 @@ class HostPorts {
   std::map<std::uint16_t, AppName> owners_;
 };
 
+// What belongs to another tenant is not named.
+std::string name_of(const AppName& owner, const App& asking) {
+  return owner.tenant == Symbol(asking.metadata.tenant) ? "app " + to_string(owner) : "another tenant";
+}
+
 void check_host_ports(const Resource& resource, const App& app, const HostPorts& ports, std::vector<Fault>& faults) {
   std::set<std::uint16_t> own;
   for (const Publication& publication : app.spec.run.publications) {
@@ -109,8 +119,8 @@ void check_host_ports(const Resource& resource, const App& app, const HostPorts&
     if (!own.insert(*publication.host_port).second)
       faults.push_back(fault_in(resource, "spec.ports", "host port " + number + " is published twice"));
     if (const auto owner = ports.other_owner(*publication.host_port, app.name()))
-      faults.push_back(fault_in(resource, "spec.ports", "host port " + number + " is published by app " +
-                                                            to_string(*owner) + " already"));
+      faults.push_back(fault_in(resource, "spec.ports", "host port " + number + " is published by " + name_of(*owner, app) +
+                                                            " already"));
   }
 }
 
@@ -391,6 +401,15 @@ Result<ApplyReply> delete_apps(Draft& draft, const DeleteRequest& request) {
   return reply;
 }
 
+// Of a lost node nobody will ever say that its instances are gone, and a strict one may still have its lease.
+std::optional<InstanceId> strict_instance_on(const World& world, Symbol node) {
+  std::optional<InstanceId> found;
+  for_each_on_node(world, node, [&](const InstanceId& id, const InstanceRow&) {
+    if (!found && is_strict(world, id)) found = id;
+  });
+  return found;
+}
+
 Result<ApplyReply> delete_nodes(Draft& draft, const DeleteRequest& request) {
   for (const std::string& name : request.names) {
     if (!draft.world().nodes.contains(Symbol(name))) return no_such(Kind::kNode, name);
@@ -398,6 +417,9 @@ Result<ApplyReply> delete_nodes(Draft& draft, const DeleteRequest& request) {
     if (const NodeLoad* const load = draft.world().loads.find(Symbol(name)); load->instances > 0 && !lost)
       return conflict("node_in_use", "node `" + name + "` has " + std::to_string(load->instances) +
                                          " instances: drain it first (`unikctl node drain " + name + "`)");
+    if (const std::optional<InstanceId> strict = strict_instance_on(draft.world(), Symbol(name)))
+      return conflict("node_in_use", "node `" + name + "` may still run the strict singleton " + short_name(*strict) +
+                                         ": wait until it has been replaced, or destroy its app first");
   }
   ApplyReply reply;
   for (const std::string& name : std::set(request.names.begin(), request.names.end())) {

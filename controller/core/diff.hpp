@@ -5,6 +5,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -61,6 +62,13 @@ class CurrentTemplate {
 bool ended_well(const InstanceStatus& status);
 
 bool is_lost(const World& world, Symbol node);
+
+// Whether two instances of a slot must never run at once: so says the template that `id` was started with.
+bool is_strict(const World& world, const InstanceId& id);
+
+// When the lease of a strict instance has run out for certain, if its node stays silent; none of one that is not strict.
+// A stop counts from when it is durable: a heartbeat that is answered while the commit is under way renews once more.
+std::optional<Time> lease_over_at(const World& world, const InstanceId& id, const InstanceRow& row);
 
 // Whether the current rollout runs what the app declares; not so after an automatic rollback. A restart by hand is no
 // difference.

@@ -96,6 +96,7 @@ Fields fields_of(const App& app) {
   fields["spec.restart.maxBackoff"] = quote(format_duration(spec.run.restart.max_backoff));
   fields["spec.stop.timeout"] = quote(format_duration(spec.run.stop_timeout));
   fields["spec.rootfs.writable"] = quote(spec.boot.writable == RootWritable::kEphemeral ? "ephemeral" : "none");
+  fields["spec.singleton"] = quote(spec.boot.singleton == Singleton::kStrict ? "strict" : "none");
   fields["spec.debug"] = boolean(spec.boot.debug);
   fields["spec.replicas"] = number(spec.replicas);
   add_map(fields, "spec.placement.nodeSelector", spec.placement.node_selector);
@@ -110,6 +111,8 @@ Fields fields_of(const App& app) {
   if (spec.rollout) add_rollout(fields, *spec.rollout);
   fields["spec.disconnect.lostAfter"] = quote(format_duration(spec.disconnect.lost_after));
   fields["spec.disconnect.replace"] = boolean(spec.disconnect.replace);
+  if (spec.disconnect.stop_on_client_after)
+    fields["spec.disconnect.stopOnClientAfter"] = quote(format_duration(*spec.disconnect.stop_on_client_after));
   return fields;
 }
 

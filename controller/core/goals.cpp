@@ -36,7 +36,7 @@ Goals goals_of(const World& world, Symbol node) {
     const AppRow* const app = world.apps.find(id.app_name());
     UNIK_CHECK(boot != nullptr && app != nullptr, "an instance without its template or its app");
     images.insert((*boot)->image);
-    EnsureRunning goal{id, **boot, app->app->spec.run};
+    EnsureRunning goal{id, **boot, app->app->spec.run, app->app->spec.disconnect.stop_on_client_after};
     if (!holds_ports(world, *app, id)) goal.run.publications.clear();
     instances[id] = std::move(goal);
   });

@@ -38,6 +38,10 @@ class Planner {
   RolloutSteps plan() && {
     count();
     for (const auto& [index, slot] : slots_) {
+      if (is_taken(index)) {
+        clear(index, slot);
+        continue;
+      }
       const bool created = slot.missing != nullptr && create_or_wait(index, slot);
       stop_what_is_replaced(slot, created || slot.current != nullptr);
     }
@@ -62,6 +66,8 @@ class Planner {
       case Bucket::kGone: break;
     }
   }
+
+  bool is_taken(std::uint32_t index) const { return facts_.strict && taken_.contains(index); }
 
   // What has ended well counts as arrived: it will not become ready again.
   bool has_arrived(const Joined& instance) {
@@ -97,14 +103,37 @@ class Planner {
         return hold(slot.displaced, std::to_string(facts_.max_disrupted) + " at a time may be moved");
       ++disrupted_;
     } else if (!slot.outdated.empty()) {
-      // Also where the old one does not serve just now: a held rollout does not spread through a hiccup.
-      if (facts_.state.phase == RolloutPhase::kPaused) return hold(slot.outdated, "the rollout is paused");
-      const bool canary = facts_.policy.strategy == RolloutStrategy::kCanary && !facts_.state.promoted;
-      if (canary && index >= canaries(facts_)) return hold(slot.outdated, "the canaries come first");
+      if (is_held(index, slot)) return false;
       if (any_serves(slot.outdated) && !facts_.state.blue_green && !may_replace(slot)) return false;
     }
     steps_.create.push_back(slot.missing->id);
     return true;
+  }
+
+  // Strict: makes room in a slot, within the budgets; who comes after waits until it is seen to be free.
+  void clear(std::uint32_t index, const Slot& slot) {
+    for (const Joined* const old : slot.lost) stop(*old);
+    if (any_serves(slot.displaced)) {
+      if (unavailable_ >= facts_.max_disrupted)
+        return static_cast<void>(hold(slot.displaced, std::to_string(facts_.max_disrupted) + " at a time may be moved"));
+      ++unavailable_;
+    }
+    for (const Joined* const old : slot.displaced) stop(*old);
+    if (slot.outdated.empty() || is_held(index, slot)) return;
+    const std::uint32_t missing = std::max(facts_.policy.max_unavailable, 1U);
+    if (any_serves(slot.outdated)) {
+      if (unavailable_ >= missing)
+        return static_cast<void>(hold(slot.outdated, std::to_string(missing) + " may be missing at a time"));
+      ++unavailable_;
+    }
+    for (const Joined* const old : slot.outdated) stop(*old);
+  }
+
+  // Also where the old one does not serve just now: a held rollout does not spread through a hiccup.
+  bool is_held(std::uint32_t index, const Slot& slot) {
+    if (facts_.state.phase == RolloutPhase::kPaused) return !hold(slot.outdated, "the rollout is paused");
+    const bool canary = facts_.policy.strategy == RolloutStrategy::kCanary && !facts_.state.promoted;
+    return canary && index >= canaries(facts_) && !hold(slot.outdated, "the canaries come first");
   }
 
   // Takes its share of the surge, or of what may be missing.
@@ -155,6 +184,7 @@ class Planner {
   }
 
   const RolloutFacts& facts_;
+  const std::set<std::uint32_t> taken_ = taken_slots(facts_.instances);
   std::map<std::uint32_t, Slot> slots_;
   RolloutSteps steps_;
   bool anything_old_ = false;
@@ -226,6 +256,7 @@ RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app
   facts.policy = rollout_policy(world, *app.app);
   // A way back is not measured by what it leads away from.
   if (!app.history.empty() && app.history.back().automatic) facts.policy.gate.boot_factor = facts.policy.gate.restart_factor = 0;
+  facts.strict = is_strict(world, {name.tenant, name.app, 0, app.rollout, 0});
   facts.max_disrupted = app.app->spec.disruption.max_unavailable;
   facts.state = app.state;
   facts.ready_since = &world.clocks.ready_since;
@@ -244,6 +275,25 @@ std::string_view name_of(RolloutStrategy strategy) {
     case RolloutStrategy::kBlueGreen: return "blueGreen";
   }
   UNIK_CHECK(false, "a strategy outside the enumeration");
+}
+
+std::set<std::uint32_t> taken_slots(const std::vector<Joined>& instances) {
+  std::set<std::uint32_t> taken;
+  for (const Joined& one : instances) {
+    switch (one.bucket) {
+      case Bucket::kMissing:
+      case Bucket::kUnplaced:
+      case Bucket::kCurrent:
+      case Bucket::kGone: break;
+      case Bucket::kOutdated:
+      case Bucket::kDisplaced:
+      case Bucket::kEvicted:
+      case Bucket::kLost:
+      case Bucket::kSurplus:
+      case Bucket::kStopping: taken.insert(one.id.slot);
+    }
+  }
+  return taken;
 }
 
 RolloutSteps plan_rollout(const RolloutFacts& facts) { return Planner(facts).plan(); }

@@ -64,8 +64,12 @@ void forget_oldest(AppRow& row) {
   row.history.erase(row.history.begin() + (first_is_kept ? 1 : 0));
 }
 
-// Patience with a lost node that runs out later.
+// Patience with a lost node that runs out later, and the lease of a strict instance there.
 void wake_when_patience_ends(Draft& draft, const RolloutFacts& facts, const Disconnect& disconnect) {
+  for (const Joined& instance : facts.instances)
+    if (instance.bucket == Bucket::kStopping)
+      if (const auto over = lease_over_at(draft.world(), instance.id, *instance.row))
+        draft.wake_at(std::max(*over, draft.now().boot));
   if (!disconnect.replace) return;
   for (const Joined& instance : facts.instances) {
     if (!instance.on_lost_node || instance.bucket == Bucket::kLost) continue;
@@ -148,8 +152,9 @@ void begin_rollout(AppRow& row, Draft& draft, BootSpec boot, bool automatic, std
   row.retired.clear();
   row.state = {};
   row.state.live = live;
+  // Side by side is what a strict singleton must never be.
   row.state.blue_green =
-      live != 0 && rollout_policy(draft.world(), *row.app).strategy == RolloutStrategy::kBlueGreen;
+      live != 0 && boot.singleton != Singleton::kStrict && rollout_policy(draft.world(), *row.app).strategy == RolloutStrategy::kBlueGreen;
   TemplateNote note;
   note.rollout = row.rollout;
   note.at = draft.now().wall;

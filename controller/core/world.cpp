@@ -38,6 +38,7 @@ class Fold {
     world_.last_uid = std::max(world_.last_uid, change.row.app->metadata.uid);
     const AppRow* const before = world_.apps.find(name);
     const bool policy_moved = before != nullptr && (before->app->spec.run != change.row.app->spec.run ||
+                                                    before->app->spec.disconnect != change.row.app->spec.disconnect ||
                                                     before->state.blue_green != change.row.state.blue_green ||
                                                     before->state.live != change.row.state.live);
     if (before != nullptr) use(*before->app, false);
