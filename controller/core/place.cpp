@@ -13,8 +13,10 @@ namespace {
 
 constexpr std::size_t kMissesNamed = 3;
 
-// So many nodes that fit are compared; of a larger fleet the search begins elsewhere for each app.
-constexpr std::size_t kEnoughCandidates = 500;
+// A fleet of so many nodes is looked at as a whole. Of a larger one some that fit are compared, twice as many as there are
+// replicas, and the search begins elsewhere for each app.
+constexpr std::size_t kSmallFleet = 500;
+constexpr std::size_t kLeastCandidates = 64;
 
 // The node's own word on `key`: a declared label, else what its agent has told.
 std::optional<std::string> label_of(const NodeRow& node, const std::string& key) {
@@ -78,8 +80,9 @@ Placer::Placer(const World& world, const App& app, Time now) : world_(world), ap
   }
   room_ = room_in_quota(world, app);
   if (!world.nodes.empty()) from_ = stable_hash(app.metadata.name, stable_hash(app.metadata.tenant)) % world.nodes.size();
+  enough_ = std::clamp(std::size_t{2} * app.spec.replicas, kLeastCandidates, kSmallFleet);
   // A fleet that is looked at as a whole is looked at in order.
-  if (world.nodes.size() <= kEnoughCandidates) from_ = 0;
+  if (world.nodes.size() <= kSmallFleet) from_ = 0, enough_ = kSmallFleet;
 }
 
 std::uint32_t* Placer::domain(std::size_t spread, const NodeRow& node) {
@@ -119,7 +122,7 @@ bool Placer::look_further() {
   // Only all of them show which of a label's values is the emptiest.
   const bool spreads = !app_.spec.placement.spread.empty();
   auto it = world_.nodes.nth((from_ + looked_at_) % world_.nodes.size());
-  for (; looked_at_ < world_.nodes.size() && (found < kEnoughCandidates || spreads); ++looked_at_, ++it) {
+  for (; looked_at_ < world_.nodes.size() && (found < enough_ || spreads); ++looked_at_, ++it) {
     if (it == world_.nodes.end()) it = world_.nodes.begin();
     const auto& [name, row] = *it;
     if (!may_take(name, row)) continue;

@@ -10,6 +10,7 @@
 #include "controller/core/operations.hpp"
 #include "controller/core/place.hpp"
 #include "controller/core/relocate.hpp"
+#include "controller/core/rest.hpp"
 #include "controller/core/rollout.hpp"
 #include "controller/core/rollout_watch.hpp"
 
@@ -107,8 +108,9 @@ Result<void> plan_instances(Draft& draft, const AppName& name) {
   for (const auto& [id, why] : steps.holds) draft.because(object_of(id), "stays for now: " + why);
 
   std::vector<InstanceId> to_place = steps.create;
+  const std::set<std::uint32_t> taken = facts.strict ? taken_slots(instances) : std::set<std::uint32_t>();
   for (const Joined& instance : instances)
-    if (instance.bucket == Bucket::kUnplaced) to_place.push_back(instance.id);
+    if (instance.bucket == Bucket::kUnplaced && !taken.contains(instance.id.slot)) to_place.push_back(instance.id);
   if (!to_place.empty()) {
     Placer placer(draft.world(), *app.app, draft.now().boot);
     for (const InstanceId& id : to_place) {
@@ -141,6 +143,7 @@ void freeze(Draft& draft, const AppName& name, const Error& error) {
 
 void plan_app(Draft& draft, const AppName& name) {
   const AppRow* const app = draft.world().apps.find(name);
+  if (app != nullptr && is_at_rest(draft.world(), name, *app, draft.now().boot)) return;
   const bool frozen = app != nullptr && app->frozen_generation == app->app->metadata.generation;
   const bool turn = has_turn(draft.world(), name);
   if (app != nullptr && !frozen && turn && !draft.world().history_lost) {
