@@ -18,10 +18,11 @@ run parse
 run apply "$bin"
 run heartbeats "$bin"
 run restart "$bin"
+run placement "$bin"
 
 {
   printf 'benchmark\tfigure\tmedian\tleast\tmost\tunit\ttarget\tmet\n'
-  for report in parse apply heartbeats restart; do
+  for report in parse apply heartbeats restart placement; do
     jq -r 'def short: if . >= 1000 then round else (. * 1000 | round) / 1000 end;
       .benchmark as $name | .figures[] | [$name, .name, (.value | short), (.least | short), (.most | short), .unit,
       (if .target == null then "" else "\(.want) \(.target)" end),
