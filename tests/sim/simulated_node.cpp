@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "api/lease.hpp"
+
 namespace unik::sim {
 namespace {
 
@@ -80,6 +82,8 @@ void SimulatedNode::turn_soon() {
 
 void SimulatedNode::turn() {
   if (!loop_) return;
+  // The guards wake first: a real host has one process for each, which needs no turn of anybody.
+  if (is_suspended()) return timeline_.after(suspended_until_ - timeline_.now().boot + milliseconds(1), [this] { turn_soon(); });
   const std::vector<agent::Event> events = std::exchange(inbox_, {});
   const agent::Effects effects = loop_->turn(timeline_.now(), events);
   for (const agent::Effect& effect : effects.list) std::visit([this](const auto& one) { perform(one); }, effect);
@@ -91,6 +95,15 @@ void SimulatedNode::turn() {
     wake_at_.reset();
     turn_soon();
   });
+}
+
+// Whoever was due while the host slept is due now, the guards before the agent.
+void SimulatedNode::wake() {
+  if (!is_suspended()) return;
+  suspended_until_ = timeline_.now().boot;
+  for (const auto& [id, vm] : std::map(vms_))
+    if (vm.strict) guard(id, vm.process);
+  turn_soon();
 }
 
 void SimulatedNode::answer(Duration delay, agent::Event event) {
@@ -136,6 +149,18 @@ void SimulatedNode::perform(const agent::FetchImage& effect) {
   answer(milliseconds(80), agent::ImageReady{effect.image, milliseconds(60), milliseconds(20)});
 }
 
+void SimulatedNode::perform(const agent::KeepLease& effect) { leased_from_ = std::max(leased_from_, effect.sent); }
+
+// What the process beside a strict VM does.
+void SimulatedNode::guard(const InstanceId& id, std::uint64_t process) {
+  const auto found = vms_.find(id);
+  if (!guarded_ || found == vms_.end() || found->second.process != process || !found->second.running) return;
+  const Time now = timeline_.now().boot;
+  const Time end = leased_from_ + kStrictLease;
+  if (now >= end && !is_suspended()) return end_vm(id, process, Exit{ExitKind::kCrashed, 0});
+  timeline_.after(std::max(end, suspended_until_) - now, [this, id, process] { guard(id, process); });
+}
+
 void SimulatedNode::perform(const agent::LaunchVm& effect) {
   const auto known = vms_.find(effect.id);
   if (known != vms_.end() && known->second.running) {
@@ -147,7 +172,10 @@ void SimulatedNode::perform(const agent::LaunchVm& effect) {
   vm.run = effect.run;
   vm.address = effect.address;
   vm.process = ++processes_;
+  vm.strict = effect.boot.singleton == Singleton::kStrict;
   vms_[effect.id] = vm;
+  uplink_.launched(name_, effect.id, effect.boot);
+  if (vm.strict) guard(effect.id, vm.process);
   timeline_.after(milliseconds(200), [this, id = effect.id, process = vm.process, run = effect.run] {
     const auto found = vms_.find(id);
     if (found == vms_.end() || found->second.process != process || !found->second.running) return;

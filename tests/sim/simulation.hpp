@@ -16,17 +16,18 @@
 
 #include "agent/loop.hpp"
 #include "controller/loop.hpp"
+#include "tests/sim/saboteur.hpp"
 
 namespace unik::sim {
 
-// Bugs that can be planted, to show that the checks can fail. Each is made by changing messages on their way, not the
-// product.
-enum class PlantedBug : std::uint8_t {
+// One fault alone, over apps that rest and users who ask nothing more; chance plays no part in it.
+enum class Drill : std::uint8_t {
   kNone,
-  kNoStrayBucket,         // reports leave out what the controller has no row for
-  kNoFencing,             // every reply looks newer than all before it
-  kSendBeforeCommit,      // nodes get goals that are not durable yet
-  kAbsentWithoutStamp,    // every report claims to come after the newest goals
+  kFlap,       // a node is away for 15 s of each 30 s: never long enough to be missed
+  kLongFlap,   // a node is away for 130 s and back for 40 s, again and again
+  kDeadAgent,  // a node's agent is killed for five minutes, and its VMs are not
+  kAllSilent,  // every heartbeat is lost for five minutes
+  kQuotaEdge,  // a hundred declarations at once at the quota's edge, half of them invalid
 };
 
 struct Options {
@@ -41,6 +42,7 @@ struct Options {
   bool disk_faults = true;
   bool clock_jumps = true;
   PlantedBug bug = PlantedBug::kNone;
+  Drill drill = Drill::kNone;
 };
 
 struct Outcome {
@@ -51,6 +53,10 @@ struct Outcome {
   std::uint64_t controller_crashes = 0;
   std::uint64_t agent_crashes = 0;
   std::uint64_t strays = 0;
+  std::uint64_t placed = 0;        // new instances that were given a node
+  std::uint64_t declared = 0;      // instances that apps declare in the end
+  std::uint64_t refused = 0;       // requests that were answered with an error
+  std::uint64_t strict_boots = 0;  // launches of strict singletons
   std::uint64_t stale_goals_refused = 0;
 };
 
