@@ -147,7 +147,9 @@ int forward(int argc, char** argv) {
 }
 
 // So does the guard of a strict singleton.
-int guard(int argc, char** argv) { return agent::guard_main(std::vector<std::string>(argv + 2, argv + argc)); }
+int guard(int argc, char** argv) {
+  return agent::guard_main(std::vector<std::string>(argv + 2, argv + argc));
+}
 
 }  // namespace
 

@@ -7,7 +7,9 @@
 
 namespace unik::agent {
 
-bool renews(const HeartbeatReply& reply) { return !reply.goals && !reply.want_body && !reply.want_register; }
+bool renews(const HeartbeatReply& reply) {
+  return !reply.goals && !reply.want_body && !reply.want_register;
+}
 
 std::optional<Time> runs_until(const EnsureRunning& goal, const Contact& contact) {
   std::optional<Time> until;

@@ -22,7 +22,9 @@ struct Contact {
 // Whether `reply` says that the goals which the heartbeat named are the newest there are.
 bool renews(const HeartbeatReply& reply);
 
-inline bool is_strict(const BootSpec& boot) { return boot.singleton == Singleton::kStrict; }
+inline bool is_strict(const BootSpec& boot) {
+  return boot.singleton == Singleton::kStrict;
+}
 
 // When an instance that runs is to be asked to stop; absent: not at all. A strict one that this agent found running and
 // has no word for yet is left to its guard, which knows what the agent before was told.

@@ -96,8 +96,9 @@ Step plan_without_vm(const Instance& instance, const Surroundings& around, Time 
   UNIK_CHECK(false, "a want outside its enumeration");
 }
 
-constexpr std::array<std::string_view, 13> kBuckets = {"gone",    "stray", "absent", "withdraw", "stop",     "ended",
-                                                       "backoff", "lease", "store", "fetch",  "launch",   "starting", "running"};
+constexpr std::array<std::string_view, 13> kBuckets = {"gone",   "stray",    "absent", "withdraw", "stop",
+                                                       "ended",  "backoff",  "lease",  "store",    "fetch",
+                                                       "launch", "starting", "running"};
 
 }  // namespace
 

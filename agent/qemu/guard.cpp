@@ -33,7 +33,7 @@ namespace {
 
 constexpr std::size_t kPageBytes = 4096;
 constexpr int kNoProgram = 127;
-constexpr int kOutOfTheWay = 64;  // the VM's descriptors have lower numbers
+constexpr int kOutOfTheWay = 64;          // the VM's descriptors have lower numbers
 constexpr std::size_t kOwnArguments = 4;  // page, boot, lock, `--`
 
 Error refused(const std::string& path, const std::string& why) {
@@ -114,7 +114,8 @@ Result<LeasePage> LeasePage::map(const std::string& path, bool make) {
   // Its block is there from now on: a full disk cannot take it away.
   if (make && posix_fallocate(fd.get(), 0, kPageBytes) != 0) return refused(path, "no room on the disk");
   struct stat info {};
-  if (fstat(fd.get(), &info) != 0 || info.st_size < static_cast<off_t>(kPageBytes)) return refused(path, "it is too short");
+  if (fstat(fd.get(), &info) != 0 || info.st_size < static_cast<off_t>(kPageBytes))
+    return refused(path, "it is too short");
   void* const page = mmap(nullptr, kPageBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
   if (page == MAP_FAILED) return refused(path, std::strerror(errno));
   return LeasePage(static_cast<Layout*>(page));
@@ -149,7 +150,9 @@ void LeasePage::renew(Time sent) {
   if (sent > renewed()) page_->renewed_us.store(sent.time_since_epoch().count());
 }
 
-Time LeasePage::renewed() const { return Time(Duration(page_->renewed_us.load())); }
+Time LeasePage::renewed() const {
+  return Time(Duration(page_->renewed_us.load()));
+}
 
 std::vector<std::string> guarded(const GuardSpec& spec, const std::vector<std::string>& argv) {
   std::vector<std::string> all = {spec.program, "guard", spec.page, spec.host_boot, spec.lock, "--"};

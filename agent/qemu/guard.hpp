@@ -1,11 +1,11 @@
 // The guard of a strict singleton: a small process beside its VM that ends it when its lease runs out (api/lease.hpp),
 // whatever has become of the agent.
 //
-// QEMU is not started as itself but as `unik-agent guard … -- QEMU ARGUMENTS`. That process forks the guard, waits until
-// the guard is at its post, and only then becomes QEMU, under the same pid: there is no moment at which the VM runs and
-// nobody guards it. The guard knows the VM by a pidfd, reads the lease from a page of memory that the agent writes, and
-// sleeps on CLOCK_BOOTTIME. It holds a lock in the instance's directory; a strict VM whose guard has died is ended by the
-// agent.
+// QEMU is not started as itself but as `unik-agent guard … -- QEMU ARGUMENTS`. That process forks the guard, waits
+// until the guard is at its post, and only then becomes QEMU, under the same pid: there is no moment at which the VM
+// runs and nobody guards it. The guard knows the VM by a pidfd, reads the lease from a page of memory that the agent
+// writes, and sleeps on CLOCK_BOOTTIME. It holds a lock in the instance's directory; a strict VM whose guard has died
+// is ended by the agent.
 #pragma once
 
 #include <atomic>

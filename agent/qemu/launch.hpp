@@ -31,8 +31,8 @@ struct StartedVm {
 };
 
 // Refuses with `conflict`/`vm_already_runs` while another VM of the instance lives. `config` is what the guest's init
-// is told; it goes into a memfd. With `guard`, QEMU is started under one. Errors: also `unavailable`/`instance_dir`, `unavailable`/`spawn_failed`,
-// `not_found`/`no_such_program`.
+// is told; it goes into a memfd. With `guard`, QEMU is started under one. Errors: also `unavailable`/`instance_dir`,
+// `unavailable`/`spawn_failed`, `not_found`/`no_such_program`.
 Result<StartedVm> start_vm(const InstanceDir& dir, const VmSpec& spec, const RunFile& run, const std::string& config,
                            const ProcessLimits& limits, const std::optional<GuardSpec>& guard);
 

@@ -78,7 +78,8 @@ Result<void> all_bound(const Setup& setup, std::size_t instances) {
   if (!text) return text.error();
   const std::size_t bound = metric(*text, "unikctl_instances_bound");
   if (bound == instances) return {};
-  return internal("not_bound", "want " + std::to_string(instances) + " instances with a node, found " + std::to_string(bound));
+  return internal("not_bound",
+                  "want " + std::to_string(instances) + " instances with a node, found " + std::to_string(bound));
 }
 
 // One transaction of `rows` rows like those of instances, with a journal row, as durable as ours.
@@ -87,7 +88,8 @@ class Floor {
   explicit Floor(const fs::path& path) {
     UNIK_CHECK(::sqlite3_open(path.c_str(), &database_) == SQLITE_OK, "SQLite opens a new file");
     run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-        "CREATE TABLE rows (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID; CREATE TABLE journal (seq INTEGER PRIMARY KEY, value TEXT)");
+        "CREATE TABLE rows (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID; CREATE TABLE journal (seq INTEGER PRIMARY "
+        "KEY, value TEXT)");
   }
   ~Floor() { ::sqlite3_close(database_); }
   Floor(const Floor&) = delete;
@@ -118,7 +120,8 @@ class Floor {
   static constexpr std::size_t kRowBytes = 200;
 
   void run(const std::string& sql) {
-    UNIK_CHECK(::sqlite3_exec(database_, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK, "SQLite takes a statement");
+    UNIK_CHECK(::sqlite3_exec(database_, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK,
+               "SQLite takes a statement");
   }
 
   sqlite3* database_ = nullptr;
@@ -171,14 +174,20 @@ Result<void> measure_rate(const Options& options, const fs::path& bin, Report& r
                 replicas == kReplicas ? std::optional<double>(20'000) : std::nullopt});
     report.add({"CPU of the controller for 5,000," + of, spread_of(cpus), "s"});
     report.add({"SQLite writing as many rows", rate_of(kInstances, spread_of(floors)), "/s"});
-    report.add({"create to bound over SQLite's rows," + of, spread_of(ratios), "x", Want::kAtMost, {},
+    report.add({"create to bound over SQLite's rows," + of,
+                spread_of(ratios),
+                "x",
+                Want::kAtMost,
+                {},
                 replicas == kReplicas ? std::optional<double>(40) : std::nullopt});
     if (options.check) return {};
   }
   return {};
 }
 
-Spread only(double value) { return {value, value, value}; }
+Spread only(double value) {
+  return {value, value, value};
+}
 
 Result<void> measure_point(const fs::path& bin, std::size_t nodes, std::size_t instances, Report& report,
                            std::vector<double>& each_us) {
@@ -297,4 +306,6 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace unik::bench
 
-int main(int argc, char** argv) { return unik::bench::run(argc, argv); }
+int main(int argc, char** argv) {
+  return unik::bench::run(argc, argv);
+}

@@ -25,7 +25,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-Time now() { return wire::read_clock().boot; }
+Time now() {
+  return wire::read_clock().boot;
+}
 
 class Guard : public ::testing::Test {
  protected:

@@ -62,7 +62,9 @@ class Agents {
   }
 
   // In the windows of a tenth of a second that came after `from`.
-  std::size_t most_in_a_window(std::size_t from) const { return *std::max_element(sent_.begin() + static_cast<std::ptrdiff_t>(from), sent_.end()); }
+  std::size_t most_in_a_window(std::size_t from) const {
+    return *std::max_element(sent_.begin() + static_cast<std::ptrdiff_t>(from), sent_.end());
+  }
 
  private:
   struct Agent {
