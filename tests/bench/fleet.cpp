@@ -290,7 +290,9 @@ Fleet::~Fleet() = default;
 
 Result<void> Fleet::settle(std::size_t instances) {
   std::deque<std::size_t> due;
-  for (std::size_t i = 0; i < impl_->nodes.size(); ++i) due.push_back(i);
+  // One that is parked would be overtaken by the next: its answer comes by itself when there is something to say.
+  for (std::size_t i = 0; i < impl_->nodes.size(); ++i)
+    if (!impl_->nodes[i].parked) due.push_back(i);
   const auto settled = [&] {
     return due.empty() && impl_->running >= instances &&
            std::all_of(impl_->nodes.begin(), impl_->nodes.end(), [](const Node& node) { return node.parked; });

@@ -25,7 +25,7 @@ void hide_strays(Report& report, const controller::World& durable) {
 }  // namespace
 
 void Saboteur::distort(RegisterRequest& request) const {
-  if (bug_ == PlantedBug::kBoastfulNodes) request.info.capacity.memory += request.info.capacity.memory;
+  if (bug_ == PlantedBug::kBoastfulNodes) request.info.capacity.cpu += request.info.capacity.cpu;
 }
 
 void Saboteur::distort(Report& report, const controller::World& durable) {

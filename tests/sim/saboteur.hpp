@@ -20,7 +20,7 @@ enum class PlantedBug : std::uint8_t {
   kAbsentWithoutStamp,    // every report claims to come after the newest goals
   kNoGuards,              // nobody but the agent ends a strict singleton whose lease has run out
   kBlindRenewals,         // answers lose their goals, and so say that there is nothing new
-  kBoastfulNodes,         // nodes claim twice the memory that they have
+  kBoastfulNodes,         // nodes claim twice the CPUs that they have
   kNoQuota,               // quotas are lost on their way to the controller
   kEagerReports,          // instances are reported ready before they are
   kDeafNode,              // a node hears of no new goals any more
