@@ -90,5 +90,16 @@ TEST(UnikYamlFile, ReadsBackWhatItPrints) {
   }));
 }
 
+TEST(UnikYaml, TakesTheNamesOfRuntimesInEveryForm) {
+  for (const std::string name :
+       {"python", "python-3.11-ml", "python-3.11-ml@1.3.2", "python@latest", "reg.example:5000/team/python@1.0.0"}) {
+    const auto value = parse_unik_yaml({"unik.yaml", "runtime: " + name + "\n"});
+    ASSERT_TRUE(value.ok()) << name;
+    EXPECT_EQ(value->runtime, name);
+  }
+  for (const std::string name : {"Python", "python-", "python@1.0", "3.11"})
+    EXPECT_FALSE(parse_unik_yaml({"unik.yaml", "runtime: \"" + name + "\"\n"}).ok()) << name;
+}
+
 }  // namespace
 }  // namespace unik::codec
