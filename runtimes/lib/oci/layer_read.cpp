@@ -325,6 +325,11 @@ Result<void> apply_layer(FileTree& tree, const BlobStore& store, const Descripto
   return error;
 }
 
+Result<void> apply_archive(FileTree& tree, const ByteSource& source, const ContentSink& sink,
+                           const LayerLimits& limits) {
+  return ArchiveReader(tree, source, sink, limits, ArchiveUse::kRootfs).run();
+}
+
 Result<void> apply_archive(FileTree& tree, const std::filesystem::path& path, const ContentSink& sink,
                            const LayerLimits& limits) {
   auto fd = open_file(path, O_RDONLY);
@@ -336,7 +341,7 @@ Result<void> apply_archive(FileTree& tree, const std::filesystem::path& path, co
     if (got < 0) return system_error("read_failed", "reading", path);
     return static_cast<std::size_t>(got);
   };
-  const Result<void> applied = ArchiveReader(tree, source, sink, limits, ArchiveUse::kRootfs).run();
+  const Result<void> applied = apply_archive(tree, source, sink, limits);
   if (applied) return applied;
   Error error = applied.error();
   error.message = path.string() + ": " + error.message;
