@@ -27,6 +27,7 @@ void add_rollback(CommandTree& tree);
 void add_rollout(CommandTree& tree);
 
 void add_image(CommandTree& tree);
+void add_runtime(CommandTree& tree);
 
 void add_up(CommandTree& tree);
 void add_down(CommandTree& tree);
