@@ -12,8 +12,8 @@ guest_packages=(
 quick_packages=(curl)
 test_packages=(curl jq iproute2 memtest86+ socat lighttpd sqlite3 clang-format-14 shellcheck docker-registry skopeo umoci busybox-static)
 
-# What the packs build with, as PROGRAM:PACKAGE: a program of another origin will do.
-for tool in go:golang-go cargo:cargo rustc:rustc; do
+# What the packs and the runtimes build with, as PROGRAM:PACKAGE: a program of another origin will do.
+for tool in go:golang-go cargo:cargo rustc:rustc npm:npm javac:openjdk-17-jdk-headless; do
   command -v "${tool%%:*}" >/dev/null || test_packages+=("${tool#*:}")
 done
 
