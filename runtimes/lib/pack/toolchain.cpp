@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr Duration kProbeLimit = std::chrono::seconds(30);
+constexpr Duration kProbeLimit = std::chrono::minutes(2);  // a busy machine is no reason to take another tool
 constexpr std::size_t kMaxProbeOutput = 16 << 10;
 
 std::vector<fs::path> on_path(const std::string& program, const std::map<std::string, std::string>& environment) {
