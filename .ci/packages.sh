@@ -3,7 +3,7 @@
 build_packages=(
   build-essential cmake ninja-build ccache pkg-config git ca-certificates
   libyaml-cpp-dev libcurl4-openssl-dev libsqlite3-dev prometheus-cpp-dev libspdlog-dev libfmt-dev
-  libboost1.81-dev nlohmann-json3-dev libvalijson-dev libcli11-dev libarchive-dev libssl-dev zlib1g-dev
+  libboost1.81-dev nlohmann-json3-dev libvalijson-dev libcli11-dev libarchive-dev libssl-dev zlib1g-dev libtomlplusplus-dev
   libgtest-dev libgmock-dev librapidcheck-dev
 )
 guest_packages=(
@@ -13,7 +13,7 @@ quick_packages=(curl)
 test_packages=(curl jq iproute2 memtest86+ socat lighttpd sqlite3 clang-format-14 shellcheck docker-registry skopeo umoci busybox-static)
 
 # What the packs build with, as PROGRAM:PACKAGE: a program of another origin will do.
-for tool in go:golang-go cargo:cargo rustc:rustc; do
+for tool in go:golang-go cargo:cargo rustc:rustc node:nodejs npm:npm pip3:python3-pip javac:default-jdk-headless; do
   command -v "${tool%%:*}" >/dev/null || test_packages+=("${tool#*:}")
 done
 
