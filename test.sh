@@ -2,8 +2,10 @@
 # Installs what is missing, builds, and runs the tests.
 #
 #   ./test.sh          everything that belongs to each change: unit tests, simulator, real VMs
-#   ./test.sh --ci     the same with warnings as errors, and the simulator under ASan and UBSan
-#   ./test.sh --full   that, and all but the real VMs under ASan and UBSan, then under ThreadSanitizer
+#   ./test.sh --ci     the same with warnings as errors, and under ASan and UBSan the simulator, the scenarios and the
+#                      tests of what reads foreign input
+#   ./test.sh --full   that and the long ones, all unit tests under ASan and UBSan, then under ThreadSanitizer, and a
+#                      while of fuzzing
 #   ./test.sh --bench  no tests, but every benchmark: one table, and a report of each in build/bench/
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -14,6 +16,7 @@ cd "$(dirname "$0")"
 export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 
 mode=${1:-}
+fuzz_seconds=30
 case "$mode" in
   "" | --ci | --full | --bench) ;;
   *)
@@ -63,24 +66,34 @@ say "tests: $preset"
 if [ "$mode" = --full ]; then
   # How long controller and agent are away while the apps serve on (tests/e2e/away.sh).
   export E2E_AWAY=60
+  # Every runtime is built twice and booted, not only the quick ones (tests/e2e/runtimes.sh).
+  export E2E_RUNTIMES=all
   ctest --preset "$preset" --no-tests=error
 else
   ctest --preset "$preset" --no-tests=error -LE long
 fi
 
 if [ "$mode" = --ci ]; then
-  say "build and simulator: asan"
+  say "build and tests: asan"
   cmake --preset asan >/dev/null
-  cmake --build --preset asan -j "$(nproc)" --target sim_test
-  ctest --preset asan --no-tests=error -R '^sim_test$'
+  cmake --build --preset asan -j "$(nproc)" --target api_test codec_test wire_test scenario_test sim_test
+  ctest --preset asan --no-tests=error -R '^(api|codec|wire|scenario|sim)_test$'
 fi
 
 if [ "$mode" = --full ]; then
   for sanitizer in asan tsan; do
-    say "build and tests: $sanitizer"
+    say "build and unit tests: $sanitizer"
     cmake --preset "$sanitizer" >/dev/null
-    cmake --build --preset "$sanitizer" -j "$(nproc)"
-    ctest --preset "$sanitizer" --no-tests=error -LE vm
+    cmake --build --preset "$sanitizer" -j "$(nproc)" --target unit_tests
+    ctest --preset "$sanitizer" --no-tests=error -L unit
   done
+fi
+
+if [ "$mode" = --full ]; then
+  say "fuzz targets, $fuzz_seconds s each"
+  install_packages "${fuzz_packages[@]}"
+  cmake --preset fuzz >/dev/null
+  cmake --build --preset fuzz -j "$(nproc)" --target fuzz
+  tests/fuzz/run.sh build/fuzz/bin "$fuzz_seconds"
 fi
 say "all tests passed"

@@ -3,7 +3,7 @@
 build_packages=(
   build-essential cmake ninja-build ccache pkg-config git ca-certificates
   libyaml-cpp-dev libcurl4-openssl-dev libsqlite3-dev prometheus-cpp-dev libspdlog-dev libfmt-dev
-  libboost1.81-dev nlohmann-json3-dev libvalijson-dev libcli11-dev libarchive-dev libssl-dev zlib1g-dev
+  libboost1.81-dev nlohmann-json3-dev libvalijson-dev libcli11-dev libarchive-dev libssl-dev zlib1g-dev libtomlplusplus-dev
   libgtest-dev libgmock-dev librapidcheck-dev
 )
 guest_packages=(
@@ -11,9 +11,10 @@ guest_packages=(
 )
 quick_packages=(curl)
 test_packages=(curl jq iproute2 memtest86+ socat lighttpd sqlite3 clang-format-14 shellcheck docker-registry skopeo umoci busybox-static)
+fuzz_packages=(clang-16 libclang-rt-16-dev)
 
-# What the packs build with, as PROGRAM:PACKAGE: a program of another origin will do.
-for tool in go:golang-go cargo:cargo rustc:rustc; do
+# What the packs and the runtimes build with, as PROGRAM:PACKAGE: a program of another origin will do.
+for tool in go:golang-go cargo:cargo rustc:rustc node:nodejs npm:npm pip3:python3-pip javac:openjdk-17-jdk-headless; do
   command -v "${tool%%:*}" >/dev/null || test_packages+=("${tool#*:}")
 done
 

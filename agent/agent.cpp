@@ -1,13 +1,13 @@
 #include "agent/agent.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -22,6 +22,7 @@
 #include "agent/logs/consoles.hpp"
 #include "agent/logs/pusher.hpp"
 #include "agent/probe/prober.hpp"
+#include "agent/qemu/guard.hpp"
 #include "agent/qemu/hypervisor.hpp"
 #include "agent/runner.hpp"
 #include "api/stable_hash.hpp"
@@ -29,6 +30,7 @@
 #include "wire/clock.hpp"
 #include "wire/http_client.hpp"
 #include "wire/log.hpp"
+#include "wire/sole_lock.hpp"
 
 namespace unik::agent {
 namespace {
@@ -43,7 +45,7 @@ Result<Fd> take_state_dir(const std::string& directory) {
     return unavailable("state_dir", "cannot use the state directory " + directory + ": " +
                                         (problem ? problem.message() : std::strerror(errno)));
   chmod(directory.c_str(), 0700);
-  if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
+  if (!wire::take_sole_lock(lock.get()))
     return conflict("agent_runs", "want one agent for " + directory +
                                       ", found another at work: stop it first, or name "
                                       "another --state");
@@ -84,6 +86,9 @@ class Agent {
     Result<std::unique_ptr<ImageStore>> images = ImageStore::create({options_.state_dir + "/images", fetch}, deliver());
     if (!images.ok()) return std::move(images).error();
     images_ = std::move(*images);
+    Result<LeasePage> lease = LeasePage::create(options_.state_dir + "/lease", host_.node.boot_id);
+    if (!lease.ok()) return std::move(lease).error();
+    lease_.emplace(std::move(*lease));
     Result<std::unique_ptr<Hypervisor>> hypervisor = Hypervisor::create(hypervisor_options(), hypervisor_ports());
     if (!hypervisor.ok()) return std::move(hypervisor).error();
     hypervisor_ = std::move(*hypervisor);
@@ -141,6 +146,8 @@ class Agent {
     HypervisorOptions options;
     options.state_dir = options_.state_dir;
     options.host_boot = host_.node.boot_id;
+    options.program = options_.program;
+    options.lease_page = options_.state_dir + "/lease";
     options.host = {options_.qemu, host_.accelerator, host_.cpus, host_.tsc_khz, options_.restrict_network};
     return options;
   }
@@ -165,6 +172,7 @@ class Agent {
   void carry_out(SendHeartbeat& effect) { link_.send_heartbeat(std::move(effect)); }
   void carry_out(PushLog& effect) { pusher_->push(effect); }
   void carry_out(FetchImage& effect) { images_->fetch(std::move(effect)); }
+  void carry_out(KeepLease& effect) { lease_->renew(effect.sent); }
   void carry_out(LaunchVm& effect) { hypervisor_->launch(std::move(effect)); }
   void carry_out(StopVm& effect) { hypervisor_->stop(effect); }
   void carry_out(ForgetVm& effect) { hypervisor_->forget(effect); }
@@ -180,6 +188,7 @@ class Agent {
   ControllerLink link_;
   std::unique_ptr<Consoles> consoles_;
   std::unique_ptr<ImageStore> images_;
+  std::optional<LeasePage> lease_;
   std::unique_ptr<Hypervisor> hypervisor_;
   std::unique_ptr<LogPusher> pusher_;
   std::unique_ptr<Prober> prober_;

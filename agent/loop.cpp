@@ -67,6 +67,7 @@ class Loop::State {
     std::map<InstanceId, std::string> addresses;  // of the instances that these goals add
     std::vector<InstanceId> kept_boots;           // of whom these goals wanted another BootSpec
   };
+  void hear(Time sent, const HeartbeatReply& reply);
   void consider(const Goals& offered);
   void activate(const Saving& stored);
   void push_log(const LogRequest& request);
@@ -123,6 +124,7 @@ std::size_t Loop::count_unsettled(Time now) const {
 void Loop::State::take(const Inventory& inventory) {
   if (begun_) return;
   begun_ = true;
+  node_.contact.heard = node_.now.boot;
   agent_start_ = std::max(inventory.record.agent_start + 1, options_.wall_start_us);
   goals_ = inventory.record.goals;
   ports_ = inventory.record.ports;
@@ -174,9 +176,28 @@ void Loop::State::take(const Registered& registered) {
 }
 
 void Loop::State::take(const HeartbeatAnswered& answered) {
-  talk_.answered(answered.seq, answered.reply, node_.now.boot);
+  if (const std::optional<Time> sent = talk_.answered(answered.seq, answered.reply, node_.now.boot))
+    hear(*sent, answered.reply);
   if (answered.reply.goals) consider(*answered.reply.goals);
   for (const LogRequest& request : answered.reply.logs) push_log(request);
+}
+
+// The instances that wait for the controller's word are looked at again; those that run will see the later time.
+void Loop::State::hear(Time sent, const HeartbeatReply& reply) {
+  Contact& contact = node_.contact;
+  contact.heard = std::max(contact.heard, sent);
+  const bool is_first = !contact.renewed;
+  const bool renewed = renews(reply) && (is_first || *contact.renewed < sent);
+  if (renewed) contact.renewed = sent;
+  bool any_strict = false;
+  for (const auto& [id, instance] : node_.instances) {
+    any_strict |= is_strict(instance.goal.boot);
+    const bool waits = instance.want == Want::kRunning && instance.vm.state == VmState::kNone;
+    // After a restart of the agent nobody has set a timer yet for the end of what was adopted.
+    const bool unwatched = renewed && is_first && is_strict(instance.goal.boot);
+    if (waits || unwatched) node_.touch(id);
+  }
+  if (renewed && any_strict) node_.emit(KeepLease{sent});
 }
 
 void Loop::State::take(const LinkFailed& failed) {

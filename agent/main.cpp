@@ -1,4 +1,5 @@
-// unik-agent: runs a node's VMs (`run`), owns its published ports (`forward`), tells what the host can do (`probe`).
+// unik-agent: runs a node's VMs (`run`), owns its published ports (`forward`), ends strict singletons whose
+// lease has run out (`guard`), tells what the host can do (`probe`).
 
 #include <pthread.h>
 #include <signal.h>
@@ -16,6 +17,7 @@
 #include "agent/forward/forward.hpp"
 #include "agent/host/host_info.hpp"
 #include "agent/host/limits.hpp"
+#include "agent/qemu/guard.hpp"
 #include "api/ids.hpp"
 #include "codec/json_writer.hpp"
 #include "wire/log.hpp"
@@ -144,10 +146,16 @@ int forward(int argc, char** argv) {
   return options.ok() ? agent::forward_main(*options) : fail(options.error());
 }
 
+// So does the guard of a strict singleton.
+int guard(int argc, char** argv) {
+  return agent::guard_main(std::vector<std::string>(argv + 2, argv + argc));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc > 1 && std::string(argv[1]) == "forward") return forward(argc, argv);
+  if (argc > 1 && std::string(argv[1]) == "guard") return guard(argc, argv);
 
   CLI::App app{"unik-agent: runs a node's apps as unikernels"};
   app.set_version_flag("--version", "unik-agent " UNIK_VERSION);
@@ -172,6 +180,7 @@ int main(int argc, char** argv) {
   CLI::App* probe_command = app.add_subcommand("probe", "Tell what this host can do, as JSON");
   probe_command->add_option("--qemu", qemu, "QEMU's program")->capture_default_str();
   app.add_subcommand("forward", "Serve published ports; started by `run`");
+  app.add_subcommand("guard", "End a strict singleton's VM when its lease runs out; started by `run`");
   CLI11_PARSE(app, argc, argv);
 
   return run_command->parsed() ? run(arguments) : probe(qemu);

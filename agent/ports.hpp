@@ -82,6 +82,12 @@ struct LaunchVm {
   std::string address;
   std::uint32_t run = 0;  // how many runs of this id came before: events of an earlier run are told apart by it
 };
+// The controller has confirmed this node's goals, by a heartbeat that was sent at `sent`: no strict singleton of the
+// node is ended by its guard before `sent` + kStrictLease. A VM whose boot says `strict` is started with a guard that
+// ends it when that time has come, also where no agent is left.
+struct KeepLease {
+  Time sent;
+};
 enum class StopStep : std::uint8_t {
   kAsk,   // the guest's init passes SIGTERM on to the app
   kQuit,  // QMP quit
@@ -123,8 +129,8 @@ struct Publish {
   std::vector<Route> routes;
 };
 
-using Effect = std::variant<SaveRecord, SendRegister, SendHeartbeat, PushLog, FetchImage, LaunchVm, StopVm, ForgetVm,
-                            ProbeHealth, Publish>;
+using Effect = std::variant<SaveRecord, SendRegister, SendHeartbeat, PushLog, FetchImage, KeepLease, LaunchVm, StopVm,
+                            ForgetVm, ProbeHealth, Publish>;
 
 struct Effects {
   std::vector<Effect> list;        // to be carried out in this order

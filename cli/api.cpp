@@ -1,5 +1,6 @@
 #include "cli/api.hpp"
 
+#include <charconv>
 #include <utility>
 
 #include "codec/json_writer.hpp"
@@ -28,6 +29,13 @@ Error explained(Error error, const Target& target) {
 void add_parameter(std::string& target, std::string_view name, std::string_view value) {
   target += target.find('?') == std::string::npos ? '?' : '&';
   target += std::string(name) + "=" + wire::percent_encode(value);
+}
+
+// `otherwise` for what is no number, such as the id of a stream that has given none yet.
+std::optional<std::uint64_t> number_of(const std::string& text, std::optional<std::uint64_t> otherwise) {
+  std::uint64_t number = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return problem == std::errc() && end == text.data() + text.size() ? number : otherwise;
 }
 
 }  // namespace
@@ -64,7 +72,9 @@ Result<T> Api::read(const wire::ClientRequest& request) const {
 
 template <typename T>
 Result<T> Api::get(const std::string& target) const {
-  return read<T>(request("GET", target));
+  std::string of_moment = target;
+  if (!moment_.empty()) add_parameter(of_moment, "at", moment_);
+  return read<T>(request("GET", of_moment));
 }
 
 template <typename T>
@@ -207,6 +217,20 @@ Result<ApplyReply> Api::whatif(const std::vector<std::string>& lose, const std::
   return read<ApplyReply>(post);
 }
 
+Result<ApplyReply> Api::recover() const {
+  return read<ApplyReply>(request("POST", "/v1/recover"));
+}
+
+Result<codec::Page<QuarantinedView>> Api::quarantine() const {
+  return get<codec::Page<QuarantinedView>>("/v1/quarantine");
+}
+
+Result<ApplyReply> Api::decide_quarantined(const std::string& node, const std::string& name,
+                                           const std::string& verb) const {
+  return read<ApplyReply>(request("POST", in_tenant("/v1/quarantine/" + wire::percent_encode(node) + "/" +
+                                                    wire::percent_encode(name) + "/" + verb)));
+}
+
 Result<bool> Api::has_artifact(const std::string& digest) const {
   const auto response = wire::fetch(request("HEAD", "/v1/artifacts/" + digest));
   if (!response) return explained(response.error(), target_);
@@ -260,12 +284,21 @@ wire::ClientRequest Api::events_request(std::optional<std::uint64_t> since, bool
   return get;
 }
 
-Result<void> Api::events(std::optional<std::uint64_t> since, bool follow,
-                         std::function<bool(const EventView&)> on_event) const {
+Result<void> Api::events(EventCursor& cursor, bool follow, std::function<bool(const EventView&)> on_event) const {
   wire::EventParser parser;
   std::optional<Error> problem;
   bool wanted = true;
-  wire::ClientRequest get = events_request(since, follow);
+  std::size_t seen = 0;  // events of the record `cursor.record`, those of the stream before again
+  const auto take = [&](const EventView& event) {
+    if (event.seq != cursor.record) {
+      cursor.record = event.seq;
+      cursor.shown = seen = 0;
+    }
+    if (++seen <= cursor.shown) return true;
+    cursor.shown = seen;
+    return on_event(event);
+  };
+  wire::ClientRequest get = events_request(cursor.after, follow);
   get.sink = [&](std::string_view chunk) {
     const auto events = parser.feed(chunk);
     if (!events) {
@@ -278,9 +311,10 @@ Result<void> Api::events(std::optional<std::uint64_t> since, bool follow,
         problem = view.error();
         return false;
       }
-      wanted = on_event(*view);
+      wanted = take(*view);
       if (!wanted) return false;
     }
+    cursor.after = number_of(parser.last_id(), cursor.after);
     return true;
   };
   const auto response = send(get);

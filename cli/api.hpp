@@ -19,6 +19,15 @@
 
 namespace unik::cli {
 
+// Where a stream of events has got to: after which whole record, and how many events of the next one were shown.
+struct EventCursor {
+  std::optional<std::uint64_t> after;
+  std::uint64_t record = 0;
+  std::size_t shown = 0;
+
+  bool operator==(const EventCursor&) const = default;
+};
+
 // Which lines of the console of an app or instance.
 struct LogSelection {
   std::string name;
@@ -39,6 +48,9 @@ class Api {
   const Target& target() const { return target_; }
   // Names what cannot be reached, for errors: `unix:///…/controller.sock`.
   std::string where() const { return wire::to_string(target_.endpoint); }
+
+  // What is got from now on is as it was then: a journal sequence or a UTC time. Empty: as it is.
+  void look_at(std::string moment) { moment_ = std::move(moment); }
 
   Result<void> ready() const;
   Result<std::string> version() const;  // the answer's JSON
@@ -64,7 +76,8 @@ class Api {
   Result<ApplyReply> drain(const std::string& node, const Drain& drain) const;
   Result<RolloutView> rollout(const std::string& app) const;
   // `verb`: pause, resume, promote, abort, restart, rollback.
-  Result<ApplyReply> steer_rollout(const std::string& app, const std::string& verb, std::optional<std::uint64_t> to) const;
+  Result<ApplyReply> steer_rollout(const std::string& app, const std::string& verb,
+                                   std::optional<std::uint64_t> to) const;
   Result<ApplyReply> whatif(const std::vector<std::string>& lose, const std::string& manifests) const;
 
   Result<bool> has_artifact(const std::string& digest) const;
@@ -75,9 +88,15 @@ class Api {
   // The same as a request, for who must be able to cancel it.
   wire::ClientRequest logs_request(const LogSelection& selection) const;
 
-  // `on_event` returns false to end. Ends by itself after what is there unless `follow`.
-  Result<void> events(std::optional<std::uint64_t> since, bool follow,
-                      std::function<bool(const EventView&)> on_event) const;
+  Result<ApplyReply> recover() const;
+  Result<codec::Page<QuarantinedView>> quarantine() const;
+  // `verb`: adopt, destroy.
+  Result<ApplyReply> decide_quarantined(const std::string& node, const std::string& name,
+                                        const std::string& verb) const;
+
+  // `on_event` returns false to end. Ends by itself after what is there unless `follow`. `cursor` is moved on with each
+  // event; with the cursor of a stream that broke off, the next one goes on where that ended.
+  Result<void> events(EventCursor& cursor, bool follow, std::function<bool(const EventView&)> on_event) const;
   wire::ClientRequest events_request(std::optional<std::uint64_t> since, bool follow) const;
 
  private:
@@ -92,6 +111,7 @@ class Api {
   std::string in_tenant(const std::string& path) const;
 
   Target target_;
+  std::string moment_;
 };
 
 }  // namespace unik::cli

@@ -30,6 +30,7 @@ inline constexpr std::string_view kShortcuts = "The five shortcuts";
 inline constexpr std::string_view kDesiredState = "Desired state";
 inline constexpr std::string_view kNodes = "Nodes";
 inline constexpr std::string_view kImages = "Images, runtimes";
+inline constexpr std::string_view kSafety = "Access, safety";
 inline constexpr std::string_view kAround = "Around it";
 
 enum class Need : std::uint8_t { kOptional, kRequired };

@@ -21,15 +21,17 @@ class ConfigReader {
   ConfigReader(std::string_view text, const std::string& name) : text_(text), name_(name) {}
 
   void read(const TreeNode& root, Config& config) {
-    each_member(root, "", "want `current` and `contexts`", [&](std::string_view key, const TreeNode& value) {
-      if (key == "current") return take(value, "current", config.current);
-      if (key != "contexts")
-        return fault(std::string(key), "unknown field; want `current` or `contexts`", value.offset);
-      each_member(value, "contexts", "want names with {url, token, tenant}",
-                  [&](std::string_view name, const TreeNode& entry) {
-                    read_context(entry, "contexts." + std::string(name), config.contexts[std::string(name)]);
-                  });
-    });
+    each_member(
+        root, "", "want `current`, `contexts` and `runtimes`", [&](std::string_view key, const TreeNode& value) {
+          if (key == "current") return take(value, "current", config.current);
+          if (key == "runtimes") return;  // runtime_settings.hpp reads them
+          if (key != "contexts")
+            return fault(std::string(key), "unknown field; want `current`, `contexts` or `runtimes`", value.offset);
+          each_member(value, "contexts", "want names with {url, token, tenant}",
+                      [&](std::string_view name, const TreeNode& entry) {
+                        read_context(entry, "contexts." + std::string(name), config.contexts[std::string(name)]);
+                      });
+        });
   }
 
   void fault(std::string path, std::string message, std::size_t offset) {

@@ -14,6 +14,7 @@
 #include "cli/output/build_explanation.hpp"
 #include "cli/output/images.hpp"
 #include "cli/output/views.hpp"
+#include "cli/runtimes.hpp"
 #include "runtimes/lib/elf/recognise.hpp"
 #include "runtimes/lib/pack/base_runtime.hpp"
 #include "runtimes/lib/pack/binary_pack.hpp"
@@ -109,11 +110,6 @@ Result<runtimes::AppBuildOptions> app_build_options(const Session& session, cons
   auto includes = parse_includes(session, request.includes);
   if (!includes) return includes.error();
   options.includes = std::move(includes).value();
-  options.find_runtime = [](const std::string& name) -> Result<runtimes::RuntimeImage> {
-    return not_found("no_runtime", "runtime " + name +
-                                       ": want one that is installed, found none; leave `runtime` out of unik.yaml for "
-                                       "a program that brings everything itself");
-  };
   return options;
 }
 
@@ -124,6 +120,7 @@ Result<Packed> run_pack(const Session& session, const runtimes::BlobStore& store
   auto base = base_runtime(session);
   if (!base) return base.error();
   options->base = std::move(base).value();
+  options->find_runtime = [&](const std::string& name) { return find_runtime(session, store, name); };
   options->step = [&session](const std::string& text) { session.say(text); };
   options->output = [&session](std::string_view text) { *session.terminal().err << text << std::flush; };
   auto built = runtimes::build_app(store, runtimes::all_packs(), *options);
@@ -243,6 +240,9 @@ Result<std::string> explain_pack(const Session& session, const PackRequest& requ
   if (has_own_build(*recipe)) return render_own_build(*recipe, format);
   auto options = app_build_options(session, request, directory, *recipe);
   if (!options) return options.error();
+  const auto store = open_store(session);
+  if (!store) return store.error();
+  options->find_runtime = [&](const std::string& name) { return look_up_runtime(session, *store, name); };
   auto explanation = runtimes::explain_build(runtimes::all_packs(), *options);
   if (!explanation) return explanation.error();
   return render_build(*explanation, format);

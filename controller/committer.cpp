@@ -1,16 +1,34 @@
 #include "controller/committer.hpp"
 
+#include <algorithm>
 #include <utility>
+
+#include "wire/clock.hpp"
+#include "wire/log.hpp"
 
 namespace unik::controller {
 namespace {
 
 constexpr std::chrono::milliseconds kReopenPause(500);
 
+// Between two steps of one compaction, so that few commits meet one; between two looks at whether there is one to do.
+constexpr std::chrono::milliseconds kStepPause(10);
+constexpr std::chrono::seconds kCompactionLook(30);
+
+LostRecords accepted_by(Store& store) {
+  const Result<World> world = store.load();
+  return world && world->history_lost ? LostRecords::kAccept : LostRecords::kRefuse;
+}
+
 }  // namespace
 
-Committer::Committer(std::string path, Store store, std::function<void(Event)> post)
-    : path_(std::move(path)), store_(std::move(store)), post_(std::move(post)), thread_([this] { run(); }) {}
+Committer::Committer(std::string path, Store store, const Retention& keep, std::function<void(Event)> post)
+    : path_(std::move(path)),
+      lost_(accepted_by(store)),
+      keep_(keep),
+      store_(std::move(store)),
+      post_(std::move(post)),
+      thread_([this] { run(); }) {}
 
 Committer::~Committer() {
   {
@@ -40,7 +58,8 @@ void Committer::reopen() {
 void Committer::run() {
   std::unique_lock lock(mutex_);
   while (true) {
-    wake_.wait(lock, [this] { return next_ != nullptr || reopen_asked_ || ending_; });
+    const Duration pause = std::max(compact_at_ - wire::read_clock().boot, Duration::zero());
+    wake_.wait_for(lock, pause, [this] { return next_ != nullptr || reopen_asked_ || ending_; });
     if (const std::shared_ptr<const Record> record = std::exchange(next_, nullptr)) {
       lock.unlock();
       commit(*record);
@@ -49,25 +68,42 @@ void Committer::run() {
       lock.unlock();
       reopen_store();
       lock.lock();
-    } else {
+    } else if (ending_) {
       return;
     }
+    if (wire::read_clock().boot < compact_at_) continue;
+    lock.unlock();
+    compact();
+    lock.lock();
   }
+}
+
+void Committer::compact() {
+  const Now now = wire::read_clock();
+  compact_at_ = now.boot + kCompactionLook;
+  if (!store_) return;
+  const Result<bool> more = store_->compact(keep_, now.wall);
+  if (!more)
+    return wire::log(wire::LogLevel::kWarning, "store", "compaction is tried again: " + to_string(more.error()));
+  if (*more) compact_at_ = now.boot + kStepPause;
 }
 
 void Committer::commit(const Record& record) {
   if (!store_) return post_(Rejected{record.seq, unavailable("store_closed", "the store could not be opened again")});
   CommitResult result = store_->commit(record);
   switch (result.outcome) {
-    case CommitOutcome::kCommitted: return post_(Committed{record.seq});
-    case CommitOutcome::kRejected: return post_(Rejected{record.seq, std::move(result.error)});
-    case CommitOutcome::kUnknown: return post_(CommitUnknown{record.seq, std::move(result.error)});
+    case CommitOutcome::kCommitted:
+      return post_(Committed{record.seq});
+    case CommitOutcome::kRejected:
+      return post_(Rejected{record.seq, std::move(result.error)});
+    case CommitOutcome::kUnknown:
+      return post_(CommitUnknown{record.seq, std::move(result.error)});
   }
 }
 
 void Committer::reopen_store() {
   store_.reset();
-  Result<Store> opened = Store::open(path_);
+  Result<Store> opened = Store::open(path_, {}, lost_);
   if (opened) {
     store_.emplace(std::move(opened).value());
     return post_(StoreReopened{store_->head()});

@@ -1,4 +1,4 @@
-// Carries out commits on a thread of its own, one at a time, in the order given.
+// Carries out commits on a thread of its own, one at a time, in the order given; between them, compaction's steps.
 #pragma once
 
 #include <condition_variable>
@@ -18,7 +18,7 @@ namespace unik::controller {
 class Committer {
  public:
   // `post` takes the events that answer, on the committer's thread; it must not block.
-  Committer(std::string path, Store store, std::function<void(Event)> post);
+  Committer(std::string path, Store store, const Retention& keep, std::function<void(Event)> post);
   // Ends after the commit under way.
   ~Committer();
   Committer(const Committer&) = delete;
@@ -32,9 +32,13 @@ class Committer {
   void run();
   void commit(const Record& record);
   void reopen_store();
+  void compact();
 
   const std::string path_;
+  const LostRecords lost_;  // as the store was opened: reopening it must not be stricter
+  const Retention keep_;
   std::optional<Store> store_;
+  Time compact_at_;  // of the clock: the next step is due
   const std::function<void(Event)> post_;
 
   std::mutex mutex_;

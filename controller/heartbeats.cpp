@@ -7,6 +7,7 @@
 #include "controller/core/diff.hpp"
 #include "controller/core/goals.hpp"
 #include "controller/core/node_watch.hpp"
+#include "controller/core/recovery.hpp"
 
 namespace unik::controller {
 namespace {
@@ -18,17 +19,18 @@ Duration with_jitter(Duration every, Symbol node, std::uint64_t seq) {
   return every - Duration(static_cast<std::int64_t>(hash % static_cast<std::uint64_t>(spread + 1)));
 }
 
+// Where in the interval a node has its place. After a restart all nodes come at the same moment, and would come so for
+// ever.
+Duration place_in(Duration every, Symbol node) {
+  constexpr std::uint64_t kPlaces = 1000;
+  const std::uint64_t place = 1 + stable_hash(node.str()) % kPlaces;
+  return Duration(every.count() * static_cast<std::int64_t>(place) / static_cast<std::int64_t>(kPlaces));
+}
+
 Error refuse_foreign(const Report& report, const World& world) {
   return conflict("foreign_cluster", "node `" + report.node + "` follows cluster " + report.accepted_stamp.cluster_id +
                                          ", this is cluster " + world.cluster.cluster_id +
                                          ": restore this controller's store, or clear the state of the agent");
-}
-
-// Goals that this controller never gave: what it gave after its store was copied or cut has been lost.
-bool shows_lost_history(const World& world, const Stamp& accepted) {
-  if (accepted.cluster_id != world.cluster.cluster_id) return false;
-  if (accepted.epoch != world.cluster.epoch) return accepted.epoch > world.cluster.epoch;
-  return accepted.revision > world.revision;
 }
 
 bool goals_are_news(const World& world, const NodeRow& row, const Stamp& accepted) {
@@ -37,11 +39,21 @@ bool goals_are_news(const World& world, const NodeRow& row, const Stamp& accepte
 
 }  // namespace
 
+// Goals that this controller never gave: what it gave after its store was copied or cut has been lost. What a node has
+// accepted when it is first heard was given before this controller started, however much it has committed since.
+bool Heartbeats::shows_lost_history(const World& world, Symbol node, const Stamp& accepted) {
+  const std::uint64_t last_given = heard_.insert(node).second ? loaded_ : world.revision;
+  if (accepted.cluster_id != world.cluster.cluster_id) return false;
+  if (accepted.epoch != world.cluster.epoch) return accepted.epoch > world.cluster.epoch;
+  return accepted.revision > last_given;
+}
+
 HeartbeatReply Heartbeats::answer(const World& world, Symbol node, const Stamp& accepted, std::uint64_t seq,
                                   LogSessions& logs) const {
   HeartbeatReply reply;
   const NodeRow& row = *world.nodes.find(node);
-  if (!world.history_lost && goals_are_news(world, row, accepted)) reply.goals = goals_of(world, node);
+  if (!world.history_lost && is_accounted(world, node) && goals_are_news(world, row, accepted))
+    reply.goals = goals_of(world, node);
   reply.logs = logs.requests_for(node);
   reply.next_in = with_jitter(every_, node, seq);
   return reply;
@@ -59,21 +71,21 @@ void Heartbeats::arrive(World& world, const HeartbeatArrived& event, Time now, L
     return;
   }
   if (row->agent_start > report.agent_start) {
-    effects.list.push_back(Reply{event.id, conflict("superseded_agent", "a newer agent of node `" + report.node +
-                                                                            "` has registered")});
+    effects.list.push_back(
+        Reply{event.id, conflict("superseded_agent", "a newer agent of node `" + report.node + "` has registered")});
     return;
   }
   if (!report.accepted_stamp.cluster_id.empty() && report.accepted_stamp.cluster_id != world.cluster.cluster_id) {
     effects.list.push_back(Reply{event.id, refuse_foreign(report, world)});
     return;
   }
-  if (shows_lost_history(world, report.accepted_stamp)) world.history_lost = true;
+  if (shows_lost_history(world, node, report.accepted_stamp)) world.history_lost = true;
 
   const Observed* const known = world.observed.find(node);
   const bool same_start = known != nullptr && known->report->agent_start == report.agent_start;
   if (same_start && report.seq <= known->report->seq) {
-    effects.list.push_back(Reply{event.id, conflict("stale_report", "a newer report of node `" + report.node +
-                                                                        "` is known")});
+    effects.list.push_back(
+        Reply{event.id, conflict("stale_report", "a newer report of node `" + report.node + "` is known")});
     return;
   }
   release(node, effects);
@@ -106,9 +118,12 @@ void Heartbeats::arrive(World& world, const HeartbeatArrived& event, Time now, L
     effects.list.push_back(Reply{event.id, std::move(reply)});
     return;
   }
-  // Longer than the node waits before its next heartbeat, which releases this one.
-  const Time until = now + 2 * every_;
-  parked_[node] = Parked{event.id, report.seq, report.accepted_stamp, until};
+  // The first one is released when the node's next is due. The others are kept for longer than the node waits before
+  // its next heartbeat, which releases them.
+  std::optional<Duration> next_in;
+  if (known == nullptr) next_in = place_in(every_, node);
+  const Time until = now + next_in.value_or(2 * every_);
+  parked_[node] = Parked{event.id, report.seq, report.accepted_stamp, until, next_in};
   park_deadlines_.insert({until, node});
 }
 
@@ -128,7 +143,7 @@ void Heartbeats::release(Symbol node, Effects& effects) {
   const auto parked = parked_.find(node);
   if (parked == parked_.end()) return;
   HeartbeatReply reply;
-  reply.next_in = with_jitter(every_, node, parked->second.seq);
+  reply.next_in = parked->second.next_in.value_or(with_jitter(every_, node, parked->second.seq));
   effects.list.push_back(Reply{parked->second.id, std::move(reply)});
   park_deadlines_.erase({parked->second.until, node});
   parked_.erase(parked);
@@ -159,7 +174,8 @@ void Heartbeats::pass_time(const World& world, Time now, Dirty& dirty, Effects& 
 }
 
 void Heartbeats::forget(RequestId id) {
-  const auto parked = std::find_if(parked_.begin(), parked_.end(), [&](const auto& one) { return one.second.id == id; });
+  const auto parked =
+      std::find_if(parked_.begin(), parked_.end(), [&](const auto& one) { return one.second.id == id; });
   if (parked == parked_.end()) return;
   park_deadlines_.erase({parked->second.until, parked->first});
   parked_.erase(parked);

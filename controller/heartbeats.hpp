@@ -13,7 +13,8 @@ namespace unik::controller {
 
 class Heartbeats {
  public:
-  explicit Heartbeats(Duration every) : every_(every) {}
+  // `loaded`: the last record that was there when this controller started.
+  Heartbeats(Duration every, std::uint64_t loaded) : every_(every), loaded_(loaded) {}
 
   // Answers at once or parks the request; names in `dirty` the node whose report says something new.
   void arrive(World& world, const HeartbeatArrived& event, Time now, LogSessions& logs, Dirty& dirty, Effects& effects);
@@ -35,12 +36,17 @@ class Heartbeats {
     std::uint64_t seq = 0;
     Stamp accepted;
     Time until;
+    std::optional<Duration> next_in;  // the first of a node: when its next one is due, so that nodes are spread
   };
 
-  HeartbeatReply answer(const World& world, Symbol node, const Stamp& accepted, std::uint64_t seq, LogSessions& logs) const;
+  HeartbeatReply answer(const World& world, Symbol node, const Stamp& accepted, std::uint64_t seq,
+                        LogSessions& logs) const;
   void release(Symbol node, Effects& effects);
+  bool shows_lost_history(const World& world, Symbol node, const Stamp& accepted);
 
   Duration every_;
+  std::uint64_t loaded_;
+  std::set<Symbol> heard_;  // since this controller started
   std::map<Symbol, Parked> parked_;
   std::set<std::pair<Time, Symbol>> park_deadlines_;
   std::set<std::pair<Time, Symbol>> silence_;  // one entry a node, looked at again when it is due

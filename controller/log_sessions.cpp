@@ -26,8 +26,8 @@ void LogSessions::open(const World& world, const LogsAsked& event, Time now, std
   if (!world.apps.contains(session.app)) {
     const Result<InstanceId> instance = parse_short_name(Symbol(event.tenant), event.name);
     if (!instance || !world.instances.contains(*instance)) {
-      effects.list.push_back(EndLogs{event.session, not_found("app_not_found", "there is no app or instance `" +
-                                                                                   event.name + "`")});
+      effects.list.push_back(
+          EndLogs{event.session, not_found("app_not_found", "there is no app or instance `" + event.name + "`")});
       return;
     }
     session.app = instance->app_name();
@@ -111,9 +111,10 @@ void LogSessions::pass_time(Time now, Effects& effects) {
       ++it;
       continue;
     }
-    effects.list.push_back(GiveUpLog{stream.session, it->first,
-                                     unavailable("node_silent", "node `" + stream.node.str() + "` did not send the console of " +
-                                                                    short_name(stream.request.id))});
+    effects.list.push_back(GiveUpLog{
+        stream.session, it->first,
+        unavailable("node_silent",
+                    "node `" + stream.node.str() + "` did not send the console of " + short_name(stream.request.id))});
     it = streams_.erase(it);
   }
 }

@@ -27,7 +27,8 @@ class LogSessions {
   void push_ended(const World& world, const LogPushEnded& event, Now now, std::set<Symbol>& wake, Effects& effects);
 
   // Finds new instances for the sessions that follow `apps`.
-  void look_again(const World& world, const std::set<AppName>& apps, Time now, std::set<Symbol>& wake, Effects& effects);
+  void look_again(const World& world, const std::set<AppName>& apps, Time now, std::set<Symbol>& wake,
+                  Effects& effects);
   void pass_time(Time now, Effects& effects);
 
   // What `node` has yet to begin; the same again until it has.

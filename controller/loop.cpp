@@ -8,6 +8,7 @@
 #include "api/check.hpp"
 #include "controller/core/reconcile.hpp"
 #include "controller/core/retention.hpp"
+#include "controller/core/sweep.hpp"
 #include "controller/heartbeats.hpp"
 #include "controller/log_sessions.hpp"
 
@@ -22,6 +23,12 @@ struct Waiting {
   Caller caller;
   std::variant<Mutation, RegisterRequest> what;
 };
+
+// What is asked after a recovery is admitted and planned with the numbers that it has given out.
+bool is_recovery(const Waiting& waiting) {
+  const Mutation* const mutation = std::get_if<Mutation>(&waiting.what);
+  return mutation != nullptr && std::holds_alternative<RecoverRequest>(*mutation);
+}
 
 // One commit under way and everything that hangs on it.
 struct Flight {
@@ -51,10 +58,12 @@ void earlier(std::optional<Time>& time, std::optional<Time> other) {
 
 class Loop::State {
  public:
-  State(World world, LoopOptions options) : world_(std::move(world)), options_(options), heartbeats_(options.heartbeat_every) {
+  State(World world, LoopOptions options)
+      : world_(std::move(world)), options_(options), heartbeats_(options.heartbeat_every, world_.revision) {
     UNIK_CHECK(!world_.cluster.cluster_id.empty(), "a World without a cluster");
     world_.max_operations = options.max_operations;
-    dirty_.everything = true;
+    sweep_.begin();
+    world_.history_lost |= world_.cluster.history_lost;
   }
 
   Effects turn(Now now, std::span<const Event> events) {
@@ -91,11 +100,11 @@ class Loop::State {
     logs_.pass_time(time_, effects_);
     if (plan_at_ && *plan_at_ <= time_) {
       plan_at_.reset();
-      dirty_.everything = true;
+      sweep_.begin();
     }
     if (next_resync_ <= time_) {
       next_resync_ = time_ + options_.resync_every;
-      dirty_.everything = true;
+      sweep_.begin();
       tidy_ = true;
     }
   }
@@ -115,7 +124,7 @@ class Loop::State {
     if (at) earlier(plan_at_, std::max(*at, time_ + kLeastPlanGap));
   }
 
-  bool has_work() const { return !waiting_.empty() || !dirty_.empty() || tidy_; }
+  bool has_work() const { return !waiting_.empty() || !dirty_.empty() || tidy_ || sweep_.under_way(); }
 
   // ---- What arrives ----
 
@@ -130,7 +139,8 @@ class Loop::State {
 
   void wait(Waiting waiting) {
     if (waiting_.size() >= kMaxWaiting) {
-      reply(waiting.id, exhausted("too_many_requests", std::to_string(kMaxWaiting) + " changes are waiting: try again"));
+      reply(waiting.id,
+            exhausted("too_many_requests", std::to_string(kMaxWaiting) + " changes are waiting: try again"));
       return;
     }
     waiting_.push_back(std::move(waiting));
@@ -139,7 +149,8 @@ class Loop::State {
   void take(const HeartbeatArrived& event) {
     const bool lost = world_.history_lost;
     heartbeats_.arrive(world_, event, time_, logs_, dirty_, effects_);
-    if (world_.history_lost != lost) publish(nullptr, {{"controller", "restored: a node knows a later history than this store"}});
+    if (world_.history_lost != lost)
+      publish(nullptr, {{"controller", "restored: a node knows a later history than this store"}});
     observed_ = true;
   }
 
@@ -155,7 +166,8 @@ class Loop::State {
     flight_.reset();
     // Reports that came meanwhile are newer than those that the plan saw.
     flight.after.observed = world_.observed;
-    flight.after.history_lost = world_.history_lost;
+    const bool recovered = flight.after.cluster.epoch.recovery_count > world_.cluster.epoch.recovery_count;
+    flight.after.history_lost = world_.history_lost && !recovered;
     world_ = std::move(flight.after);
     merge(dirty_, std::move(flight.leftover));
     plan_again(flight.wake_at);
@@ -205,7 +217,7 @@ class Loop::State {
 
   void plan_and_commit() {
     const bool may_plan = time_ >= retry_at_;
-    if (waiting_.empty() && !(may_plan && (!dirty_.empty() || tidy_))) {
+    if (waiting_.empty() && !(may_plan && has_work())) {
       if (observed_) publish(nullptr, {});
       observed_ = false;
       return;
@@ -215,16 +227,19 @@ class Loop::State {
     World next = world_;
     ++next.revision;
     Draft draft(std::move(next), now_);
+    remember_loss(draft);
     Caller first;
     while (!waiting_.empty() && draft.plan().changes.size() < kMaxChangesPerRecord) {
       const Waiting waiting = std::move(waiting_.front());
       waiting_.pop_front();
       const std::size_t before = draft.plan().changes.size();
       Answer answer = admit(draft, waiting);
-      if (first.trace_id.empty() && draft.plan().changes.size() > before) first = waiting.caller;
+      if (draft.plan().changes.size() > before) speak_for_record(first, waiting);
       flight.replies.push_back(Reply{waiting.id, std::move(answer)});
+      if (is_recovery(waiting)) break;
     }
     if (may_plan) {
+      sweep_.take(world_, kSweepPiece, dirty_);
       flight.dirty = std::exchange(dirty_, Dirty{});
       if (std::exchange(tidy_, false)) drop_expired(draft);
       Dirty work = flight.dirty;
@@ -235,6 +250,21 @@ class Loop::State {
       flight.leftover = std::exchange(draft.touched(), Dirty{});
     }
     commit(std::move(draft), std::move(flight), first);
+  }
+
+  // The record is the first one's who changed something, but before all a user's: by that it is kept for longer.
+  static void speak_for_record(Caller& first, const Waiting& waiting) {
+    const bool is_user = std::holds_alternative<Mutation>(waiting.what);
+    const bool by_node = first.actor.starts_with("node/");
+    if (first.actor.empty() || (by_node && is_user)) first = waiting.caller;
+  }
+
+  // With the first record after it was seen: a later start, from a longer journal, could not tell.
+  static void remember_loss(Draft& draft) {
+    ClusterRow cluster = draft.world().cluster;
+    if (!draft.world().history_lost || cluster.history_lost) return;
+    cluster.history_lost = true;
+    draft.change(PutCluster{std::move(cluster)});
   }
 
   void commit(Draft draft, Flight flight, const Caller& caller) {
@@ -284,19 +314,31 @@ class Loop::State {
                       waiting.caller);
       }
     }
-    Result<ApplyReply> reply = std::visit([&](const auto& one) { return admit_one(draft, one); },
-                                          std::get<Mutation>(waiting.what));
+    const Mutation& mutation = std::get<Mutation>(waiting.what);
+    if (draft.world().history_lost && !std::holds_alternative<RecoverRequest>(mutation))
+      return traced(refuse_before_recovery(), waiting.caller);
+    Result<ApplyReply> reply = std::visit([&](const auto& one) { return admit_one(draft, one); }, mutation);
     if (!reply) return traced(std::move(reply).error(), waiting.caller);
     if (!key.empty()) draft.change(PutAnswer{key, AnswerRow{waiting.caller.body_hash, *reply, now_.wall}});
     return std::move(reply).value();
   }
 
   static Result<ApplyReply> admit_one(Draft& draft, const ApplyRequest& request) { return admit_apply(draft, request); }
-  static Result<ApplyReply> admit_one(Draft& draft, const DeleteRequest& request) { return admit_delete(draft, request); }
-  static Result<ApplyReply> admit_one(Draft& draft, const CordonRequest& request) { return admit_cordon(draft, request); }
+  static Result<ApplyReply> admit_one(Draft& draft, const DeleteRequest& request) {
+    return admit_delete(draft, request);
+  }
+  static Result<ApplyReply> admit_one(Draft& draft, const CordonRequest& request) {
+    return admit_cordon(draft, request);
+  }
 
   static Result<ApplyReply> admit_one(Draft& draft, const DrainRequest& request) { return admit_drain(draft, request); }
-  static Result<ApplyReply> admit_one(Draft& draft, const RolloutRequest& request) { return admit_rollout(draft, request); }
+  static Result<ApplyReply> admit_one(Draft& draft, const RolloutRequest& request) {
+    return admit_rollout(draft, request);
+  }
+  static Result<ApplyReply> admit_one(Draft& draft, const RecoverRequest&) { return admit_recover(draft); }
+  static Result<ApplyReply> admit_one(Draft& draft, const QuarantineRequest& request) {
+    return admit_quarantine(draft, request);
+  }
 
   static Error traced(Error error, const Caller& caller) {
     error.trace_id = caller.trace_id;
@@ -329,6 +371,7 @@ class Loop::State {
   Now now_;
 
   Dirty dirty_;
+  Sweep sweep_;
   bool tidy_ = false;
   bool observed_ = false;  // reports came in that no commit has published
   std::deque<Waiting> waiting_;
@@ -345,8 +388,12 @@ class Loop::State {
 Loop::Loop(World world, LoopOptions options) : state_(std::make_unique<State>(std::move(world), options)) {}
 Loop::~Loop() = default;
 
-Effects Loop::turn(Now now, std::span<const Event> events) { return state_->turn(now, events); }
-const World& Loop::world() const { return state_->world(); }
+Effects Loop::turn(Now now, std::span<const Event> events) {
+  return state_->turn(now, events);
+}
+const World& Loop::world() const {
+  return state_->world();
+}
 
 Record first_record(std::string cluster_id, WallTime now) {
   Record record;

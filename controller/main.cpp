@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -14,6 +13,7 @@
 #include "controller/http/api.hpp"
 #include "wire/clock.hpp"
 #include "wire/log.hpp"
+#include "wire/sole_lock.hpp"
 
 namespace {
 
@@ -30,7 +30,18 @@ struct Options {
   std::string log_format = "text";
   std::int64_t heartbeat_ms = 10'000;
   std::uint32_t max_operations = kMaxOperationsAtWork;
+  Retention keep;
 };
+
+void add_duration(CLI::App& app, const std::string& name, Duration& value, const std::string& help) {
+  const auto read = [&value, name](const std::string& text) {
+    const Result<Duration> parsed = parse_duration(text);
+    if (!parsed || *parsed <= Duration::zero())
+      throw CLI::ValidationError(name, "want a duration such as 168h, got `" + text + "`");
+    value = *parsed;
+  };
+  app.add_option_function<std::string>(name, read, help)->type_name("DURATION")->default_str(format_duration(value));
+}
 
 std::string default_home() {
   if (const char* const home = std::getenv("UNIKCTL_HOME"); home != nullptr && *home != '\0') return home;
@@ -45,7 +56,7 @@ Result<void> lock_home(const std::string& home) {
   const std::string path = home + "/controller.lock";
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (file < 0) return unavailable("no_home", "cannot write to " + home + ": give --home a directory of yours");
-  if (::flock(file, LOCK_EX | LOCK_NB) != 0)
+  if (!wire::take_sole_lock(file))
     return conflict("already_running",
                     "another controller uses " + home + ": stop it, or give this one its own --home");
   return {};
@@ -75,17 +86,29 @@ Result<World> found(Store& store) {
   return store.load();
 }
 
+// A store that is older than the file beside it says is an old copy, or a damaged one: it is served without stopping or
+// moving anything until somebody has looked.
+Result<Store> open_store(const std::string& path) {
+  Result<Store> store = Store::open(path);
+  if (store || store.error().reason != "store_lost_records") return store;
+  wire::log(wire::LogLevel::kError, "store",
+            store.error().message + "; starting as restored, `unikctl recover` goes on");
+  return Store::open(path, {}, LostRecords::kAccept);
+}
+
 Result<void> serve(const Options& options, const sigset_t& signals) {
   std::error_code failed;
   std::filesystem::create_directories(options.home, failed);
   if (Result<void> locked = lock_home(options.home); !locked) return locked;
   const std::string path = options.home + "/controller.db";
-  Result<Store> store = Store::open(path);
+  Result<Store> store = open_store(path);
   if (!store) return store.error();
   Result<World> world = found(*store);
   if (!world) return world.error();
   Result<JournalReader> reader = JournalReader::open(path);
   if (!reader) return reader.error();
+  Result<History> past = History::open(path);
+  if (!past) return past.error();
   Result<runtimes::BlobStore> artifacts = runtimes::BlobStore::open(options.home + "/artifacts");
   if (!artifacts) return artifacts.error();
   Result<std::vector<wire::ListenAddress>> listen = addresses(options);
@@ -98,9 +121,10 @@ Result<void> serve(const Options& options, const sigset_t& signals) {
   loop.max_operations = options.max_operations;
   Metrics metrics;
   EventFeed events(std::move(*reader), head);
-  Runner runner(path, std::move(*store), std::move(*world), loop);
+  HistoryDesk history(std::move(*past));
+  Runner runner(path, std::move(*store), std::move(*world), loop, options.keep);
   LogRelay logs([&runner](Event event) { runner.post(std::move(event)); });
-  ApiContext context{runner, logs, events, metrics, std::move(*artifacts), UNIK_VERSION};
+  ApiContext context{runner, logs, events, history, metrics, std::move(*artifacts), UNIK_VERSION};
   const Router router(api_routes(context));
 
   RunnerSinks sinks;
@@ -155,11 +179,17 @@ int main(int argc, char** argv) {
   app.add_option("--log-level", options.log_level, "debug, info, warning or error")->capture_default_str();
   app.add_option("--log-format", options.log_format, "text or json")->capture_default_str();
   app.add_option("--heartbeat-ms", options.heartbeat_ms, "how often nodes report, in milliseconds")
-      ->check(CLI::Range(100, 60'000))
+      ->check(CLI::Range(100, 15'000))  // a strict singleton's lease lasts for four of them
       ->capture_default_str();
   app.add_option("--max-operations", options.max_operations,
                  "operations at work at once; the others wait for their turn")
       ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  add_duration(app, "--keep-intents", options.keep.intents, "how long records of what somebody asked for are kept");
+  add_duration(app, "--keep-transitions", options.keep.transitions, "how long all other records are kept");
+  app.add_option("--keep-records", options.keep.records,
+                 "records kept at the most, beside those that somebody asked for")
+      ->check(CLI::Range(std::uint64_t{kBasesPerRetention}, std::uint64_t{1} << 40))
       ->capture_default_str();
   app.set_version_flag("--version", UNIK_VERSION);
   CLI11_PARSE(app, argc, argv);

@@ -14,6 +14,7 @@
 #include "api/messages.hpp"
 #include "controller/core/admit.hpp"
 #include "controller/core/plan.hpp"
+#include "controller/core/recovery.hpp"
 #include "controller/core/steer.hpp"
 
 namespace unik::controller {
@@ -21,7 +22,8 @@ namespace unik::controller {
 // Names one HTTP request that waits for its answer; given by the HTTP side, never used twice.
 using RequestId = std::uint64_t;
 
-// ---- Events ----------------------------------------------------------------------------------------------------------
+// ---- Events
+// ----------------------------------------------------------------------------------------------------------
 
 // Who asks, and how the request is told from its repetition.
 struct Caller {
@@ -31,7 +33,8 @@ struct Caller {
   std::uint64_t body_hash = 0;
 };
 
-using Mutation = std::variant<ApplyRequest, DeleteRequest, CordonRequest, DrainRequest, RolloutRequest>;
+using Mutation = std::variant<ApplyRequest, DeleteRequest, CordonRequest, DrainRequest, RolloutRequest, RecoverRequest,
+                              QuarantineRequest>;
 
 struct MutationAsked {
   RequestId id = 0;
@@ -91,11 +94,12 @@ struct StoreStillClosed {
   Error error;
 };
 
-using Event = std::variant<MutationAsked, RegisterAsked, HeartbeatArrived, LogsAsked, LogsClosed, LogPushBegan,
-                           LogPushEnded, RequestClosed, Committed, Rejected, CommitUnknown, StoreReopened,
-                           StoreStillClosed>;
+using Event =
+    std::variant<MutationAsked, RegisterAsked, HeartbeatArrived, LogsAsked, LogsClosed, LogPushBegan, LogPushEnded,
+                 RequestClosed, Committed, Rejected, CommitUnknown, StoreReopened, StoreStillClosed>;
 
-// ---- Effects ---------------------------------------------------------------------------------------------------------
+// ---- Effects
+// ---------------------------------------------------------------------------------------------------------
 
 using Answer = std::variant<ApplyReply, RegisterReply, HeartbeatReply, Error>;
 

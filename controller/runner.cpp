@@ -30,12 +30,14 @@ bool is_request(const Event& event) {
 
 }  // namespace
 
-Runner::Runner(std::string store_path, Store store, World world, LoopOptions options)
+Runner::Runner(std::string store_path, Store store, World world, LoopOptions options, const Retention& keep)
     : loop_(world, options),
       world_(std::make_shared<const World>(std::move(world))),
-      committer_(std::move(store_path), std::move(store), [this](Event event) { post(std::move(event)); }) {}
+      committer_(std::move(store_path), std::move(store), keep, [this](Event event) { post(std::move(event)); }) {}
 
-Runner::~Runner() { stop(); }
+Runner::~Runner() {
+  stop();
+}
 
 void Runner::start(RunnerSinks sinks) {
   sinks_ = std::move(sinks);
@@ -104,7 +106,7 @@ std::shared_ptr<const World> Runner::world() const {
 
 void Runner::run() {
   std::vector<Event> events;
-  std::optional<Time> wake_at;
+  std::optional<Time> wake_at = wire::read_clock().boot;  // the first turn waits for nobody: it is what makes us ready
   while (true) {
     {
       std::unique_lock lock(inbox_mutex_);

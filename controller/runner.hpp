@@ -35,7 +35,7 @@ class Runner {
   // `on_answer` is called once, on a thread that may serialise and send.
   using OnAnswer = std::function<void(Answer)>;
 
-  Runner(std::string store_path, Store store, World world, LoopOptions options);
+  Runner(std::string store_path, Store store, World world, LoopOptions options, const Retention& keep = {});
   ~Runner();  // stop()
 
   // Starts turning. The sinks must outlive the runner.

@@ -44,8 +44,11 @@ bool ControllerTalk::begin_anew(std::uint64_t seq) {
   return true;
 }
 
-void ControllerTalk::answered(std::uint64_t seq, const HeartbeatReply& reply, Time now) {
-  if (outstanding_.erase(seq) == 0) return;
+std::optional<Time> ControllerTalk::answered(std::uint64_t seq, const HeartbeatReply& reply, Time now) {
+  const auto found = outstanding_.find(seq);
+  if (found == outstanding_.end()) return std::nullopt;
+  const Time sent = found->second.sent;
+  outstanding_.erase(found);
   failures_ = 0;
   not_before_ = now;
   next_in_ = std::clamp(reply.next_in, kLeastNextIn, kMostNextIn);
@@ -56,6 +59,7 @@ void ControllerTalk::answered(std::uint64_t seq, const HeartbeatReply& reply, Ti
     phase_ = Phase::kToRegister;
     register_at_ = std::max(now, register_at_ + kParkAgain);
   }
+  return sent;
 }
 
 void ControllerTalk::failed(std::uint64_t seq, Time now) {

@@ -40,7 +40,8 @@ class ControllerTalk {
   // The controller has heard a newer report under this very start, and `seq` is our newest: a life before this one had
   // the same number, as after a record was put back. Then this one must begin again; it waits for `open`.
   bool begin_anew(std::uint64_t seq);
-  void answered(std::uint64_t seq, const HeartbeatReply& reply, Time now);
+  // When that heartbeat was sent; none when nobody waits for its answer any more.
+  std::optional<Time> answered(std::uint64_t seq, const HeartbeatReply& reply, Time now);
   // `seq` 0: the register.
   void failed(std::uint64_t seq, Time now);
   // Gives up what has waited too long for an answer.

@@ -7,6 +7,7 @@
 
 #include "agent/core/images.hpp"
 #include "agent/core/instance.hpp"
+#include "agent/core/lease.hpp"
 #include "agent/core/record_keeper.hpp"
 #include "agent/core/routes.hpp"
 #include "agent/core/timers.hpp"
@@ -24,6 +25,7 @@ struct NodeState {
   ForwarderTable table;
   RecordKeeper keeper;
   Timers timers;
+  Contact contact;
   std::uint64_t probes = 0;
 
   std::set<InstanceId> touched;          // to be planned in this turn

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "agent/core/timers.hpp"
 #include "api/check.hpp"
 
 namespace unik::agent {
@@ -30,10 +31,13 @@ bool is_hopeless(const Instance& instance) {
 }
 
 // Why a live VM has to go, if it has to.
-std::optional<Step> plan_begin_stop(const Instance& instance, Time now) {
+std::optional<Step> plan_begin_stop(const Instance& instance, const Surroundings& around, Time now) {
   if (instance.want == Want::kAbsent) return moving(Bucket::kStop, Move::kBeginStop, "its goal says absent");
   if (instance.want == Want::kNothing) return std::nullopt;
-  Step step = moving(Bucket::kStop, Move::kBeginStop, "its health check fails");
+  Step step = moving(Bucket::kStop, Move::kBeginStop, "the controller has been silent for too long");
+  step.cause = StopCause::kSilence;
+  if (const std::optional<Time> until = runs_until(instance.goal, around.contact); until && now >= *until) return step;
+  step.reason = "its health check fails";
   step.cause = StopCause::kUnhealthy;
   if (is_hopeless(instance)) return step;
   step.reason = "its guest has not started the app in time";
@@ -54,17 +58,21 @@ Step plan_stop(const Instance& instance, const Stopping& stop, const Surrounding
   return step;
 }
 
-Step plan_alive(const Instance& instance) {
+Step plan_alive(const Instance& instance, const Surroundings& around) {
   if (instance.want == Want::kNothing) return waiting(Bucket::kStray, "no goal names it: it is left alone");
+  const std::optional<Time> until =
+      instance.want == Want::kRunning ? runs_until(instance.goal, around.contact) : std::nullopt;
   if (instance.vm.state == VmState::kStarting)
-    return waiting(Bucket::kStarting, "its guest boots", instance.vm.launched + kBootDeadline);
-  return waiting(Bucket::kRunning, "its app runs");
+    return waiting(Bucket::kStarting, "its guest boots", earlier(until, instance.vm.launched + kBootDeadline));
+  return waiting(Bucket::kRunning, "its app runs", until);
 }
 
 Step plan_start(const Instance& instance, const Surroundings& around, Time now) {
   if (instance.record.ended) return waiting(Bucket::kEnded, "by its restart policy it is not started again");
   if (now < instance.restart.not_before)
     return waiting(Bucket::kBackoff, "waits before it is started again", instance.restart.not_before);
+  if (!may_start(instance.goal, around.contact, now))
+    return waiting(Bucket::kLease, "waits for the controller's word that it may run");
   if (around.saved_version < instance.stored_with)
     return waiting(Bucket::kStore, "its record must be saved before it is started");
   if (!around.image_ready) {
@@ -88,16 +96,17 @@ Step plan_without_vm(const Instance& instance, const Surroundings& around, Time 
   UNIK_CHECK(false, "a want outside its enumeration");
 }
 
-constexpr std::array<std::string_view, 12> kBuckets = {"gone",    "stray", "absent", "withdraw", "stop",     "ended",
-                                                       "backoff", "store", "fetch",  "launch",   "starting", "running"};
+constexpr std::array<std::string_view, 13> kBuckets = {"gone",   "stray",    "absent", "withdraw", "stop",
+                                                       "ended",  "backoff",  "lease",  "store",    "fetch",
+                                                       "launch", "starting", "running"};
 
 }  // namespace
 
 Step plan_step(const Instance& instance, const Surroundings& around, Time now) {
   if (instance.vm.state == VmState::kNone) return plan_without_vm(instance, around, now);
   if (instance.stop) return plan_stop(instance, *instance.stop, around, now);
-  if (const std::optional<Step> begin = plan_begin_stop(instance, now)) return *begin;
-  return plan_alive(instance);
+  if (const std::optional<Step> begin = plan_begin_stop(instance, around, now)) return *begin;
+  return plan_alive(instance, around);
 }
 
 std::string_view to_string(Bucket bucket) {

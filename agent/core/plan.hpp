@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/core/instance.hpp"
+#include "agent/core/lease.hpp"
 
 namespace unik::agent {
 
@@ -21,6 +22,7 @@ enum class Bucket : std::uint8_t {
   kStop,      // must stop
   kEnded,     // wanted, but stays ended
   kBackoff,   // wanted; waits before it is started again
+  kLease,     // wanted; the controller must confirm first that it may run
   kStore,     // wanted; what led to its next run must be on disk before it
   kFetch,     // wanted; its image is not ready
   kLaunch,    // wanted; nothing is missing but the VM
@@ -37,6 +39,7 @@ struct Surroundings {
   bool image_ready = false;
   bool listed = false;              // a forwarder's table that names it may still be in force
   std::uint64_t saved_version = 0;  // of the node's record
+  Contact contact{};
 };
 
 struct Step {

@@ -25,6 +25,8 @@ PhaseReason describe_live(const Instance& instance) {
       return {phase, "unhealthy"};
     case StopCause::kBootTimeout:
       return {phase, "boot_timeout"};
+    case StopCause::kSilence:
+      return {phase, "controller_silent"};
   }
   UNIK_CHECK(false, "a stop cause outside its enumeration");
 }
@@ -48,6 +50,8 @@ PhaseReason describe_bucket(const Instance& instance, Bucket bucket) {
       return describe_ended(instance);
     case Bucket::kBackoff:
       return {Phase::kPending, instance.restart.reason};
+    case Bucket::kLease:
+      return {Phase::kPending, "controller_silent"};
     case Bucket::kFetch:
       return {Phase::kPending, "fetching"};
     case Bucket::kStore:

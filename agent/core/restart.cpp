@@ -76,6 +76,16 @@ void end_unbooted(Instance& instance, Time now) {
   end_unstarted(instance, error, now);
 }
 
+// Stopped for want of the controller's word: no failure of the app, and it goes on when the word comes. What may run
+// only once has run.
+void end_silenced(Instance& instance, const Exit& exit, Time now) {
+  instance.record.last_exit = exit;
+  instance.recent_problem = "stopped: the controller was silent for too long";
+  if (instance.goal.run.restart.policy != RestartPolicy::kNever) return restart_at_once(instance, now);
+  instance.record.ended = true;
+  instance.record.ended_reason = "controller_silent";
+}
+
 void end_started(Instance& instance, const Exit& exit, bool unhealthy, Time now) {
   instance.record.last_exit = exit;
   instance.recent_problem = unhealthy ? "unhealthy: " + instance.health.detail : describe_exit(exit);
@@ -100,6 +110,8 @@ void end_run(Instance& instance, const RunEnd& end, Time now) {
   } else if (stop && stop->cause == StopCause::kGoal) {
     instance.record.last_exit = exit;  // stopped for an earlier goal, and wanted again by now
     restart_at_once(instance, now);
+  } else if (stop && stop->cause == StopCause::kSilence) {
+    end_silenced(instance, exit, now);
   } else if (stop && stop->cause == StopCause::kBootTimeout) {
     end_unbooted(instance, now);
   } else if (end.error && !end.exit && !app_ran) {

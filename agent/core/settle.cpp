@@ -22,7 +22,7 @@ void observe(NodeState& node, Instance& instance, Bucket bucket);
 
 Surroundings surroundings_of(const NodeState& node, const Instance& instance) {
   return {node.images.is_ready(instance.goal.boot.image), node.table.is_listed(instance.id),
-          node.keeper.saved_version()};
+          node.keeper.saved_version(), node.contact};
 }
 
 }  // namespace
@@ -101,6 +101,7 @@ void launch(NodeState& node, Instance& instance) {
   vm.decided = instance.vm.decided;
   vm.launched = node.now.boot;
   instance.vm = vm;
+  if (is_strict(instance.goal.boot)) node.emit(KeepLease{*node.contact.renewed});
   node.emit(LaunchVm{instance.id, instance.goal.boot, instance.record.address, vm.run});
 }
 

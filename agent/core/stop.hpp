@@ -12,7 +12,7 @@ inline constexpr Duration kKillRepeat = std::chrono::seconds(5);  // a process i
 // How long a stop waits for the forwarder to say that the instance is out of its table: a dead one must not hold it up.
 inline constexpr Duration kWithdrawWait = std::chrono::seconds(5);
 
-enum class StopCause : std::uint8_t { kGoal, kUnhealthy, kBootTimeout };
+enum class StopCause : std::uint8_t { kGoal, kUnhealthy, kBootTimeout, kSilence };
 
 struct Stopping {
   StopCause cause = StopCause::kGoal;

@@ -27,6 +27,7 @@ namespace {
 // A guest that has not started its app by then gets its limits all the same. They come so late because entering a
 // cgroup holds up the making of threads on the whole host for 5 to 25 ms, in the middle of a boot.
 constexpr Duration kLimitsAtLast = std::chrono::seconds(2);
+constexpr Duration kGuardBegins = std::chrono::seconds(10);  // from the launch of its VM
 // How soon a VM whose process could not be recognised is looked at again.
 constexpr Duration kRecheck = std::chrono::seconds(1);
 constexpr Duration kAdoptPause = std::chrono::milliseconds(5);
@@ -171,8 +172,22 @@ class Hypervisor::State {
     return *vm.launched() + options_.kvm_start_bound;
   }
 
+  // Without its guard a strict singleton might outlive its lease. One that was launched a moment ago may not hold its
+  // lock yet, and asking would get in its way.
+  void check_guards(Time now) {
+    for (const auto& [id, known] : known_) {
+      if (!known.vm || !known.vm->run().strict || !known.vm->is_attached()) continue;
+      if (const std::optional<Time> launched = known.vm->launched(); launched && now - *launched < kGuardBegins)
+        continue;
+      if (is_guarded(known.vm->dir().file(kGuardLock))) continue;
+      note(wire::LogLevel::kWarning, "the guard of a strict singleton is gone; ending its VM", id);
+      known.vm->kill();
+    }
+  }
+
   void measure(Time now) {
     measured_ = now;
+    check_guards(now);
     std::vector<pid_t> pids;
     for (const auto& [id, known] : known_)
       if (known.vm && known.vm->is_attached()) pids.push_back(known.vm->pid());
@@ -257,10 +272,13 @@ class Hypervisor::State {
     run.accelerator = spec->accelerator;
     run.own_kernel = own_kernel;
     run.resources = launch.boot.resources;
+    run.strict = launch.boot.singleton == Singleton::kStrict;
     run.console_begin = dir->size_of(kConsoleFile);
     const ProcessLimits limits = ports_.process_limits ? ports_.process_limits(launch.boot.resources) : ProcessLimits{};
     const Now now = wire::read_clock();
-    Result<StartedVm> started = start_vm(*dir, *spec, run, config, limits);
+    std::optional<GuardSpec> guard;
+    if (run.strict) guard = {options_.program, options_.lease_page, options_.host_boot, dir->file(kGuardLock)};
+    Result<StartedVm> started = start_vm(*dir, *spec, run, config, limits, guard);
     if (!started.ok()) return std::move(started).error();
     known.limited = false;
     watch(known, std::move(*dir), std::move(run), now.boot);

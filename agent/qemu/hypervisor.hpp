@@ -31,6 +31,8 @@ struct HypervisorOptions {
   std::string state_dir;  // `instances/` below it is ours
   std::string host_boot;  // boot_id of the host's kernel
   HostFacts host;
+  std::string program;     // unik-agent, to start guards of strict singletons
+  std::string lease_page;  // what they read, see guard.hpp
   Duration kvm_start_bound = std::chrono::seconds(20);
   Duration measure_every = std::chrono::seconds(30);
 };

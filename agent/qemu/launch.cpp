@@ -28,7 +28,7 @@ Result<Fd> in_memory(const std::string& bytes) {
 }  // namespace
 
 Result<StartedVm> start_vm(const InstanceDir& dir, const VmSpec& spec, const RunFile& run, const std::string& config,
-                           const ProcessLimits& limits) {
+                           const ProcessLimits& limits, const std::optional<GuardSpec>& guard) {
   const Result<Fd> lock = dir.lock();
   if (!lock.ok()) return lock.error();
   // From here on no VM of this instance lives, so its files are ours.
@@ -47,7 +47,7 @@ Result<StartedVm> start_vm(const InstanceDir& dir, const VmSpec& spec, const Run
   if (!memory.ok()) return memory.error();
 
   ProcessSpec process;
-  process.argv = command_line(spec);
+  process.argv = guard ? guarded(*guard, command_line(spec)) : command_line(spec);
   process.descriptors = {{log->get(), 1},        {log->get(), 2},
                          {lock->get(), kLockFd}, {memory->get(), kConfigFd},
                          {qmp->get(), kQmpFd},   {control->get(), kControlFd}};

@@ -2,9 +2,11 @@
 // can wait until QEMU runs is done after it.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "agent/forward/fd.hpp"
+#include "agent/qemu/guard.hpp"
 #include "agent/qemu/instance_dir.hpp"
 #include "agent/qemu/process.hpp"
 #include "agent/qemu/vm_spec.hpp"
@@ -29,9 +31,9 @@ struct StartedVm {
 };
 
 // Refuses with `conflict`/`vm_already_runs` while another VM of the instance lives. `config` is what the guest's init
-// is told; it goes into a memfd. Errors: also `unavailable`/`instance_dir`, `unavailable`/`spawn_failed`,
-// `not_found`/`no_such_program`.
+// is told; it goes into a memfd. With `guard`, QEMU is started under one. Errors: also `unavailable`/`instance_dir`,
+// `unavailable`/`spawn_failed`, `not_found`/`no_such_program`.
 Result<StartedVm> start_vm(const InstanceDir& dir, const VmSpec& spec, const RunFile& run, const std::string& config,
-                           const ProcessLimits& limits);
+                           const ProcessLimits& limits, const std::optional<GuardSpec>& guard);
 
 }  // namespace unik::agent

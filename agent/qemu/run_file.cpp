@@ -24,6 +24,7 @@ std::string to_json(const RunFile& file) {
     json.begin_object().field("host_port", forward.host_port).field("guest_port", forward.guest_port).end_object();
   json.end_array();
   json.field("own_kernel", file.own_kernel);
+  json.field("strict", file.strict);
   json.field("cpu_milli", file.resources.cpu.value).field("memory_bytes", file.resources.memory.value);
   json.field("console_begin", file.console_begin).field("start_ticks", file.start_ticks);
   json.field("machine_up", file.machine_up);
@@ -52,6 +53,7 @@ Result<RunFile> parse_run_file(std::string_view text) {
     file.forwards.push_back({static_cast<std::uint16_t>(item["host_port"].unsigned_integer().value_or(0)),
                              static_cast<std::uint16_t>(item["guest_port"].unsigned_integer().value_or(0))});
   file.own_kernel = root["own_kernel"].boolean().value_or(true);
+  file.strict = root["strict"].boolean().value_or(false);
   file.resources.cpu.value = root["cpu_milli"].integer().value_or(0);
   file.resources.memory.value = root["memory_bytes"].integer().value_or(0);
   file.console_begin = root["console_begin"].unsigned_integer().value_or(0);

@@ -22,6 +22,7 @@ struct RunFile {
   std::vector<PortForward> forwards;
   Accelerator accelerator = Accelerator::kTcg;
   bool own_kernel = true;           // with our init, which writes life records
+  bool strict = false;              // beside it stands a guard
   Resources resources;              // its limits
   std::uint64_t console_begin = 0;  // of this run, in console.log
   std::uint64_t start_ticks = 0;    // of QEMU's process; 0: not known yet. See process_start_ticks

@@ -3,6 +3,7 @@
 // the controller has seen the instance absent.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -24,6 +25,7 @@ struct EnsureRunning {
   InstanceId id;
   BootSpec boot;
   RunPolicy run;
+  std::optional<Duration> stop_when_silent;  // stopped after so long without a word of the controller
 
   bool operator==(const EnsureRunning&) const = default;
 };

@@ -8,8 +8,8 @@ namespace unik {
 
 }  // namespace unik
 
-#define UNIK_CHECK(condition, message)                                       \
-  do {                                                                       \
-    if (!(condition)) [[unlikely]]                                           \
-      ::unik::check_failed(#condition, __FILE__, __LINE__, message);         \
+#define UNIK_CHECK(condition, message)                               \
+  do {                                                               \
+    if (!(condition)) [[unlikely]]                                   \
+      ::unik::check_failed(#condition, __FILE__, __LINE__, message); \
   } while (false)

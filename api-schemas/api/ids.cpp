@@ -34,7 +34,9 @@ bool is_dns_label(std::string_view text) {
   return true;
 }
 
-std::string to_string(const AppName& name) { return name.tenant.str() + '/' + name.app.str(); }
+std::string to_string(const AppName& name) {
+  return name.tenant.str() + '/' + name.app.str();
+}
 
 std::string to_string(const InstanceId& id) {
   return id.tenant.str() + '/' + id.app.str() + '/' + std::to_string(id.slot) + '/' + std::to_string(id.rollout) + '/' +

@@ -25,9 +25,9 @@ struct AppName {
 // `tenant/app`
 std::string to_string(const AppName& name);
 
-// One run of one replica. `rollout` is the journal sequence of the change that introduced the template, so it is never
-// reused, not after delete and not after rollback; `attempt` grows when the controller moves the instance. A restart in
-// place by the agent keeps the id. At most one VM exists for an id, ever.
+// One run of one replica. `rollout` numbers the template (the journal sequence that introduced it, raised by
+// recoveries): never reused, not after delete, rollback or a restored backup; `attempt` grows when the controller moves
+// the instance. A restart in place by the agent keeps the id. At most one VM exists for an id, ever.
 struct InstanceId {
   Symbol tenant;
   Symbol app;

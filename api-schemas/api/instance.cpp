@@ -27,13 +27,25 @@ std::optional<Enum> value_in(const std::array<std::string_view, N>& names, std::
 
 }  // namespace
 
-std::string_view to_string(Phase phase) { return name_in(kPhases, phase); }
-std::optional<Phase> parse_phase(std::string_view text) { return value_in<Phase>(kPhases, text); }
+std::string_view to_string(Phase phase) {
+  return name_in(kPhases, phase);
+}
+std::optional<Phase> parse_phase(std::string_view text) {
+  return value_in<Phase>(kPhases, text);
+}
 
-std::string_view to_string(Health health) { return name_in(kHealths, health); }
-std::optional<Health> parse_health(std::string_view text) { return value_in<Health>(kHealths, text); }
+std::string_view to_string(Health health) {
+  return name_in(kHealths, health);
+}
+std::optional<Health> parse_health(std::string_view text) {
+  return value_in<Health>(kHealths, text);
+}
 
-std::string_view to_string(ExitKind kind) { return name_in(kExitKinds, kind); }
-std::optional<ExitKind> parse_exit_kind(std::string_view text) { return value_in<ExitKind>(kExitKinds, text); }
+std::string_view to_string(ExitKind kind) {
+  return name_in(kExitKinds, kind);
+}
+std::optional<ExitKind> parse_exit_kind(std::string_view text) {
+  return value_in<ExitKind>(kExitKinds, text);
+}
 
 }  // namespace unik

@@ -10,9 +10,9 @@
 
 namespace unik {
 
-// `pending`: no VM yet, or none again; `reason` says which (`placing`, `fetching`, `starting`, `backoff`, `crash_loop`).
-// `running`: the guest's init has started the app.
-// `exited`: the app ended and stays ended by its restart policy. `failed`: it cannot run; `reason` says why.
+// `pending`: no VM yet, or none again; `reason` says which (`placing`, `fetching`, `starting`, `backoff`,
+// `crash_loop`). `running`: the guest's init has started the app. `exited`: the app ended and stays ended by its
+// restart policy. `failed`: it cannot run; `reason` says why.
 enum class Phase : std::uint8_t { kPending, kRunning, kExited, kFailed };
 
 std::string_view to_string(Phase phase);

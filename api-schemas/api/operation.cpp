@@ -6,8 +6,10 @@ namespace unik {
 
 std::string_view to_string(OperationKind kind) {
   switch (kind) {
-    case OperationKind::kDeploy: return "deploy";
-    case OperationKind::kDestroy: return "destroy";
+    case OperationKind::kDeploy:
+      return "deploy";
+    case OperationKind::kDestroy:
+      return "destroy";
   }
   UNIK_CHECK(false, "an operation kind outside the enumeration");
 }
@@ -20,17 +22,21 @@ std::optional<OperationKind> parse_operation_kind(std::string_view text) {
 
 std::string_view to_string(OperationState state) {
   switch (state) {
-    case OperationState::kPending: return "pending";
-    case OperationState::kRunning: return "running";
-    case OperationState::kSucceeded: return "succeeded";
-    case OperationState::kFailed: return "failed";
+    case OperationState::kPending:
+      return "pending";
+    case OperationState::kRunning:
+      return "running";
+    case OperationState::kSucceeded:
+      return "succeeded";
+    case OperationState::kFailed:
+      return "failed";
   }
   UNIK_CHECK(false, "an operation state outside the enumeration");
 }
 
 std::optional<OperationState> parse_operation_state(std::string_view text) {
-  for (const OperationState state : {OperationState::kPending, OperationState::kRunning, OperationState::kSucceeded,
-                                     OperationState::kFailed})
+  for (const OperationState state :
+       {OperationState::kPending, OperationState::kRunning, OperationState::kSucceeded, OperationState::kFailed})
     if (to_string(state) == text) return state;
   return std::nullopt;
 }

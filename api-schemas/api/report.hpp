@@ -41,7 +41,8 @@ struct ReportBody {
 };
 
 // `agent_start` grows with each start of the agent, `seq` with each report of one start: a controller drops what is not
-// newer than what it has. `accepted_stamp` is that of the goals which the node has stored. Empty `cluster_id`: none yet.
+// newer than what it has. `accepted_stamp` is that of the goals which the node has stored. Empty `cluster_id`: none
+// yet.
 struct Report {
   std::string node;
   std::string boot_id;

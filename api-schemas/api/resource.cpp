@@ -16,7 +16,9 @@ constexpr std::array<KindNames, 3> kKinds = {{
 
 }  // namespace
 
-Kind kind_of(const Resource& resource) { return static_cast<Kind>(resource.index()); }
+Kind kind_of(const Resource& resource) {
+  return static_cast<Kind>(resource.index());
+}
 
 const Metadata& metadata_of(const Resource& resource) {
   return std::visit([](const auto& value) -> const Metadata& { return value.metadata; }, resource);

@@ -1,5 +1,5 @@
-// What users declare: App, Node, Tenant. Plain values; the JSON Schemas in `api-schemas/schemas` are the source of their
-// shape, and a test holds the two together. A field appears here when its policy works, not before.
+// What users declare: App, Node, Tenant. Plain values; the JSON Schemas in `api-schemas/schemas` are the source of
+// their shape, and a test holds the two together. A field appears here when its policy works, not before.
 #pragma once
 
 #include <cstdint>
@@ -43,6 +43,10 @@ struct Port {
 // Whether the guest may write to its root. `kEphemeral` lays a tmpfs over it that dies with the VM.
 enum class RootWritable : std::uint8_t { kNo, kEphemeral };
 
+// Whether two VMs of one slot may ever run side by side. `kStrict`: never, at the price of a gap at each replacement,
+// and of being stopped when its node loses touch with the controller (api/lease.hpp).
+enum class Singleton : std::uint8_t { kNone, kStrict };
+
 // Everything that a running VM cannot change: a difference here means a new rollout, that is new VMs.
 struct BootSpec {
   std::string image;                       // `NAME@sha256:HEX`, the manifest's digest
@@ -51,8 +55,9 @@ struct BootSpec {
   Resources resources;                     // memory is the guest's RAM; zero in a file that leaves it to the tenant
   std::vector<Port> ports;
   RootWritable writable = RootWritable::kNo;
-  bool debug = false;         // trace the boot on the console
-  std::uint64_t restart = 0;  // grows with each `rollout restart`; 0 in what users declare
+  Singleton singleton = Singleton::kNone;  // a VM is born with the guard that ends it, or without
+  bool debug = false;                      // trace the boot on the console
+  std::uint64_t restart = 0;               // grows with each `rollout restart`; 0 in what users declare
 
   bool operator==(const BootSpec&) const = default;
 };
@@ -154,9 +159,9 @@ struct Canary {
 
 // What must hold before an old instance makes room for a new one. A factor of 0 asks for nothing.
 struct RolloutGate {
-  Duration healthy_for{};           // the new instance has been ready for so long
-  std::uint32_t boot_factor = 0;    // its boot took at most so many times the median of the old ones
-  std::uint32_t restart_factor = 0; // restarts an instance, at most so many times those of the old ones, and one
+  Duration healthy_for{};            // the new instance has been ready for so long
+  std::uint32_t boot_factor = 0;     // its boot took at most so many times the median of the old ones
+  std::uint32_t restart_factor = 0;  // restarts an instance, at most so many times those of the old ones, and one
 
   bool operator==(const RolloutGate&) const = default;
 };
@@ -177,6 +182,7 @@ struct RolloutPolicy {
 struct Disconnect {
   Duration lost_after = std::chrono::minutes(5);  // of silence, before they are replaced
   bool replace = true;
+  std::optional<Duration> stop_on_client_after;  // the node stops them itself after so much silence; absent: never
 
   bool operator==(const Disconnect&) const = default;
 };

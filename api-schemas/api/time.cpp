@@ -29,7 +29,9 @@ constexpr std::array<std::pair<std::string_view, Duration>, 5> kWritten = {{
     {"us", std::chrono::microseconds(1)},
 }};
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 // Takes exactly `width` digits from the front of `text`.
 std::optional<int> take_digits(std::string_view& text, std::size_t width) {
@@ -65,8 +67,8 @@ std::string format_wall_time(WallTime time) {
 }
 
 Result<WallTime> parse_wall_time(std::string_view text) {
-  const Error bad = invalid("bad_time", "want a UTC time such as 2026-11-22T18:51:13.004Z, got `" + std::string(text) +
-                                            "`");
+  const Error bad =
+      invalid("bad_time", "want a UTC time such as 2026-11-22T18:51:13.004Z, got `" + std::string(text) + "`");
   std::string_view rest = text;
   const auto year = take_digits(rest, 4);
   if (!year || !take(rest, '-')) return bad;
@@ -109,8 +111,8 @@ std::string format_duration(Duration duration) {
 }
 
 Result<Duration> parse_duration(std::string_view text) {
-  const Error bad = invalid("bad_duration", "want a duration such as 5s, 250ms or 1h30m, got `" + std::string(text) +
-                                                "`");
+  const Error bad =
+      invalid("bad_duration", "want a duration such as 5s, 250ms or 1h30m, got `" + std::string(text) + "`");
   if (text.empty()) return bad;
   Duration total{};
   std::string_view rest = text;

@@ -31,7 +31,9 @@ std::optional<std::int64_t> parse_digits(std::string_view text) {
   return value;
 }
 
-std::string quoted(std::string_view text) { return '`' + std::string(text) + '`'; }
+std::string quoted(std::string_view text) {
+  return '`' + std::string(text) + '`';
+}
 
 }  // namespace
 

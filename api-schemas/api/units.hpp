@@ -20,8 +20,12 @@ struct Bytes {
   friend Bytes operator-(Bytes a, Bytes b) { return {a.value - b.value}; }
 };
 
-constexpr Bytes kibibytes(std::int64_t n) { return {n << 10}; }
-constexpr Bytes mebibytes(std::int64_t n) { return {n << 20}; }
+constexpr Bytes kibibytes(std::int64_t n) {
+  return {n << 10};
+}
+constexpr Bytes mebibytes(std::int64_t n) {
+  return {n << 20};
+}
 
 // Thousandths of one CPU.
 struct MilliCpu {

@@ -6,10 +6,14 @@ namespace unik {
 
 std::string_view to_string(ChangeEffect effect) {
   switch (effect) {
-    case ChangeEffect::kNone: return "none";
-    case ChangeEffect::kInPlace: return "in_place";
-    case ChangeEffect::kRestart: return "restart";
-    case ChangeEffect::kReplace: return "replace";
+    case ChangeEffect::kNone:
+      return "none";
+    case ChangeEffect::kInPlace:
+      return "in_place";
+    case ChangeEffect::kRestart:
+      return "restart";
+    case ChangeEffect::kReplace:
+      return "replace";
   }
   UNIK_CHECK(false, "a change effect outside the enumeration");
 }
@@ -23,10 +27,14 @@ std::optional<ChangeEffect> parse_change_effect(std::string_view text) {
 
 std::string_view to_string(ApplyVerb verb) {
   switch (verb) {
-    case ApplyVerb::kUnchanged: return "unchanged";
-    case ApplyVerb::kCreated: return "created";
-    case ApplyVerb::kUpdated: return "updated";
-    case ApplyVerb::kDeleted: return "deleted";
+    case ApplyVerb::kUnchanged:
+      return "unchanged";
+    case ApplyVerb::kCreated:
+      return "created";
+    case ApplyVerb::kUpdated:
+      return "updated";
+    case ApplyVerb::kDeleted:
+      return "deleted";
   }
   UNIK_CHECK(false, "an apply verb outside the enumeration");
 }

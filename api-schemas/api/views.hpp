@@ -128,7 +128,20 @@ struct TenantView {
   bool operator==(const TenantView&) const = default;
 };
 
-// GET /v1/status: one tenant at one glance.
+// An instance that a node runs and this history does not know: it came with a history that was lost. It is left alone
+// until somebody adopts or destroys it. `obstacle` says why it cannot be adopted; empty: it can.
+struct QuarantinedView {
+  std::string node;
+  InstanceId id;
+  std::string name;   // the short one
+  std::string phase;  // as its node says; empty while the node is silent
+  std::string obstacle;
+
+  bool operator==(const QuarantinedView&) const = default;
+};
+
+// GET /v1/status: one tenant at one glance. `restored`: the store is older than what its nodes have accepted, and
+// nothing is stopped or moved before `recover`. `quarantine` holds the tenant's.
 struct StatusView {
   std::uint64_t revision = 0;
   std::string tenant;
@@ -136,6 +149,8 @@ struct StatusView {
   std::vector<InstanceView> instances;
   std::vector<Operation> operations;  // the recent ones, newest first
   std::vector<NodeView> nodes;
+  bool restored = false;
+  std::vector<QuarantinedView> quarantine;
 
   bool operator==(const StatusView&) const = default;
 };
@@ -184,8 +199,8 @@ struct PlacementView {
   bool operator==(const PlacementView&) const = default;
 };
 
-// The answer to apply, deploy, destroy and delete. With `dry_run` nothing was written and `revision` is the one that the
-// answer was computed on.
+// The answer to apply, deploy, destroy and delete. With `dry_run` nothing was written and `revision` is the one that
+// the answer was computed on.
 struct ApplyReply {
   std::uint64_t revision = 0;
   bool dry_run = false;

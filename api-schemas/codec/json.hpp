@@ -23,6 +23,7 @@
 #include "api/report.hpp"
 #include "api/resource.hpp"
 #include "api/result.hpp"
+#include "codec/json_reader.hpp"
 #include "codec/manifest.hpp"
 
 namespace unik::codec {
@@ -94,5 +95,21 @@ template <>
 Result<LogRequest> from_json<LogRequest>(std::string_view text);
 template <>
 Result<HeartbeatReply> from_json<HeartbeatReply>(std::string_view text);
+
+// A value inside a document that has been parsed, so that what holds several is parsed once. Only the types below; what
+// is absent is a fault like any other.
+template <typename T>
+Result<T> from_json(JsonView value) = delete;
+
+template <>
+Result<Resource> from_json<Resource>(JsonView value);
+template <>
+Result<BootSpec> from_json<BootSpec>(JsonView value);
+template <>
+Result<InstanceStatus> from_json<InstanceStatus>(JsonView value);
+template <>
+Result<Operation> from_json<Operation>(JsonView value);
+template <>
+Result<NodeInfo> from_json<NodeInfo>(JsonView value);
 
 }  // namespace unik::codec

@@ -26,6 +26,8 @@ void read_ensure_running(Fields& in, EnsureRunning& out) {
   if (!read_instance_id(in, "id", out.id)) in.fault("want a goal with its `id`");
   if (!in.object("boot", "boot", [&](Fields& boot) { read(boot, out.boot); })) in.fault("want a goal with its `boot`");
   if (!in.object("run", "run", [&](Fields& run) { read(run, out.run); })) in.fault("want a goal with its `run`");
+  Duration silence;
+  if (in.micros("stop_when_silent_us", silence)) out.stop_when_silent = silence;
 }
 
 void read_ensure_absent(Fields& in, EnsureAbsent& out) {
@@ -44,6 +46,7 @@ struct WriteAction {
     write(out, goal.boot);
     out.key("run");
     write(out, goal.run);
+    if (goal.stop_when_silent) out.field("stop_when_silent_us", goal.stop_when_silent->count());
     out.end_object();
   }
   void operator()(const EnsureAbsent& goal) const {
@@ -63,6 +66,7 @@ void write(JsonWriter& out, const BootSpec& boot) {
   out.key("ports").begin_array();
   for (const Port& port : boot.ports) out.begin_object().field("name", port.name).field("port", port.port).end_object();
   out.end_array().field("writable", to_string(boot.writable)).field("debug", boot.debug);
+  if (boot.singleton != Singleton::kNone) out.field("singleton", to_string(boot.singleton));
   if (boot.restart != 0) out.field("restart", boot.restart);
   out.end_object();
 }
@@ -81,6 +85,7 @@ void read(Fields& in, BootSpec& boot) {
   });
   in.one_of("writable", boot.writable, parse_root_writable, "none or ephemeral");
   in.boolean("debug", boot.debug);
+  in.one_of("singleton", boot.singleton, parse_singleton, "none or strict");
   in.integer("restart", boot.restart);
 }
 
@@ -186,6 +191,10 @@ std::string to_json(const Goals& goals) {
 template <>
 Result<BootSpec> from_json<BootSpec>(std::string_view text) {
   return read_record<BootSpec>(text, "boot spec", [](Fields& in, BootSpec& out) { read(in, out); });
+}
+template <>
+Result<BootSpec> from_json<BootSpec>(JsonView value) {
+  return read_record<BootSpec>(value, "boot spec", [](Fields& in, BootSpec& out) { read(in, out); });
 }
 
 template <>

@@ -81,5 +81,9 @@ template <>
 Result<InstanceStatus> from_json<InstanceStatus>(std::string_view text) {
   return read_record<InstanceStatus>(text, "instance status", [](Fields& in, InstanceStatus& out) { read(in, out); });
 }
+template <>
+Result<InstanceStatus> from_json<InstanceStatus>(JsonView value) {
+  return read_record<InstanceStatus>(value, "instance status", [](Fields& in, InstanceStatus& out) { read(in, out); });
+}
 
 }  // namespace unik::codec

@@ -134,6 +134,10 @@ template <>
 Result<NodeInfo> from_json<NodeInfo>(std::string_view text) {
   return read_record<NodeInfo>(text, "node info", [](Fields& in, NodeInfo& out) { read(in, out); });
 }
+template <>
+Result<NodeInfo> from_json<NodeInfo>(JsonView value) {
+  return read_record<NodeInfo>(value, "node info", [](Fields& in, NodeInfo& out) { read(in, out); });
+}
 
 template <>
 Result<RegisterRequest> from_json<RegisterRequest>(std::string_view text) {

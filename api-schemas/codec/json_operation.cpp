@@ -43,5 +43,9 @@ template <>
 Result<Operation> from_json<Operation>(std::string_view text) {
   return read_record<Operation>(text, "operation", [](Fields& in, Operation& out) { read(in, out); });
 }
+template <>
+Result<Operation> from_json<Operation>(JsonView value) {
+  return read_record<Operation>(value, "operation", [](Fields& in, Operation& out) { read(in, out); });
+}
 
 }  // namespace unik::codec

@@ -46,6 +46,9 @@ class JsonView {
 
   std::string text_or(std::string_view otherwise) const { return std::string(text().value_or(otherwise)); }
 
+  // For the codec itself.
+  const TreeNode* node() const { return node_; }
+
  private:
   const TreeNode* node_ = nullptr;
   std::string_view key_;

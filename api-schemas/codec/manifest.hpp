@@ -4,10 +4,10 @@
 // Resource, in the order written, or one Error that lists all faults at once. It is pure, may be called from any
 // thread, and uses at most two threads of its own for large inputs; the result does not depend on how many.
 //
-// How scalars are read: by the core schema of YAML 1.2, so that `on`, `NO` and `2024-01-01` are the texts that they look
-// like. Where text is wanted (env, args, labels), a number, boolean or null is refused ("put it in quotes"): `1.10`
-// would lose a digit in other tools. A number wants plain decimal digits, a switch `true` or `false`, without quotes.
-// Anchors and aliases work inside one document within a bound; merge keys (`<<`) and tags are refused.
+// How scalars are read: by the core schema of YAML 1.2, so that `on`, `NO` and `2024-01-01` are the texts that they
+// look like. Where text is wanted (env, args, labels), a number, boolean or null is refused ("put it in quotes"):
+// `1.10` would lose a digit in other tools. A number wants plain decimal digits, a switch `true` or `false`, without
+// quotes. Anchors and aliases work inside one document within a bound; merge keys (`<<`) and tags are refused.
 #pragma once
 
 #include <cstddef>

@@ -18,6 +18,11 @@ const TreeNode* load_message(std::string_view text, Tree& tree, Decoding& decodi
   return complete ? tree.root() : nullptr;
 }
 
+const TreeNode* load_message(JsonView value, Tree&, Decoding& decoding) {
+  if (!value.exists()) decoding.faults.push_back({0, "", "want a value, got none"});
+  return value.node();
+}
+
 Error bad_message(std::string_view what, Decoding& decoding) {
   const std::size_t count = decoding.faults.size();
   Error error = invalid(std::string(decoding.reason), "want a " + std::string(what) + " in JSON, got one with " +

@@ -92,6 +92,8 @@ void read_rollout(Fields& in, RolloutPolicy& out) {
 void read_disconnect(Fields& in, Disconnect& out) {
   in.duration("lostAfter", out.lost_after, minutes(1), hours(24));
   in.boolean("replace", out.replace);
+  Duration silence;
+  if (in.duration("stopOnClientAfter", silence, minutes(1), hours(24))) out.stop_on_client_after = silence;
 }
 
 void read_drain(Fields& in, Drain& out) {
@@ -125,17 +127,29 @@ void read_limits(Fields& in, InstanceLimits& out) {
   in.bytes("memory", out.memory, {});
 }
 
-std::optional<TaintEffect> parse_taint_effect(std::string_view text) { return choice<TaintEffect>(kTaintEffects, text); }
-std::string_view to_string(TaintEffect effect) { return name(kTaintEffects, effect); }
+std::optional<TaintEffect> parse_taint_effect(std::string_view text) {
+  return choice<TaintEffect>(kTaintEffects, text);
+}
+std::string_view to_string(TaintEffect effect) {
+  return name(kTaintEffects, effect);
+}
 std::optional<RolloutStrategy> parse_rollout_strategy(std::string_view text) {
   return choice<RolloutStrategy>(kStrategies, text);
 }
-std::string_view to_string(RolloutStrategy strategy) { return name(kStrategies, strategy); }
-std::optional<Promotion> parse_promotion(std::string_view text) { return choice<Promotion>(kPromotions, text); }
-std::string_view to_string(Promotion promotion) { return name(kPromotions, promotion); }
+std::string_view to_string(RolloutStrategy strategy) {
+  return name(kStrategies, strategy);
+}
+std::optional<Promotion> parse_promotion(std::string_view text) {
+  return choice<Promotion>(kPromotions, text);
+}
+std::string_view to_string(Promotion promotion) {
+  return name(kPromotions, promotion);
+}
 std::optional<PlacementStrategy> parse_placement_strategy(std::string_view text) {
   return choice<PlacementStrategy>(kPlacements, text);
 }
-std::string_view to_string(PlacementStrategy strategy) { return name(kPlacements, strategy); }
+std::string_view to_string(PlacementStrategy strategy) {
+  return name(kPlacements, strategy);
+}
 
 }  // namespace unik::codec

@@ -258,6 +258,22 @@ std::optional<RootWritable> parse_root_writable(std::string_view text) {
   return std::nullopt;
 }
 
+std::string_view to_string(Singleton singleton) {
+  switch (singleton) {
+    case Singleton::kNone:
+      return "none";
+    case Singleton::kStrict:
+      return "strict";
+  }
+  UNIK_CHECK(false, "a kind of singleton outside the enumeration");
+}
+
+std::optional<Singleton> parse_singleton(std::string_view text) {
+  for (const Singleton singleton : {Singleton::kNone, Singleton::kStrict})
+    if (to_string(singleton) == text) return singleton;
+  return std::nullopt;
+}
+
 void read_app_fields(Fields& in, AppSpec& spec) {
   in.texts("args", spec.boot.args, kMaxArgs);
   in.text_map("env", spec.boot.env, kMaxEnv, env_name, any_text);
@@ -270,8 +286,8 @@ void read_app_fields(Fields& in, AppSpec& spec) {
   in.object("restart", "App.spec.restart", [&](Fields& restart) { read_restart(restart, spec.run.restart); });
   in.object("stop", "App.spec.stop",
             [&](Fields& stop) { stop.duration("timeout", spec.run.stop_timeout, Duration::zero(), kLongestWait); });
-  in.object("placement", "App.spec.placement",
-            [&](Fields& placement) { read_placement(placement, spec.placement); });
+  in.object("placement", "App.spec.placement", [&](Fields& placement) { read_placement(placement, spec.placement); });
+  in.one_of("singleton", spec.boot.singleton, parse_singleton, "none or strict");
   in.object("disruption", "App.spec.disruption",
             [&](Fields& disruption) { read_disruption(disruption, spec.disruption); });
   in.object("rollout", "App.spec.rollout", [&](Fields& rollout) { read_rollout(rollout, spec.rollout.emplace()); });

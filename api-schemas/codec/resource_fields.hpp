@@ -27,6 +27,8 @@ std::optional<RestartPolicy> parse_restart_policy(std::string_view text);
 std::string_view to_string(RestartPolicy policy);
 std::optional<RootWritable> parse_root_writable(std::string_view text);
 std::string_view to_string(RootWritable writable);
+std::optional<Singleton> parse_singleton(std::string_view text);
+std::string_view to_string(Singleton singleton);
 
 inline constexpr std::size_t kMaxReplicas = 1000;
 inline constexpr std::size_t kMaxArgs = 1024;

@@ -130,11 +130,14 @@ void write_app_fields(Writer& out, const AppSpec& spec, Extent extent) {
   if (all || spec.run.stop_timeout != defaults.run.stop_timeout)
     out.key("stop").begin_object().field("timeout", format_duration(spec.run.stop_timeout)).end_object();
   if (all || spec.placement != defaults.placement) write_placement(out, spec.placement, extent);
+  if (all || spec.boot.singleton != defaults.boot.singleton) out.field("singleton", to_string(spec.boot.singleton));
   if (all || spec.disruption != defaults.disruption)
     out.key("disruption").begin_object().field("maxUnavailable", spec.disruption.max_unavailable).end_object();
   if (spec.rollout) write_rollout(out, *spec.rollout, extent);
   if (all || spec.disconnect != defaults.disconnect) {
     out.key("disconnect").begin_object().field("lostAfter", format_duration(spec.disconnect.lost_after));
+    if (spec.disconnect.stop_on_client_after)
+      out.field("stopOnClientAfter", format_duration(*spec.disconnect.stop_on_client_after));
     out.field("replace", spec.disconnect.replace).end_object();
   }
   if (all || spec.boot.writable != defaults.boot.writable)

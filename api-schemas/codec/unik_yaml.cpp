@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "api/runtime_name.hpp"
 #include "codec/documents.hpp"
 #include "codec/resource_fields.hpp"
 #include "codec/resource_text.hpp"
@@ -23,10 +24,7 @@ std::string_view language_name(std::string_view text) {
 }
 
 std::string_view runtime_name(std::string_view text) {
-  const std::size_t at = text.find('@');
-  const bool fine = is_dns_label(text.substr(0, at)) && (at == std::string_view::npos || at + 1 < text.size()) &&
-                    text.find_first_of(" \t\n") == std::string_view::npos;
-  return fine ? std::string_view() : "a runtime such as python or python@1.2.0";
+  return parse_runtime_name(text) ? std::string_view() : "a runtime such as python or python@1.2.0";
 }
 
 // What is packed must lie inside the source: an absolute path or one through `..` would take in files of the host.

@@ -115,6 +115,13 @@ std::string to_json(const TenantView& view) {
   return with_status(view.tenant, std::move(out));
 }
 
+std::string to_json(const QuarantinedView& view) {
+  JsonWriter out;
+  out.begin_object().field("node", view.node).field("id", to_string(view.id)).field("name", view.name);
+  out.field("phase", view.phase).field("obstacle", view.obstacle);
+  return out.end_object().take();
+}
+
 std::string to_json(const StatusView& view) {
   JsonWriter out;
   out.begin_object().field("revision", view.revision).field("tenant", view.tenant);
@@ -122,6 +129,8 @@ std::string to_json(const StatusView& view) {
   write_list(out, "instances", view.instances);
   write_list(out, "operations", view.operations);
   write_list(out, "nodes", view.nodes);
+  out.field("restored", view.restored);
+  write_list(out, "quarantine", view.quarantine);
   return out.end_object().take();
 }
 
@@ -204,6 +213,9 @@ std::string to_json(const Page<TenantView>& page) {
   return page_json(page);
 }
 std::string to_json(const Page<Operation>& page) {
+  return page_json(page);
+}
+std::string to_json(const Page<QuarantinedView>& page) {
   return page_json(page);
 }
 

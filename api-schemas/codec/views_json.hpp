@@ -31,6 +31,7 @@ std::string to_json(const AppView& view);
 std::string to_json(const InstanceView& view);
 std::string to_json(const NodeView& view);
 std::string to_json(const TenantView& view);
+std::string to_json(const QuarantinedView& view);
 std::string to_json(const StatusView& view);
 std::string to_json(const ApplyReply& reply);
 std::string to_json(const RolloutView& view);
@@ -41,6 +42,7 @@ std::string to_json(const Page<InstanceView>& page);
 std::string to_json(const Page<NodeView>& page);
 std::string to_json(const Page<TenantView>& page);
 std::string to_json(const Page<Operation>& page);
+std::string to_json(const Page<QuarantinedView>& page);
 
 template <>
 Result<AppView> from_json<AppView>(std::string_view text);
@@ -54,6 +56,8 @@ template <>
 Result<StatusView> from_json<StatusView>(std::string_view text);
 template <>
 Result<ApplyReply> from_json<ApplyReply>(std::string_view text);
+template <>
+Result<ApplyReply> from_json<ApplyReply>(JsonView value);
 template <>
 Result<RolloutView> from_json<RolloutView>(std::string_view text);
 template <>
@@ -70,5 +74,7 @@ template <>
 Result<Page<TenantView>> from_json<Page<TenantView>>(std::string_view text);
 template <>
 Result<Page<Operation>> from_json<Page<Operation>>(std::string_view text);
+template <>
+Result<Page<QuarantinedView>> from_json<Page<QuarantinedView>>(std::string_view text);
 
 }  // namespace unik::codec

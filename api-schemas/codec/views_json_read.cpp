@@ -248,6 +248,16 @@ void read_list(Fields& fields, std::string_view name, std::vector<T>& out) {
   });
 }
 
+void read_value(Fields& fields, QuarantinedView& view) {
+  std::string id;
+  fields.read("id", id);
+  fields.adopt(parse_instance_id(id), fields.sub("id"), [&](InstanceId value) { view.id = value; });
+  fields.read("node", view.node);
+  fields.read("name", view.name);
+  fields.read("phase", view.phase);
+  fields.read("obstacle", view.obstacle);
+}
+
 void read_value(Fields& fields, StatusView& view) {
   fields.read("revision", view.revision);
   fields.read("tenant", view.tenant);
@@ -255,6 +265,8 @@ void read_value(Fields& fields, StatusView& view) {
   read_list(fields, "instances", view.instances);
   read_list(fields, "operations", view.operations);
   read_list(fields, "nodes", view.nodes);
+  fields.read("restored", view.restored);
+  read_list(fields, "quarantine", view.quarantine);
 }
 
 void read_value(Fields& fields, FieldChange& change) {
@@ -343,17 +355,22 @@ void read_value(Fields& fields, Page<T>& page) {
 }
 
 template <typename T>
-Result<T> read_text(std::string_view text) {
-  auto document = JsonDocument::parse(text, kMaxAnswerBytes);
-  if (!document) return document.error();
+Result<T> read_view(JsonView root) {
   std::vector<Fault> faults;
   T value;
-  Fields fields(document->root(), "", faults);
+  Fields fields(root, "", faults);
   if (faults.empty()) read_value(fields, value);
   if (faults.empty()) return value;
   Error error = invalid("bad_message", "the message does not have the form that this release knows");
   error.details = std::move(faults);
   return error;
+}
+
+template <typename T>
+Result<T> read_text(std::string_view text) {
+  auto document = JsonDocument::parse(text, kMaxAnswerBytes);
+  if (!document) return document.error();
+  return read_view<T>(document->root());
 }
 
 }  // namespace
@@ -381,6 +398,10 @@ Result<StatusView> from_json<StatusView>(std::string_view text) {
 template <>
 Result<ApplyReply> from_json<ApplyReply>(std::string_view text) {
   return read_text<ApplyReply>(text);
+}
+template <>
+Result<ApplyReply> from_json<ApplyReply>(JsonView value) {
+  return read_view<ApplyReply>(value);
 }
 template <>
 Result<RolloutView> from_json<RolloutView>(std::string_view text) {
@@ -413,6 +434,10 @@ Result<Page<TenantView>> from_json<Page<TenantView>>(std::string_view text) {
 template <>
 Result<Page<Operation>> from_json<Page<Operation>>(std::string_view text) {
   return read_text<Page<Operation>>(text);
+}
+template <>
+Result<Page<QuarantinedView>> from_json<Page<QuarantinedView>>(std::string_view text) {
+  return read_text<Page<QuarantinedView>>(text);
 }
 
 }  // namespace unik::codec

@@ -27,6 +27,10 @@ void add_rollback(CommandTree& tree);
 void add_rollout(CommandTree& tree);
 
 void add_image(CommandTree& tree);
+void add_runtime(CommandTree& tree);
+
+void add_recover(CommandTree& tree);
+void add_quarantine(CommandTree& tree);
 
 void add_up(CommandTree& tree);
 void add_down(CommandTree& tree);

@@ -29,9 +29,19 @@ Result<int> print_image_names(const Session& session) {
   return 0;
 }
 
+Result<int> print_quarantined_names(const Session& session) {
+  const auto api = session.find_api();
+  if (!api) return api.error();
+  const auto page = api->quarantine();
+  if (!page) return page.error();
+  for (const QuarantinedView& one : page->items) session.out(one.name + "\n");
+  return 0;
+}
+
 // Never starts a control plane: a press of the tab key shall not.
 Result<int> print_names(const Session& session, const NamesOptions& options) {
   if (options.kinds == std::vector<std::string>{"image"}) return print_image_names(session);
+  if (options.kinds == std::vector<std::string>{"quarantine"}) return print_quarantined_names(session);
   const auto api = session.find_api();
   if (!api) return api.error();
   std::vector<ObjectKind> kinds;

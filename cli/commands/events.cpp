@@ -38,14 +38,14 @@ std::string line_of(const EventView& event, OutputFormat format, bool colour) {
 Result<int> run(const Session& session, const Options& options) {
   const auto api = session.connect();
   if (!api) return api.error();
-  std::optional<std::uint64_t> since = options.since;
+  EventCursor cursor;
+  cursor.after = options.since;
   bool told = false;
   Time last_good = wire::read_clock().boot;
   for (;;) {
-    const auto ended = api->events(since, options.follow, [&](const EventView& event) {
+    const auto ended = api->events(cursor, options.follow, [&](const EventView& event) {
       told = false;
       last_good = wire::read_clock().boot;
-      since = event.seq;
       session.out(line_of(event, options.format, session.terminal().colour_out));
       return true;
     });

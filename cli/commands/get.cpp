@@ -3,20 +3,33 @@
 
 #include "cli/commands/commands.hpp"
 #include "cli/commands/show.hpp"
+#include "cli/moments.hpp"
 
 namespace unik::cli {
 namespace {
 
 struct Options {
   std::vector<std::string> words;
+  std::string at;
   OutputFormat format = OutputFormat::kTable;
 };
+
+// A journal sequence is sent as it is; a time as the moment that it means now, for all pages of a list.
+Result<std::string> moment_of(const std::string& text) {
+  if (text.find_first_not_of("0123456789") == std::string::npos) return text;
+  const auto time = parse_moment("at", text);
+  if (!time) return time.error();
+  return format_wall_time(*time);
+}
 
 Result<int> run(const Session& session, const Options& options) {
   const auto objects = parse_objects(options.words);
   if (!objects) return objects.error();
-  const auto api = session.connect();
+  const auto at = moment_of(options.at);
+  if (!at) return at.error();
+  auto api = session.connect();
   if (!api) return api.error();
+  api->look_at(*at);
   // Several of one kind are one list; of several kinds, one list each.
   for (std::size_t i = 0; i < objects->size();) {
     const ObjectKind kind = (*objects)[i].kind;
@@ -46,6 +59,7 @@ void add_get(CommandTree& tree) {
                             [options](const Session& session) { return run(session, *options); });
   verb.words("object", options->words, "KIND [NAME...]", "app, instance, node, tenant or operation, and names",
              Need::kRequired);
+  verb.text("--at", options->at, "SEQ|TIME", "As it was after a journal sequence, at a UTC time, or 5m ago");
   verb.output(options->format);
 }
 

@@ -3,8 +3,8 @@
 
 #include "cli/commands/commands.hpp"
 #include "cli/console.hpp"
+#include "cli/moments.hpp"
 #include "cli/objects.hpp"
-#include "wire/clock.hpp"
 
 namespace unik::cli {
 namespace {
@@ -17,14 +17,6 @@ struct Options {
   bool previous = false;
   bool timestamps = false;
 };
-
-Result<WallTime> parse_since(const std::string& text) {
-  if (const auto ago = parse_duration(text)) return wire::read_clock().wall - *ago;
-  if (const auto time = parse_wall_time(text)) return *time;
-  return invalid(
-      "bad_since",
-      "want a duration such as 5m or a UTC time such as 2026-11-22T18:51:13Z for --since, got `" + text + "`");
-}
 
 // `app/web` and `instance/web-0-r42-1` are taken for their names.
 Result<std::string> bare_name(const std::string& word) {
@@ -46,7 +38,7 @@ Result<int> run(const Session& session, const Options& options) {
   selection.tail = options.tail;
   selection.previous = options.previous;
   if (!options.since.empty()) {
-    const auto since = parse_since(options.since);
+    const auto since = parse_moment("since", options.since);
     if (!since) return since.error();
     selection.since = *since;
   }

@@ -90,8 +90,9 @@ void add_node(CommandTree& tree) {
     verb.words("name", options->names, "NODE...", "The nodes' names", Need::kRequired);
     verb.output(options->format);
   }
-  VerbFlags verb = tree.add_below(group, "drain", "Move everything elsewhere, each instance replaced before it is stopped",
-                                  [options](const Session& session) { return drain(session, *options); });
+  VerbFlags verb =
+      tree.add_below(group, "drain", "Move everything elsewhere, each instance replaced before it is stopped",
+                     [options](const Session& session) { return drain(session, *options); });
   verb.words("name", options->names, "NODE...", "The nodes' names", Need::kRequired);
   verb.duration("--deadline", options->drain.deadline, "After so long, stop what is left (10m)");
   verb.flag("--force", options->drain.force, "Stop everything at once, replaced or not");

@@ -19,9 +19,13 @@ struct Options {
   std::optional<std::uint64_t> to;
 };
 
-std::string bare(const std::string& word) { return word.starts_with("app/") ? word.substr(4) : word; }
+std::string bare(const std::string& word) {
+  return word.starts_with("app/") ? word.substr(4) : word;
+}
 
-bool is_table(OutputFormat format) { return format == OutputFormat::kTable || format == OutputFormat::kWide; }
+bool is_table(OutputFormat format) {
+  return format == OutputFormat::kTable || format == OutputFormat::kWide;
+}
 
 void print(const Session& session, const RolloutView& view, OutputFormat format, const std::string& table) {
   if (is_table(format)) return session.out(table);
@@ -45,8 +49,8 @@ Result<int> status(const Session& session, const Options& options) {
     }
     if (!backoff.pause())
       return timed_out("wait_timed_out", "the rollout of " + view->app + " is not done after " +
-                                             format_duration(options.timeout) + ": " + std::to_string(view->updated) + " of " +
-                                             std::to_string(view->desired) + " updated");
+                                             format_duration(options.timeout) + ": " + std::to_string(view->updated) +
+                                             " of " + std::to_string(view->desired) + " updated");
   }
 }
 
@@ -55,7 +59,8 @@ Result<int> history(const Session& session, const Options& options) {
   if (!api) return api.error();
   const auto view = api->rollout(bare(options.app));
   if (!view) return view.error();
-  print(session, *view, options.format, render(history_table(*view, wire::read_clock().wall), session.terminal().colour_out));
+  print(session, *view, options.format,
+        render(history_table(*view, wire::read_clock().wall), session.terminal().colour_out));
   return 0;
 }
 
@@ -72,8 +77,9 @@ Result<int> steer(const Session& session, const Options& options, const std::str
 
 void add_rollout(CommandTree& tree) {
   const auto options = std::make_shared<Options>();
-  VerbFlags group = tree.add_group(kDesiredState, "rollout",
-                                   "See and steer how a new template replaces the old: rollout status|pause|resume|promote|abort|restart");
+  VerbFlags group = tree.add_group(
+      kDesiredState, "rollout",
+      "See and steer how a new template replaces the old: rollout status|pause|resume|promote|abort|restart");
   VerbFlags status_verb = tree.add_below(group, "status", "Show how far it is and what holds it back",
                                          [options](const Session& session) { return status(session, *options); });
   status_verb.word("app", options->app, "APP", "The app's name", Need::kRequired);
@@ -84,13 +90,14 @@ void add_rollout(CommandTree& tree) {
     const char* verb;
     const char* summary;
   };
-  for (const Steering& one : {Steering{"pause", "Replace nothing more until resumed"}, {"resume", "Go on after a pause"},
+  for (const Steering& one : {Steering{"pause", "Replace nothing more until resumed"},
+                              {"resume", "Go on after a pause"},
                               {"promote", "Let the other instances follow the canaries"},
                               {"abort", "Give the new template up for the last one that served"},
                               {"restart", "Replace every instance by one of the same template"}}) {
-    VerbFlags verb = tree.add_below(group, one.verb, one.summary, [options, name = std::string(one.verb)](const Session& session) {
-      return steer(session, *options, name);
-    });
+    VerbFlags verb = tree.add_below(
+        group, one.verb, one.summary,
+        [options, name = std::string(one.verb)](const Session& session) { return steer(session, *options, name); });
     verb.word("app", options->app, "APP", "The app's name", Need::kRequired);
     verb.output(options->format);
   }

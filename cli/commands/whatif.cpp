@@ -16,8 +16,7 @@ struct Options {
 };
 
 Result<int> run(const Session& session, const Options& options) {
-  if (options.lose.empty() && options.add.empty())
-    return invalid("usage", "want --lose NODE or --add PATH, or both");
+  if (options.lose.empty() && options.add.empty()) return invalid("usage", "want --lose NODE or --add PATH, or both");
   const auto found = session.find_api();
   if (!found) return found.error();
   std::string body;

@@ -31,6 +31,7 @@ std::string words_of(const CLI::App& verb) {
     if (type.starts_with("KIND")) return "objects";
     if (type == "APP...") return "names app";
     if (type == "APP|INSTANCE") return "names app instance";
+    if (type == "QUARANTINED...") return "names quarantine";
     if (type == "NODE...") return "names node";
     if (type == "IMAGE" || type == "IMAGE...") return "names image";
     if (type.starts_with("bash")) return "words bash zsh fish";

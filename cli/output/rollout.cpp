@@ -19,10 +19,10 @@ Colour colour_of_outcome(const std::string& outcome) {
 }  // namespace
 
 std::string render_rollout(const RolloutView& view, bool colour) {
-  std::string text = paint("app/" + view.app, Colour::kBold, colour) + ": " +
-                     paint(view.phase, colour_of_phase(view.phase), colour) + ", rollout " +
-                     std::to_string(view.rollout) + " (" + view.strategy + "): " + std::to_string(view.updated) + " of " +
-                     std::to_string(view.desired) + " updated, " + std::to_string(view.old) + " of older templates left\n";
+  std::string text =
+      paint("app/" + view.app, Colour::kBold, colour) + ": " + paint(view.phase, colour_of_phase(view.phase), colour) +
+      ", rollout " + std::to_string(view.rollout) + " (" + view.strategy + "): " + std::to_string(view.updated) +
+      " of " + std::to_string(view.desired) + " updated, " + std::to_string(view.old) + " of older templates left\n";
   if (!view.reason.empty()) text += "  " + printable(view.reason) + ": " + printable(view.message) + "\n";
   for (const std::string& hold : view.holds) text += "  " + printable(hold) + "\n";
   return text;
@@ -34,7 +34,8 @@ Table history_table(const RolloutView& view, WallTime now) {
     const bool current = one.rollout == view.rollout;
     table.rows.push_back({std::to_string(one.rollout) + (current ? " *" : ""),
                           Cell(one.outcome, colour_of_outcome(one.outcome)), std::to_string(one.instances),
-                          std::to_string(one.generation), format_age(std::chrono::duration_cast<Duration>(now - one.at)), short_image(one.image),
+                          std::to_string(one.generation),
+                          format_age(std::chrono::duration_cast<Duration>(now - one.at)), short_image(one.image),
                           (one.automatic ? "automatic: " : "") + one.message});
   }
   return table;
@@ -45,7 +46,8 @@ std::string render_placements(const std::vector<PlacementView>& placements, bool
   for (const PlacementView& one : placements) {
     text += "  " + one.instance;
     if (one.node.empty()) {
-      text += paint(" stays pending", Colour::kYellow, colour) + ": " + one.reason + ": " + printable(one.message) + "\n";
+      text +=
+          paint(" stays pending", Colour::kYellow, colour) + ": " + one.reason + ": " + printable(one.message) + "\n";
     } else {
       text += " -> " + one.node + "\n";
     }

@@ -69,7 +69,9 @@ Cell schedulable(const NodeView& view) {
 }
 
 // What is declared of what may be: `3/50`, or `3` where there is no bound.
-std::string used_of(const std::string& used, const std::string& hard) { return hard.empty() ? used : used + "/" + hard; }
+std::string used_of(const std::string& used, const std::string& hard) {
+  return hard.empty() ? used : used + "/" + hard;
+}
 
 }  // namespace
 
@@ -188,19 +190,22 @@ Table table_of(const std::vector<NodeView>& nodes, WallTime now, bool wide) {
 
 Table table_of(const std::vector<TenantView>& tenants, WallTime now, bool wide) {
   Table table{{"NAME", "APPS", "INSTANCES", "CPU", "MEMORY", "AGE"}, {}};
-  if (wide) table.headings.insert(table.headings.end(), {"USED-INSTANCES", "USED-CPU", "USED-MEMORY", "DEFAULT-CPU", "DEFAULT-MEMORY"});
+  if (wide)
+    table.headings.insert(table.headings.end(),
+                          {"USED-INSTANCES", "USED-CPU", "USED-MEMORY", "DEFAULT-CPU", "DEFAULT-MEMORY"});
   for (const TenantView& view : tenants) {
     const Quota& quota = view.tenant.spec.quota;
     std::vector<Cell> row{view.tenant.metadata.name,      std::to_string(view.apps),
                           std::to_string(view.instances), format_milli_cpu(view.assigned.cpu),
                           memory(view.assigned.memory),   age(view.created_at, now)};
     if (wide)
-      row.insert(row.end(), {Cell(used_of(std::to_string(view.declared_instances),
+      row.insert(row.end(),
+                 {Cell(used_of(std::to_string(view.declared_instances),
                                quota.instances ? std::to_string(*quota.instances) : "")),
                   Cell(used_of(format_milli_cpu(view.declared.cpu), quota.cpu ? format_milli_cpu(*quota.cpu) : "")),
                   Cell(used_of(format_bytes(view.declared.memory), quota.memory ? format_bytes(*quota.memory) : "")),
                   Cell(format_milli_cpu(view.tenant.spec.default_resources.cpu)),
-                             Cell(format_bytes(view.tenant.spec.default_resources.memory))});
+                  Cell(format_bytes(view.tenant.spec.default_resources.memory))});
     table.rows.push_back(std::move(row));
   }
   return table;
@@ -225,8 +230,24 @@ Table table_of(const std::vector<Operation>& operations, WallTime now, bool wide
   return table;
 }
 
+Table table_of(const std::vector<QuarantinedView>& quarantine) {
+  Table table{{"NAME", "TENANT", "NODE", "PHASE", "ADOPTABLE"}, {}};
+  for (const QuarantinedView& one : quarantine)
+    table.rows.push_back({one.name, one.id.tenant.str(), one.node, state(one.phase),
+                          one.obstacle.empty() ? std::string("yes") : "no: " + one.obstacle});
+  return table;
+}
+
 std::string render_status(const StatusView& status, WallTime now, bool wide, bool colour) {
-  return section("Apps of tenant " + status.tenant, status.apps.size(), table_of(status.apps, now, wide), colour) +
+  std::string text;
+  if (status.restored)
+    text += paint("Restored", Colour::kRed, colour) +
+            ": nodes know a later history than this store. Nothing is stopped, moved or changed until `unikctl "
+            "recover`.\n\n";
+  if (!status.quarantine.empty())
+    text += section("Quarantine", status.quarantine.size(), table_of(status.quarantine), colour) + "\n";
+  return text +
+         section("Apps of tenant " + status.tenant, status.apps.size(), table_of(status.apps, now, wide), colour) +
          "\n" + section("Instances", status.instances.size(), table_of(status.instances, now, wide), colour) + "\n" +
          section("Operations", status.operations.size(), table_of(status.operations, now, wide), colour) + "\n" +
          section("Nodes", status.nodes.size(), table_of(status.nodes, now, wide), colour);

@@ -14,8 +14,10 @@ Table table_of(const std::vector<InstanceView>& instances, WallTime now, bool wi
 Table table_of(const std::vector<NodeView>& nodes, WallTime now, bool wide);
 Table table_of(const std::vector<TenantView>& tenants, WallTime now, bool wide);
 Table table_of(const std::vector<Operation>& operations, WallTime now, bool wide);
+Table table_of(const std::vector<QuarantinedView>& quarantine);
 
-// The whole tenant on one page: apps, instances, recent operations, nodes. An empty part says so in a word.
+// The whole tenant on one page: apps, instances, recent operations, nodes. An empty part says so in a word. A restored
+// store and what is quarantined stand before them, where there is anything.
 std::string render_status(const StatusView& status, WallTime now, bool wide, bool colour);
 
 // `AGE  OBJECT  REASON  MESSAGE` as one line, newline included: events come one by one and cannot share columns.

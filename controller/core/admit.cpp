@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "controller/core/diff.hpp"
 #include "controller/core/field_diff.hpp"
 #include "controller/core/quota.hpp"
 #include "controller/core/rollout_watch.hpp"
@@ -33,22 +34,26 @@ bool names_a_digest(std::string_view image) {
 
 void check_rollout(const Resource& resource, const std::optional<RolloutPolicy>& rollout, std::vector<Fault>& faults) {
   if (rollout && rollout->max_surge == 0 && rollout->max_unavailable == 0)
-    faults.push_back(fault_in(resource, "spec.rollout", "maxSurge and maxUnavailable are both 0: nothing could be replaced"));
+    faults.push_back(
+        fault_in(resource, "spec.rollout", "maxSurge and maxUnavailable are both 0: nothing could be replaced"));
 }
 
 // What the schemas cannot say of an App.
 void check_app(const Resource& resource, const App& app, std::vector<Fault>& faults) {
   const AppSpec& spec = app.spec;
   if (!spec.source.empty())
-    faults.push_back(fault_in(resource, "spec.source", "want an image: a source directory is built by `unikctl apply`"));
+    faults.push_back(
+        fault_in(resource, "spec.source", "want an image: a source directory is built by `unikctl apply`"));
   else if (!names_a_digest(spec.boot.image))
     faults.push_back(fault_in(resource, "spec.image", "want NAME@sha256:DIGEST, got `" + spec.boot.image + "`"));
   if (spec.boot.resources.memory < kLeastMemory)
-    faults.push_back(fault_in(resource, "spec.resources.memory", "want at least " + format_bytes(kLeastMemory) + ", got " +
-                                                                     format_bytes(spec.boot.resources.memory)));
+    faults.push_back(
+        fault_in(resource, "spec.resources.memory",
+                 "want at least " + format_bytes(kLeastMemory) + ", got " + format_bytes(spec.boot.resources.memory)));
   if (spec.boot.resources.cpu < kLeastCpu)
-    faults.push_back(fault_in(resource, "spec.resources.cpu", "want at least " + format_milli_cpu(kLeastCpu) + ", got " +
-                                                                  format_milli_cpu(spec.boot.resources.cpu)));
+    faults.push_back(fault_in(
+        resource, "spec.resources.cpu",
+        "want at least " + format_milli_cpu(kLeastCpu) + ", got " + format_milli_cpu(spec.boot.resources.cpu)));
   std::set<std::string> names;
   std::set<std::uint16_t> numbers;
   for (const Port& port : spec.boot.ports) {
@@ -58,19 +63,27 @@ void check_app(const Resource& resource, const App& app, std::vector<Fault>& fau
       faults.push_back(fault_in(resource, "spec.ports", "port " + std::to_string(port.port) + " is given twice"));
   }
   if (spec.run.health && !numbers.contains(spec.run.health->port))
-    faults.push_back(fault_in(resource, "spec.health", "port " + std::to_string(spec.run.health->port) +
-                                                           " is not among spec.ports"));
+    faults.push_back(fault_in(resource, "spec.health",
+                              "port " + std::to_string(spec.run.health->port) + " is not among spec.ports"));
   check_rollout(resource, spec.rollout, faults);
+  if (spec.boot.singleton == Singleton::kStrict && spec.rollout &&
+      spec.rollout->strategy == RolloutStrategy::kBlueGreen)
+    faults.push_back(
+        fault_in(resource, "spec.rollout.strategy",
+                 "blueGreen runs the old and the new side by side, which `singleton: strict` forbids: want "
+                 "rolling or canary"));
 }
 
 void check_limits(const Resource& resource, const App& app, const InstanceLimits& limits, std::vector<Fault>& faults) {
   const Resources& wanted = app.spec.boot.resources;
   if (limits.cpu != MilliCpu{} && wanted.cpu > limits.cpu)
-    faults.push_back(fault_in(resource, "spec.resources.cpu", "the tenant allows at most " + format_milli_cpu(limits.cpu) +
-                                                                  " an instance, got " + format_milli_cpu(wanted.cpu)));
+    faults.push_back(fault_in(resource, "spec.resources.cpu",
+                              "the tenant allows at most " + format_milli_cpu(limits.cpu) + " an instance, got " +
+                                  format_milli_cpu(wanted.cpu)));
   if (limits.memory != Bytes{} && wanted.memory > limits.memory)
-    faults.push_back(fault_in(resource, "spec.resources.memory", "the tenant allows at most " + format_bytes(limits.memory) +
-                                                                     " an instance, got " + format_bytes(wanted.memory)));
+    faults.push_back(fault_in(resource, "spec.resources.memory",
+                              "the tenant allows at most " + format_bytes(limits.memory) + " an instance, got " +
+                                  format_bytes(wanted.memory)));
 }
 
 // Two apps cannot have one host port; the other one is named.
@@ -101,6 +114,11 @@ class HostPorts {
   std::map<std::uint16_t, AppName> owners_;
 };
 
+// What belongs to another tenant is not named.
+std::string owner_name(const AppName& owner, const App& asking) {
+  return owner.tenant == Symbol(asking.metadata.tenant) ? "app " + to_string(owner) : "another tenant";
+}
+
 void check_host_ports(const Resource& resource, const App& app, const HostPorts& ports, std::vector<Fault>& faults) {
   std::set<std::uint16_t> own;
   for (const Publication& publication : app.spec.run.publications) {
@@ -109,12 +127,14 @@ void check_host_ports(const Resource& resource, const App& app, const HostPorts&
     if (!own.insert(*publication.host_port).second)
       faults.push_back(fault_in(resource, "spec.ports", "host port " + number + " is published twice"));
     if (const auto owner = ports.other_owner(*publication.host_port, app.name()))
-      faults.push_back(fault_in(resource, "spec.ports", "host port " + number + " is published by app " +
-                                                            to_string(*owner) + " already"));
+      faults.push_back(fault_in(resource, "spec.ports",
+                                "host port " + number + " is published by " + owner_name(*owner, app) + " already"));
   }
 }
 
-const TenantRow* tenant_of(const World& world, const App& app) { return world.tenants.find(Symbol(app.metadata.tenant)); }
+const TenantRow* tenant_of(const World& world, const App& app) {
+  return world.tenants.find(Symbol(app.metadata.tenant));
+}
 
 // Fills what the tenant decides for apps that leave it open.
 void take_defaults(App& app, const TenantSpec& tenant) {
@@ -130,16 +150,16 @@ class Applier {
   Result<ApplyReply> run() {
     std::vector<Resource> resources = request_.resources;
     if (std::vector<Fault> faults = check(resources); !faults.empty()) {
-      Error error = invalid("invalid_spec", faults.size() == 1 ? "nothing was applied: one field is not acceptable"
-                                                               : "nothing was applied: " + std::to_string(faults.size()) +
-                                                                     " fields are not acceptable");
+      Error error = invalid(
+          "invalid_spec", faults.size() == 1
+                              ? "nothing was applied: one field is not acceptable"
+                              : "nothing was applied: " + std::to_string(faults.size()) + " fields are not acceptable");
       error.details = std::move(faults);
       return error;
     }
     if (Result<void> quota = check_quotas(resources); !quota) return std::move(quota).error();
     const std::size_t before = draft_.plan().changes.size();
-    for (const Resource& resource : resources)
-      std::visit([this](const auto& value) { put(value); }, resource);
+    for (const Resource& resource : resources) std::visit([this](const auto& value) { put(value); }, resource);
     const bool changed = draft_.plan().changes.size() > before;
     reply_.revision = draft_.world().revision - (changed ? 0 : 1);
     return std::move(reply_);
@@ -185,7 +205,8 @@ class Applier {
       return usage == nullptr ? TenantUsage{} : *usage;
     };
     for (const Resource& resource : resources) {
-      if (const Tenant* const tenant = std::get_if<Tenant>(&resource)) quotas[tenant->metadata.name] = tenant->spec.quota;
+      if (const Tenant* const tenant = std::get_if<Tenant>(&resource))
+        quotas[tenant->metadata.name] = tenant->spec.quota;
       const App* const app = std::get_if<App>(&resource);
       if (app == nullptr) continue;
       TenantUsage& usage = after.try_emplace(app->metadata.tenant, usage_now(app->metadata.tenant)).first->second;
@@ -195,7 +216,8 @@ class Applier {
     for (const auto& [tenant, usage] : after) {
       const TenantRow* const row = world.tenants.find(Symbol(tenant));
       if (row != nullptr) quotas.try_emplace(tenant, row->tenant->spec.quota);
-      if (Result<void> checked = check_quota(tenant, quotas[tenant], usage_now(tenant), usage); !checked) return checked;
+      if (Result<void> checked = check_quota(tenant, quotas[tenant], usage_now(tenant), usage); !checked)
+        return checked;
     }
     return {};
   }
@@ -322,7 +344,8 @@ class Applier {
   static std::uint32_t next_operation_index(const World& world) {
     std::uint32_t index = 0;
     const auto& operations = world.operations;
-    for (auto it = operations.lower_bound({world.revision, 0}); it != operations.end(); ++it) index = it->first.index + 1;
+    for (auto it = operations.lower_bound({world.revision, 0}); it != operations.end(); ++it)
+      index = it->first.index + 1;
     return index;
   }
 
@@ -391,6 +414,15 @@ Result<ApplyReply> delete_apps(Draft& draft, const DeleteRequest& request) {
   return reply;
 }
 
+// Of a lost node nobody will ever say that its instances are gone, and a strict one may still have its lease.
+std::optional<InstanceId> strict_instance_on(const World& world, Symbol node) {
+  std::optional<InstanceId> found;
+  for_each_on_node(world, node, [&](const InstanceId& id, const InstanceRow&) {
+    if (!found && is_strict(world, id)) found = id;
+  });
+  return found;
+}
+
 Result<ApplyReply> delete_nodes(Draft& draft, const DeleteRequest& request) {
   for (const std::string& name : request.names) {
     if (!draft.world().nodes.contains(Symbol(name))) return no_such(Kind::kNode, name);
@@ -398,6 +430,9 @@ Result<ApplyReply> delete_nodes(Draft& draft, const DeleteRequest& request) {
     if (const NodeLoad* const load = draft.world().loads.find(Symbol(name)); load->instances > 0 && !lost)
       return conflict("node_in_use", "node `" + name + "` has " + std::to_string(load->instances) +
                                          " instances: drain it first (`unikctl node drain " + name + "`)");
+    if (const std::optional<InstanceId> strict = strict_instance_on(draft.world(), Symbol(name)))
+      return conflict("node_in_use", "node `" + name + "` may still run the strict singleton " + short_name(*strict) +
+                                         ": wait until it has been replaced, or destroy its app first");
   }
   ApplyReply reply;
   for (const std::string& name : std::set(request.names.begin(), request.names.end())) {
@@ -408,8 +443,9 @@ Result<ApplyReply> delete_nodes(Draft& draft, const DeleteRequest& request) {
                      [&](const InstanceId& id, const InstanceRow&) { instances.push_back(id); });
     for (const InstanceId& id : instances) draft.change(RemoveInstance{id});
     std::vector<StrayKey> strays;
-    for_each_stray(draft.world(), Symbol(name),
-                   [&](const InstanceId& id, const StrayRow&) { strays.push_back({Symbol(name), id}); });
+    for_each_stray(draft.world(), Symbol(name), [&](const InstanceId& id, const StrayRow&) {
+      strays.push_back({Symbol(name), id});
+    });
     for (const StrayKey& stray : strays) draft.change(RemoveStray{stray});
     draft.change(RemoveNode{Symbol(name)});
   }
@@ -436,14 +472,19 @@ Result<ApplyReply> delete_tenants(Draft& draft, const DeleteRequest& request) {
 
 }  // namespace
 
-Result<ApplyReply> admit_apply(Draft& draft, const ApplyRequest& request) { return Applier(draft, request).run(); }
+Result<ApplyReply> admit_apply(Draft& draft, const ApplyRequest& request) {
+  return Applier(draft, request).run();
+}
 
 Result<ApplyReply> admit_delete(Draft& draft, const DeleteRequest& request) {
   if (request.names.empty()) return invalid("no_names", "want at least one name to delete");
   switch (request.kind) {
-    case Kind::kApp: return delete_apps(draft, request);
-    case Kind::kNode: return delete_nodes(draft, request);
-    case Kind::kTenant: return delete_tenants(draft, request);
+    case Kind::kApp:
+      return delete_apps(draft, request);
+    case Kind::kNode:
+      return delete_nodes(draft, request);
+    case Kind::kTenant:
+      return delete_tenants(draft, request);
   }
   return invalid("bad_kind", "this kind cannot be deleted");
 }

@@ -1,5 +1,5 @@
-// The only way in which durable state moves. A Change carries the new value of one row, never a command, so that folding
-// a journal means the same under every later program.
+// The only way in which durable state moves. A Change carries the new value of one row, never a command, so that
+// folding a journal means the same under every later program.
 #pragma once
 
 #include <cstdint>
@@ -37,10 +37,12 @@ class Shared {
   std::shared_ptr<const T> value_;
 };
 
-// ---- Rows ------------------------------------------------------------------------------------------------------------
+// ---- Rows
+// ------------------------------------------------------------------------------------------------------------
 
 // `kProgressing`: instances are still to be replaced. `kDone`: every slot is served by the current template. `kPaused`:
-// held by a user, or after a failure that nothing is left to go back to. `kFailed`: the first template, nothing to hold.
+// held by a user, or after a failure that nothing is left to go back to. `kFailed`: the first template, nothing to
+// hold.
 enum class RolloutPhase : std::uint8_t { kProgressing, kDone, kPaused, kFailed };
 
 std::string_view to_string(RolloutPhase phase);
@@ -78,12 +80,20 @@ struct TemplateNote {
 // Templates of an app that `rollback` can go back to, the current one included.
 inline constexpr std::size_t kMaxHistory = 10;
 
+// The rollout that the record `seq` introduces. A history that was lost may have given the numbers that follow a
+// restored backup, so each recovery has a range of its own.
+inline constexpr std::uint64_t kRolloutsPerRecovery = 1'000'000'000'000;
+
+inline std::uint64_t rollout_number(Epoch epoch, std::uint64_t seq) {
+  return epoch.recovery_count * kRolloutsPerRecovery + seq;
+}
+
 struct AppRow {
   Shared<App> app;
-  std::uint64_t rollout = 0;  // journal sequence that introduced the current template
+  std::uint64_t rollout = 0;  // `rollout_number` of the record that introduced the current template
   RolloutState state;
-  std::vector<TemplateNote> history;  // oldest first; the last one is the current template's
-  bool deleting = false;      // the row stays until the last instance has been seen absent
+  std::vector<TemplateNote> history;    // oldest first; the last one is the current template's
+  bool deleting = false;                // the row stays until the last instance has been seen absent
   std::uint64_t frozen_generation = 0;  // planning failed for this generation; 0: it did not
   std::string frozen_message;
   // The highest attempt of each slot whose instance is gone, for the current rollout: an id is never used twice.
@@ -107,6 +117,8 @@ struct NodeRow {
   std::uint64_t agent_start = 0;
   NodeHealth health = NodeHealth::kNeverSeen;
   std::uint64_t goals_revision = 0;  // the last commit that changed what this node should do
+  // The recovery since which all that runs there is known or quarantined; it gets no goals of a later one before.
+  std::uint64_t recovery = 0;
   WallTime created_at{};
 
   bool operator==(const NodeRow&) const = default;
@@ -134,7 +146,8 @@ struct InstanceRow {
   bool operator==(const InstanceRow&) const = default;
 };
 
-// A VM that a node reported and nobody wants; it stays listed as EnsureAbsent until it is gone.
+// A VM that a node reported and nobody wants; it stays listed as EnsureAbsent until it is gone. `quarantined`: a lost
+// history may have wanted it, so that it is left alone until somebody decides.
 struct StrayKey {
   Symbol node;
   InstanceId id;
@@ -143,6 +156,7 @@ struct StrayKey {
 };
 struct StrayRow {
   std::uint64_t goal_revision = 0;
+  bool quarantined = false;
 
   bool operator==(const StrayRow&) const = default;
 };
@@ -174,14 +188,18 @@ struct AnswerRow {
   bool operator==(const AnswerRow&) const = default;
 };
 
+// `history_lost`: a node has accepted goals that we never gave, or committed records are missing. Nothing is stopped,
+// moved or declared until `recover`.
 struct ClusterRow {
   std::string cluster_id;
   Epoch epoch;
+  bool history_lost = false;
 
   bool operator==(const ClusterRow&) const = default;
 };
 
-// ---- Changes ---------------------------------------------------------------------------------------------------------
+// ---- Changes
+// ---------------------------------------------------------------------------------------------------------
 
 struct PutCluster {
   ClusterRow row;

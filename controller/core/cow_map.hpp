@@ -96,6 +96,7 @@ class CowMap {
 
   // Adds the row or replaces its value.
   void set(const Key& key, Value value) {
+    if (!empty() && last().first < key) return append(key, std::move(value));
     if (Value* const row = mutate(key)) {
       *row = std::move(value);
       return;
@@ -182,6 +183,19 @@ class CowMap {
     std::shared_ptr<Page>& page = own_root().slots[index].page;
     if (!sole_owner(page)) page = std::make_shared<Page>(*page);
     return *page;
+  }
+
+  const Row& last() const { return root_->slots.back().page->rows.back(); }
+
+  // A table that is read in order is built without a search for each of its rows.
+  void append(const Key& key, Value value) {
+    Root& root = own_root();
+    ++root.size;
+    if (root.slots.back().page->rows.size() == kPageRows) {
+      root.slots.push_back({key, std::make_shared<Page>()});
+      root.slots.back().page->rows.reserve(kPageRows);
+    }
+    own_page(root.slots.size() - 1).rows.emplace_back(key, std::move(value));
   }
 
   // Rows that arrive in order leave full pages behind; others leave two halves.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "api/check.hpp"
+#include "api/lease.hpp"
 
 namespace unik::controller {
 namespace {
@@ -20,17 +21,16 @@ Joined joined(const InstanceId& id, const InstanceRow& row, Bucket bucket, std::
 }
 
 // An instance that was asked to stop.
-Joined classify_stopping(const World& world, const InstanceId& id, const InstanceRow& row) {
-  const bool never_placed = row.node.empty();
-  const Sighting seen = never_placed ? Sighting::kAbsent : sight(world, row.node, id, row.goal_revision);
-  switch (seen) {
-    case Sighting::kAbsent:
-      return joined(id, row, Bucket::kGone,
-                    never_placed ? "it never had a node" : "its node has stored the goal and runs it no longer");
-    case Sighting::kPresent: return joined(id, row, Bucket::kStopping, "its node still runs it");
-    case Sighting::kUnknown: return joined(id, row, Bucket::kStopping, "its node has not yet said that it is gone");
-  }
-  UNIK_CHECK(false, "a sighting outside the enumeration");
+Joined classify_stopping(const World& world, const InstanceId& id, const InstanceRow& row, Time now) {
+  if (row.node.empty()) return joined(id, row, Bucket::kGone, "it never had a node");
+  const Sighting seen = sight(world, row.node, id, row.goal_revision);
+  if (seen == Sighting::kAbsent)
+    return joined(id, row, Bucket::kGone, "its node has stored the goal and runs it no longer");
+  const bool durable = row.goal_revision < world.revision;
+  if (const auto over = lease_over_at(world, id, row); durable && over && now >= *over)
+    return joined(id, row, Bucket::kGone, "its node is silent, and its lease has run out");
+  return joined(id, row, Bucket::kStopping,
+                seen == Sighting::kPresent ? "its node still runs it" : "its node has not yet said that it is gone");
 }
 
 // What its node means for an instance; `kCurrent` when nothing. What has ended has nothing left to move, and a job that
@@ -44,7 +44,8 @@ Joined classify_by_node(const World& world, const AppRow& app, const InstanceId&
     return joined(id, row, Bucket::kLost, "its node has been silent for too long");
   const bool is_job = app.app->spec.run.restart.policy == RestartPolicy::kNever;
   switch (leaving(world, *node, *app.app, now)) {
-    case Leaving::kNo: return joined(id, row, Bucket::kCurrent, "as declared");
+    case Leaving::kNo:
+      return joined(id, row, Bucket::kCurrent, "as declared");
     case Leaving::kDrain:
       if (is_job) return joined(id, row, Bucket::kCurrent, "its node is being drained, and waits for it to end");
       return joined(id, row, Bucket::kDisplaced, "its node is being drained");
@@ -59,7 +60,7 @@ Joined classify_by_node(const World& world, const AppRow& app, const InstanceId&
 
 Joined classify(const World& world, const AppRow& app, CurrentTemplate& current, const InstanceId& id,
                 const InstanceRow& row, Time now) {
-  if (row.goal == InstanceGoal::kStop) return classify_stopping(world, id, row);
+  if (row.goal == InstanceGoal::kStop) return classify_stopping(world, id, row, now);
   if (app.deleting) return joined(id, row, Bucket::kSurplus, "the app is being deleted");
   if (id.slot >= app.app->spec.replicas) return joined(id, row, Bucket::kSurplus, "more replicas than declared");
   if (row.node.empty() && current.covers(id.rollout)) return joined(id, row, Bucket::kUnplaced, "no node fits yet");
@@ -91,7 +92,8 @@ void settle_rivals(std::vector<Joined>& joined) {
     Joined* const loser = is_better(instance, *holder) ? std::exchange(holder, &instance) : &instance;
     // It may still come back before the other one serves.
     loser->bucket = loser->on_lost_node ? Bucket::kLost : Bucket::kSurplus;
-    loser->reason = loser->on_lost_node ? "its node is lost, and it is being replaced" : "another instance holds its slot";
+    loser->reason =
+        loser->on_lost_node ? "its node is lost, and it is being replaced" : "another instance holds its slot";
   }
 }
 
@@ -99,16 +101,26 @@ void settle_rivals(std::vector<Joined>& joined) {
 
 std::string_view to_string(Bucket bucket) {
   switch (bucket) {
-    case Bucket::kMissing: return "missing";
-    case Bucket::kUnplaced: return "unplaced";
-    case Bucket::kCurrent: return "current";
-    case Bucket::kOutdated: return "outdated";
-    case Bucket::kDisplaced: return "displaced";
-    case Bucket::kEvicted: return "evicted";
-    case Bucket::kLost: return "lost";
-    case Bucket::kSurplus: return "surplus";
-    case Bucket::kStopping: return "stopping";
-    case Bucket::kGone: return "gone";
+    case Bucket::kMissing:
+      return "missing";
+    case Bucket::kUnplaced:
+      return "unplaced";
+    case Bucket::kCurrent:
+      return "current";
+    case Bucket::kOutdated:
+      return "outdated";
+    case Bucket::kDisplaced:
+      return "displaced";
+    case Bucket::kEvicted:
+      return "evicted";
+    case Bucket::kLost:
+      return "lost";
+    case Bucket::kSurplus:
+      return "surplus";
+    case Bucket::kStopping:
+      return "stopping";
+    case Bucket::kGone:
+      return "gone";
   }
   UNIK_CHECK(false, "a bucket outside the enumeration");
 }
@@ -122,8 +134,9 @@ Sighting sight(const World& world, Symbol node, const InstanceId& id, std::uint6
   const Observed* const observed = world.observed.find(node);
   if (observed == nullptr) return Sighting::kUnknown;
   const std::vector<ObservedInstance>& seen = observed->report->body.instances;
-  const auto found = std::lower_bound(seen.begin(), seen.end(), id,
-                                      [](const ObservedInstance& one, const InstanceId& wanted) { return one.id < wanted; });
+  const auto found =
+      std::lower_bound(seen.begin(), seen.end(), id,
+                       [](const ObservedInstance& one, const InstanceId& wanted) { return one.id < wanted; });
   if (found != seen.end() && found->id == id) return Sighting::kPresent;
   return has_stored(world, observed->report->accepted_stamp, goal_revision) ? Sighting::kAbsent : Sighting::kUnknown;
 }
@@ -148,6 +161,16 @@ bool ended_well(const InstanceStatus& status) {
 bool is_lost(const World& world, Symbol node) {
   const NodeRow* const row = world.nodes.find(node);
   return row != nullptr && row->health == NodeHealth::kLost;
+}
+
+bool is_strict(const World& world, const InstanceId& id) {
+  const Shared<BootSpec>* const boot = world.templates.find({id.app_name(), id.rollout});
+  return boot != nullptr && (*boot)->singleton == Singleton::kStrict;
+}
+
+std::optional<Time> lease_over_at(const World& world, const InstanceId& id, const InstanceRow& row) {
+  if (row.node.empty() || !is_strict(world, id)) return std::nullopt;
+  return heard(world, row.node) + kStrictLease + kStrictMargin;
 }
 
 bool same_but_for_restarts(const BootSpec& a, const BootSpec& b) {

@@ -1,10 +1,11 @@
 // The full outer join of what is wanted, assigned and observed. Every instance falls into one bucket, with a reason.
 //
-// Absence is believed only of a node that has stored the goals which ask for it; a node that has said nothing since this
-// controller started is unknown, and nothing is planned on unknown.
+// Absence is believed only of a node that has stored the goals which ask for it; a node that has said nothing since
+// this controller started is unknown, and nothing is planned on unknown.
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -20,16 +21,16 @@ enum class Sighting : std::uint8_t {
 };
 
 enum class Bucket : std::uint8_t {
-  kMissing,   // wanted, no row: create one
-  kUnplaced,  // wanted, without a node: look for one
-  kCurrent,   // wanted, assigned, of the current template: leave it
-  kOutdated,  // assigned to run an older template: replace it when the rollout lets it
-  kDisplaced, // its node is being emptied: replace it elsewhere, then stop it
-  kEvicted,   // its node is being emptied and will wait no longer: stop it
-  kLost,      // its node has been silent for too long: replace it, and stop it once the replacement serves
-  kSurplus,   // assigned to run, wanted no longer: stop it
-  kStopping,  // asked to stop, not yet seen absent: wait
-  kGone,      // asked to stop and seen absent: forget it
+  kMissing,    // wanted, no row: create one
+  kUnplaced,   // wanted, without a node: look for one
+  kCurrent,    // wanted, assigned, of the current template: leave it
+  kOutdated,   // assigned to run an older template: replace it when the rollout lets it
+  kDisplaced,  // its node is being emptied: replace it elsewhere, then stop it
+  kEvicted,    // its node is being emptied and will wait no longer: stop it
+  kLost,       // its node has been silent for too long: replace it, and stop it once the replacement serves
+  kSurplus,    // assigned to run, wanted no longer: stop it
+  kStopping,   // asked to stop, not yet seen absent: wait
+  kGone,       // asked to stop and seen absent: forget it
 };
 
 std::string_view to_string(Bucket bucket);
@@ -39,7 +40,7 @@ struct Joined {
   const InstanceRow* row = nullptr;
   Bucket bucket = Bucket::kMissing;
   std::string_view reason;
-  bool serves = false;        // ready as far as anybody can tell, on a node that is not lost
+  bool serves = false;  // ready as far as anybody can tell, on a node that is not lost
   bool on_lost_node = false;
 };
 
@@ -61,6 +62,14 @@ class CurrentTemplate {
 bool ended_well(const InstanceStatus& status);
 
 bool is_lost(const World& world, Symbol node);
+
+// Whether two instances of a slot must never run at once: so says the template that `id` was started with.
+bool is_strict(const World& world, const InstanceId& id);
+
+// When the lease of a strict instance has run out for certain, if its node stays silent; none of one that is not
+// strict. A stop counts from when it is durable: a heartbeat that is answered while the commit is under way renews once
+// more.
+std::optional<Time> lease_over_at(const World& world, const InstanceId& id, const InstanceRow& row);
 
 // Whether the current rollout runs what the app declares; not so after an automatic rollback. A restart by hand is no
 // difference.

@@ -29,8 +29,12 @@ std::string quote(std::string_view text) {
   return out + '"';
 }
 
-std::string number(std::uint64_t value) { return std::to_string(value); }
-std::string boolean(bool value) { return value ? "true" : "false"; }
+std::string number(std::uint64_t value) {
+  return std::to_string(value);
+}
+std::string boolean(bool value) {
+  return value ? "true" : "false";
+}
 
 void add_map(Fields& fields, const std::string& path, const std::map<std::string, std::string>& map) {
   for (const auto& [key, value] : map) fields[path + '.' + key] = quote(value);
@@ -54,9 +58,12 @@ void add_health(Fields& fields, const HealthCheck& health) {
 
 std::string_view restart_name(RestartPolicy policy) {
   switch (policy) {
-    case RestartPolicy::kAlways: return "always";
-    case RestartPolicy::kOnFailure: return "on-failure";
-    case RestartPolicy::kNever: return "never";
+    case RestartPolicy::kAlways:
+      return "always";
+    case RestartPolicy::kOnFailure:
+      return "on-failure";
+    case RestartPolicy::kNever:
+      return "never";
   }
   return "";
 }
@@ -96,6 +103,7 @@ Fields fields_of(const App& app) {
   fields["spec.restart.maxBackoff"] = quote(format_duration(spec.run.restart.max_backoff));
   fields["spec.stop.timeout"] = quote(format_duration(spec.run.stop_timeout));
   fields["spec.rootfs.writable"] = quote(spec.boot.writable == RootWritable::kEphemeral ? "ephemeral" : "none");
+  fields["spec.singleton"] = quote(spec.boot.singleton == Singleton::kStrict ? "strict" : "none");
   fields["spec.debug"] = boolean(spec.boot.debug);
   fields["spec.replicas"] = number(spec.replicas);
   add_map(fields, "spec.placement.nodeSelector", spec.placement.node_selector);
@@ -110,6 +118,8 @@ Fields fields_of(const App& app) {
   if (spec.rollout) add_rollout(fields, *spec.rollout);
   fields["spec.disconnect.lostAfter"] = quote(format_duration(spec.disconnect.lost_after));
   fields["spec.disconnect.replace"] = boolean(spec.disconnect.replace);
+  if (spec.disconnect.stop_on_client_after)
+    fields["spec.disconnect.stopOnClientAfter"] = quote(format_duration(*spec.disconnect.stop_on_client_after));
   return fields;
 }
 
@@ -125,8 +135,9 @@ Fields fields_of(const Node& node) {
   if (!drain.reason.empty()) fields["spec.drain.reason"] = quote(drain.reason);
   std::string taints = "[";
   for (const Taint& taint : node.spec.taints)
-    taints += (taints.size() > 1 ? ", " : "") + quote(taint.key + "=" + taint.value +
-                                                      (taint.effect == TaintEffect::kNoExecute ? ":noExecute" : ":noSchedule"));
+    taints +=
+        (taints.size() > 1 ? ", " : "") +
+        quote(taint.key + "=" + taint.value + (taint.effect == TaintEffect::kNoExecute ? ":noExecute" : ":noSchedule"));
   fields["spec.taints"] = taints + "]";
   return fields;
 }
@@ -142,7 +153,8 @@ Fields fields_of(const Tenant& tenant) {
   if (quota.memory) fields["spec.quota.memory"] = quote(format_bytes(*quota.memory));
   fields["spec.limits.cpu"] = quote(format_milli_cpu(tenant.spec.limits.cpu));
   fields["spec.limits.memory"] = quote(format_bytes(tenant.spec.limits.memory));
-  fields["spec.placement.strategy"] = quote(tenant.spec.placement == PlacementStrategy::kBinPack ? "binPack" : "spread");
+  fields["spec.placement.strategy"] =
+      quote(tenant.spec.placement == PlacementStrategy::kBinPack ? "binPack" : "spread");
   if (tenant.spec.rollout) add_rollout(fields, *tenant.spec.rollout);
   return fields;
 }
@@ -155,9 +167,11 @@ Fields fields_of(const Resource* resource) {
 // Only an App's fields reach what runs: those of its BootSpec need new VMs, those of its RunPolicy do not.
 ChangeEffect effect_of(Kind kind, std::string_view path) {
   if (kind != Kind::kApp) return ChangeEffect::kNone;
-  for (const std::string_view boot : {"spec.image", "spec.args", "spec.env", "spec.resources", "spec.rootfs", "spec.debug"})
+  for (const std::string_view boot :
+       {"spec.image", "spec.args", "spec.env", "spec.resources", "spec.rootfs", "spec.debug"})
     if (path.starts_with(boot)) return ChangeEffect::kRestart;
-  if (path.starts_with("spec.ports.")) return path.ends_with(".publish") ? ChangeEffect::kInPlace : ChangeEffect::kRestart;
+  if (path.starts_with("spec.ports."))
+    return path.ends_with(".publish") ? ChangeEffect::kInPlace : ChangeEffect::kRestart;
   for (const std::string_view run : {"spec.health", "spec.restart", "spec.stop"})
     if (path.starts_with(run)) return ChangeEffect::kInPlace;
   return ChangeEffect::kNone;

@@ -14,11 +14,22 @@ Draft draft_of(const World& world) {
   return Draft(std::move(next), Now{world.as_of, {}});
 }
 
+// Whose instances a request may be told of: those of its own apps' tenants, and all where it declares a node or a
+// tenant.
+bool may_see(const ApplyRequest& request, const std::string& tenant) {
+  for (const Resource& resource : request.resources) {
+    const App* const app = std::get_if<App>(&resource);
+    if (app == nullptr || app->metadata.tenant == tenant) return true;
+  }
+  return false;
+}
+
 // The last word on each instance that the plan places, or cannot place.
 std::vector<PlacementView> placements_of(const Plan& plan) {
   std::map<InstanceId, const InstanceRow*> placed;
   for (const Change& change : plan.changes)
-    if (const auto* const put = std::get_if<PutInstance>(&change); put != nullptr && put->row.goal == InstanceGoal::kRun)
+    if (const auto* const put = std::get_if<PutInstance>(&change);
+        put != nullptr && put->row.goal == InstanceGoal::kRun)
       placed[put->id] = &put->row;
   std::vector<PlacementView> views;
   for (const auto& [id, row] : placed)
@@ -42,7 +53,9 @@ Result<ApplyReply> foresee_apply(const World& world, const ApplyRequest& request
   Draft draft = draft_of(world);
   Result<ApplyReply> reply = admit_apply(draft, request);
   if (!reply) return reply;
-  return finish(world, std::move(draft), std::move(reply).value());
+  Result<ApplyReply> foreseen = finish(world, std::move(draft), std::move(reply).value());
+  std::erase_if(foreseen->placements, [&](const PlacementView& one) { return !may_see(request, one.tenant); });
+  return foreseen;
 }
 
 Result<ApplyReply> foresee_loss(const World& world, const std::vector<std::string>& lose, const ApplyRequest& add) {
@@ -62,9 +75,8 @@ Result<ApplyReply> foresee_loss(const World& world, const std::vector<std::strin
     node.spec.drain.force = true;
     lost.node = std::move(node);
     draft.change(PutNode{std::move(lost)});
-    for_each_on_node(draft.world(), Symbol(name), [&](const InstanceId& id, const InstanceRow&) {
-      draft.touched().apps.insert(id.app_name());
-    });
+    for_each_on_node(draft.world(), Symbol(name),
+                     [&](const InstanceId& id, const InstanceRow&) { draft.touched().apps.insert(id.app_name()); });
   }
   return finish(world, std::move(draft), std::move(reply));
 }

@@ -36,11 +36,12 @@ Goals goals_of(const World& world, Symbol node) {
     const AppRow* const app = world.apps.find(id.app_name());
     UNIK_CHECK(boot != nullptr && app != nullptr, "an instance without its template or its app");
     images.insert((*boot)->image);
-    EnsureRunning goal{id, **boot, app->app->spec.run};
+    EnsureRunning goal{id, **boot, app->app->spec.run, app->app->spec.disconnect.stop_on_client_after};
     if (!holds_ports(world, *app, id)) goal.run.publications.clear();
     instances[id] = std::move(goal);
   });
-  for_each_stray(world, node, [&](const InstanceId& id, const StrayRow&) {
+  for_each_stray(world, node, [&](const InstanceId& id, const StrayRow& row) {
+    if (row.quarantined) return;
     instances.try_emplace(id, EnsureAbsent{id, stop_timeout_of(world, id)});
   });
   for (const std::string& image : images) goals.actions.push_back(EnsureImage{image});

@@ -6,11 +6,10 @@
 #include <vector>
 
 #include "controller/core/diff.hpp"
+#include "controller/core/recovery.hpp"
 
 namespace unik::controller {
 namespace {
-
-std::string object_of(Symbol node) { return "node " + node.str(); }
 
 void set_health(Draft& draft, Symbol node, NodeHealth health, std::string why) {
   NodeRow row = *draft.world().nodes.find(node);
@@ -20,7 +19,9 @@ void set_health(Draft& draft, Symbol node, NodeHealth health, std::string why) {
   draft.change(PutNode{std::move(row)});
 }
 
-void set_clock(Draft& draft, Symbol node, const NodeClock& clock) { draft.clocks().nodes.set(node, clock); }
+void set_clock(Draft& draft, Symbol node, const NodeClock& clock) {
+  draft.clocks().nodes.set(node, clock);
+}
 
 NodeClock clock_of(const World& world, Symbol node) {
   const NodeClock* const clock = world.clocks.nodes.find(node);
@@ -32,6 +33,7 @@ void come_back(Draft& draft, Symbol node) {
     return set_health(draft, node, NodeHealth::kReady, "it reports for the first time");
   NodeClock clock = clock_of(draft.world(), node);
   const Time now = draft.now().boot;
+  if (is_isolated(draft.world())) draft.clocks().last_isolated = now;
   if (clock.returns == 0 || now >= clock.returned + kFlapMemory) clock.returns = 0;
   ++clock.returns;
   clock.returned = now;
@@ -48,7 +50,9 @@ void give_up_if_lost(Draft& draft, Symbol node) {
   const Time now = draft.now().boot;
   const Time limit = heard(draft.world(), node) + kLostLimit;
   if (now < limit) return draft.wake_at(limit);
-  if (is_isolated(draft.world())) return;
+  if (is_isolated(draft.world())) return static_cast<void>(draft.clocks().last_isolated = now);
+  const Time last_isolated = draft.clocks().last_isolated;
+  if (last_isolated != Time{} && now < last_isolated + kLostLimit) return draft.wake_at(last_isolated + kLostLimit);
   Time& last_lost = draft.clocks().last_lost;
   if (last_lost != Time{} && now < last_lost + kLostEvery) return draft.wake_at(last_lost + kLostEvery);
   last_lost = now;
@@ -138,6 +142,7 @@ void watch_node(Draft& draft, Symbol node) {
   watch_drain(draft, node);
   const Observed* const observed = draft.world().observed.find(node);
   if (observed == nullptr || draft.world().history_lost) return;
+  if (!is_accounted(draft.world(), node)) account_for_node(draft, node);
   const std::shared_ptr<const NodeObservation> report = observed->report;
   take_transitions(draft, node, *report);
   forget_strays(draft, node);

@@ -11,7 +11,8 @@ inline constexpr Duration kSilenceLimit = std::chrono::seconds(40);
 // After so long it is `lost`: its instances may be replaced, each when its app's `lostAfter` has passed too.
 inline constexpr Duration kLostLimit = std::chrono::seconds(60);
 
-// Two brakes, since silence may be our own: one node at a time is given up, and none while most of them are silent.
+// Two brakes, since silence may be our own: one node at a time is given up, and none while most of them are silent, nor
+// for `kLostLimit` after: those that come back do not all come at once.
 inline constexpr Duration kLostEvery = std::chrono::seconds(10);
 bool is_isolated(const World& world);
 

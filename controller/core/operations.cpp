@@ -17,8 +17,8 @@ struct Progress {
   std::uint32_t arrived = 0;  // ready, or a job that has ended well
   std::uint32_t attempts = 0;
   bool old_ones_left = false;
-  bool moving = false;         // something is expected to happen by itself
-  std::optional<Error> block;  // why nothing happens for the first of those for which nothing does
+  bool moving = false;                      // something is expected to happen by itself
+  std::optional<Error> block;               // why nothing happens for the first of those for which nothing does
   const InstanceStatus* trouble = nullptr;  // of the first current instance that cannot come to serve
   InstanceId troubled;
   const InstanceStatus* waiting = nullptr;  // of the first current instance that has not arrived
@@ -41,7 +41,8 @@ std::optional<Error> block_of(const World& world, const InstanceId& id, const In
   if (row.node.empty()) return exhausted(row.status->reason, describe(id, *row.status));
   if (const NodeRow* const node = world.nodes.find(row.node); node != nullptr && node->health != NodeHealth::kReady)
     return unavailable("node_silent", short_name(id) + " is on node " + row.node.str() + ", which is silent");
-  if (cannot_be_started(*row.status)) return unavailable(row.status->reason, "on " + row.node.str() + " " + describe(id, *row.status));
+  if (cannot_be_started(*row.status))
+    return unavailable(row.status->reason, "on " + row.node.str() + " " + describe(id, *row.status));
   return std::nullopt;
 }
 
@@ -98,7 +99,8 @@ void wait_for(Operation& operation, Error block, std::string message) {
 
 void wait_for_turn(const World& world, Operation& operation) {
   operation.state = OperationState::kPending;
-  operation.message = "waits for its turn: " + std::to_string(world.max_operations) + " operations are at work, the most that may be";
+  operation.message =
+      "waits for its turn: " + std::to_string(world.max_operations) + " operations are at work, the most that may be";
   operation.error.reset();
 }
 
@@ -139,7 +141,7 @@ void follow_destroy(const World& world, const OperationKey& key, bool turn, Oper
   bool moving = false;
   Symbol silent;
   for_each_instance(world, operation.target, [&](const InstanceId& id, const InstanceRow& row) {
-    if (id.rollout >= key.seq) return;
+    if (id.rollout % kRolloutsPerRecovery >= key.seq) return;
     ++left;
     const NodeRow* const node = world.nodes.find(row.node);
     const bool is_silent = node != nullptr && node->health != NodeHealth::kReady;
@@ -187,8 +189,12 @@ void follow_operations(Draft& draft, const AppName& app, bool turn) {
     const Operation before = **draft.world().operations.find(key);
     Operation after = before;
     switch (after.kind) {
-      case OperationKind::kDeploy: follow_deploy(draft.world(), turn, after); break;
-      case OperationKind::kDestroy: follow_destroy(draft.world(), key, turn, after); break;
+      case OperationKind::kDeploy:
+        follow_deploy(draft.world(), turn, after);
+        break;
+      case OperationKind::kDestroy:
+        follow_destroy(draft.world(), key, turn, after);
+        break;
     }
     if (after == before) continue;
     after.updated_at = draft.now().wall;

@@ -13,8 +13,10 @@ namespace {
 
 constexpr std::size_t kMissesNamed = 3;
 
-// So many nodes that fit are compared; of a larger fleet the search begins elsewhere for each app.
-constexpr std::size_t kEnoughCandidates = 500;
+// A fleet of so many nodes is looked at as a whole. Of a larger one some that fit are compared, twice as many as there
+// are replicas, and the search begins elsewhere for each app.
+constexpr std::size_t kSmallFleet = 500;
+constexpr std::size_t kLeastCandidates = 64;
 
 // The node's own word on `key`: a declared label, else what its agent has told.
 std::optional<std::string> label_of(const NodeRow& node, const std::string& key) {
@@ -53,14 +55,18 @@ bool is_held_down(const World& world, Symbol node, Time now) {
   return clock != nullptr && now < clock->held_until;
 }
 
-bool fits(const Resources& need, const Resources& free) { return need.memory <= free.memory && need.cpu <= free.cpu; }
+bool fits(const Resources& need, const Resources& free) {
+  return need.memory <= free.memory && need.cpu <= free.cpu;
+}
 
 std::string describe_shortage(const Resources& need, const Resources& free) {
   if (need.memory > free.memory) return "memory is " + format_bytes(need.memory - free.memory) + " short";
   return "cpu is " + format_milli_cpu(need.cpu - free.cpu) + " short";
 }
 
-std::int64_t per_mille(std::int64_t part, std::int64_t whole) { return whole <= 0 ? 1000 : part * 1000 / whole; }
+std::int64_t per_mille(std::int64_t part, std::int64_t whole) {
+  return whole <= 0 ? 1000 : part * 1000 / whole;
+}
 
 }  // namespace
 
@@ -77,9 +83,11 @@ Placer::Placer(const World& world, const App& app, Time now) : world_(world), ap
     bin_pack_ = tenant->tenant->spec.placement == PlacementStrategy::kBinPack;
   }
   room_ = room_in_quota(world, app);
-  if (!world.nodes.empty()) from_ = stable_hash(app.metadata.name, stable_hash(app.metadata.tenant)) % world.nodes.size();
+  if (!world.nodes.empty())
+    from_ = stable_hash(app.metadata.name, stable_hash(app.metadata.tenant)) % world.nodes.size();
+  enough_ = std::clamp(std::size_t{2} * app.spec.replicas, kLeastCandidates, kSmallFleet);
   // A fleet that is looked at as a whole is looked at in order.
-  if (world.nodes.size() <= kEnoughCandidates) from_ = 0;
+  if (world.nodes.size() <= kSmallFleet) from_ = 0, enough_ = kSmallFleet;
 }
 
 std::uint32_t* Placer::domain(std::size_t spread, const NodeRow& node) {
@@ -93,7 +101,8 @@ std::optional<std::string> Placer::rule_against(Symbol name, const NodeRow& node
   if (!node.node->spec.schedulable) return "it is cordoned";
   if (node.node->spec.drain.enabled) return "it is being drained";
   if (failing_.contains(name)) return "it could not start an instance of this app";
-  if (const Taint* const taint = untolerated(app_, node)) return "taint " + taint->key + "=" + taint->value + " is not tolerated";
+  if (const Taint* const taint = untolerated(app_, node))
+    return "taint " + taint->key + "=" + taint->value + " is not tolerated";
   if (is_held_down(world_, name, now_)) {
     const NodeClock& clock = *world_.clocks.nodes.find(name);
     const auto left = std::chrono::ceil<std::chrono::seconds>(clock.held_until - now_);
@@ -106,9 +115,9 @@ std::optional<std::string> Placer::rule_against(Symbol name, const NodeRow& node
 }
 
 bool Placer::may_take(Symbol name, const NodeRow& node) const {
-  return node.info && node.health == NodeHealth::kReady && node.node->spec.schedulable && !node.node->spec.drain.enabled &&
-         !failing_.contains(name) && untolerated(app_, node) == nullptr && !is_held_down(world_, name, now_) &&
-         unmet_pair(app_.spec.placement.node_selector, node) == nullptr &&
+  return node.info && node.health == NodeHealth::kReady && node.node->spec.schedulable &&
+         !node.node->spec.drain.enabled && !failing_.contains(name) && untolerated(app_, node) == nullptr &&
+         !is_held_down(world_, name, now_) && unmet_pair(app_.spec.placement.node_selector, node) == nullptr &&
          (tenant_selector_ == nullptr || unmet_pair(*tenant_selector_, node) == nullptr);
 }
 
@@ -119,7 +128,7 @@ bool Placer::look_further() {
   // Only all of them show which of a label's values is the emptiest.
   const bool spreads = !app_.spec.placement.spread.empty();
   auto it = world_.nodes.nth((from_ + looked_at_) % world_.nodes.size());
-  for (; looked_at_ < world_.nodes.size() && (found < kEnoughCandidates || spreads); ++looked_at_, ++it) {
+  for (; looked_at_ < world_.nodes.size() && (found < enough_ || spreads); ++looked_at_, ++it) {
     if (it == world_.nodes.end()) it = world_.nodes.begin();
     const auto& [name, row] = *it;
     if (!may_take(name, row)) continue;
@@ -146,7 +155,8 @@ Placer::Score Placer::score(const Candidate& one) const {
   std::size_t next = 0;
   for (std::size_t i = 0; i < app_.spec.placement.spread.size(); ++i) score.counts[next++] = *one.domains[i];
   if (!bin_pack_) score.counts[next] = one.of_app;
-  const std::int64_t cpu = per_mille(one.total.cpu.value - one.free.cpu.value + one.need.cpu.value, one.total.cpu.value);
+  const std::int64_t cpu =
+      per_mille(one.total.cpu.value - one.free.cpu.value + one.need.cpu.value, one.total.cpu.value);
   const std::int64_t memory =
       per_mille(one.total.memory.value - one.free.memory.value + one.need.memory.value, one.total.memory.value);
   score.load = bin_pack_ ? -std::max(cpu, memory) : std::max(cpu, memory);

@@ -32,10 +32,11 @@ inline constexpr std::string_view kNameLabel = "unikctl.dev/name";
 inline constexpr std::string_view kPlatformLabel = "unikctl.dev/platform";        // `linux-amd64`
 inline constexpr std::string_view kAcceleratorLabel = "unikctl.dev/accelerator";  // `kvm` or `tcg`
 
-// Places the instances of one app one after the other; each choice counts for the next. Fewest of the app in each spread
-// label's value come first, then fewest on the node, then the emptiest node, or the fullest where the tenant says so;
-// names break ties. In a large fleet the best of some hundred nodes that fit is taken, from a place that the app's name
-// decides; that nothing fits is said only after every node has been looked at.
+// Places the instances of one app one after the other; each choice counts for the next. Fewest of the app in each
+// spread label's value come first, then fewest on the node, then the emptiest node, or the fullest where the tenant
+// says so; names break ties. In a large fleet the best of some dozens of nodes that fit is taken, more where there are
+// more replicas, from a place that the app's name decides; that nothing fits is said only after every node has been
+// looked at.
 //
 // `world` and `app` must outlive the Placer; each choice is put into `world` before the next is asked for.
 class Placer {
@@ -80,6 +81,7 @@ class Placer {
   bool bin_pack_ = false;
   std::optional<std::uint32_t> room_;  // instances that the tenant's quota still lets in; none: no bound is near
   std::size_t from_ = 0;               // the first node to look at, by its place in order
+  std::size_t enough_ = 0;             // so many more that fit are looked for at a time
   std::size_t looked_at_ = 0;
   std::set<Symbol> failing_;  // could not start an instance of this app
   std::map<Symbol, std::uint32_t> of_app_;

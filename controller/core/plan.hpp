@@ -25,6 +25,17 @@ struct Plan {
   bool operator==(const Plan&) const = default;
 };
 
+// What a Reason is about.
+inline std::string object_of(Symbol node) {
+  return "node " + node.str();
+}
+inline std::string object_of(const AppName& name) {
+  return "app " + to_string(name);
+}
+inline std::string object_of(const InstanceId& id) {
+  return "instance " + id.tenant.str() + "/" + short_name(id);
+}
+
 // A plan under construction: a copy of the World that already holds the changes made so far, so that each policy sees
 // what the ones before it decided. `world().revision` is that of the record which the plan will be part of.
 class Draft {

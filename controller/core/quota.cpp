@@ -8,7 +8,8 @@
 namespace unik::controller {
 namespace {
 
-std::string too_much(const std::string& tenant, const std::string& what, const std::string& hard, const std::string& wanted) {
+std::string too_much(const std::string& tenant, const std::string& what, const std::string& hard,
+                     const std::string& wanted) {
   return "tenant `" + tenant + "` may declare " + hard + " " + what + ", with this it would be " + wanted +
          ": declare less, or raise spec.quota." + (what == "CPUs" ? "cpu" : what);
 }
@@ -38,14 +39,14 @@ std::uint32_t fits(std::int64_t left, std::int64_t one) {
 Result<void> check_quota(const std::string& tenant, const Quota& quota, const TenantUsage& before,
                          const TenantUsage& after) {
   if (quota.instances && after.instances > *quota.instances && after.instances > before.instances)
-    return exhausted("quota_instances_exceeded", too_much(tenant, "instances", std::to_string(*quota.instances),
-                                                          std::to_string(after.instances)));
+    return exhausted("quota_instances_exceeded",
+                     too_much(tenant, "instances", std::to_string(*quota.instances), std::to_string(after.instances)));
   if (quota.cpu && after.resources.cpu > *quota.cpu && after.resources.cpu > before.resources.cpu)
-    return exhausted("quota_cpu_exceeded", too_much(tenant, "CPUs", format_milli_cpu(*quota.cpu),
-                                                    format_milli_cpu(after.resources.cpu)));
+    return exhausted("quota_cpu_exceeded",
+                     too_much(tenant, "CPUs", format_milli_cpu(*quota.cpu), format_milli_cpu(after.resources.cpu)));
   if (quota.memory && after.resources.memory > *quota.memory && after.resources.memory > before.resources.memory)
-    return exhausted("quota_memory_exceeded", too_much(tenant, "memory", format_bytes(*quota.memory),
-                                                       format_bytes(after.resources.memory)));
+    return exhausted("quota_memory_exceeded",
+                     too_much(tenant, "memory", format_bytes(*quota.memory), format_bytes(after.resources.memory)));
   return {};
 }
 

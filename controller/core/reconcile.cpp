@@ -10,6 +10,7 @@
 #include "controller/core/operations.hpp"
 #include "controller/core/place.hpp"
 #include "controller/core/relocate.hpp"
+#include "controller/core/rest.hpp"
 #include "controller/core/rollout.hpp"
 #include "controller/core/rollout_watch.hpp"
 
@@ -18,9 +19,6 @@ namespace {
 
 // Each round plans what the one before touched. A plan settles in three; the bound only keeps a mistake from spinning.
 constexpr int kMaxRounds = 16;
-
-std::string object_of(const AppName& name) { return "app " + to_string(name); }
-std::string object_of(const InstanceId& id) { return "instance " + id.tenant.str() + "/" + short_name(id); }
 
 InstanceRow new_row(const Draft& draft) {
   InstanceRow row;
@@ -107,8 +105,9 @@ Result<void> plan_instances(Draft& draft, const AppName& name) {
   for (const auto& [id, why] : steps.holds) draft.because(object_of(id), "stays for now: " + why);
 
   std::vector<InstanceId> to_place = steps.create;
+  const std::set<std::uint32_t> taken = facts.strict ? taken_slots(instances) : std::set<std::uint32_t>();
   for (const Joined& instance : instances)
-    if (instance.bucket == Bucket::kUnplaced) to_place.push_back(instance.id);
+    if (instance.bucket == Bucket::kUnplaced && !taken.contains(instance.id.slot)) to_place.push_back(instance.id);
   if (!to_place.empty()) {
     Placer placer(draft.world(), *app.app, draft.now().boot);
     for (const InstanceId& id : to_place) {
@@ -141,6 +140,7 @@ void freeze(Draft& draft, const AppName& name, const Error& error) {
 
 void plan_app(Draft& draft, const AppName& name) {
   const AppRow* const app = draft.world().apps.find(name);
+  if (app != nullptr && is_at_rest(draft.world(), name, *app, draft.now().boot)) return;
   const bool frozen = app != nullptr && app->frozen_generation == app->app->metadata.generation;
   const bool turn = has_turn(draft.world(), name);
   if (app != nullptr && !frozen && turn && !draft.world().history_lost) {
@@ -152,7 +152,9 @@ void plan_app(Draft& draft, const AppName& name) {
 }
 
 // What the draft's own changes touched becomes the work of the next round.
-Dirty take_touched(Draft& draft) { return std::exchange(draft.touched(), Dirty{}); }
+Dirty take_touched(Draft& draft) {
+  return std::exchange(draft.touched(), Dirty{});
+}
 
 void add_waiting(const World& world, Dirty& dirty) {
   for (const auto& [id, nothing] : world.unplaced) dirty.apps.insert(id.app_name());

@@ -9,7 +9,7 @@ namespace unik::controller {
 namespace {
 
 struct Slot {
-  const Joined* missing = nullptr;    // the current instance that is still to be created
+  const Joined* missing = nullptr;  // the current instance that is still to be created
   const Joined* current = nullptr;
   std::vector<const Joined*> outdated;   // of another template
   std::vector<const Joined*> displaced;  // to be moved off their nodes
@@ -38,6 +38,10 @@ class Planner {
   RolloutSteps plan() && {
     count();
     for (const auto& [index, slot] : slots_) {
+      if (is_taken(index)) {
+        clear(index, slot);
+        continue;
+      }
       const bool created = slot.missing != nullptr && create_or_wait(index, slot);
       stop_what_is_replaced(slot, created || slot.current != nullptr);
     }
@@ -50,18 +54,33 @@ class Planner {
   void sort_in(const Joined& instance) {
     Slot& slot = slots_[instance.id.slot];
     switch (instance.bucket) {
-      case Bucket::kMissing: slot.missing = &instance; break;
+      case Bucket::kMissing:
+        slot.missing = &instance;
+        break;
       case Bucket::kCurrent:
-      case Bucket::kUnplaced: slot.current = &instance; break;
-      case Bucket::kOutdated: slot.outdated.push_back(&instance); break;
-      case Bucket::kDisplaced: slot.displaced.push_back(&instance); break;
-      case Bucket::kLost: slot.lost.push_back(&instance); break;
+      case Bucket::kUnplaced:
+        slot.current = &instance;
+        break;
+      case Bucket::kOutdated:
+        slot.outdated.push_back(&instance);
+        break;
+      case Bucket::kDisplaced:
+        slot.displaced.push_back(&instance);
+        break;
+      case Bucket::kLost:
+        slot.lost.push_back(&instance);
+        break;
       case Bucket::kEvicted:
-      case Bucket::kSurplus: steps_.stop.push_back(instance.id); break;
+      case Bucket::kSurplus:
+        steps_.stop.push_back(instance.id);
+        break;
       case Bucket::kStopping:
-      case Bucket::kGone: break;
+      case Bucket::kGone:
+        break;
     }
   }
+
+  bool is_taken(std::uint32_t index) const { return facts_.strict && taken_.contains(index); }
 
   // What has ended well counts as arrived: it will not become ready again.
   bool has_arrived(const Joined& instance) {
@@ -97,14 +116,38 @@ class Planner {
         return hold(slot.displaced, std::to_string(facts_.max_disrupted) + " at a time may be moved");
       ++disrupted_;
     } else if (!slot.outdated.empty()) {
-      // Also where the old one does not serve just now: a held rollout does not spread through a hiccup.
-      if (facts_.state.phase == RolloutPhase::kPaused) return hold(slot.outdated, "the rollout is paused");
-      const bool canary = facts_.policy.strategy == RolloutStrategy::kCanary && !facts_.state.promoted;
-      if (canary && index >= canaries(facts_)) return hold(slot.outdated, "the canaries come first");
+      if (is_held(index, slot)) return false;
       if (any_serves(slot.outdated) && !facts_.state.blue_green && !may_replace(slot)) return false;
     }
     steps_.create.push_back(slot.missing->id);
     return true;
+  }
+
+  // Strict: makes room in a slot, within the budgets; who comes after waits until it is seen to be free.
+  void clear(std::uint32_t index, const Slot& slot) {
+    for (const Joined* const old : slot.lost) stop(*old);
+    if (any_serves(slot.displaced)) {
+      if (unavailable_ >= facts_.max_disrupted)
+        return static_cast<void>(
+            hold(slot.displaced, std::to_string(facts_.max_disrupted) + " at a time may be moved"));
+      ++unavailable_;
+    }
+    for (const Joined* const old : slot.displaced) stop(*old);
+    if (slot.outdated.empty() || is_held(index, slot)) return;
+    const std::uint32_t missing = std::max(facts_.policy.max_unavailable, 1U);
+    if (any_serves(slot.outdated)) {
+      if (unavailable_ >= missing)
+        return static_cast<void>(hold(slot.outdated, std::to_string(missing) + " may be missing at a time"));
+      ++unavailable_;
+    }
+    for (const Joined* const old : slot.outdated) stop(*old);
+  }
+
+  // Also where the old one does not serve just now: a held rollout does not spread through a hiccup.
+  bool is_held(std::uint32_t index, const Slot& slot) {
+    if (facts_.state.phase == RolloutPhase::kPaused) return !hold(slot.outdated, "the rollout is paused");
+    const bool canary = facts_.policy.strategy == RolloutStrategy::kCanary && !facts_.state.promoted;
+    return canary && index >= canaries(facts_) && !hold(slot.outdated, "the canaries come first");
   }
 
   // Takes its share of the surge, or of what may be missing.
@@ -155,6 +198,7 @@ class Planner {
   }
 
   const RolloutFacts& facts_;
+  const std::set<std::uint32_t> taken_ = taken_slots(facts_.instances);
   std::map<std::uint32_t, Slot> slots_;
   RolloutSteps steps_;
   bool anything_old_ = false;
@@ -163,13 +207,18 @@ class Planner {
   std::uint32_t unavailable_ = 0;  // slots where nothing serves
 };
 
-bool is_new(const Joined& one) { return one.bucket == Bucket::kCurrent; }
-bool is_old(const Joined& one) { return one.bucket == Bucket::kOutdated && one.serves; }
+bool is_new(const Joined& one) {
+  return one.bucket == Bucket::kCurrent;
+}
+bool is_old(const Joined& one) {
+  return one.bucket == Bucket::kOutdated && one.serves;
+}
 
 std::int64_t median_boot(const std::vector<Joined>& instances, bool (*belongs)(const Joined&)) {
   std::vector<std::int64_t> times;
   for (const Joined& one : instances)
-    if (belongs(one) && one.row->status->boot.total > Duration::zero()) times.push_back(one.row->status->boot.total.count());
+    if (belongs(one) && one.row->status->boot.total > Duration::zero())
+      times.push_back(one.row->status->boot.total.count());
   if (times.empty()) return 0;
   std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
   return times[times.size() / 2];
@@ -189,8 +238,9 @@ std::optional<Verdict> judge_boot(const RolloutFacts& facts) {
   if (facts.policy.gate.boot_factor == 0 || before == 0) return std::nullopt;
   for (const Joined& one : facts.instances) {
     if (!is_new(one) || one.row->status->boot.total.count() <= before * facts.policy.gate.boot_factor) continue;
-    return Verdict{"boot_time", short_name(one.id) + " booted in " + std::to_string(one.row->status->boot.total.count() / 1000) +
-                                    " ms, want at most " + std::to_string(facts.policy.gate.boot_factor) + " times the " +
+    return Verdict{"boot_time", short_name(one.id) + " booted in " +
+                                    std::to_string(one.row->status->boot.total.count() / 1000) + " ms, want at most " +
+                                    std::to_string(facts.policy.gate.boot_factor) + " times the " +
                                     std::to_string(before / 1000) + " ms of the old ones"};
   }
   return std::nullopt;
@@ -206,8 +256,9 @@ std::optional<Verdict> judge_restarts(const RolloutFacts& facts) {
   if (olds == 0 || news == 0) return std::nullopt;
   // new/news > factor * old/olds + 1, without fractions.
   if (new_restarts * olds <= facts.policy.gate.restart_factor * old_restarts * news + olds * news) return std::nullopt;
-  return Verdict{"restarts", std::to_string(new_restarts) + " restarts of " + std::to_string(news) + " new instances, " +
-                                 std::to_string(old_restarts) + " of " + std::to_string(olds) + " old ones"};
+  return Verdict{"restarts", std::to_string(new_restarts) + " restarts of " + std::to_string(news) +
+                                 " new instances, " + std::to_string(old_restarts) + " of " + std::to_string(olds) +
+                                 " old ones"};
 }
 
 }  // namespace
@@ -225,7 +276,9 @@ RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app
   facts.replicas = app.app->spec.replicas;
   facts.policy = rollout_policy(world, *app.app);
   // A way back is not measured by what it leads away from.
-  if (!app.history.empty() && app.history.back().automatic) facts.policy.gate.boot_factor = facts.policy.gate.restart_factor = 0;
+  if (!app.history.empty() && app.history.back().automatic)
+    facts.policy.gate.boot_factor = facts.policy.gate.restart_factor = 0;
+  facts.strict = is_strict(world, {name.tenant, name.app, 0, app.rollout, 0});
   facts.max_disrupted = app.app->spec.disruption.max_unavailable;
   facts.state = app.state;
   facts.ready_since = &world.clocks.ready_since;
@@ -239,14 +292,40 @@ RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app
 
 std::string_view name_of(RolloutStrategy strategy) {
   switch (strategy) {
-    case RolloutStrategy::kRolling: return "rolling";
-    case RolloutStrategy::kCanary: return "canary";
-    case RolloutStrategy::kBlueGreen: return "blueGreen";
+    case RolloutStrategy::kRolling:
+      return "rolling";
+    case RolloutStrategy::kCanary:
+      return "canary";
+    case RolloutStrategy::kBlueGreen:
+      return "blueGreen";
   }
   UNIK_CHECK(false, "a strategy outside the enumeration");
 }
 
-RolloutSteps plan_rollout(const RolloutFacts& facts) { return Planner(facts).plan(); }
+std::set<std::uint32_t> taken_slots(const std::vector<Joined>& instances) {
+  std::set<std::uint32_t> taken;
+  for (const Joined& one : instances) {
+    switch (one.bucket) {
+      case Bucket::kMissing:
+      case Bucket::kUnplaced:
+      case Bucket::kCurrent:
+      case Bucket::kGone:
+        break;
+      case Bucket::kOutdated:
+      case Bucket::kDisplaced:
+      case Bucket::kEvicted:
+      case Bucket::kLost:
+      case Bucket::kSurplus:
+      case Bucket::kStopping:
+        taken.insert(one.id.slot);
+    }
+  }
+  return taken;
+}
+
+RolloutSteps plan_rollout(const RolloutFacts& facts) {
+  return Planner(facts).plan();
+}
 
 std::optional<Verdict> judge_rollout(const RolloutFacts& facts) {
   for (const Joined& one : facts.instances)
@@ -256,7 +335,8 @@ std::optional<Verdict> judge_rollout(const RolloutFacts& facts) {
   if (auto verdict = judge_restarts(facts)) return verdict;
   if (waits_for_canaries(facts) || facts.now < judged_again_at(facts)) return std::nullopt;
   return Verdict{"progress_deadline", std::to_string(facts.clock.arrived) + " of " + std::to_string(facts.replicas) +
-                                          " serve, and not one more for " + format_duration(facts.policy.progress_deadline)};
+                                          " serve, and not one more for " +
+                                          format_duration(facts.policy.progress_deadline)};
 }
 
 // While canaries bake, or wait for a hand, nothing more is meant to arrive.
@@ -264,6 +344,8 @@ bool waits_for_canaries(const RolloutFacts& facts) {
   return facts.policy.strategy == RolloutStrategy::kCanary && !facts.state.promoted && facts.clock.baking;
 }
 
-Time judged_again_at(const RolloutFacts& facts) { return facts.clock.progressed + facts.policy.progress_deadline; }
+Time judged_again_at(const RolloutFacts& facts) {
+  return facts.clock.progressed + facts.policy.progress_deadline;
+}
 
 }  // namespace unik::controller

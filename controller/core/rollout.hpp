@@ -2,11 +2,14 @@
 //
 // An instance is old when its template is (a changed app) or when its node is to be left (drain, taint, loss). In each
 // slot the new one comes first, as many at a time as the policy allows; the old one is stopped when the new one has
-// proved itself. What does not serve is no reason to wait. Pure: everything is in the arguments.
+// proved itself. A strict singleton goes the other way round: the old one stops, as many at a time as may be missing,
+// and nothing new comes to its slot before it is gone. What does not serve is no reason to wait. Pure: everything is in
+// the arguments.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +26,7 @@ struct RolloutFacts {
   std::vector<Joined> instances;
   std::uint32_t replicas = 0;
   RolloutPolicy policy;
+  bool strict = false;              // in no slot may two run at once: the old one is seen gone first
   std::uint32_t max_disrupted = 1;  // instances that may be moved off their nodes at a time
   RolloutState state;
   const CowMap<InstanceId, Time>* ready_since = nullptr;
@@ -45,6 +49,9 @@ struct RolloutSteps {
 RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app, Time now);
 
 std::string_view name_of(RolloutStrategy strategy);
+
+// The slots in which something is still to go before a strict singleton may come.
+std::set<std::uint32_t> taken_slots(const std::vector<Joined>& instances);
 
 RolloutSteps plan_rollout(const RolloutFacts& facts);
 

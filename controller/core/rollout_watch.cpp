@@ -6,8 +6,6 @@
 namespace unik::controller {
 namespace {
 
-std::string object_of(const AppName& name) { return "app " + to_string(name); }
-
 void keep_ready_clocks(Draft& draft, const std::vector<Joined>& instances) {
   auto& clocks = draft.clocks().ready_since;
   for (const Joined& instance : instances) {
@@ -21,7 +19,9 @@ void keep_ready_clocks(Draft& draft, const std::vector<Joined>& instances) {
 }
 
 // The policies of jobs are their exit codes: going back would run an old job again.
-bool is_job(const App& app) { return app.spec.run.restart.policy == RestartPolicy::kNever; }
+bool is_job(const App& app) {
+  return app.spec.run.restart.policy == RestartPolicy::kNever;
+}
 
 TemplateNote* note_of(AppRow& row) {
   return row.history.empty() || row.history.back().rollout != row.rollout ? nullptr : &row.history.back();
@@ -64,8 +64,12 @@ void forget_oldest(AppRow& row) {
   row.history.erase(row.history.begin() + (first_is_kept ? 1 : 0));
 }
 
-// Patience with a lost node that runs out later.
+// Patience with a lost node that runs out later, and the lease of a strict instance there.
 void wake_when_patience_ends(Draft& draft, const RolloutFacts& facts, const Disconnect& disconnect) {
+  for (const Joined& instance : facts.instances)
+    if (instance.bucket == Bucket::kStopping)
+      if (const auto over = lease_over_at(draft.world(), instance.id, *instance.row))
+        draft.wake_at(std::max(*over, draft.now().boot));
   if (!disconnect.replace) return;
   for (const Joined& instance : facts.instances) {
     if (!instance.on_lost_node || instance.bucket == Bucket::kLost) continue;
@@ -108,8 +112,8 @@ bool give_up_if_failed(Draft& draft, const AppName& name, const RolloutFacts& fa
   row.state.reason = verdict->reason;
   row.state.message = verdict->message;
   set_outcome(row, TemplateOutcome::kFailed, verdict->message);
-  draft.because(object_of(name), "rollout " + std::to_string(row.rollout) + " " + std::string(to_string(row.state.phase)) +
-                                     ": " + verdict->message);
+  draft.because(object_of(name), "rollout " + std::to_string(row.rollout) + " " +
+                                     std::string(to_string(row.state.phase)) + ": " + verdict->message);
   draft.change(PutApp{std::move(row)});
   return false;
 }
@@ -139,17 +143,19 @@ void note_progress(Draft& draft, const AppName& name, const RolloutFacts& facts,
 
 void begin_rollout(AppRow& row, Draft& draft, BootSpec boot, bool automatic, std::string message) {
   const AppName name = row.app->name();
+  const std::uint64_t rollout = rollout_number(draft.world().cluster.epoch, draft.world().revision);
   // Two changes in one record are one template.
-  if (row.rollout == draft.world().revision && note_of(row) != nullptr) row.history.pop_back();
+  if (row.rollout == rollout && note_of(row) != nullptr) row.history.pop_back();
   TemplateNote* const before = note_of(row);
   if (before != nullptr && before->outcome == TemplateOutcome::kPending) before->outcome = TemplateOutcome::kReplaced;
   const std::uint64_t live = row.state.live;
-  row.rollout = draft.world().revision;
+  row.rollout = rollout;
   row.retired.clear();
   row.state = {};
   row.state.live = live;
-  row.state.blue_green =
-      live != 0 && rollout_policy(draft.world(), *row.app).strategy == RolloutStrategy::kBlueGreen;
+  // Side by side is what a strict singleton must never be.
+  row.state.blue_green = live != 0 && boot.singleton != Singleton::kStrict &&
+                         rollout_policy(draft.world(), *row.app).strategy == RolloutStrategy::kBlueGreen;
   TemplateNote note;
   note.rollout = row.rollout;
   note.at = draft.now().wall;
@@ -165,7 +171,8 @@ bool roll_back(Draft& draft, const AppName& name, const Verdict& verdict, bool a
   AppRow row = *draft.world().apps.find(name);
   const TemplateNote* const good = last_good(draft.world(), name, row);
   // One record introduces one template: a second change in the same record waits for the next.
-  if (good == nullptr || row.rollout == draft.world().revision) return false;
+  const std::uint64_t introduced = rollout_number(draft.world().cluster.epoch, draft.world().revision);
+  if (good == nullptr || row.rollout == introduced) return false;
   const std::uint64_t to = good->rollout;
   const std::uint64_t from = row.rollout;
   BootSpec boot = **draft.world().templates.find({name, to});

@@ -6,6 +6,7 @@
 #include "controller/core/diff.hpp"
 #include "controller/core/node_watch.hpp"
 #include "controller/core/place.hpp"
+#include "controller/core/recovery.hpp"
 #include "controller/core/rollout.hpp"
 
 namespace unik::controller {
@@ -47,7 +48,9 @@ Count count(const World& world, const AppName& name, const AppRow& app) {
   return total;
 }
 
-bool is_frozen(const AppRow& row) { return row.frozen_generation == row.app->metadata.generation; }
+bool is_frozen(const AppRow& row) {
+  return row.frozen_generation == row.app->metadata.generation;
+}
 
 std::string phase_of(const AppRow& row, const Count& total) {
   const std::uint32_t desired = row.app->spec.replicas;
@@ -63,7 +66,8 @@ std::string phase_of(const AppRow& row, const Count& total) {
 
 Condition ready_condition(const AppRow& row, const Count& total) {
   const std::uint32_t desired = row.app->spec.replicas;
-  Condition condition{"Ready", "False", "Progressing", std::to_string(total.ready) + " of " + std::to_string(desired) + " ready"};
+  Condition condition{"Ready", "False", "Progressing",
+                      std::to_string(total.ready) + " of " + std::to_string(desired) + " ready"};
   if (is_frozen(row)) {
     condition.reason = "InternalError";
     condition.message = row.frozen_message + "; its instances are left as they are until its next generation";
@@ -78,7 +82,8 @@ Condition ready_condition(const AppRow& row, const Count& total) {
     condition.status = "True";
     condition.reason = "Ready";
   } else if (total.waiting != nullptr) {
-    condition.reason = total.waiting->reason.empty() ? std::string(to_string(total.waiting->health)) : total.waiting->reason;
+    condition.reason =
+        total.waiting->reason.empty() ? std::string(to_string(total.waiting->health)) : total.waiting->reason;
     condition.message += "; " + short_name(total.waiting_id) + ": " + condition.reason;
     if (!total.waiting->message.empty()) condition.message += ": " + total.waiting->message;
   }
@@ -88,8 +93,11 @@ Condition ready_condition(const AppRow& row, const Count& total) {
 Condition rollout_condition(const World& world, const AppRow& row) {
   Condition condition{"Rollout", "True", "Progressing", row.state.message};
   switch (row.state.phase) {
-    case RolloutPhase::kProgressing: break;
-    case RolloutPhase::kDone: condition.reason = "Done"; break;
+    case RolloutPhase::kProgressing:
+      break;
+    case RolloutPhase::kDone:
+      condition.reason = "Done";
+      break;
     case RolloutPhase::kPaused:
       condition.status = "False";
       condition.reason = "Paused";
@@ -196,8 +204,8 @@ RolloutView view_rollout(const World& world, const AppName& name, const AppRow& 
     if (!current.covers(id.rollout)) ++view.old;
   });
   for (auto note = row.history.rbegin(); note != row.history.rend(); ++note) {
-    TemplateView one{note->rollout, note->at, note->generation, "", std::string(to_string(note->outcome)), note->automatic,
-                     note->message, running[note->rollout]};
+    TemplateView one{note->rollout,   note->at,      note->generation,      "", std::string(to_string(note->outcome)),
+                     note->automatic, note->message, running[note->rollout]};
     if (const Shared<BootSpec>* const boot = world.templates.find({name, note->rollout})) one.image = (*boot)->image;
     view.history.push_back(std::move(one));
   }
@@ -209,7 +217,8 @@ InstanceView view_instance(const World& world, const InstanceId& id, const Insta
   view.id = id;
   view.name = short_name(id);
   view.node = row.node.str();
-  if (const Shared<BootSpec>* const boot = world.templates.find({id.app_name(), id.rollout})) view.image = (*boot)->image;
+  if (const Shared<BootSpec>* const boot = world.templates.find({id.app_name(), id.rollout}))
+    view.image = (*boot)->image;
   view.goal = to_string(row.goal);
   view.status = *row.status;
   const NodeRow* const node = world.nodes.find(row.node);
@@ -268,7 +277,8 @@ NodeView view_node(const World& world, Symbol name, const NodeRow& row) {
   }
   Condition ready{"Ready", row.health == NodeHealth::kReady ? "True" : "Unknown", "Reporting", ""};
   switch (row.health) {
-    case NodeHealth::kReady: break;
+    case NodeHealth::kReady:
+      break;
     case NodeHealth::kUnknown:
       ready.reason = is_isolated(world) ? "Isolated" : "Silent";
       ready.message = is_isolated(world) ? "most nodes are silent, which may be our own fault: nothing is moved"
@@ -284,7 +294,8 @@ NodeView view_node(const World& world, Symbol name, const NodeRow& row) {
       break;
   }
   view.conditions.push_back(std::move(ready));
-  if (!row.node->spec.schedulable) view.conditions.push_back({"Schedulable", "False", "Cordoned", "nothing new is placed here"});
+  if (!row.node->spec.schedulable)
+    view.conditions.push_back({"Schedulable", "False", "Cordoned", "nothing new is placed here"});
   if (row.node->spec.drain.enabled) view.conditions.push_back(drained_condition(world, name));
   view.created_at = row.created_at;
   return view;
@@ -294,7 +305,8 @@ TenantView view_tenant(const World& world, Symbol name, const TenantRow& row) {
   TenantView view;
   view.tenant = *row.tenant;
   view.created_at = row.created_at;
-  for (auto it = world.apps.lower_bound({name, {}}); it != world.apps.end() && it->first.tenant == name; ++it) ++view.apps;
+  for (auto it = world.apps.lower_bound({name, {}}); it != world.apps.end() && it->first.tenant == name; ++it)
+    ++view.apps;
   if (const TenantUsage* const usage = world.usage.find(name)) {
     view.declared_instances = static_cast<std::uint32_t>(usage->instances);
     view.declared = usage->resources;
@@ -326,6 +338,9 @@ StatusView view_status(const World& world, std::string_view tenant) {
   std::reverse(view.operations.begin(), view.operations.end());
   if (view.operations.size() > kRecentOperations) view.operations.resize(kRecentOperations);
   for (const auto& [node, row] : world.nodes) view.nodes.push_back(view_node(world, node, row));
+  view.restored = world.history_lost;
+  for (QuarantinedView& one : view_quarantine(world))
+    if (one.id.tenant == name) view.quarantine.push_back(std::move(one));
   return view;
 }
 
@@ -343,14 +358,16 @@ std::optional<Explanation> explain_app(const World& world, const AppName& name) 
     return explanation;
   }
   for (const Joined& instance : diff_app(world, name, *row, world.as_of)) {
-    std::string text = instance.row == nullptr ? short_name(instance.id) + " is not there" : describe_instance(instance.id, *instance.row);
+    std::string text = instance.row == nullptr ? short_name(instance.id) + " is not there"
+                                               : describe_instance(instance.id, *instance.row);
     text += " [" + std::string(to_string(instance.bucket)) + ": " + std::string(instance.reason) + "]";
     explanation.reasons.push_back(std::move(text));
     unplaced |= instance.bucket == Bucket::kUnplaced;
   }
   if (unplaced) explain_placement(world, *row->app, explanation);
   for (const LaunchUrl& url : view.urls)
-    if (!url.problem.empty()) explanation.reasons.push_back("port " + url.port_name + " on " + url.node + ": " + url.problem);
+    if (!url.problem.empty())
+      explanation.reasons.push_back("port " + url.port_name + " on " + url.node + ": " + url.problem);
   return explanation;
 }
 
@@ -380,15 +397,18 @@ std::optional<Explanation> explain_node(const World& world, Symbol name) {
   explanation.conditions = view.conditions;
   explanation.summary = describe(view.conditions.front());
   if (view.info) {
-    explanation.reasons.push_back("runs VMs with " + view.info->accelerator +
-                                  (view.info->accelerator_reason.empty() ? "" : ", since " + view.info->accelerator_reason));
+    explanation.reasons.push_back(
+        "runs VMs with " + view.info->accelerator +
+        (view.info->accelerator_reason.empty() ? "" : ", since " + view.info->accelerator_reason));
     explanation.reasons.push_back("can give away " + format_milli_cpu(view.allocatable.cpu) + " CPU and " +
-                                  format_bytes(view.allocatable.memory) + ", has given " + format_milli_cpu(view.assigned.cpu) +
-                                  " and " + format_bytes(view.assigned.memory) + " to " + std::to_string(view.instances) +
-                                  " instances");
+                                  format_bytes(view.allocatable.memory) + ", has given " +
+                                  format_milli_cpu(view.assigned.cpu) + " and " + format_bytes(view.assigned.memory) +
+                                  " to " + std::to_string(view.instances) + " instances");
   }
-  for_each_stray(world, name, [&](const InstanceId& id, const StrayRow&) {
-    explanation.reasons.push_back("is told to stop " + to_string(id) + ", which nobody wants");
+  for_each_stray(world, name, [&](const InstanceId& id, const StrayRow& stray) {
+    explanation.reasons.push_back(stray.quarantined
+                                      ? "runs " + to_string(id) + ", which is quarantined: `unikctl quarantine list`"
+                                      : "is told to stop " + to_string(id) + ", which nobody wants");
   });
   return explanation;
 }

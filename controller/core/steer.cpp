@@ -11,7 +11,9 @@ namespace {
 
 constexpr const char* kPausedByHand = "paused";
 
-Error no_such_app(const AppName& name) { return not_found("app_not_found", "there is no app `" + name.app.str() + "`"); }
+Error no_such_app(const AppName& name) {
+  return not_found("app_not_found", "there is no app `" + name.app.str() + "`");
+}
 
 Error not_now(const AppRow& row, std::string wanted) {
   return conflict("rollout_state", "the rollout of `" + row.app->metadata.name + "` is " +
@@ -44,7 +46,8 @@ Result<ApplyReply> pause(Draft& draft, AppRow row) {
 Result<ApplyReply> resume(Draft& draft, AppRow row) {
   if (row.state.phase != RolloutPhase::kPaused) return not_now(row, "only one that is paused can be resumed");
   if (row.state.reason != kPausedByHand)
-    return not_now(row, "it failed (" + row.state.reason + "): `rollout abort` goes back, a changed template tries again");
+    return not_now(row,
+                   "it failed (" + row.state.reason + "): `rollout abort` goes back, a changed template tries again");
   row.state.phase = RolloutPhase::kProgressing;
   row.state.reason.clear();
   row.state.message.clear();
@@ -66,10 +69,12 @@ Result<ApplyReply> promote(Draft& draft, AppRow row) {
 
 Result<ApplyReply> abort_rollout(Draft& draft, const AppRow& row) {
   const bool open = row.state.phase == RolloutPhase::kProgressing || row.state.phase == RolloutPhase::kPaused;
-  if (!open) return not_now(row, "only one that progresses or is paused can be aborted; `rollback` undoes one that is done");
+  if (!open)
+    return not_now(row, "only one that progresses or is paused can be aborted; `rollback` undoes one that is done");
   const AppName name = row.app->name();
   if (!roll_back(draft, name, {"aborted", "aborted by hand"}, false))
-    return conflict("no_good_template", "no template of `" + name.app.str() + "` has served yet: there is nothing to go back to");
+    return conflict("no_good_template",
+                    "no template of `" + name.app.str() + "` has served yet: there is nothing to go back to");
   return updated(draft, *draft.world().apps.find(name));
 }
 
@@ -117,12 +122,18 @@ Result<ApplyReply> rollback(Draft& draft, const AppRow& row, const RolloutReques
 
 std::string_view to_string(RolloutVerb verb) {
   switch (verb) {
-    case RolloutVerb::kPause: return "pause";
-    case RolloutVerb::kResume: return "resume";
-    case RolloutVerb::kPromote: return "promote";
-    case RolloutVerb::kAbort: return "abort";
-    case RolloutVerb::kRestart: return "restart";
-    case RolloutVerb::kRollback: return "rollback";
+    case RolloutVerb::kPause:
+      return "pause";
+    case RolloutVerb::kResume:
+      return "resume";
+    case RolloutVerb::kPromote:
+      return "promote";
+    case RolloutVerb::kAbort:
+      return "abort";
+    case RolloutVerb::kRestart:
+      return "restart";
+    case RolloutVerb::kRollback:
+      return "rollback";
   }
   UNIK_CHECK(false, "a rollout verb outside the enumeration");
 }
@@ -132,12 +143,18 @@ Result<ApplyReply> admit_rollout(Draft& draft, const RolloutRequest& request) {
   if (found == nullptr || found->deleting) return no_such_app(request.app);
   const AppRow row = *found;
   switch (request.verb) {
-    case RolloutVerb::kPause: return pause(draft, row);
-    case RolloutVerb::kResume: return resume(draft, row);
-    case RolloutVerb::kPromote: return promote(draft, row);
-    case RolloutVerb::kAbort: return abort_rollout(draft, row);
-    case RolloutVerb::kRestart: return restart(draft, row);
-    case RolloutVerb::kRollback: return rollback(draft, row, request);
+    case RolloutVerb::kPause:
+      return pause(draft, row);
+    case RolloutVerb::kResume:
+      return resume(draft, row);
+    case RolloutVerb::kPromote:
+      return promote(draft, row);
+    case RolloutVerb::kAbort:
+      return abort_rollout(draft, row);
+    case RolloutVerb::kRestart:
+      return restart(draft, row);
+    case RolloutVerb::kRollback:
+      return rollback(draft, row, request);
   }
   UNIK_CHECK(false, "a rollout verb outside the enumeration");
 }

@@ -9,9 +9,13 @@
 namespace unik::controller {
 namespace {
 
-std::size_t index_of(NodeHealth health) { return static_cast<std::size_t>(health); }
+std::size_t index_of(NodeHealth health) {
+  return static_cast<std::size_t>(health);
+}
 
-bool is_queued(const Operation& operation) { return operation.state == OperationState::kPending && !operation.error; }
+bool is_queued(const Operation& operation) {
+  return operation.state == OperationState::kPending && !operation.error;
+}
 
 // Enters an operation into the indexes, and takes it out of them again.
 void count(World& world, const OperationKey& key, const Operation& operation) {
@@ -31,15 +35,20 @@ class Fold {
  public:
   Fold(World& world, Dirty* dirty) : world_(world), dirty_(dirty) {}
 
-  void operator()(const PutCluster& change) { world_.cluster = change.row; }
+  void operator()(const PutCluster& change) {
+    world_.cluster = change.row;
+    world_.history_lost = change.row.history_lost;
+  }
 
   void operator()(const PutApp& change) {
     const AppName name = change.row.app->name();
     world_.last_uid = std::max(world_.last_uid, change.row.app->metadata.uid);
     const AppRow* const before = world_.apps.find(name);
-    const bool policy_moved = before != nullptr && (before->app->spec.run != change.row.app->spec.run ||
-                                                    before->state.blue_green != change.row.state.blue_green ||
-                                                    before->state.live != change.row.state.live);
+    const bool policy_moved =
+        before != nullptr &&
+        (before->app->spec.run != change.row.app->spec.run ||
+         before->app->spec.disconnect.stop_on_client_after != change.row.app->spec.disconnect.stop_on_client_after ||
+         before->state.blue_green != change.row.state.blue_green || before->state.live != change.row.state.live);
     if (before != nullptr) use(*before->app, false);
     use(*change.row.app, true);
     world_.apps.set(name, change.row);
@@ -138,7 +147,8 @@ class Fold {
   }
 
   void operator()(const PutOperation& change) {
-    if (const Shared<Operation>* const before = world_.operations.find(change.key)) uncount(world_, change.key, **before);
+    if (const Shared<Operation>* const before = world_.operations.find(change.key))
+      uncount(world_, change.key, **before);
     world_.operations.set(change.key, change.operation);
     count(world_, change.key, *change.operation);
     if (!is_final(*change.operation)) touch_app(change.operation->target);
@@ -300,7 +310,9 @@ bool same_tables(const World& a, const World& b) {
          a.nodes_by_health == b.nodes_by_health && a.usage == b.usage;
 }
 
-void apply(World& world, const Change& change, Dirty* dirty) { std::visit(Fold(world, dirty), change); }
+void apply(World& world, const Change& change, Dirty* dirty) {
+  std::visit(Fold(world, dirty), change);
+}
 
 void apply(World& world, const Record& record, Dirty* dirty) {
   UNIK_CHECK(record.seq == world.revision + 1, "a record that is not the next");
@@ -342,10 +354,14 @@ Resources allocatable(const NodeRow& node) {
 
 std::string_view to_string(NodeHealth health) {
   switch (health) {
-    case NodeHealth::kNeverSeen: return "never_seen";
-    case NodeHealth::kReady: return "ready";
-    case NodeHealth::kUnknown: return "unknown";
-    case NodeHealth::kLost: return "lost";
+    case NodeHealth::kNeverSeen:
+      return "never_seen";
+    case NodeHealth::kReady:
+      return "ready";
+    case NodeHealth::kUnknown:
+      return "unknown";
+    case NodeHealth::kLost:
+      return "lost";
   }
   UNIK_CHECK(false, "a node health outside the enumeration");
 }
@@ -358,10 +374,14 @@ std::optional<NodeHealth> parse_node_health(std::string_view text) {
 
 std::string_view to_string(RolloutPhase phase) {
   switch (phase) {
-    case RolloutPhase::kProgressing: return "progressing";
-    case RolloutPhase::kDone: return "done";
-    case RolloutPhase::kPaused: return "paused";
-    case RolloutPhase::kFailed: return "failed";
+    case RolloutPhase::kProgressing:
+      return "progressing";
+    case RolloutPhase::kDone:
+      return "done";
+    case RolloutPhase::kPaused:
+      return "paused";
+    case RolloutPhase::kFailed:
+      return "failed";
   }
   UNIK_CHECK(false, "a rollout phase outside the enumeration");
 }
@@ -375,10 +395,14 @@ std::optional<RolloutPhase> parse_rollout_phase(std::string_view text) {
 
 std::string_view to_string(TemplateOutcome outcome) {
   switch (outcome) {
-    case TemplateOutcome::kPending: return "pending";
-    case TemplateOutcome::kGood: return "good";
-    case TemplateOutcome::kFailed: return "failed";
-    case TemplateOutcome::kReplaced: return "replaced";
+    case TemplateOutcome::kPending:
+      return "pending";
+    case TemplateOutcome::kGood:
+      return "good";
+    case TemplateOutcome::kFailed:
+      return "failed";
+    case TemplateOutcome::kReplaced:
+      return "replaced";
   }
   UNIK_CHECK(false, "a template's outcome outside the enumeration");
 }
@@ -390,7 +414,9 @@ std::optional<TemplateOutcome> parse_template_outcome(std::string_view text) {
   return std::nullopt;
 }
 
-std::string_view to_string(InstanceGoal goal) { return goal == InstanceGoal::kRun ? "run" : "stop"; }
+std::string_view to_string(InstanceGoal goal) {
+  return goal == InstanceGoal::kRun ? "run" : "stop";
+}
 
 std::optional<InstanceGoal> parse_instance_goal(std::string_view text) {
   if (text == "run") return InstanceGoal::kRun;

@@ -1,8 +1,8 @@
 // Everything that decisions are made from, as one value.
 //
-// The tables are durable: they move only by `apply`, and folding the journal gives them back exactly. `observed` is what
-// nodes have said since this controller started; it is lost at a restart and never guessed. Copying a World is cheap
-// (cow_map.hpp) and is how drafts, snapshots for readers and undo work.
+// The tables are durable: they move only by `apply`, and folding the journal gives them back exactly. `observed` is
+// what nodes have said since this controller started; it is lost at a restart and never guessed. Copying a World is
+// cheap (cow_map.hpp) and is how drafts, snapshots for readers and undo work.
 #pragma once
 
 #include <array>
@@ -77,9 +77,9 @@ struct AppOperation {
 // Times of this controller's own loop, begun anew when it starts: a deadline never runs out while nobody looks.
 struct RolloutClock {
   std::uint64_t rollout = 0;
-  std::uint32_t arrived = 0;  // instances that serve
-  Time progressed;            // when one more did
-  std::optional<Time> baking; // since when all canaries serve
+  std::uint32_t arrived = 0;   // instances that serve
+  Time progressed;             // when one more did
+  std::optional<Time> baking;  // since when all canaries serve
 
   bool operator==(const RolloutClock&) const = default;
 };
@@ -95,7 +95,8 @@ struct Clocks {
   CowMap<AppName, RolloutClock> rollouts;
   CowMap<InstanceId, Time> ready_since;
   CowMap<Symbol, NodeClock> nodes;
-  Time last_lost;  // when a node was last given up
+  Time last_lost;      // when a node was last given up
+  Time last_isolated;  // when so many were silent that none was
 };
 
 // How many operations are at work at once unless the controller was told otherwise.
@@ -131,7 +132,7 @@ struct World {
   Time as_of;    // when this copy was published
   CowMap<Symbol, Observed> observed;
   Clocks clocks;
-  bool history_lost = false;  // a node has accepted goals that we never gave: `Restored`, nothing is stopped or moved
+  bool history_lost = false;  // `Restored`: seen, and perhaps not yet in `cluster`
 };
 
 // Fills the derived parts from the tables, for a World that was read from a store.
@@ -167,8 +168,8 @@ void for_each_instance(const World& world, const AppName& app, Visit visit) {
 // The instances assigned to one node, in order.
 template <typename Visit>
 void for_each_on_node(const World& world, Symbol node, Visit visit) {
-  for (auto it = world.by_node.lower_bound(NodeInstance{node, {}});
-       it != world.by_node.end() && it->first.node == node; ++it)
+  for (auto it = world.by_node.lower_bound(NodeInstance{node, {}}); it != world.by_node.end() && it->first.node == node;
+       ++it)
     visit(it->first.id, *world.instances.find(it->first.id));
 }
 

@@ -4,11 +4,6 @@
 
 namespace unik::controller {
 
-std::string tenant_of(const wire::HttpRequest& request) {
-  const auto tenant = request.query.find("tenant");
-  return tenant == request.query.end() || tenant->second.empty() ? std::string(kDefaultTenant) : tenant->second;
-}
-
 wire::HttpResponse json_response(int status, std::string body) {
   wire::HttpResponse response;
   response.status = status;
@@ -23,6 +18,7 @@ std::vector<Route> api_routes(ApiContext& context) {
   add_node_routes(context, routes);
   add_artifact_routes(context, routes);
   add_stream_routes(context, routes);
+  add_recovery_routes(context, routes);
   return routes;
 }
 

@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "controller/http/event_feed.hpp"
+#include "controller/http/history_desk.hpp"
 #include "controller/http/log_relay.hpp"
+#include "controller/http/query.hpp"
 #include "controller/http/route.hpp"
 #include "controller/metrics/metrics.hpp"
 #include "controller/runner.hpp"
@@ -18,6 +20,7 @@ struct ApiContext {
   Runner& runner;
   LogRelay& logs;
   EventFeed& events;
+  HistoryDesk& history;
   Metrics& metrics;
   runtimes::BlobStore artifacts;
   std::string version;
@@ -32,9 +35,11 @@ void add_changing_routes(ApiContext& context, std::vector<Route>& routes);
 void add_node_routes(ApiContext& context, std::vector<Route>& routes);
 void add_artifact_routes(ApiContext& context, std::vector<Route>& routes);
 void add_stream_routes(ApiContext& context, std::vector<Route>& routes);
+void add_recovery_routes(ApiContext& context, std::vector<Route>& routes);
 
-// `tenant` of the query, or `default`.
-std::string tenant_of(const wire::HttpRequest& request);
+// Asks the loop for a change and sends its answer.
+void ask(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder, int status,
+         Mutation mutation);
 
 wire::HttpResponse json_response(int status, std::string body);
 

@@ -29,7 +29,8 @@ class Upload : public std::enable_shared_from_this<Upload> {
 
   void start() {
     const auto self = shared_from_this();
-    body_.start([self](std::string_view chunk) { self->take(chunk); }, [self](Result<void> end) { self->finish(std::move(end)); });
+    body_.start([self](std::string_view chunk) { self->take(chunk); },
+                [self](Result<void> end) { self->finish(std::move(end)); });
   }
 
  private:
@@ -83,8 +84,7 @@ class Download : public std::enable_shared_from_this<Download> {
 };
 
 void put_artifact(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder) {
-  const auto named = request.query.find("digest");
-  const Result<Digest> digest = runtimes::parse_digest(named == request.query.end() ? "" : named->second);
+  const Result<Digest> digest = runtimes::parse_digest(query_text(request, "digest"));
   if (!digest) return responder.send(digest.error());
   if (const std::optional<std::int64_t> size = context.artifacts.size_of(*digest))
     return responder.send(json_response(200, blob_json(*digest, *size)));
@@ -107,22 +107,31 @@ void get_artifact(ApiContext& context, const PathValues& path, const wire::Respo
 void has_artifact(ApiContext& context, const PathValues& path, const wire::Responder& responder) {
   const Result<Digest> digest = runtimes::parse_digest(path.at("digest"));
   if (!digest) return responder.send(digest.error());
-  if (!context.artifacts.has(*digest)) return responder.send(not_found("no_such_blob", "there is no blob " + path.at("digest")));
+  if (!context.artifacts.has(*digest))
+    return responder.send(not_found("no_such_blob", "there is no blob " + path.at("digest")));
   responder.send(wire::HttpResponse{200, {}, "", ""});
 }
 
 }  // namespace
 
 void add_artifact_routes(ApiContext& context, std::vector<Route>& routes) {
-  routes.push_back({"POST", "/v1/artifacts", [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
+  routes.push_back({"POST", "/v1/artifacts",
+                    [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
                       put_artifact(context, request, responder);
-                    }, wire::BodyPolicy{true, static_cast<std::uint64_t>(runtimes::kMaxBlob.value)}});
-  routes.push_back({"GET", "/v1/artifacts/{digest}", [&context](const PathValues& path, wire::HttpRequest, const wire::Responder& responder) {
+                    },
+                    wire::BodyPolicy{true, static_cast<std::uint64_t>(runtimes::kMaxBlob.value)}});
+  routes.push_back({"GET",
+                    "/v1/artifacts/{digest}",
+                    [&context](const PathValues& path, wire::HttpRequest, const wire::Responder& responder) {
                       get_artifact(context, path, responder);
-                    }, {}});
-  routes.push_back({"HEAD", "/v1/artifacts/{digest}", [&context](const PathValues& path, wire::HttpRequest, const wire::Responder& responder) {
+                    },
+                    {}});
+  routes.push_back({"HEAD",
+                    "/v1/artifacts/{digest}",
+                    [&context](const PathValues& path, wire::HttpRequest, const wire::Responder& responder) {
                       has_artifact(context, path, responder);
-                    }, {}});
+                    },
+                    {}});
 }
 
 }  // namespace unik::controller

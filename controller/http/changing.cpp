@@ -1,4 +1,3 @@
-#include <charconv>
 #include <sstream>
 #include <utility>
 
@@ -24,7 +23,8 @@ Result<Caller> caller_of(const wire::HttpRequest& request) {
   caller.trace_id = request.trace_id;
   caller.idempotency_key = request.headers.get("Idempotency-Key");
   if (caller.idempotency_key.size() > kMaxIdempotencyKey)
-    return invalid("bad_idempotency_key", "want at most " + std::to_string(kMaxIdempotencyKey) + " bytes as Idempotency-Key, got " +
+    return invalid("bad_idempotency_key", "want at most " + std::to_string(kMaxIdempotencyKey) +
+                                              " bytes as Idempotency-Key, got " +
                                               std::to_string(caller.idempotency_key.size()));
   caller.body_hash = stable_hash(request.body, stable_hash(request.method + " " + request.target));
   return caller;
@@ -37,13 +37,15 @@ Result<void> check_images(const runtimes::BlobStore& artifacts, const std::vecto
     if (app == nullptr) continue;
     const Result<runtimes::Reference> image = runtimes::parse_reference(app->spec.boot.image);
     if (!image || artifacts.has(image->digest)) continue;
-    return invalid("image_unknown", "app/" + app->metadata.name + ": the image " + app->spec.boot.image +
-                                        " is not on this controller: upload it first (`unikctl deploy` and `unikctl apply` do)");
+    return invalid("image_unknown",
+                   "app/" + app->metadata.name + ": the image " + app->spec.boot.image +
+                       " is not on this controller: upload it first (`unikctl deploy` and `unikctl apply` do)");
   }
   return {};
 }
 
-Result<ApplyRequest> read_manifests(const wire::HttpRequest& request, const runtimes::BlobStore& artifacts, bool follow) {
+Result<ApplyRequest> read_manifests(const wire::HttpRequest& request, const runtimes::BlobStore& artifacts,
+                                    bool follow) {
   const codec::ManifestText text{"-", request.body};
   Result<std::vector<codec::ParsedManifest>> parsed = codec::parse_manifests({&text, 1}, tenant_of(request));
   if (!parsed) return std::move(parsed).error();
@@ -63,24 +65,11 @@ void answer(const wire::Responder& responder, int status, const Answer& answer) 
   }
 }
 
-void ask(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder, int status, Mutation mutation) {
-  Result<Caller> caller = caller_of(request);
-  if (!caller) return responder.send(caller.error());
-  context.runner.ask(
-      [&](RequestId id) { return Event(MutationAsked{id, std::move(*caller), std::move(mutation)}); },
-      [responder, status](const Answer& reply) { answer(responder, status, reply); });
-}
-
 void answer_foreseen(const wire::HttpRequest& request, const wire::Responder& responder, Result<ApplyReply> reply) {
   if (reply) return responder.send(json_response(200, codec::to_json(*reply)));
   Error error = std::move(reply).error();
   error.trace_id = request.trace_id;
   responder.send(error);
-}
-
-std::string query(const wire::HttpRequest& request, const char* key) {
-  const auto found = request.query.find(key);
-  return found == request.query.end() ? std::string() : found->second;
 }
 
 // `?lose=n1,n2`, and manifests as the body that are to be there too.
@@ -92,7 +81,7 @@ void handle_whatif(ApiContext& context, const wire::HttpRequest& request, const 
     add = std::move(*read);
   }
   std::vector<std::string> lose;
-  std::istringstream names(query(request, "lose"));
+  std::istringstream names(query_text(request, "lose"));
   for (std::string name; std::getline(names, name, ',');) lose.push_back(name);
   if (lose.empty() && add.resources.empty())
     return responder.send(invalid("nothing_to_foresee", "want `lose` to name nodes, or manifests as the body"));
@@ -104,29 +93,27 @@ Result<RolloutRequest> read_rollout(const PathValues& path, const wire::HttpRequ
   rollout.app = {Symbol(tenant_of(request)), Symbol(path.at("name"))};
   rollout.verb = verb;
   rollout.trace_id = request.trace_id;
-  const std::string to = query(request, "to");
-  if (to.empty()) return rollout;
-  std::uint64_t number = 0;
-  const auto parsed = std::from_chars(to.data(), to.data() + to.size(), number);
-  if (parsed.ec != std::errc() || parsed.ptr != to.data() + to.size())
-    return invalid("bad_template", "want the number of a template as `to`, got `" + to + "`");
-  rollout.to = number;
+  const Result<std::optional<std::uint64_t>> to = query_number(request, "to");
+  if (!to) return to.error();
+  rollout.to = *to;
   return rollout;
 }
 
 Result<DrainRequest> read_drain(const PathValues& path, const wire::HttpRequest& request) {
   DrainRequest drain;
   drain.node = path.at("name");
-  drain.drain.force = query(request, "force") == "1";
-  drain.drain.reason = query(request, "reason");
-  if (const std::string deadline = query(request, "deadline"); !deadline.empty()) {
+  drain.drain.force = query_flag(request, "force");
+  drain.drain.reason = query_text(request, "reason");
+  if (const std::string deadline = query_text(request, "deadline"); !deadline.empty()) {
     const Result<Duration> parsed = parse_duration(deadline);
     if (!parsed) return invalid("bad_deadline", "want a duration such as 10m as `deadline`, got `" + deadline + "`");
-    if (*parsed > kMaxDrainDeadline) return invalid("bad_deadline", "want at most 24h as `deadline`, got `" + deadline + "`");
+    if (*parsed > kMaxDrainDeadline)
+      return invalid("bad_deadline", "want at most 24h as `deadline`, got `" + deadline + "`");
     drain.drain.deadline = *parsed;
   }
   if (drain.drain.reason.size() > kMaxDrainReason)
-    return invalid("bad_reason", "want at most 256 bytes as `reason`, got " + std::to_string(drain.drain.reason.size()));
+    return invalid("bad_reason",
+                   "want at most 256 bytes as `reason`, got " + std::to_string(drain.drain.reason.size()));
   return drain;
 }
 
@@ -143,11 +130,12 @@ Result<DeleteRequest> read_destroy(const wire::HttpRequest& request) {
   return destroy;
 }
 
-void handle_apply(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder, bool follow) {
+void handle_apply(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder,
+                  bool follow) {
   Result<ApplyRequest> apply = read_manifests(request, context.artifacts, follow);
   if (!apply) return responder.send(apply.error());
-  const auto dry_run = request.query.find("dry_run");
-  if (dry_run != request.query.end() && dry_run->second == "1") return answer_foreseen(request, responder, foresee_apply(*context.runner.world(), *apply));
+  if (query_flag(request, "dry_run"))
+    return answer_foreseen(request, responder, foresee_apply(*context.runner.world(), *apply));
   if (follow && (apply->resources.size() != 1 || !std::holds_alternative<App>(apply->resources.front())))
     return responder.send(invalid("not_one_app", "want exactly one App to deploy; `apply` takes more"));
   ask(context, request, responder, follow ? 202 : 200, std::move(*apply));
@@ -165,50 +153,80 @@ void handle_delete(ApiContext& context, Kind kind, const PathValues& path, const
 
 }  // namespace
 
+void ask(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder, int status,
+         Mutation mutation) {
+  Result<Caller> caller = caller_of(request);
+  if (!caller) return responder.send(caller.error());
+  context.runner.ask(
+      [&](RequestId id) {
+        return Event(MutationAsked{id, std::move(*caller), std::move(mutation)});
+      },
+      [responder, status](const Answer& reply) { answer(responder, status, reply); });
+}
+
 void add_changing_routes(ApiContext& context, std::vector<Route>& routes) {
   const wire::BodyPolicy manifests{false, codec::kMaxInputBytes};
-  routes.push_back({"POST", "/v1/apply", [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
+  routes.push_back({"POST", "/v1/apply",
+                    [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
                       handle_apply(context, request, responder, false);
-                    }, manifests});
-  routes.push_back({"POST", "/v1/deployments", [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
+                    },
+                    manifests});
+  routes.push_back({"POST", "/v1/deployments",
+                    [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
                       handle_apply(context, request, responder, true);
-                    }, manifests});
-  routes.push_back({"POST", "/v1/destroy", [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
+                    },
+                    manifests});
+  routes.push_back({"POST",
+                    "/v1/destroy",
+                    [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
                       Result<DeleteRequest> destroy = read_destroy(request);
                       if (!destroy) return responder.send(destroy.error());
                       ask(context, request, responder, 202, std::move(*destroy));
-                    }, {}});
+                    },
+                    {}});
   for (const Kind kind : {Kind::kApp, Kind::kNode, Kind::kTenant}) {
-    routes.push_back({"DELETE", "/v1/" + std::string(names_of(kind).plural) + "/{name}",
-                      [&context, kind](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
-                        handle_delete(context, kind, path, request, responder);
-                      }, {}});
+    routes.push_back(
+        {"DELETE",
+         "/v1/" + std::string(names_of(kind).plural) + "/{name}",
+         [&context, kind](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
+           handle_delete(context, kind, path, request, responder);
+         },
+         {}});
   }
   for (const bool schedulable : {false, true}) {
-    routes.push_back({"POST", schedulable ? "/v1/nodes/{name}/uncordon" : "/v1/nodes/{name}/cordon",
-                      [&context, schedulable](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
-                        ask(context, request, responder, 200, CordonRequest{path.at("name"), schedulable});
-                      }, {}});
+    routes.push_back(
+        {"POST",
+         schedulable ? "/v1/nodes/{name}/uncordon" : "/v1/nodes/{name}/cordon",
+         [&context, schedulable](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
+           ask(context, request, responder, 200, CordonRequest{path.at("name"), schedulable});
+         },
+         {}});
   }
-  routes.push_back({"POST", "/v1/nodes/{name}/drain",
+  routes.push_back({"POST",
+                    "/v1/nodes/{name}/drain",
                     [&context](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
                       Result<DrainRequest> drain = read_drain(path, request);
                       if (!drain) return responder.send(drain.error());
                       ask(context, request, responder, 200, std::move(*drain));
-                    }, {}});
+                    },
+                    {}});
   for (const RolloutVerb verb : {RolloutVerb::kPause, RolloutVerb::kResume, RolloutVerb::kPromote, RolloutVerb::kAbort,
                                  RolloutVerb::kRestart, RolloutVerb::kRollback}) {
-    routes.push_back({"POST", "/v1/rollouts/{name}/" + std::string(to_string(verb)),
-                      [&context, verb](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
-                        Result<RolloutRequest> rollout = read_rollout(path, request, verb);
-                        if (!rollout) return responder.send(rollout.error());
-                        ask(context, request, responder, 200, std::move(*rollout));
-                      }, {}});
+    routes.push_back(
+        {"POST",
+         "/v1/rollouts/{name}/" + std::string(to_string(verb)),
+         [&context, verb](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
+           Result<RolloutRequest> rollout = read_rollout(path, request, verb);
+           if (!rollout) return responder.send(rollout.error());
+           ask(context, request, responder, 200, std::move(*rollout));
+         },
+         {}});
   }
   routes.push_back({"POST", "/v1/whatif",
                     [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
                       handle_whatif(context, request, responder);
-                    }, manifests});
+                    },
+                    manifests});
 }
 
 }  // namespace unik::controller

@@ -5,6 +5,7 @@
 
 #include "codec/views_json.hpp"
 #include "controller/core/events.hpp"
+#include "wire/clock.hpp"
 #include "wire/event_stream.hpp"
 
 namespace unik::controller {
@@ -13,12 +14,44 @@ namespace {
 constexpr std::size_t kBatch = 200;  // records read at a time
 constexpr std::chrono::seconds kKeepAlive(15);
 
+// In the form of any other event, so that who knows no `resync` shows it at least. Its id is where to go on.
+std::string resync_event(std::uint64_t from, std::string reason, std::string message) {
+  EventView event;
+  event.seq = from;
+  event.at = wire::read_clock().wall;
+  event.actor = "controller";
+  event.object = "journal";
+  event.reason = std::move(reason);
+  event.message = std::move(message);
+  return wire::format_event({std::to_string(from), "resync", codec::to_json(event)});
+}
+
+// The watcher's first id, without an event: a stream that breaks off before any goes on from here.
+std::string first_id(std::uint64_t seq) {
+  return "id: " + std::to_string(seq) + "\n\n";
+}
+
+// Only the last event of a record has its id: a client that lost its connection in the middle of them asks for the
+// record again, and misses none.
+std::string format_record(const Record& record, const std::string& tenant) {
+  std::vector<EventView> events = events_of(record);
+  std::erase_if(events, [&](const EventView& event) { return !event.tenant.empty() && event.tenant != tenant; });
+  std::string text;
+  for (const EventView& event : events) {
+    const std::string id = &event == &events.back() ? std::to_string(event.seq) : std::string();
+    text += wire::format_event({id, "change", codec::to_json(event)});
+  }
+  return text;
+}
+
 }  // namespace
 
 struct EventFeed::Watcher {
   Watcher(Watch wanted, wire::Stream to) : watch(std::move(wanted)), stream(std::move(to)) {}
 
   Watch watch;
+  std::uint64_t after = 0;  // once it has begun
+  bool begun = false;
   const wire::Stream stream;
   std::atomic<bool> closed = false;
 };
@@ -42,8 +75,8 @@ void EventFeed::watch(Watch watch, const wire::Responder& responder) {
       return responder.send(exhausted("too_many_watchers", std::to_string(kMaxWatchers) + " are watching already"));
     ++watchers_;
   }
-  const wire::Stream stream =
-      responder.start_stream(200, {{"Content-Type", std::string(wire::kEventStreamType)}, {"Cache-Control", "no-store"}});
+  const wire::Stream stream = responder.start_stream(
+      200, {{"Content-Type", std::string(wire::kEventStreamType)}, {"Cache-Control", "no-store"}});
   const auto watcher = std::make_shared<Watcher>(std::move(watch), stream);
   stream.on_close([weak = std::weak_ptr(watcher)] {
     if (const auto gone = weak.lock()) gone->closed = true;
@@ -105,24 +138,44 @@ void EventFeed::run() {
   }
 }
 
+bool EventFeed::begin(Watcher& watcher, std::uint64_t head) {
+  watcher.begun = true;
+  if (!watcher.watch.after) {
+    const Result<std::uint64_t> floor = reader_.floor();
+    if (!floor) return false;
+    watcher.after = *floor;
+    return watcher.stream.write(first_id(watcher.after));
+  }
+  watcher.after = *watcher.watch.after;
+  if (watcher.after <= head) return watcher.stream.write(first_id(watcher.after));
+  // Nobody was told of it before it was durable: it is of a history that was lost.
+  watcher.after = head;
+  return watcher.stream.write(resync_event(
+      head, "history_lost",
+      "the journal ends at record " + std::to_string(head) + ": what you saw after it was lost with an older store"));
+}
+
 bool EventFeed::feed(Watcher& watcher, std::uint64_t head) {
-  Watch& watch = watcher.watch;
-  while (watch.after < head) {
+  if (!watcher.begun && !begin(watcher, head)) return false;
+  while (watcher.after < head) {
     // The rest follows when the client has taken what is there.
     if (watcher.stream.buffered() > wire::kStreamLowWater) return true;
-    const Result<std::vector<Record>> records = reader_.after(watch.after, kBatch);
+    const Result<std::vector<Record>> records = reader_.after(watcher.after, kBatch);
+    if (!records && records.error().reason == kCompacted) {
+      const Result<std::uint64_t> floor = reader_.floor();
+      if (!floor || !watcher.stream.write(resync_event(*floor, std::string(kCompacted), records.error().message)))
+        return false;
+      watcher.after = *floor;
+      continue;
+    }
     if (!records || records->empty()) return false;
     for (const Record& record : *records) {
-      std::string text;
-      for (const EventView& event : events_of(record)) {
-        if (!event.tenant.empty() && event.tenant != watch.tenant) continue;
-        text += wire::format_event({std::to_string(event.seq), "change", codec::to_json(event)});
-      }
-      watch.after = record.seq;
+      std::string text = format_record(record, watcher.watch.tenant);
+      watcher.after = record.seq;
       if (!text.empty() && !watcher.stream.write(std::move(text))) return false;
     }
   }
-  if (watch.follow) return true;
+  if (watcher.watch.follow) return true;
   watcher.stream.finish();
   return false;
 }

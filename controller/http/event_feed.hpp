@@ -1,5 +1,6 @@
 // Sends the journal to those who watch it, as server-sent events. Every watcher reads the journal at its own pace, from
-// the sequence that it names: a slow one delays nobody and misses nothing.
+// the sequence that it names: a slow one delays nobody and misses nothing. Where what it wants is gone, it gets one
+// event of the type `resync` that says so, and goes on from where history begins.
 #pragma once
 
 #include <condition_variable>
@@ -7,6 +8,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -25,9 +27,9 @@ class EventFeed {
   EventFeed& operator=(const EventFeed&) = delete;
 
   struct Watch {
-    std::uint64_t after = 0;  // the first event has a greater sequence
-    std::string tenant;       // events of this tenant and those outside tenants
-    bool follow = true;       // false: ends with what is there
+    std::optional<std::uint64_t> after;  // the first event has a greater sequence; absent: all that is there
+    std::string tenant;                  // events of this tenant and those outside tenants
+    bool follow = true;                  // false: ends with what is there
   };
   void watch(Watch watch, const wire::Responder& responder);
 
@@ -41,6 +43,7 @@ class EventFeed {
   void run();
   // Whether the watcher is to be kept.
   bool feed(Watcher& watcher, std::uint64_t head);
+  bool begin(Watcher& watcher, std::uint64_t head);
 
   JournalReader reader_;
   mutable std::mutex mutex_;

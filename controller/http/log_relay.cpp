@@ -1,8 +1,20 @@
 #include "controller/http/log_relay.hpp"
 
+#include <cstdlib>
 #include <utility>
 
+#include "wire/log.hpp"
+
 namespace unik::controller {
+namespace {
+
+// Agents push each stream once, and outlive controllers: the next one must not give the names of this one again.
+std::uint64_t first_session() {
+  constexpr std::size_t kHexDigits = 12;
+  return std::strtoull(wire::new_trace_id().substr(0, kHexDigits).c_str(), nullptr, 16);
+}
+
+}  // namespace
 
 // One reader. Its members are guarded by its own mutex; the relay's is never taken while that is held.
 struct LogRelay::Session {
@@ -12,7 +24,7 @@ struct LogRelay::Session {
   std::uint64_t id = 0;
   const wire::Responder responder;
   const bool prefix;
-  std::optional<wire::Stream> stream;  // once there is something to read
+  std::optional<wire::Stream> stream;            // once there is something to read
   std::map<std::string, std::string> instances;  // short names of the streams that have not ended
   bool all_named = false;
   bool closed = false;
@@ -25,7 +37,8 @@ struct LogRelay::Session {
 
 // One console on its way. Its callbacks come one at a time.
 struct LogRelay::Push : std::enable_shared_from_this<LogRelay::Push> {
-  Push(LogRelay& owner, std::shared_ptr<Session> reader, std::string id, std::string name, wire::BodyStream from, wire::Responder answer)
+  Push(LogRelay& owner, std::shared_ptr<Session> reader, std::string id, std::string name, wire::BodyStream from,
+       wire::Responder answer)
       : relay(owner),
         session(std::move(reader)),
         stream_id(std::move(id)),
@@ -35,7 +48,8 @@ struct LogRelay::Push : std::enable_shared_from_this<LogRelay::Push> {
 
   void start() {
     const auto self = shared_from_this();
-    body.start([self](std::string_view chunk) { self->take(chunk); }, [self](const Result<void>& end) { self->finish(end.ok()); });
+    body.start([self](std::string_view chunk) { self->take(chunk); },
+               [self](const Result<void>& end) { self->finish(end.ok()); });
   }
 
   void take(std::string_view chunk) {
@@ -84,6 +98,8 @@ struct LogRelay::Push : std::enable_shared_from_this<LogRelay::Push> {
   const wire::Responder responder;
   std::string line;
 };
+
+LogRelay::LogRelay(std::function<void(Event)> post) : post_(std::move(post)), last_session_(first_session()) {}
 
 void LogRelay::open(LogsAsked asked, bool prefix, const wire::Responder& responder) {
   const auto session = std::make_shared<Session>(responder, prefix);
@@ -176,7 +192,8 @@ void LogRelay::push(const std::string& stream_id, const wire::BodyStream& body, 
     auto expected = expected_.extract(stream_id);
     if (!expected.empty()) reader = expected.mapped();
   }
-  if (reader == nullptr) return responder.send(not_found("no_such_stream", "nobody waits for the log stream `" + stream_id + "`"));
+  if (reader == nullptr)
+    return responder.send(not_found("no_such_stream", "nobody waits for the log stream `" + stream_id + "`"));
   std::string instance;
   {
     const std::lock_guard lock(reader->mutex);

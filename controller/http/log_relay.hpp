@@ -18,7 +18,7 @@ namespace unik::controller {
 class LogRelay {
  public:
   // `post` takes events for the loop.
-  explicit LogRelay(std::function<void(Event)> post) : post_(std::move(post)) {}
+  explicit LogRelay(std::function<void(Event)> post);
 
   // A reader: nothing is sent before the loop has said whether there is anything to read. `prefix`: each line begins
   // with the instance's short name.
@@ -41,7 +41,7 @@ class LogRelay {
 
   const std::function<void(Event)> post_;
   std::mutex mutex_;
-  std::uint64_t last_session_ = 0;
+  std::uint64_t last_session_;
   std::map<std::uint64_t, std::shared_ptr<Session>> sessions_;
   std::map<std::string, std::shared_ptr<Session>> expected_;  // by stream_id, until its push begins
 };

@@ -20,7 +20,9 @@ void handle_register(ApiContext& context, wire::HttpRequest request, const wire:
   Result<RegisterRequest> message = codec::from_json<RegisterRequest>(request.body);
   if (!message) return responder.send(message.error());
   context.runner.ask(
-      [&](RequestId id) { return Event(RegisterAsked{id, request.trace_id, std::move(*message)}); },
+      [&](RequestId id) {
+        return Event(RegisterAsked{id, request.trace_id, std::move(*message)});
+      },
       [responder](const Answer& reply) { answer(responder, reply); });
 }
 
@@ -28,7 +30,9 @@ void handle_heartbeat(ApiContext& context, wire::HttpRequest request, const wire
   Result<Report> report = codec::from_json<Report>(request.body);
   if (!report) return responder.send(report.error());
   const RequestId id = context.runner.ask(
-      [&](RequestId asked) { return Event(HeartbeatArrived{asked, std::move(*report)}); },
+      [&](RequestId asked) {
+        return Event(HeartbeatArrived{asked, std::move(*report)});
+      },
       [responder](const Answer& reply) { answer(responder, reply); });
   responder.on_close([&context, id] { context.runner.forget(id); });
 }
@@ -37,12 +41,16 @@ void handle_heartbeat(ApiContext& context, wire::HttpRequest request, const wire
 
 void add_node_routes(ApiContext& context, std::vector<Route>& routes) {
   const wire::BodyPolicy body{false, codec::kMaxMessageBytes};
-  routes.push_back({"POST", "/v1/nodes/register", [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
+  routes.push_back({"POST", "/v1/nodes/register",
+                    [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
                       handle_register(context, std::move(request), responder);
-                    }, body});
-  routes.push_back({"POST", "/v1/nodes/heartbeat", [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
+                    },
+                    body});
+  routes.push_back({"POST", "/v1/nodes/heartbeat",
+                    [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
                       handle_heartbeat(context, std::move(request), responder);
-                    }, body});
+                    },
+                    body});
 }
 
 }  // namespace unik::controller

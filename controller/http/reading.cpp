@@ -1,4 +1,4 @@
-#include <charconv>
+#include <optional>
 #include <utility>
 
 #include "codec/json_writer.hpp"
@@ -14,11 +14,6 @@ constexpr std::size_t kPageItems = 500;
 
 Error missing(std::string_view kind, const std::string& name) {
   return not_found(std::string(kind) + "_not_found", "there is no " + std::string(kind) + " `" + name + "`");
-}
-
-std::string query(const wire::HttpRequest& request, const char* key) {
-  const auto found = request.query.find(key);
-  return found == request.query.end() ? std::string() : found->second;
 }
 
 // One page of `table` from the key after `start`; `view` gives nothing for rows that are to be left out, and `stop`
@@ -40,12 +35,14 @@ codec::Page<View> page_of(const World& world, const Table& table, const Key& sta
 }
 
 // The first key after the one that a `continue` names: names are ordered bytewise, so a zero byte makes the next.
-Symbol after(const std::string& name) { return name.empty() ? Symbol() : Symbol(name + '\0'); }
+Symbol after(const std::string& name) {
+  return name.empty() ? Symbol() : Symbol(name + '\0');
+}
 
 codec::Page<AppView> list_apps(const World& world, const wire::HttpRequest& request) {
   const Symbol tenant(tenant_of(request));
   return page_of<AppView>(
-      world, world.apps, AppName{tenant, after(query(request, "continue"))},
+      world, world.apps, AppName{tenant, after(query_text(request, "continue"))},
       [&](const AppName& name) { return name.tenant != tenant; },
       [&](const AppName& name, const AppRow& row) { return view_app(world, name, row); },
       [](const AppName& name) { return name.app.str(); });
@@ -53,20 +50,22 @@ codec::Page<AppView> list_apps(const World& world, const wire::HttpRequest& requ
 
 codec::Page<NodeView> list_nodes(const World& world, const wire::HttpRequest& request) {
   return page_of<NodeView>(
-      world, world.nodes, after(query(request, "continue")), [](Symbol) { return false; },
-      [&](Symbol name, const NodeRow& row) { return view_node(world, name, row); }, [](Symbol name) { return name.str(); });
+      world, world.nodes, after(query_text(request, "continue")), [](Symbol) { return false; },
+      [&](Symbol name, const NodeRow& row) { return view_node(world, name, row); },
+      [](Symbol name) { return name.str(); });
 }
 
 codec::Page<TenantView> list_tenants(const World& world, const wire::HttpRequest& request) {
   return page_of<TenantView>(
-      world, world.tenants, after(query(request, "continue")), [](Symbol) { return false; },
-      [&](Symbol name, const TenantRow& row) { return view_tenant(world, name, row); }, [](Symbol name) { return name.str(); });
+      world, world.tenants, after(query_text(request, "continue")), [](Symbol) { return false; },
+      [&](Symbol name, const TenantRow& row) { return view_tenant(world, name, row); },
+      [](Symbol name) { return name.str(); });
 }
 
 Result<codec::Page<InstanceView>> list_instances(const World& world, const wire::HttpRequest& request) {
   const Symbol tenant(tenant_of(request));
   InstanceId start{tenant, {}, 0, 0, 0};
-  if (const std::string from = query(request, "continue"); !from.empty()) {
+  if (const std::string from = query_text(request, "continue"); !from.empty()) {
     const Result<InstanceId> last = parse_short_name(tenant, from);
     if (!last) return last.error();
     start = *last;
@@ -82,7 +81,7 @@ Result<codec::Page<InstanceView>> list_instances(const World& world, const wire:
 Result<codec::Page<Operation>> list_operations(const World& world, const wire::HttpRequest& request) {
   const Symbol tenant(tenant_of(request));
   std::optional<OperationKey> before;
-  if (const std::string from = query(request, "continue"); !from.empty()) {
+  if (const std::string from = query_text(request, "continue"); !from.empty()) {
     before = parse_operation_key(from);
     if (!before) return invalid("bad_continue", "want the `continue` of the page before, got `" + from + "`");
   }
@@ -101,6 +100,18 @@ Result<codec::Page<Operation>> list_operations(const World& world, const wire::H
     page.items.push_back(**it);
   }
   return page;
+}
+
+// `at`: a journal sequence or a time.
+Result<std::optional<Moment>> moment_of(const wire::HttpRequest& request) {
+  const std::string text = query_text(request, "at");
+  if (text.empty()) return std::optional<Moment>();
+  if (const Result<WallTime> time = parse_wall_time(text)) return std::optional<Moment>(*time);
+  const Result<std::optional<std::uint64_t>> seq = query_number(request, "at");
+  if (!seq)
+    return invalid("bad_query",
+                   "want a journal sequence or a UTC time such as 2026-11-22T18:51:13Z as `at`, got `" + text + "`");
+  return std::optional<Moment>(**seq);
 }
 
 template <typename T>
@@ -169,21 +180,30 @@ Result<Operation> get_operation(const World& world, const std::string& name) {
 }  // namespace
 
 void add_reading_routes(ApiContext& context, std::vector<Route>& routes) {
-  // `read` gets the newest World and returns a Result of something with a JSON form.
+  // `read` gets the newest World, or the one of `at`, and returns a Result of something with a JSON form.
   const auto get = [&](std::string pattern, auto read) {
-    routes.push_back({"GET", std::move(pattern),
-                      [&context, read](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
-                        const std::shared_ptr<const World> world = context.runner.world();
-                        answer(responder, read(*world, path, request));
-                      },
-                      {}});
+    routes.push_back(
+        {"GET",
+         std::move(pattern),
+         [&context, read](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
+           const Result<std::optional<Moment>> at = moment_of(request);
+           if (!at) return responder.send(at.error());
+           if (!*at) return answer(responder, read(*context.runner.world(), path, request));
+           context.history.ask(**at, [=, request = std::move(request)](const auto& world) {
+             if (!world) return responder.send(world.error());
+             answer(responder, read(**world, path, request));
+           });
+         },
+         {}});
   };
   using Path = const PathValues&;
   using Request = const wire::HttpRequest&;
   get("/v1/status", [](const World& world, Path, Request request) -> Result<StatusView> {
     return view_status(world, tenant_of(request));
   });
-  get("/v1/apps", [](const World& world, Path, Request request) -> Result<codec::Page<AppView>> { return list_apps(world, request); });
+  get("/v1/apps", [](const World& world, Path, Request request) -> Result<codec::Page<AppView>> {
+    return list_apps(world, request);
+  });
   get("/v1/apps/{name}", [](const World& world, Path path, Request request) {
     return get_app(world, tenant_of(request), path.at("name"));
   });
@@ -191,43 +211,61 @@ void add_reading_routes(ApiContext& context, std::vector<Route>& routes) {
   get("/v1/instances/{name}", [](const World& world, Path path, Request request) {
     return get_instance(world, tenant_of(request), path.at("name"));
   });
-  get("/v1/nodes", [](const World& world, Path, Request request) -> Result<codec::Page<NodeView>> { return list_nodes(world, request); });
+  get("/v1/nodes", [](const World& world, Path, Request request) -> Result<codec::Page<NodeView>> {
+    return list_nodes(world, request);
+  });
   get("/v1/nodes/{name}", [](const World& world, Path path, Request) { return get_node(world, path.at("name")); });
-  get("/v1/tenants", [](const World& world, Path, Request request) -> Result<codec::Page<TenantView>> { return list_tenants(world, request); });
+  get("/v1/tenants", [](const World& world, Path, Request request) -> Result<codec::Page<TenantView>> {
+    return list_tenants(world, request);
+  });
   get("/v1/tenants/{name}", [](const World& world, Path path, Request) { return get_tenant(world, path.at("name")); });
   get("/v1/rollouts/{name}", [](const World& world, Path path, Request request) {
     return get_rollout(world, tenant_of(request), path.at("name"));
   });
   get("/v1/operations", [](const World& world, Path, Request request) { return list_operations(world, request); });
-  get("/v1/operations/{name}", [](const World& world, Path path, Request) { return get_operation(world, path.at("name")); });
-  get("/v1/explain/{kind}/{name}", [](const World& world, Path path, Request request) {
-    return explain(world, path, tenant_of(request));
-  });
+  get("/v1/operations/{name}",
+      [](const World& world, Path path, Request) { return get_operation(world, path.at("name")); });
+  get("/v1/explain/{kind}/{name}",
+      [](const World& world, Path path, Request request) { return explain(world, path, tenant_of(request)); });
 
-  routes.push_back({"GET", "/healthz", [](Path, wire::HttpRequest, const wire::Responder& responder) {
+  routes.push_back({"GET",
+                    "/healthz",
+                    [](Path, wire::HttpRequest, const wire::Responder& responder) {
                       responder.send(json_response(200, R"({"status":"ok"})"));
-                    }, {}});
-  routes.push_back({"GET", "/readyz", [&context](Path, wire::HttpRequest, const wire::Responder& responder) {
-                      if (!context.runner.turning()) return responder.send(unavailable("starting", "the loop has not turned yet"));
+                    },
+                    {}});
+  routes.push_back({"GET",
+                    "/readyz",
+                    [&context](Path, wire::HttpRequest, const wire::Responder& responder) {
+                      if (!context.runner.turning())
+                        return responder.send(unavailable("starting", "the loop has not turned yet"));
                       const std::shared_ptr<const World> world = context.runner.world();
                       codec::JsonWriter out;
                       out.begin_object().field("status", world->history_lost ? "restored" : "ready");
                       out.field("revision", world->revision).end_object();
                       responder.send(json_response(200, out.take()));
-                    }, {}});
-  routes.push_back({"GET", "/v1/version", [&context](Path, wire::HttpRequest, const wire::Responder& responder) {
-                      const std::shared_ptr<const World> world = context.runner.world();
-                      codec::JsonWriter out;
-                      out.begin_object().field("version", context.version).field("cluster_id", world->cluster.cluster_id);
-                      out.field("revision", world->revision).end_object();
-                      responder.send(json_response(200, out.take()));
-                    }, {}});
-  routes.push_back({"GET", "/v1/metrics", [&context](Path, wire::HttpRequest, const wire::Responder& responder) {
+                    },
+                    {}});
+  routes.push_back(
+      {"GET",
+       "/v1/version",
+       [&context](Path, wire::HttpRequest, const wire::Responder& responder) {
+         const std::shared_ptr<const World> world = context.runner.world();
+         codec::JsonWriter out;
+         out.begin_object().field("version", context.version).field("cluster_id", world->cluster.cluster_id);
+         out.field("revision", world->revision).end_object();
+         responder.send(json_response(200, out.take()));
+       },
+       {}});
+  routes.push_back({"GET",
+                    "/v1/metrics",
+                    [&context](Path, wire::HttpRequest, const wire::Responder& responder) {
                       wire::HttpResponse response;
                       response.content_type = "text/plain; version=0.0.4";
                       response.body = context.metrics.text(*context.runner.world());
                       responder.send(std::move(response));
-                    }, {}});
+                    },
+                    {}});
 }
 
 }  // namespace unik::controller

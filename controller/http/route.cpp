@@ -33,7 +33,8 @@ std::optional<PathValues> match(std::string_view pattern, std::string_view path)
 
 wire::HttpResponse method_not_allowed(const wire::HttpRequest& request, const std::string& allowed) {
   wire::HttpResponse response = wire::error_response(
-      invalid("method_not_allowed", "want " + allowed + " for " + request.path + ", got " + request.method), request.trace_id);
+      invalid("method_not_allowed", "want " + allowed + " for " + request.path + ", got " + request.method),
+      request.trace_id);
   response.status = 405;
   response.headers.add("Allow", allowed);
   return response;

@@ -6,54 +6,41 @@
 namespace unik::controller {
 namespace {
 
-bool flag(const wire::HttpRequest& request, const char* key) {
-  const auto found = request.query.find(key);
-  return found != request.query.end() && found->second == "1";
-}
-
-Result<std::optional<std::uint64_t>> number(const wire::HttpRequest& request, const char* key) {
-  const auto found = request.query.find(key);
-  if (found == request.query.end()) return std::optional<std::uint64_t>();
-  std::uint64_t value = 0;
-  const std::string& text = found->second;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (problem != std::errc() || end != text.data() + text.size())
-    return invalid("bad_query", std::string("want a number as `") + key + "`, got `" + text + "`");
-  return std::optional(value);
-}
-
-void read_logs(ApiContext& context, const PathValues& path, const wire::HttpRequest& request, const wire::Responder& responder) {
+void read_logs(ApiContext& context, const PathValues& path, const wire::HttpRequest& request,
+               const wire::Responder& responder) {
   LogsAsked asked;
   asked.tenant = tenant_of(request);
   asked.name = path.at("name");
-  asked.query.follow = flag(request, "follow");
-  asked.query.timestamps = flag(request, "timestamps");
-  if (flag(request, "previous")) asked.query.select = LogSelect::kPrevious;
-  const Result<std::optional<std::uint64_t>> tail = number(request, "tail");
+  asked.query.follow = query_flag(request, "follow");
+  asked.query.timestamps = query_flag(request, "timestamps");
+  if (query_flag(request, "previous")) asked.query.select = LogSelect::kPrevious;
+  const Result<std::optional<std::uint64_t>> tail = query_number(request, "tail");
   if (!tail) return responder.send(tail.error());
   asked.query.tail = *tail;
-  if (const auto since = request.query.find("since"); since != request.query.end()) {
-    const Result<WallTime> time = parse_wall_time(since->second);
+  if (const std::string since = query_text(request, "since"); !since.empty()) {
+    const Result<WallTime> time = parse_wall_time(since);
     if (!time) return responder.send(time.error());
     asked.query.since = *time;
   }
-  context.logs.open(std::move(asked), flag(request, "prefix"), responder);
+  context.logs.open(std::move(asked), query_flag(request, "prefix"), responder);
 }
 
 void watch_events(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder) {
   EventFeed::Watch watch;
   watch.tenant = tenant_of(request);
-  const auto follow = request.query.find("follow");
-  watch.follow = follow == request.query.end() || follow->second != "0";
-  const Result<std::optional<std::uint64_t>> since = number(request, "since");
+  watch.follow = query_text(request, "follow") != "0";
+  const Result<std::optional<std::uint64_t>> since = query_number(request, "since");
   if (!since) return responder.send(since.error());
   const std::string_view last = request.headers.get("Last-Event-ID");
-  if (*since) {
-    watch.after = **since;
-  } else if (!last.empty()) {
-    const auto [end, problem] = std::from_chars(last.data(), last.data() + last.size(), watch.after);
+  // Who comes back to the same address goes on from where it was, not from where it once began.
+  if (!last.empty()) {
+    std::uint64_t seq = 0;
+    const auto [end, problem] = std::from_chars(last.data(), last.data() + last.size(), seq);
     if (problem != std::errc() || end != last.data() + last.size())
       return responder.send(invalid("bad_query", "want a journal sequence as Last-Event-ID"));
+    watch.after = seq;
+  } else if (*since) {
+    watch.after = **since;
   } else if (watch.follow) {
     watch.after = context.events.head();
   }
@@ -63,12 +50,18 @@ void watch_events(ApiContext& context, const wire::HttpRequest& request, const w
 }  // namespace
 
 void add_stream_routes(ApiContext& context, std::vector<Route>& routes) {
-  routes.push_back({"GET", "/v1/logs/{name}", [&context](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
+  routes.push_back({"GET",
+                    "/v1/logs/{name}",
+                    [&context](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
                       read_logs(context, path, request, responder);
-                    }, {}});
-  routes.push_back({"GET", "/v1/events", [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
+                    },
+                    {}});
+  routes.push_back({"GET",
+                    "/v1/events",
+                    [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
                       watch_events(context, request, responder);
-                    }, {}});
+                    },
+                    {}});
   routes.push_back({"POST", "/v1/nodes/{name}/logs/{stream_id}",
                     [&context](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
                       context.logs.push(path.at("stream_id"), *request.stream, responder);

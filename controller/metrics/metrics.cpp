@@ -9,6 +9,8 @@
 #include <map>
 #include <sstream>
 
+#include "controller/core/node_watch.hpp"
+
 namespace unik::controller {
 namespace {
 
@@ -19,31 +21,80 @@ const Buckets kBootSeconds = {0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6
 const Buckets kTurnSeconds = {0.00001, 0.0001, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1};
 const Buckets kRetries = {0, 1, 2, 3, 5, 10, 20};
 
-double seconds(Duration duration) { return static_cast<double>(duration.count()) / 1e6; }
+double seconds(Duration duration) {
+  return static_cast<double>(duration.count()) / 1e6;
+}
 
 }  // namespace
 
 struct Metrics::Families {
   prometheus::Registry registry;
   prometheus::Family<prometheus::Histogram>& operation_seconds = prometheus::BuildHistogram()
-      .Name("unikctl_operation_duration_seconds").Help("From asking to done, by kind and outcome").Register(registry);
+                                                                     .Name("unikctl_operation_duration_seconds")
+                                                                     .Help("From asking to done, by kind and outcome")
+                                                                     .Register(registry);
   prometheus::Family<prometheus::Counter>& operation_failures = prometheus::BuildCounter()
-      .Name("unikctl_operation_failures_total").Help("Operations that failed, by kind and reason").Register(registry);
-  prometheus::Family<prometheus::Histogram>& operation_attempts = prometheus::BuildHistogram()
-      .Name("unikctl_operation_retries").Help("Boots beyond the first of each instance that an operation needed").Register(registry);
-  prometheus::Family<prometheus::Histogram>& boot_seconds = prometheus::BuildHistogram()
-      .Name("unikctl_boot_duration_seconds").Help("From the start of the VMM to the start of the app, by accelerator").Register(registry);
+                                                                    .Name("unikctl_operation_failures_total")
+                                                                    .Help("Operations that failed, by kind and reason")
+                                                                    .Register(registry);
+  prometheus::Family<prometheus::Histogram>& operation_attempts =
+      prometheus::BuildHistogram()
+          .Name("unikctl_operation_retries")
+          .Help("Boots beyond the first of each instance that an operation needed")
+          .Register(registry);
+  prometheus::Family<prometheus::Histogram>& boot_seconds =
+      prometheus::BuildHistogram()
+          .Name("unikctl_boot_duration_seconds")
+          .Help("From the start of the VMM to the start of the app, by accelerator")
+          .Register(registry);
   prometheus::Histogram& turn_seconds = prometheus::BuildHistogram()
-      .Name("unikctl_loop_turn_duration_seconds").Help("One turn of the controller's loop").Register(registry).Add({}, kTurnSeconds);
+                                            .Name("unikctl_loop_turn_duration_seconds")
+                                            .Help("One turn of the controller's loop")
+                                            .Register(registry)
+                                            .Add({}, kTurnSeconds);
   prometheus::Counter& events = prometheus::BuildCounter()
-      .Name("unikctl_loop_events_total").Help("Events that the loop has taken").Register(registry).Add({});
+                                    .Name("unikctl_loop_events_total")
+                                    .Help("Events that the loop has taken")
+                                    .Register(registry)
+                                    .Add({});
   prometheus::Gauge& journal_records = prometheus::BuildGauge()
-      .Name("unikctl_journal_records").Help("Sequence of the last record of the journal").Register(registry).Add({});
-  prometheus::Family<prometheus::Gauge>& instances = prometheus::BuildGauge()
-      .Name("unikctl_instances").Help("Instances by phase").Register(registry);
-  prometheus::Family<prometheus::Gauge>& nodes = prometheus::BuildGauge()
-      .Name("unikctl_nodes").Help("Nodes by health").Register(registry);
-  prometheus::Gauge& apps = prometheus::BuildGauge().Name("unikctl_apps").Help("Declared apps").Register(registry).Add({});
+                                           .Name("unikctl_journal_records")
+                                           .Help("Sequence of the last record of the journal")
+                                           .Register(registry)
+                                           .Add({});
+  prometheus::Family<prometheus::Gauge>& instances =
+      prometheus::BuildGauge().Name("unikctl_instances").Help("Instances by phase").Register(registry);
+  prometheus::Family<prometheus::Gauge>& nodes =
+      prometheus::BuildGauge().Name("unikctl_nodes").Help("Nodes by health").Register(registry);
+  prometheus::Gauge& bound = prometheus::BuildGauge()
+                                 .Name("unikctl_instances_bound")
+                                 .Help("Instances that have a node")
+                                 .Register(registry)
+                                 .Add({});
+  prometheus::Gauge& unplaced = prometheus::BuildGauge()
+                                    .Name("unikctl_instances_unplaced")
+                                    .Help("Instances that no node fits")
+                                    .Register(registry)
+                                    .Add({});
+  prometheus::Gauge& draining = prometheus::BuildGauge()
+                                    .Name("unikctl_nodes_draining")
+                                    .Help("Nodes that are being drained and are not empty yet")
+                                    .Register(registry)
+                                    .Add({});
+  prometheus::Gauge& isolated = prometheus::BuildGauge()
+                                    .Name("unikctl_isolated")
+                                    .Help("1 while so many nodes are silent that none is given up")
+                                    .Register(registry)
+                                    .Add({});
+  prometheus::Family<prometheus::Gauge>& rollouts =
+      prometheus::BuildGauge().Name("unikctl_rollouts").Help("Apps by the phase of their rollout").Register(registry);
+  prometheus::Family<prometheus::Counter>& rollbacks =
+      prometheus::BuildCounter()
+          .Name("unikctl_rollbacks_total")
+          .Help("Rollouts that were given up for an older template, by reason")
+          .Register(registry);
+  prometheus::Gauge& apps =
+      prometheus::BuildGauge().Name("unikctl_apps").Help("Declared apps").Register(registry).Add({});
 };
 
 Metrics::Metrics() : families_(std::make_unique<Families>()) {}
@@ -63,26 +114,51 @@ void Metrics::committed(const Record& record) {
       const std::string state(to_string(operation.state));
       families_->operation_seconds.Add({{"kind", kind}, {"state", state}}, kOperationSeconds)
           .Observe(seconds(operation.updated_at - operation.created_at));
-      families_->operation_attempts.Add({{"kind", kind}}, kRetries).Observe(operation.attempts > 0 ? operation.attempts - 1 : 0);
+      families_->operation_attempts.Add({{"kind", kind}}, kRetries)
+          .Observe(operation.attempts > 0 ? operation.attempts - 1 : 0);
       if (operation.error)
         families_->operation_failures.Add({{"kind", kind}, {"reason", operation.error->reason}}).Increment();
+    } else if (const auto* const app = std::get_if<PutApp>(&change)) {
+      const bool begun = app->row.rollout == rollout_number(record.epoch, record.seq) && !app->row.history.empty();
+      if (begun && app->row.history.back().automatic)
+        families_->rollbacks.Add({{"reason", app->row.state.reason}}).Increment();
     } else if (const auto* const seen = std::get_if<ObserveInstance>(&change)) {
       const InstanceStatus& status = *seen->status;
       // The transition to running is the one that ends a boot.
       if (status.phase == Phase::kRunning && status.health != Health::kHealthy && status.boot.start > Duration::zero())
-        families_->boot_seconds.Add({{"accelerator", status.accelerator}}, kBootSeconds).Observe(seconds(status.boot.start));
+        families_->boot_seconds.Add({{"accelerator", status.accelerator}}, kBootSeconds)
+            .Observe(seconds(status.boot.start));
     }
   }
 }
 
 std::string Metrics::text(const World& world) {
-  std::map<Phase, double> phases = {{Phase::kPending, 0}, {Phase::kRunning, 0}, {Phase::kExited, 0}, {Phase::kFailed, 0}};
+  std::map<Phase, double> phases = {
+      {Phase::kPending, 0}, {Phase::kRunning, 0}, {Phase::kExited, 0}, {Phase::kFailed, 0}};
   for (const auto& [id, row] : world.instances) ++phases[row.status->phase];
-  for (const auto& [phase, count] : phases) families_->instances.Add({{"phase", std::string(to_string(phase))}}).Set(count);
+  for (const auto& [phase, count] : phases)
+    families_->instances.Add({{"phase", std::string(to_string(phase))}}).Set(count);
   std::map<NodeHealth, double> healths;
   for (std::size_t health = 0; health < kNodeHealths; ++health) healths[static_cast<NodeHealth>(health)] = 0;
-  for (const auto& [name, row] : world.nodes) ++healths[row.health];
-  for (const auto& [health, count] : healths) families_->nodes.Add({{"health", std::string(to_string(health))}}).Set(count);
+  double draining = 0;
+  for (const auto& [name, row] : world.nodes) {
+    ++healths[row.health];
+    const NodeLoad* const load = world.loads.find(name);
+    if (row.node->spec.drain.enabled && load != nullptr && load->instances > 0) ++draining;
+  }
+  families_->draining.Set(draining);
+  families_->isolated.Set(is_isolated(world) ? 1 : 0);
+  families_->unplaced.Set(static_cast<double>(world.unplaced.size()));
+  families_->bound.Set(static_cast<double>(world.instances.size() - world.unplaced.size()));
+  std::map<RolloutPhase, double> rollouts = {{RolloutPhase::kProgressing, 0},
+                                             {RolloutPhase::kDone, 0},
+                                             {RolloutPhase::kPaused, 0},
+                                             {RolloutPhase::kFailed, 0}};
+  for (const auto& [name, row] : world.apps) ++rollouts[row.state.phase];
+  for (const auto& [phase, count] : rollouts)
+    families_->rollouts.Add({{"phase", std::string(to_string(phase))}}).Set(count);
+  for (const auto& [health, count] : healths)
+    families_->nodes.Add({{"health", std::string(to_string(health))}}).Set(count);
   families_->apps.Set(static_cast<double>(world.apps.size()));
   families_->journal_records.Set(static_cast<double>(world.revision));
   std::ostringstream out;

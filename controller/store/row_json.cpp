@@ -1,59 +1,52 @@
 #include "controller/store/row_json.hpp"
 
-#include <nlohmann/json.hpp>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "codec/json.hpp"
 #include "codec/json_writer.hpp"
 #include "codec/views_json.hpp"
+#include "controller/store/stored_time.hpp"
 
 namespace unik::controller {
 namespace {
 
+using codec::JsonDocument;
+using codec::JsonView;
 using codec::JsonWriter;
-using nlohmann::json;
-
-std::int64_t micros(WallTime time) { return time.time_since_epoch().count(); }
-WallTime wall(std::int64_t micros) { return WallTime(Duration(micros)); }
 
 // Reads typed members and remembers the first that was not there: callers check once, at the end.
 class Reader {
  public:
-  explicit Reader(std::string_view text) : value_(json::parse(text, nullptr, false)) {
-    if (!value_.is_object()) fault_ = "an object";
-  }
-  explicit Reader(json value) : value_(std::move(value)) {
+  explicit Reader(JsonView value) : value_(value) {
     if (!value_.is_object()) fault_ = "an object";
   }
 
   std::string text(const char* key) {
-    const json* const member = find(key);
-    if (member == nullptr || !member->is_string()) return fail(key), std::string();
-    return member->get<std::string>();
+    const auto value = value_[key].text();
+    return value ? std::string(*value) : (fail(key), std::string());
   }
   template <typename Int>
   Int number(const char* key) {
-    const json* const member = find(key);
-    if (member == nullptr || !member->is_number_integer()) return fail(key), Int{};
-    return member->get<Int>();
+    if constexpr (std::is_signed_v<Int>) {
+      return found(key, value_[key].integer());
+    } else {
+      return found(key, value_[key].unsigned_integer());
+    }
   }
-  bool boolean(const char* key) {
-    const json* const member = find(key);
-    if (member == nullptr || !member->is_boolean()) return fail(key), false;
-    return member->get<bool>();
+  bool boolean(const char* key) { return found(key, value_[key].boolean()); }
+  JsonView object(const char* key) {
+    const JsonView member = value_[key];
+    if (!member.exists()) fail(key);
+    return member;
   }
-  json object(const char* key) {
-    const json* const member = find(key);
-    if (member == nullptr) return fail(key), json::object();
-    return *member;
-  }
-  bool has(const char* key) { return find(key) != nullptr; }
+  bool has(const char* key) { return value_[key].exists(); }
 
   // A value of the API, by the codec that everybody uses for it.
   template <typename T>
   T value(const char* key) {
-    Result<T> parsed = codec::from_json<T>(object(key).dump());
+    Result<T> parsed = codec::from_json<T>(value_[key]);
     if (!parsed) return fail(key), T{};
     return std::move(parsed).value();
   }
@@ -64,8 +57,7 @@ class Reader {
   AppName app(const char* tenant, const char* name) { return {Symbol(text(tenant)), Symbol(text(name))}; }
   template <typename Enum>
   Enum choice(const char* key, std::optional<Enum> (*parse)(std::string_view)) {
-    const std::optional<Enum> found = parse(text(key));
-    return found ? *found : (fail(key), Enum{});
+    return found(key, parse(text(key)));
   }
 
   void fail(const char* what) {
@@ -77,13 +69,12 @@ class Reader {
   }
 
  private:
-  const json* find(const char* key) const {
-    if (!value_.is_object()) return nullptr;
-    const auto member = value_.find(key);
-    return member == value_.end() ? nullptr : &*member;
+  template <typename T>
+  T found(const char* key, std::optional<T> value) {
+    return value ? *value : (fail(key), T{});
   }
 
-  json value_;
+  JsonView value_;
   std::optional<std::string> fault_;
 };
 
@@ -127,7 +118,7 @@ std::string row_json(const RolloutState& state) {
   return out.field("message", state.message).end_object().take();
 }
 
-RolloutState rollout_state(const json& value, Reader& outer) {
+RolloutState rollout_state(JsonView value, Reader& outer) {
   Reader in(value);
   RolloutState state;
   state.phase = in.choice("phase", parse_rollout_phase);
@@ -148,7 +139,7 @@ std::string row_json(const TemplateNote& note) {
   return out.field("automatic", note.automatic).field("message", note.message).end_object().take();
 }
 
-TemplateNote template_note(const json& value, Reader& outer) {
+TemplateNote template_note(JsonView value, Reader& outer) {
   Reader in(value);
   TemplateNote note;
   note.rollout = in.number<std::uint64_t>("rollout");
@@ -189,6 +180,7 @@ struct Body {
   }
   void operator()(const PutStray& change) {
     begin(change.key).field("goal_revision", change.row.goal_revision);
+    if (change.row.quarantined) out.field("quarantined", true);
     out.end_object();
   }
   void operator()(const RemoveStray& change) {
@@ -197,7 +189,8 @@ struct Body {
   }
   void operator()(const PutOperation& change) {
     out.begin_object().field("id", to_string(change.key));
-    out.field("created_at_us", micros(change.operation->created_at)).field("updated_at_us", micros(change.operation->updated_at));
+    out.field("created_at_us", micros(change.operation->created_at))
+        .field("updated_at_us", micros(change.operation->updated_at));
     out.key("operation").raw(codec::to_json(*change.operation)).end_object();
   }
   void operator()(const RemoveOperation& change) { out.begin_object().field("id", to_string(change.key)).end_object(); }
@@ -211,7 +204,10 @@ struct Body {
   }
   void name(Symbol name) { out.begin_object().field("name", name.str()).end_object(); }
   JsonWriter& begin(const TemplateKey& key) {
-    return out.begin_object().field("tenant", key.app.tenant.str()).field("app", key.app.app.str()).field("rollout", key.rollout);
+    return out.begin_object()
+        .field("tenant", key.app.tenant.str())
+        .field("app", key.app.app.str())
+        .field("rollout", key.rollout);
   }
   JsonWriter& begin(const StrayKey& key) {
     return out.begin_object().field("node", key.node.str()).field("id", to_string(key.id));
@@ -219,10 +215,10 @@ struct Body {
 };
 
 // In the order of the variant.
-constexpr const char* kNames[] = {"put_cluster",      "put_app",      "remove_app",      "put_node",         "remove_node",
-                                  "put_tenant",       "remove_tenant", "put_template",   "remove_template",  "put_instance",
-                                  "remove_instance",  "observe_instance", "put_stray",   "remove_stray",     "put_operation",
-                                  "remove_operation", "put_answer",   "remove_answer"};
+constexpr const char* kNames[] = {
+    "put_cluster",   "put_app",      "remove_app",      "put_node",         "remove_node",     "put_tenant",
+    "remove_tenant", "put_template", "remove_template", "put_instance",     "remove_instance", "observe_instance",
+    "put_stray",     "remove_stray", "put_operation",   "remove_operation", "put_answer",      "remove_answer"};
 static_assert(std::size(kNames) == std::variant_size_v<Change>);
 
 OperationKey operation_key(Reader& reader) {
@@ -236,11 +232,16 @@ Result<Change> put_row(Result<Row> row, Change (*make)(Row)) {
   return make(std::move(row).value());
 }
 
-Result<Change> read_body(std::string_view name, const json& body) {
-  if (name == "put_cluster") return put_row<ClusterRow>(cluster_row_from(body.dump()), [](ClusterRow row) -> Change { return PutCluster{std::move(row)}; });
-  if (name == "put_app") return put_row<AppRow>(app_row_from(body.dump()), [](AppRow row) -> Change { return PutApp{std::move(row)}; });
-  if (name == "put_node") return put_row<NodeRow>(node_row_from(body.dump()), [](NodeRow row) -> Change { return PutNode{std::move(row)}; });
-  if (name == "put_tenant") return put_row<TenantRow>(tenant_row_from(body.dump()), [](TenantRow row) -> Change { return PutTenant{std::move(row)}; });
+Result<Change> read_body(std::string_view name, JsonView body) {
+  if (name == "put_cluster")
+    return put_row<ClusterRow>(cluster_row_from(body),
+                               [](ClusterRow row) -> Change { return PutCluster{std::move(row)}; });
+  if (name == "put_app")
+    return put_row<AppRow>(app_row_from(body), [](AppRow row) -> Change { return PutApp{std::move(row)}; });
+  if (name == "put_node")
+    return put_row<NodeRow>(node_row_from(body), [](NodeRow row) -> Change { return PutNode{std::move(row)}; });
+  if (name == "put_tenant")
+    return put_row<TenantRow>(tenant_row_from(body), [](TenantRow row) -> Change { return PutTenant{std::move(row)}; });
   Reader in(body);
   if (name == "remove_app") return finish<Change>(in, RemoveApp{in.app("tenant", "app")});
   if (name == "remove_node") return finish<Change>(in, RemoveNode{Symbol(in.text("name"))});
@@ -266,7 +267,8 @@ Result<Change> read_body(std::string_view name, const json& body) {
   if (name == "put_stray" || name == "remove_stray") {
     const StrayKey key{Symbol(in.text("node")), in.instance("id")};
     if (name == "remove_stray") return finish<Change>(in, RemoveStray{key});
-    PutStray change{key, {in.number<std::uint64_t>("goal_revision")}};
+    PutStray change{key,
+                    {in.number<std::uint64_t>("goal_revision"), in.has("quarantined") && in.boolean("quarantined")}};
     return finish<Change>(in, std::move(change));
   }
   if (name == "put_operation") {
@@ -279,7 +281,7 @@ Result<Change> read_body(std::string_view name, const json& body) {
   if (name == "remove_operation") return finish<Change>(in, RemoveOperation{operation_key(in)});
   if (name == "put_answer") {
     std::string key = in.text("key");
-    Result<AnswerRow> row = answer_row_from(in.object("row").dump());
+    Result<AnswerRow> row = answer_row_from(in.object("row"));
     if (!row) return std::move(row).error();
     return finish<Change>(in, PutAnswer{std::move(key), std::move(row).value()});
   }
@@ -294,6 +296,7 @@ std::string row_json(const ClusterRow& row) {
   JsonWriter out;
   out.begin_object().field("cluster_id", row.cluster_id);
   out.field("recovery_count", row.epoch.recovery_count).field("term", row.epoch.term);
+  if (row.history_lost) out.field("history_lost", true);
   return out.end_object().take();
 }
 
@@ -318,7 +321,9 @@ std::string row_json(const NodeRow& row) {
   out.begin_object().key("node").raw(codec::to_json(Resource(*row.node)));
   if (row.info) out.key("info").raw(codec::to_json(*row.info));
   out.field("agent_start", row.agent_start).field("health", to_string(row.health));
-  out.field("goals_revision", row.goals_revision).field("created_at_us", micros(row.created_at));
+  out.field("goals_revision", row.goals_revision);
+  if (row.recovery > 0) out.field("recovery", row.recovery);
+  out.field("created_at_us", micros(row.created_at));
   return out.end_object().take();
 }
 
@@ -336,14 +341,15 @@ std::string row_json(const AnswerRow& row) {
   return out.end_object().take();
 }
 
-Result<ClusterRow> cluster_row_from(std::string_view text) {
-  Reader in(text);
+Result<ClusterRow> cluster_row_from(JsonView value) {
+  Reader in(value);
   ClusterRow row{in.text("cluster_id"), {in.number<std::uint64_t>("recovery_count"), in.number<std::uint64_t>("term")}};
+  row.history_lost = in.has("history_lost") && in.boolean("history_lost");
   return finish(in, std::move(row));
 }
 
-Result<AppRow> app_row_from(std::string_view text) {
-  Reader in(text);
+Result<AppRow> app_row_from(JsonView value) {
+  Reader in(value);
   AppRow row;
   row.app = resource<App>(in, "app");
   row.rollout = in.number<std::uint64_t>("rollout");
@@ -351,43 +357,47 @@ Result<AppRow> app_row_from(std::string_view text) {
   // Records from before rollouts had a state have none.
   if (in.has("state")) row.state = rollout_state(in.object("state"), in);
   if (in.has("history"))
-    for (const json& note : in.object("history")) row.history.push_back(template_note(note, in));
+    for (JsonView note = in.object("history").first(); note.exists(); note = note.next())
+      row.history.push_back(template_note(note, in));
   row.frozen_generation = in.number<std::uint64_t>("frozen_generation");
   row.frozen_message = in.text("frozen_message");
-  for (const json& pair : in.object("retired")) {
-    if (!pair.is_array() || pair.size() != 2 || !pair[0].is_number_unsigned() || !pair[1].is_number_unsigned()) {
+  for (JsonView pair = in.object("retired").first(); pair.exists(); pair = pair.next()) {
+    const auto slot = pair.at(0).unsigned_integer();
+    const auto attempt = pair.at(1).unsigned_integer();
+    if (!slot || !attempt || pair.size() != 2) {
       in.fail("retired");
       break;
     }
-    row.retired[pair[0].get<std::uint32_t>()] = pair[1].get<std::uint32_t>();
+    row.retired[static_cast<std::uint32_t>(*slot)] = static_cast<std::uint32_t>(*attempt);
   }
   row.created_at = wall(in.number<std::int64_t>("created_at_us"));
   row.updated_at = wall(in.number<std::int64_t>("updated_at_us"));
   return finish(in, std::move(row));
 }
 
-Result<NodeRow> node_row_from(std::string_view text) {
-  Reader in(text);
+Result<NodeRow> node_row_from(JsonView value) {
+  Reader in(value);
   NodeRow row;
   row.node = resource<Node>(in, "node");
   if (in.has("info")) row.info = in.value<NodeInfo>("info");
   row.agent_start = in.number<std::uint64_t>("agent_start");
   row.health = in.choice("health", parse_node_health);
   row.goals_revision = in.number<std::uint64_t>("goals_revision");
+  if (in.has("recovery")) row.recovery = in.number<std::uint64_t>("recovery");
   row.created_at = wall(in.number<std::int64_t>("created_at_us"));
   return finish(in, std::move(row));
 }
 
-Result<TenantRow> tenant_row_from(std::string_view text) {
-  Reader in(text);
+Result<TenantRow> tenant_row_from(JsonView value) {
+  Reader in(value);
   TenantRow row;
   row.tenant = resource<Tenant>(in, "tenant");
   row.created_at = wall(in.number<std::int64_t>("created_at_us"));
   return finish(in, std::move(row));
 }
 
-Result<AnswerRow> answer_row_from(std::string_view text) {
-  Reader in(text);
+Result<AnswerRow> answer_row_from(JsonView value) {
+  Reader in(value);
   AnswerRow row;
   row.body_hash = in.number<std::uint64_t>("body_hash");
   row.at = wall(in.number<std::int64_t>("at_us"));
@@ -402,11 +412,15 @@ std::string change_json(const Change& change) {
   return out.end_object().take();
 }
 
-Result<Change> change_from(std::string_view text) {
-  const json value = json::parse(text, nullptr, false);
+Result<Change> change_from(JsonView value) {
   if (!value.is_object() || value.size() != 1)
     return internal("store_corrupt", "a journaled change is no object with one name");
-  return read_body(value.begin().key(), value.begin().value());
+  return read_body(value.first().key(), value.first());
+}
+
+Result<Change> change_from(std::string_view text) {
+  const Result<JsonDocument> document = JsonDocument::parse(text, text.size());
+  return change_from(document ? document->root() : JsonView());
 }
 
 }  // namespace unik::controller

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "api/result.hpp"
+#include "codec/json_reader.hpp"
 #include "controller/core/change.hpp"
 
 namespace unik::controller {
@@ -21,15 +22,16 @@ std::string row_json(const AnswerRow& row);
 std::string row_json(const ClusterRow& row);
 
 // All fail with `internal`/`store_corrupt`: nobody but this program writes them.
-Result<AppRow> app_row_from(std::string_view json);
-Result<NodeRow> node_row_from(std::string_view json);
-Result<TenantRow> tenant_row_from(std::string_view json);
-Result<AnswerRow> answer_row_from(std::string_view json);
-Result<ClusterRow> cluster_row_from(std::string_view json);
+Result<AppRow> app_row_from(codec::JsonView value);
+Result<NodeRow> node_row_from(codec::JsonView value);
+Result<TenantRow> tenant_row_from(codec::JsonView value);
+Result<AnswerRow> answer_row_from(codec::JsonView value);
+Result<ClusterRow> cluster_row_from(codec::JsonView value);
 
 // `{"put_instance": {…}}`
 std::string change_json(const Change& change);
 // A change of an unknown name is `internal`/`unknown_record_format`: it is never skipped.
+Result<Change> change_from(codec::JsonView value);
 Result<Change> change_from(std::string_view json);
 
 }  // namespace unik::controller

@@ -24,7 +24,7 @@ class Statement {
  public:
   explicit Statement(sqlite3_stmt* statement);
 
-  // Places count from 1, as SQLite counts them.
+  // Places count from 1, as SQLite counts them. That there was no memory for a text is said by the next step.
   Statement& bind(int place, std::int64_t value);
   Statement& bind(int place, std::uint64_t value) { return bind(place, static_cast<std::int64_t>(value)); }
   Statement& bind(int place, std::uint32_t value) { return bind(place, static_cast<std::int64_t>(value)); }
@@ -46,7 +46,10 @@ class Statement {
   struct Finalize {
     void operator()(sqlite3_stmt* statement) const;
   };
+  Statement& bound(int code);
+
   std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+  int failed_bind_ = 0;
 };
 
 class Database {
@@ -58,6 +61,10 @@ class Database {
   // One or more statements without results.
   Result<void> execute(const std::string& sql);
   sqlite3* handle() const { return database_.get(); }
+
+  // The last to close a database folds its log into it and removes the log. Only a database that has been found whole
+  // may be told to: what is damaged stays as it was found.
+  void fold_log_on_close();
 
  private:
   struct Close {

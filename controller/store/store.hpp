@@ -1,9 +1,9 @@
 // The one journal and the tables that it folds to, in one SQLite file.
 //
 // A commit writes the record and the rows that it changes in one transaction: fold(journal) == tables, always. Records
-// are chained by hash and rows carry a checksum which is verified as they are read, since SQLite alone reopens a damaged
-// log without a word. Beside the file stands `<path>.head`, the last record known to be durable: a database that has
-// fewer records than that has lost some, and is not opened.
+// are chained by hash and rows carry a checksum which is verified as they are read, since SQLite alone reopens a
+// damaged log without a word. Beside the file stands `<path>.head`, the last record known to be durable: a database
+// that has fewer records than that has lost some, and is not opened.
 //
 // A Store belongs to one thread at a time. A JournalReader reads the same file from another.
 #pragma once
@@ -17,6 +17,7 @@
 
 #include "api/result.hpp"
 #include "controller/core/world.hpp"
+#include "controller/store/compaction.hpp"
 #include "controller/store/sqlite.hpp"
 
 namespace unik::controller {
@@ -28,11 +29,16 @@ struct CommitResult {
   Error error;  // when not committed
 };
 
+// What to do about a database that has fewer records than are known to have been committed: an old copy that was put
+// back, or one that was damaged. `kAccept` opens it with `World::history_lost`.
+enum class LostRecords : std::uint8_t { kRefuse, kAccept };
+
 class Store {
  public:
   // Opens or creates. Errors: `internal`/`store_corrupt`, `internal`/`store_lost_records`,
   // `internal`/`unknown_record_format`, and those of sqlite.hpp. `vfs` is for tests that inject faults.
-  static Result<Store> open(const std::string& path, const std::string& vfs = {});
+  static Result<Store> open(const std::string& path, const std::string& vfs = {},
+                            LostRecords lost = LostRecords::kRefuse);
   Store(Store&&) noexcept;
   Store& operator=(Store&&) noexcept;
   ~Store();
@@ -47,7 +53,11 @@ class Store {
   // find out.
   CommitResult commit(const Record& record);
 
-  // Checks every link of the chain and that folding the journal gives the tables. Reads everything.
+  // One bounded step of compaction.hpp, to be called between commits. True: there may be another at once.
+  Result<bool> compact(const Retention& keep, WallTime now, Stride stride = {});
+
+  // Checks every link of the chain from the oldest base on and the chain of what is kept from before it, and that
+  // folding the journal upon the oldest base gives each later base and the tables. Reads everything.
   Result<void> verify();
 
  private:
@@ -56,6 +66,10 @@ class Store {
   std::unique_ptr<Impl> impl_;
 };
 
+// The `reason` of what is older than the oldest base, whose record is `floor`.
+inline constexpr std::string_view kCompacted = "compacted";
+Error compacted(std::uint64_t floor);
+
 // Reads records for event streams and history, beside the writer.
 class JournalReader {
  public:
@@ -63,8 +77,10 @@ class JournalReader {
   JournalReader(JournalReader&&) noexcept;
   ~JournalReader();
 
-  // At most `limit` records after `seq`, in order.
+  // At most `limit` records after `seq`, in order. Fails with `not_found`/`compacted` when some of them are gone.
   Result<std::vector<Record>> after(std::uint64_t seq, std::size_t limit);
+  // What `after` can be asked for at the least.
+  Result<std::uint64_t> floor();
 
  private:
   struct Impl;

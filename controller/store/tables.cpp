@@ -1,70 +1,38 @@
 #include "controller/store/tables.hpp"
 
-#include <array>
-#include <charconv>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "api/stable_hash.hpp"
 #include "codec/json.hpp"
+#include "controller/store/row_checksum.hpp"
 #include "controller/store/row_json.hpp"
 
 namespace unik::controller {
 namespace {
 
-constexpr std::int64_t kNoExit = -1;
-constexpr std::size_t kUsualRowBytes = 256;
-
-std::int64_t checksum(std::string_view body) { return static_cast<std::int64_t>(stable_hash(body)); }
-std::int64_t micros(WallTime time) { return time.time_since_epoch().count(); }
-WallTime wall(std::int64_t micros) { return WallTime(Duration(micros)); }
-
-Error damaged(std::string_view table) {
-  return internal("store_corrupt", "a row of `" + std::string(table) + "` does not match its checksum: restore a backup");
-}
-
-// The numbers of an instance's row, in the order of the columns after its key.
-std::array<std::int64_t, 15> numbers_of(const InstanceRow& row) {
-  const InstanceStatus& status = *row.status;
-  return {static_cast<std::int64_t>(row.goal),
-          static_cast<std::int64_t>(row.goal_revision),
-          micros(row.created_at),
-          static_cast<std::int64_t>(status.phase),
-          static_cast<std::int64_t>(status.health),
-          static_cast<std::int64_t>(status.restarts),
-          status.last_exit ? static_cast<std::int64_t>(status.last_exit->kind) : kNoExit,
-          status.last_exit ? status.last_exit->code : 0,
-          micros(status.started_at),
-          status.boot.fetch.count(),
-          status.boot.prepare.count(),
-          status.boot.start.count(),
-          status.boot.first_byte.count(),
-          status.boot.total.count(),
-          status.boot.healthy.count()};
-}
-
-std::int64_t checksum(const InstanceId& id, const InstanceRow& row) {
-  const InstanceStatus& status = *row.status;
-  std::string text = to_string(id);
-  text.reserve(kUsualRowBytes);
-  for (const std::string* part : {&row.node.str(), &status.reason, &status.message, &status.address, &status.accelerator})
-    text.append(1, '\0').append(*part);
-  for (const std::int64_t number : numbers_of(row)) {
-    std::array<char, 21> digits{};
-    text += '\0';
-    text.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr);
-  }
-  return checksum(text);
-}
-
 // The statements' names are those of the tables that they write.
 enum Sql : std::size_t {
-  kPutCluster, kPutApp, kRemoveApp, kPutNode, kRemoveNode, kPutTenant, kRemoveTenant, kPutTemplate, kRemoveTemplate,
-  kPutInstance, kRemoveInstance, kPutStray, kRemoveStray, kPutOperation, kRemoveOperation, kPutAnswer, kRemoveAnswer,
-  kPutCounter, kSqlCount
+  kPutCluster,
+  kPutApp,
+  kRemoveApp,
+  kPutNode,
+  kRemoveNode,
+  kPutTenant,
+  kRemoveTenant,
+  kPutTemplate,
+  kRemoveTemplate,
+  kPutInstance,
+  kRemoveInstance,
+  kPutStray,
+  kRemoveStray,
+  kPutOperation,
+  kRemoveOperation,
+  kPutAnswer,
+  kRemoveAnswer,
+  kPutCounter,
+  kSqlCount
 };
 
 constexpr std::string_view kSql[kSqlCount] = {
@@ -77,9 +45,10 @@ constexpr std::string_view kSql[kSqlCount] = {
     "DELETE FROM tenants WHERE name = ?",
     "INSERT OR REPLACE INTO templates VALUES (?, ?, ?, ?, ?)",
     "DELETE FROM templates WHERE tenant = ? AND app = ? AND rollout = ?",
-    "INSERT OR REPLACE INTO instances VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "INSERT OR REPLACE INTO instances VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+    "?, ?)",
     "DELETE FROM instances WHERE tenant = ? AND app = ? AND slot = ? AND rollout = ? AND attempt = ?",
-    "INSERT OR REPLACE INTO strays VALUES (?, ?, ?, ?)",
+    "INSERT OR REPLACE INTO strays VALUES (?, ?, ?, ?, ?)",
     "DELETE FROM strays WHERE node = ? AND id = ?",
     "INSERT OR REPLACE INTO operations VALUES (?, ?, ?, ?)",
     "DELETE FROM operations WHERE seq = ? AND idx = ?",
@@ -134,7 +103,8 @@ struct TableWriter::Statements {
   }
 
   Result<void> write(const AppName& name, const AppRow* row) {
-    Statement& statement = list[row == nullptr ? kRemoveApp : kPutApp].bind(1, name.tenant.str()).bind(2, name.app.str());
+    Statement& statement =
+        list[row == nullptr ? kRemoveApp : kPutApp].bind(1, name.tenant.str()).bind(2, name.app.str());
     return row == nullptr ? statement.run() : put(kPutApp, 3, row_json(*row));
   }
   Result<void> write_node(Symbol name, const NodeRow* row) {
@@ -154,10 +124,12 @@ struct TableWriter::Statements {
     const std::string id = to_string(key.id);
     Statement& statement = list[row == nullptr ? kRemoveStray : kPutStray].bind(1, key.node.str()).bind(2, id);
     if (row == nullptr) return statement.run();
-    return statement.bind(3, row->goal_revision).bind(4, checksum(id + std::to_string(row->goal_revision))).run();
+    const std::int64_t quarantined = row->quarantined ? 1 : 0;
+    return statement.bind(3, row->goal_revision).bind(4, checksum(id, *row)).bind(5, quarantined).run();
   }
   Result<void> write(const OperationKey& key, const Shared<Operation>* operation) {
-    Statement& statement = list[operation == nullptr ? kRemoveOperation : kPutOperation].bind(1, key.seq).bind(2, key.index);
+    Statement& statement =
+        list[operation == nullptr ? kRemoveOperation : kPutOperation].bind(1, key.seq).bind(2, key.index);
     return operation == nullptr ? statement.run() : put(kPutOperation, 3, change_json(PutOperation{key, *operation}));
   }
   Result<void> write(const std::string& key, const Shared<AnswerRow>* row) {
@@ -170,7 +142,8 @@ struct TableWriter::Statements {
     if (row == nullptr) return statement.run();
     const InstanceStatus& status = *row->status;
     int place = 6;
-    for (const std::string* text : {&row->node.str(), &status.reason, &status.message, &status.address, &status.accelerator})
+    for (const std::string* text :
+         {&row->node.str(), &status.reason, &status.message, &status.address, &status.accelerator})
       statement.bind(place++, *text);
     for (const std::int64_t number : numbers_of(*row)) statement.bind(place++, number);
     return statement.bind(place, checksum(id, *row)).run();
@@ -213,141 +186,8 @@ Result<void> TableWriter::write(const Record& record, const Dirty& touched, cons
   each(moved.operations, [&](const OperationKey& key) { return statements_->write(key, after.operations.find(key)); });
   each(moved.answers, [&](const std::string& key) { return statements_->write(key, after.answers.find(key)); });
   if (done) done = statements_->list[kPutCounter].bind(1, "last_uid").bind(2, after.last_uid).run();
+  if (done) done = statements_->list[kPutCounter].bind(1, "seal").bind(2, seal_of(after)).run();
   return done;
-}
-
-namespace {
-
-// Calls `take` for each row of `sql` until one fails.
-template <typename Take>
-Result<void> for_each_row(Database& database, std::string_view sql, Take take) {
-  Result<Statement> statement = database.prepare(sql);
-  if (!statement) return std::move(statement).error();
-  while (true) {
-    const Result<bool> row = statement->step();
-    if (!row) return row.error();
-    if (!*row) return {};
-    if (Result<void> taken = take(*statement); !taken) return taken;
-  }
-}
-
-// The body at `column`, checked against the checksum beside it.
-Result<std::string_view> checked_body(const Statement& row, int column, std::string_view table) {
-  const std::string_view body = row.text(column);
-  if (checksum(body) != row.integer(column + 1)) return damaged(table);
-  return body;
-}
-
-template <typename Row, typename Put>
-Result<void> read_bodies(Database& database, std::string_view table, std::string_view sql, int column,
-                         Result<Row> (*parse)(std::string_view), Put put) {
-  return for_each_row(database, sql, [&](const Statement& row) -> Result<void> {
-    const Result<std::string_view> body = checked_body(row, column, table);
-    if (!body) return body.error();
-    Result<Row> parsed = parse(*body);
-    if (!parsed) return std::move(parsed).error();
-    put(row, std::move(parsed).value());
-    return {};
-  });
-}
-
-// Neighbouring rows share most of their names: interning one asks a table that all threads share.
-class LastName {
- public:
-  Symbol of(std::string_view text) {
-    if (text != last_.str()) last_ = Symbol(text);
-    return last_;
-  }
-
- private:
-  Symbol last_;
-};
-
-struct InstanceNames {
-  LastName tenant;
-  LastName app;
-  LastName node;
-};
-
-Result<void> read_instance(const Statement& row, InstanceNames& names, World& world) {
-  const InstanceId id{names.tenant.of(row.text(0)), names.app.of(row.text(1)), static_cast<std::uint32_t>(row.integer(2)),
-                      row.unsigned_integer(3), static_cast<std::uint32_t>(row.integer(4))};
-  InstanceRow value;
-  InstanceStatus status;
-  value.node = names.node.of(row.text(5));
-  status.reason = row.text(6);
-  status.message = row.text(7);
-  status.address = row.text(8);
-  status.accelerator = row.text(9);
-  value.goal = static_cast<InstanceGoal>(row.integer(10));
-  value.goal_revision = row.unsigned_integer(11);
-  value.created_at = wall(row.integer(12));
-  status.phase = static_cast<Phase>(row.integer(13));
-  status.health = static_cast<Health>(row.integer(14));
-  status.restarts = static_cast<std::uint32_t>(row.integer(15));
-  if (row.integer(16) != kNoExit)
-    status.last_exit = Exit{static_cast<ExitKind>(row.integer(16)), static_cast<std::int32_t>(row.integer(17))};
-  status.started_at = wall(row.integer(18));
-  status.boot = {Duration(row.integer(19)), Duration(row.integer(20)), Duration(row.integer(21)),
-                 Duration(row.integer(22)), Duration(row.integer(23)), Duration(row.integer(24))};
-  value.status = std::move(status);
-  if (checksum(id, value) != row.integer(25)) return damaged("instances");
-  world.instances.set(id, std::move(value));
-  return {};
-}
-
-Result<void> read_rest(Database& database, World& world) {
-  InstanceNames names;
-  Result<void> done = for_each_row(database, "SELECT * FROM instances ORDER BY tenant, app, slot, rollout, attempt",
-                                   [&](const Statement& row) { return read_instance(row, names, world); });
-  if (!done) return done;
-  done = for_each_row(database, "SELECT node, id, goal_revision, checksum FROM strays", [&](const Statement& row) -> Result<void> {
-    const Result<InstanceId> id = parse_instance_id(row.text(1));
-    const StrayRow value{row.unsigned_integer(2)};
-    if (!id || checksum(std::string(row.text(1)) + std::to_string(value.goal_revision)) != row.integer(3)) return damaged("strays");
-    world.strays.set({Symbol(row.text(0)), *id}, value);
-    return {};
-  });
-  if (!done) return done;
-  return for_each_row(database, "SELECT value FROM counters WHERE name = 'last_uid'", [&](const Statement& row) -> Result<void> {
-    world.last_uid = row.unsigned_integer(0);
-    return {};
-  });
-}
-
-}  // namespace
-
-Result<World> read_tables(Database& database) {
-  World world;
-  Result<void> done = read_bodies<ClusterRow>(database, "cluster", "SELECT body, checksum FROM cluster", 0, cluster_row_from,
-                                              [&](const Statement&, ClusterRow row) { world.cluster = std::move(row); });
-  if (done)
-    done = read_bodies<AppRow>(database, "apps", "SELECT body, checksum FROM apps ORDER BY tenant, name", 0, app_row_from,
-                               [&](const Statement&, AppRow row) { world.apps.set(row.app->name(), row); });
-  if (done)
-    done = read_bodies<NodeRow>(database, "nodes", "SELECT body, checksum FROM nodes ORDER BY name", 0, node_row_from,
-                                [&](const Statement&, NodeRow row) { world.nodes.set(Symbol(row.node->metadata.name), row); });
-  if (done)
-    done = read_bodies<TenantRow>(database, "tenants", "SELECT body, checksum FROM tenants ORDER BY name", 0, tenant_row_from,
-                                  [&](const Statement&, TenantRow row) { world.tenants.set(Symbol(row.tenant->metadata.name), row); });
-  if (done)
-    done = read_bodies<BootSpec>(database, "templates",
-                                 "SELECT tenant, app, rollout, body, checksum FROM templates ORDER BY tenant, app, rollout", 3,
-                                 codec::from_json<BootSpec>, [&](const Statement& row, BootSpec boot) {
-                                   const AppName app{Symbol(row.text(0)), Symbol(row.text(1))};
-                                   world.templates.set({app, row.unsigned_integer(2)}, std::move(boot));
-                                 });
-  if (done)
-    done = read_bodies<Change>(database, "operations", "SELECT body, checksum FROM operations ORDER BY seq, idx", 0, change_from,
-                               [&](const Statement&, Change change) {
-                                 if (auto* const put = std::get_if<PutOperation>(&change)) world.operations.set(put->key, put->operation);
-                               });
-  if (done)
-    done = read_bodies<AnswerRow>(database, "answers", "SELECT key, body, checksum FROM answers ORDER BY key", 1, answer_row_from,
-                                  [&](const Statement& row, AnswerRow answer) { world.answers.set(std::string(row.text(0)), std::move(answer)); });
-  if (done) done = read_rest(database, world);
-  if (!done) return done.error();
-  return world;
 }
 
 }  // namespace unik::controller

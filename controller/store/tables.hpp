@@ -28,7 +28,8 @@ class TableWriter {
   std::unique_ptr<Statements> statements_;
 };
 
-// The durable parts but `revision`. A row that does not match its checksum is `internal`/`store_corrupt`.
+// The durable parts. A row that does not match its checksum, and rows that do not match their seal, are
+// `internal`/`store_corrupt`.
 Result<World> read_tables(Database& database);
 
 }  // namespace unik::controller

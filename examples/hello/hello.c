@@ -1,5 +1,5 @@
-/* A small HTTP server: one thread, no dependencies, everything that a well-behaved guest does. It answers every GET with a
- * few lines of text, logs each request, and ends on SIGTERM after the request in hand. */
+/* A small HTTP server: one thread, no dependencies, everything that a well-behaved guest does. It answers every GET
+ * with a few lines of text, logs each request, and ends on SIGTERM after the request in hand. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -27,7 +27,7 @@ static void on_signal(int number) {
   errno = saved;
 }
 
-static void die(const char *what) {
+static void die(const char* what) {
   perror(what);
   exit(1);
 }
@@ -39,13 +39,13 @@ static int listen_on(unsigned short port) {
 
   if (fd < 0) die("socket");
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-  if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0) die("bind");
+  if (bind(fd, (struct sockaddr*)&address, sizeof address) < 0) die("bind");
   if (listen(fd, BACKLOG) < 0) die("listen");
   return fd;
 }
 
 /* Reads up to the empty line. Returns 0, or the status that the client deserves. */
-static int read_head(int fd, char *head) {
+static int read_head(int fd, char* head) {
   size_t used = 0;
 
   while (used < REQUEST_MAX - 1) {
@@ -60,7 +60,7 @@ static int read_head(int fd, char *head) {
   return 431;
 }
 
-static void send_all(int fd, const char *text, size_t size) {
+static void send_all(int fd, const char* text, size_t size) {
   while (size > 0) {
     ssize_t sent = send(fd, text, size, MSG_NOSIGNAL);
 
@@ -81,15 +81,17 @@ static double uptime(void) {
 static void answer(int fd, unsigned long count) {
   struct timeval patience = {.tv_sec = PATIENCE_MS / 1000};
   char head[REQUEST_MAX], method[8] = "-", path[256] = "-", hostname[65] = "", body[512], response[1024];
-  const char *greeting = getenv("GREETING");
+  const char* greeting = getenv("GREETING");
   int status, body_size = 0, size;
 
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   status = read_head(fd, head);
   if (status == 0) {
-    if (sscanf(head, "%7s %255s", method, path) != 2) status = 400;
-    else status = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 ? 200 : 405;
+    if (sscanf(head, "%7s %255s", method, path) != 2)
+      status = 400;
+    else
+      status = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 ? 200 : 405;
   }
   gethostname(hostname, sizeof hostname - 1);
   if (status == 200)
@@ -104,7 +106,7 @@ static void answer(int fd, unsigned long count) {
   printf("%s %s %d\n", method, path, status);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   unsigned short port = argc > 1 ? (unsigned short)atoi(argv[1]) : DEFAULT_PORT;
   struct sigaction action = {.sa_handler = on_signal};
   unsigned long count = 0;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <variant>
 
+#include "api/lease.hpp"
+
 namespace unik::agent {
 namespace {
 
@@ -18,6 +20,9 @@ std::string name_of(const Effect& effect) {
     }
     std::string operator()(const PushLog& e) const { return "push " + e.request.stream_id; }
     std::string operator()(const FetchImage& e) const { return "fetch " + e.image; }
+    std::string operator()(const KeepLease& e) const {
+      return "lease " + std::to_string(e.sent.time_since_epoch().count());
+    }
     std::string operator()(const LaunchVm& e) const {
       return "launch " + to_string(e.id) + ' ' + std::to_string(e.run) + ' ' + e.address;
     }
@@ -199,6 +204,20 @@ void SimulatedHost::perform(const FetchImage& effect) {
   answer(fetch_time, ImageReady{effect.image, fetch_time, std::chrono::milliseconds(5)});
 }
 
+void SimulatedHost::perform(const KeepLease& effect) {
+  expect(effect.sent >= leased_from_ && effect.sent <= now_, "a lease goes back, or counts from the future");
+  leased_from_ = effect.sent;
+}
+
+// The process beside a strict VM, which needs no agent.
+void SimulatedHost::guard(const InstanceId& id, std::uint64_t process) {
+  const auto found = vms.find(id);
+  if (found == vms.end() || found->second.process != process || !found->second.running) return;
+  const Time end = leased_from_ + kStrictLease;
+  if (now_ >= end) return end_process(id, process, Exit{ExitKind::kCrashed, 0});
+  at(end - now_, [this, id, process] { guard(id, process); });
+}
+
 void SimulatedHost::perform(const LaunchVm& effect) {
   const EnsureRunning* goal = running_goal(record.goals, effect.id);
   expect(goal != nullptr, "launched without a stored goal: " + to_string(effect.id));
@@ -218,7 +237,10 @@ void SimulatedHost::perform(const LaunchVm& effect) {
   vm.run = effect.run;
   vm.address = effect.address;
   vm.process = ++processes_;
+  vm.strict = effect.boot.singleton == Singleton::kStrict;
   vms[effect.id] = vm;
+  if (vm.strict) expect(now_ < leased_from_ + kStrictLease, "a strict singleton is started without a lease");
+  if (vm.strict) guard(effect.id, vm.process);
   if (!boots) return;
   at(boot_time, [this, id = effect.id, process = vm.process] {
     const auto booted = vms.find(id);

@@ -29,6 +29,7 @@ struct SimulatedVm {
   WallTime started_at{};
   std::optional<Exit> exit;
   std::uint64_t process = 0;  // tells two VMs of one id apart
+  bool strict = false;
 };
 
 class SimulatedHost {
@@ -121,12 +122,14 @@ class SimulatedHost {
   void perform(const SendHeartbeat& effect);
   void perform(const PushLog& effect) { pushed.push_back(effect.request.stream_id); }
   void perform(const FetchImage& effect);
+  void perform(const KeepLease& effect);
   void perform(const LaunchVm& effect);
   void perform(const StopVm& effect);
   void perform(const ForgetVm& effect);
   void perform(const ProbeHealth& effect);
   void perform(const Publish& effect);
 
+  void guard(const InstanceId& id, std::uint64_t process);
   void end_process(const InstanceId& id, std::uint64_t process, Exit exit);
   void release_parked();
   void reply(std::uint64_t seq);
@@ -142,6 +145,7 @@ class SimulatedHost {
   std::uint64_t effects_ = 0;
   std::optional<std::uint64_t> crash_at_effect_;
   std::uint64_t crash_again_after_ = 0;  // 0: not
+  Time leased_from_{};                   // what a strict VM's guard reads
   std::uint64_t processes_ = 0;
   Time table_lost_at_{};  // when a dead forwarder last lost a table
 

@@ -290,7 +290,9 @@ Fleet::~Fleet() = default;
 
 Result<void> Fleet::settle(std::size_t instances) {
   std::deque<std::size_t> due;
-  for (std::size_t i = 0; i < impl_->nodes.size(); ++i) due.push_back(i);
+  // One that is parked would be overtaken by the next: its answer comes by itself when there is something to say.
+  for (std::size_t i = 0; i < impl_->nodes.size(); ++i)
+    if (!impl_->nodes[i].parked) due.push_back(i);
   const auto settled = [&] {
     return due.empty() && impl_->running >= instances &&
            std::all_of(impl_->nodes.begin(), impl_->nodes.end(), [](const Node& node) { return node.parked; });
@@ -315,7 +317,9 @@ Result<void> Fleet::beat(std::size_t count, bool whole) {
   const auto on_answer = [&](Connection& connection, const Response& response) -> Result<void> {
     const Result<bool> news = impl_->take(connection, response);
     if (!news) return news.error();
-    if (*news) return internal("news", "a heartbeat that says nothing new was answered with " + std::string(response.body.substr(0, kShown)));
+    if (*news)
+      return internal("news", "a heartbeat that says nothing new was answered with " +
+                                  std::string(response.body.substr(0, kShown)));
     ++answered;
     return {};
   };

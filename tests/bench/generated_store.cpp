@@ -114,6 +114,9 @@ Result<void> generate_store(const std::filesystem::path& home, std::size_t insta
     AppRow row;
     row.app = app_of(i, ++uid);
     row.rollout = writer.seq();
+    row.state.phase = RolloutPhase::kDone;
+    row.state.live = row.rollout;
+    row.history = {{row.rollout, kCreated, 1, TemplateOutcome::kGood, false, ""}};
     row.created_at = row.updated_at = kCreated;
     const AppName name = row.app->name();
     // A template and its app share a record, whose sequence names the rollout.

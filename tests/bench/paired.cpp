@@ -70,16 +70,20 @@ Spread spread_over(const Comparison& comparison, Value value) {
 Pairing::Pairing(std::size_t pairs, std::vector<pid_t> watched)
     : wanted_(std::max(pairs, std::size_t{1})), watched_(std::move(watched)) {}
 
-Result<Comparison> Pairing::compare(const Work& peer, const Work& ours) const {
+Result<Comparison> Pairing::compare(const Work& peer, const Work& ours, const Work& before) const {
+  const auto round = [&](const Work& work) -> Result<Spent> {
+    if (Result<void> ready = before(); !ready) return ready.error();
+    return measure(work);
+  };
   for (const Work* const work : {&peer, &ours})
-    if (Result<void> warm = (*work)(); !warm) return warm.error();
+    if (const Result<Spent> warm = round(*work); !warm) return warm.error();
   std::vector<Pair> all;
   while (all.size() < wanted_ || (count_calm(all) < wanted_ && all.size() < kMostAttempts * wanted_)) {
     Pair pair;
     pair.control_s = control_seconds();
-    const Result<Spent> first = measure(peer);
+    const Result<Spent> first = round(peer);
     if (!first) return first.error();
-    const Result<Spent> second = measure(ours);
+    const Result<Spent> second = round(ours);
     if (!second) return second.error();
     pair.control_s += control_seconds();
     pair.peer = *first;
@@ -129,6 +133,9 @@ Spread wall_ratio(const Comparison& comparison) {
 }
 Spread cpu_ratio(const Comparison& comparison) {
   return spread_over(comparison, [](const Pair& pair) { return pair.ours.cpu_s / pair.peer.cpu_s; });
+}
+Spread wall_difference(const Comparison& comparison) {
+  return spread_over(comparison, [](const Pair& pair) { return pair.ours.wall_s - pair.peer.wall_s; });
 }
 
 double cpu_seconds_of(pid_t pid) {

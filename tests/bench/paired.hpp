@@ -51,16 +51,18 @@ Spread peer_wall(const Comparison& comparison);
 Spread ours_cpu(const Comparison& comparison);
 Spread wall_ratio(const Comparison& comparison);  // ours over the peer's, pair by pair
 Spread cpu_ratio(const Comparison& comparison);
+Spread wall_difference(const Comparison& comparison);  // ours less the peer's, pair by pair, in seconds
 
 class Pairing {
  public:
   // `watched` are running processes, not our children, whose CPU time counts as well.
   explicit Pairing(std::size_t pairs = kLeastPairs, std::vector<pid_t> watched = {});
 
-  // After one round of each that is not counted.
-  Result<Comparison> compare(const Work& peer, const Work& ours) const;
+  // After one round of each that is not counted. `before` runs before each round of either and is not measured.
+  Result<Comparison> compare(const Work& peer, const Work& ours, const Work& before = nothing) const;
 
  private:
+  static Result<void> nothing() { return {}; }
   Result<Spent> measure(const Work& work) const;
   double cpu_seconds() const;
 

@@ -1,7 +1,7 @@
 // How long a controller that was killed with SIGKILL takes until it answers `ready`, from the kill on, with 10,000 and
 // with 100,000 instances in its store. Beside it: reading all rows of the same tables with SQLite alone.
 //
-//   restart_bench BIN_DIR [--pairs N]
+//   restart_bench BIN_DIR [--pairs N] [--check]      with --check the smaller store alone
 #include <sqlite3.h>
 
 #include "generated_store.hpp"
@@ -61,7 +61,7 @@ Result<void> measure(const Options& options, const fs::path& bin, std::size_t in
   report.add(*found);
   report.add({"kill -9 to ready" + with, ours_wall(*found), "s", Want::kAtMost, target});
   report.add({"its CPU seconds", {cpu_s, cpu_s, cpu_s}, "s"});
-  report.add({"the same, over SQLite reading the rows", wall_ratio(*found), "x", Want::kAtMost});
+  report.add({"the same, over SQLite reading the rows", wall_ratio(*found), "x", Want::kAtMost, {}, 15.0});
   report.add({"controller's memory" + with, {memory, memory, memory}, "MiB", Want::kAtMost, 150});
   return {};
 }
@@ -74,7 +74,7 @@ int main(int argc, char** argv) {
   const fs::path bin = options.operands.front();
   Report report("restart");
   Result<void> done = measure(options, bin, 10'000, 0.5, report);
-  if (done) done = measure(options, bin, 100'000, 0.5, report);
+  if (done && !options.check) done = measure(options, bin, 100'000, 0.5, report);
   if (!done) return give_up("restart", done.error());
   return report.finish(options);
 }

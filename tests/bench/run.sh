@@ -6,6 +6,10 @@ set -euo pipefail
 bin=${1:?usage: run.sh BIN_DIR REPORT_DIR}
 reports=${2:?usage: run.sh BIN_DIR REPORT_DIR}
 
+# shellcheck source-path=SCRIPTDIR
+# shellcheck source=../e2e/debian_kernel.sh
+. "$(dirname "$0")/../e2e/debian_kernel.sh"
+
 mkdir -p "$reports"
 failed=()
 run() {
@@ -18,10 +22,14 @@ run parse
 run apply "$bin"
 run heartbeats "$bin"
 run restart "$bin"
+run launch "$bin"
+run boot "$bin" "$(debian_kernel)"
+run compaction
+run placement "$bin"
 
 {
   printf 'benchmark\tfigure\tmedian\tleast\tmost\tunit\ttarget\tmet\n'
-  for report in parse apply heartbeats restart; do
+  for report in parse apply heartbeats restart launch boot compaction placement; do
     jq -r 'def short: if . >= 1000 then round else (. * 1000 | round) / 1000 end;
       .benchmark as $name | .figures[] | [$name, .name, (.value | short), (.least | short), (.most | short), .unit,
       (if .target == null then "" else "\(.want) \(.target)" end),

@@ -109,9 +109,9 @@ TEST(Help, GroupsTheVerbsWithTheFiveShortcutsFirst) {
   const auto help = parse({"--help"});
   ASSERT_TRUE(help);
   std::size_t last = 0;
-  for (const char* part :
-       {"The five shortcuts:", "  build", "  deploy", "  logs", "  status", "  destroy", "Desired state:", "  apply",
-        "  diff", "  get", "Nodes:", "  node", "Images, runtimes:", "  image", "Around it:", "  up", "  doctor", "  version"}) {
+  for (const char* part : {"The five shortcuts:", "  build", "  deploy", "  logs", "  status", "  destroy",
+                           "Desired state:", "  apply", "  diff", "  get", "Nodes:", "  node",
+                           "Images, runtimes:", "  image", "Around it:", "  up", "  doctor", "  version"}) {
     const std::size_t here = help->text.find(part, last);
     ASSERT_NE(here, std::string::npos) << part << "\n" << help->text;
     last = here;

@@ -7,26 +7,10 @@
 # shellcheck source=stage.sh
 . "$(dirname "$0")/stage.sh"
 
-# The package is only unpacked: installed, it would become this machine's own kernel.
-debian_kernel() {
-  local cache=${UNIKCTL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/unikctl}/debian-kernel package
-  if [ -n "${DEBIAN_KERNEL-}" ]; then
-    echo "$DEBIAN_KERNEL"
-    return
-  fi
-  package=$(apt-cache depends linux-image-cloud-amd64 | awk '/Depends: linux-image-/ {print $2; exit}')
-  [ -n "$package" ] || fail "apt knows no linux-image-cloud-amd64: apt-get update"
-  if [ ! -f "$cache/$package" ]; then
-    mkdir -p "$cache" "$work/deb"
-    (cd "$work/deb" && apt-get -qq download "$package" 2>"$work/apt") || fail "cannot fetch $package: $(cat "$work/apt")"
-    dpkg-deb --fsys-tarfile "$work/deb/$package"*.deb | tar -x -C "$work/deb" --wildcards './boot/vmlinuz-*'
-    mv "$work"/deb/boot/vmlinuz-* "$cache/$package.new"
-    mv "$cache/$package.new" "$cache/$package"
-  fi
-  echo "$cache/$package"
-}
+# shellcheck source=debian_kernel.sh
+. "$root/tests/e2e/debian_kernel.sh"
 build_guest
-debian=$(debian_kernel)
+debian=$(debian_kernel) || fail "Debian's kernel cannot be fetched"
 
 step "what cannot boot is refused, with what was found and what is accepted, before a VM starts"
 refused() {

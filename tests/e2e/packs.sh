@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
 # From source to an answer over HTTP, for each pack: the example is built in two directories to the same digest, built
-# again from the cache, deployed, asked by HTTP in its VM, and destroyed.
+# again from the cache, deployed, asked by HTTP in its VM, and destroyed. Packages come from where the test puts them: a
+# simple index on loopback, a tarball, Debian's Maven repository.
 #
-#   packs.sh BIN_DIR [LANGUAGE...]      UNIKCTL_BASE_RUNTIME names the base runtime; languages: those of examples/*-hello
+#   packs.sh BIN_DIR [WORD...]      UNIKCTL_BASE_RUNTIME names the base runtime; words: the languages of examples/*-hello,
+#                                   and managers (npm, yarn, pnpm), locks (pip, uv, Poetry), sources (javac): built, not booted.
+#                                   Without words: go rust. The others stand on runtimes; java wants Debian's Maven plugins.
 set -euo pipefail
 bin=$(realpath "${1:?usage: packs.sh BIN_DIR [LANGUAGE...]}")
 shift
@@ -13,6 +16,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
 export UNIKCTL_HOME=$work/home XDG_CONFIG_HOME=$work/config PATH=$bin:$PATH NO_COLOR=1
 port=$((30000 + $$ % 10000))
+helpers=()
 
 fail() {
   echo "FAILED: $*" >&2
@@ -22,6 +26,7 @@ fail() {
 }
 clean_up() {
   unikctl down --all >/dev/null 2>&1 || true
+  for pid in "${helpers[@]}"; do kill "$pid" 2>/dev/null || true; done
   for pid in $(pgrep -f "(qemu-system-x86_64|unik-controller|unik-agent) .*$work" || true); do
     kill -9 "$pid" 2>/dev/null || true
   done
@@ -33,9 +38,9 @@ step() { printf -- '-- %s (%s s)\n' "$*" "$SECONDS"; }
 # Files of a source beside what unikctl keeps for itself, with their contents.
 picture() { (cd "$1" && find . -path ./.unikctl -prune -o -type f -print0 | sort -z | xargs -0 sha256sum); }
 
-# proves NAME SOURCE GREETING: two directories, one digest; the third build runs nothing; the app answers, then goes.
-proves() {
-  local name=$1 source=$2 greeting=$3 first second
+# built_alike NAME SOURCE: two directories, one digest, which is printed; the third build runs nothing.
+built_alike() {
+  local name=$1 source=$2 first second
   mkdir -p "$work/one" "$work/two/deeper"
   rm -rf "$work/one/$name" "$work/two/deeper/$name"
   cp -r "$source" "$work/one/$name"
@@ -50,21 +55,165 @@ proves() {
   grep -q '^cached' "$work/out" || fail "$name: an unchanged source was built again"
   jq -e --arg image "$first" '.image == $image and .deterministic and .mode == "release" and (.builder | type == "object")' \
     "$work/one/$name/.unikctl/native/pack-metadata.json" >/dev/null || fail "$name: pack-metadata.json"
+}
+
+# proves NAME SOURCE GREETING: built alike; the app answers, then goes.
+proves() {
+  local name=$1 greeting=$3
+  built_alike "$name" "$2"
   unikctl deploy "$work/one/$name" --name "$name" -p "$port:8080" --wait --timeout 5m || fail "$name: deploy"
-  curl --silent --fail --retry 10 --retry-connrefused --retry-delay 1 --max-time 20 "http://127.0.0.1:$port/" >"$work/answer" ||
-    fail "$name: no answer"
+  ask / >"$work/answer" || fail "$name: no answer"
   grep -q "$greeting" "$work/answer" || fail "$name: want '$greeting', got '$(cat "$work/answer")'"
+  [ "$name" != static-hello ] || serves_files
   unikctl destroy "$name" --wait || fail "$name: destroy"
+}
+ask() {
+  curl --silent --fail --path-as-is --retry 10 --retry-connrefused --retry-delay 1 --max-time 20 "http://127.0.0.1:$port$1"
+}
+serves_files() {
+  ask /about | grep -q 'Built from pages' || fail "static-hello: /about is not about.html"
+  [ "$(curl --silent --path-as-is -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/../serve.mjs")" = 404 ] ||
+    fail "static-hello: a path leads out of the site"
+}
+
+# app_of NAME: lays the app layer of what was built out in $work/layer.
+app_of() {
+  local blobs=$UNIKCTL_HOME/images/blobs/sha256 image
+  image=$(jq -r '.image | split("sha256:")[1]' "$work/one/$1/.unikctl/native/pack-metadata.json")
+  rm -rf "$work/layer"
+  mkdir "$work/layer"
+  tar -xzf "$blobs/$(jq -r '.layers[-1].digest | split(":")[1]' "$blobs/$image")" -C "$work/layer"
+}
+
+# Debian's Maven repository in place of the public one: settings of the project, as Maven reads them.
+with_debians_maven() {
+  cp -r "$1" "$work/java"
+  mkdir -p "$work/java/.mvn"
+  printf -- '-s\n.mvn/settings.xml\n' >"$work/java/.mvn/maven.config"
+  printf '<settings><mirrors><mirror><id>debian</id><mirrorOf>*</mirrorOf><url>%s</url></mirror></mirrors></settings>\n' \
+    file:///usr/share/maven-repo >"$work/java/.mvn/settings.xml"
+}
+
+# A wheel on a simple index of loopback; its hash is in $hash.
+serve_wheel() {
+  mkdir -p "$work/index/tiny-greet"
+  hash=$(python3 "$root/tests/runtimes/lib/wheel.py" "$work/index/tiny-greet") || fail "the wheel"
+  python3 -m http.server "$((port + 1))" --bind 127.0.0.1 --directory "$work/index" >"$work/index.log" 2>&1 &
+  helpers+=($!)
+  export PIP_INDEX_URL=http://127.0.0.1:$((port + 1))/
+}
+
+# The same hashed package by three locks.
+locks() {
+  local project=$work/locks kind
+  serve_wheel
+  mkdir -p "$project"
+  printf 'import tiny_greet\n\nprint(tiny_greet.greet("a lock"))\n' >"$project/main.py"
+  for kind in requirements.txt uv.lock poetry.lock; do
+    rm -f "$project"/{requirements.txt,uv.lock,poetry.lock,pyproject.toml}
+    case $kind in
+      requirements.txt) echo "tiny-greet==1.0.0 --hash=sha256:$hash" >"$project/$kind" ;;
+      uv.lock)
+        printf '[project]\nname = "locks"\nversion = "1"\ndependencies = ["tiny-greet"]\n' >"$project/pyproject.toml"
+        cat >"$project/$kind" <<END
+version = 1
+[[package]]
+name = "locks"
+version = "1"
+source = { virtual = "." }
+dependencies = [{ name = "tiny-greet" }, { name = "elsewhere", marker = "sys_platform == 'win32'" }]
+[[package]]
+name = "tiny-greet"
+version = "1.0.0"
+source = { registry = "https://example.com/simple" }
+wheels = [{ url = "https://example.com/tiny_greet-1.0.0-py3-none-any.whl", hash = "sha256:$hash" }]
+END
+        ;;
+      poetry.lock)
+        printf '[tool.poetry.dependencies]\npython = "^3.11"\ntiny-greet = "^1"\n' >"$project/pyproject.toml"
+        cat >"$project/$kind" <<END
+[[package]]
+name = "tiny-greet"
+version = "1.0.0"
+files = [{ file = "tiny_greet-1.0.0-py3-none-any.whl", hash = "sha256:$hash" }]
+END
+        ;;
+    esac
+    step "python: $kind"
+    built_alike "python-${kind%%.*}" "$project"
+    app_of "python-${kind%%.*}"
+    (cd "$work/layer/app" && PYTHONPATH=.site-packages python3 -B main.py) | grep -q "Hello from a lock" ||
+      fail "python: the package of $kind is not there"
+  done
+  echo "tiny-greet==1.0.0" >"$project/requirements.txt"
+  rm "$project"/{poetry.lock,pyproject.toml}
+  ! unikctl build "$project" >"$work/out" 2>&1 || fail "python: an unhashed requirement was taken"
+  grep -q 'requirements.txt: want `--hash=sha256' "$work/out" || fail "python: $(cat "$work/out")"
+}
+
+# One tarball by three managers: those of this machine, or as npm's registry has them.
+managers() {
+  local project=$work/managers manager
+  mkdir -p "$work/greet" "$project/vendor" "$work/tools"
+  echo '{"name": "tiny-greet", "version": "1.0.0", "main": "index.js"}' >"$work/greet/package.json"
+  echo 'module.exports = (name) => "Hello from " + name;' >"$work/greet/index.js"
+  (cd "$project/vendor" && npm pack "$work/greet" --silent >/dev/null) || fail "npm pack"
+  echo '{"name": "app", "private": true, "main": "server.js", "dependencies": {"tiny-greet": "file:vendor/tiny-greet-1.0.0.tgz"}}' \
+    >"$project/package.json"
+  echo 'console.log(require("tiny-greet")("a manager"));' >"$project/server.js"
+  if ! { command -v yarn && command -v pnpm; } >/dev/null; then
+    npm install --prefix "$work/tools" --no-audit --no-fund --silent yarn@1.22.22 pnpm@9.15.9 ||
+      fail "yarn and pnpm are neither on PATH nor to be had"
+    export PATH=$work/tools/node_modules/.bin:$PATH
+  fi
+  for manager in npm yarn pnpm; do
+    rm -rf "$project"/{package-lock.json,yarn.lock,pnpm-lock.yaml,node_modules}
+    case $manager in
+      npm) (cd "$project" && npm install --package-lock-only --silent) ;;
+      yarn) (cd "$project" && yarn install --silent --ignore-scripts) ;;
+      pnpm) (cd "$project" && pnpm install --lockfile-only --silent) ;;
+    esac || fail "$manager: no lock"
+    rm -rf "$project/node_modules"
+    step "node: $manager"
+    built_alike "node-$manager" "$project"
+    jq -e --arg pack "$manager" '.pack == $pack' "$work/one/node-$manager/.unikctl/native/pack-metadata.json" >/dev/null ||
+      fail "node: $manager did not build it"
+    app_of "node-$manager"
+    (cd "$work/layer/app" && node server.js) | grep -q "Hello from a manager" || fail "node: $manager installed nothing"
+  done
+  echo '{}' >"$project/package-lock.json"
+  ! unikctl build "$project" >"$work/out" 2>&1 || fail "node: two locks were taken"
+  grep -q 'package.json: want one lock beside it, found package-lock.json and pnpm-lock.yaml' "$work/out" ||
+    fail "node: $(cat "$work/out")"
+}
+
+sources() {
+  mkdir -p "$work/javac"
+  printf 'public class Main {\n  public static void main(String[] args) {\n    System.out.println("Hello from a jar");\n  }\n}\n' \
+    >"$work/javac/Main.java"
+  built_alike java-sources "$work/javac"
+  app_of java-sources
+  java -jar "$work/layer/app/app.jar" | grep -q "Hello from a jar" || fail "java: the jar does not run"
 }
 
 for language in "${languages[@]}"; do
+  step "$language"
+  source=$root/examples/$language-hello
   case "$language" in
     go) greeting="Hello from Go" ;;
     rust) greeting="Hello from Rust" ;;
+    node) greeting="Hello from Node" ;;
+    static) greeting="Hello from a static site" ;;
+    python) greeting="Hello from Python" ;;
+    java)
+      greeting="Hello from Java"
+      with_debians_maven "$source"
+      source=$work/java
+      ;;
+    managers | locks | sources) "$language" && continue ;;
     *) fail "no example for $language" ;;
   esac
-  step "$language"
-  proves "$language-hello" "$root/examples/$language-hello" "$greeting"
+  proves "$language-hello" "$source" "$greeting"
 done
 
 unikctl down

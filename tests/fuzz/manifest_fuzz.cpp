@@ -39,7 +39,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
   } else {
     need(!parsed.error().reason.empty() && parsed.error().code == ErrorCode::kInvalid);
-    for (const Fault& fault : parsed.error().details) need(fault.line > 0 && fault.column > 0 && !fault.message.empty());
+    for (const Fault& fault : parsed.error().details)
+      need(fault.line > 0 && fault.column > 0 && !fault.message.empty());
   }
   const auto recipe = parse_unik_yaml(text);
   if (recipe.ok()) {

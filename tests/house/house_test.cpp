@@ -47,13 +47,25 @@ const std::vector<Source>& sources() {
 // Which part of the house a file or an include belongs to; the first prefix that fits.
 std::string part_of(const std::string& path) {
   static const std::vector<std::pair<std::string, std::string>> parts = {
-      {"api-schemas/api/", "api"},       {"api-schemas/codec/", "codec"},  {"api-schemas/wire/", "wire"},
-      {"api/", "api"},                   {"codec/", "codec"},              {"wire/", "wire"},
-      {"runtimes/base/", "guest"},       {"runtimes/lib/", "runtimes"},    {"controller/core/", "controller core"},
-      {"controller/loop", "controller core"}, {"controller/heartbeats", "controller core"},
-      {"controller/log_sessions", "controller core"}, {"controller/ports", "controller core"},
-      {"controller/store/", "store"},    {"controller/", "controller"},    {"agent/core/", "agent core"},
-      {"agent/loop", "agent core"},      {"agent/ports", "agent core"},    {"agent/", "agent"},
+      {"api-schemas/api/", "api"},
+      {"api-schemas/codec/", "codec"},
+      {"api-schemas/wire/", "wire"},
+      {"api/", "api"},
+      {"codec/", "codec"},
+      {"wire/", "wire"},
+      {"runtimes/base/", "guest"},
+      {"runtimes/lib/", "runtimes"},
+      {"controller/core/", "controller core"},
+      {"controller/loop", "controller core"},
+      {"controller/heartbeats", "controller core"},
+      {"controller/log_sessions", "controller core"},
+      {"controller/ports", "controller core"},
+      {"controller/store/", "store"},
+      {"controller/", "controller"},
+      {"agent/core/", "agent core"},
+      {"agent/loop", "agent core"},
+      {"agent/ports", "agent core"},
+      {"agent/", "agent"},
       {"cli/", "cli"},
   };
   for (const auto& [prefix, part] : parts)
@@ -91,10 +103,12 @@ TEST(House, IncludesFollowTheArrows) {
       const std::string to = part_of(include);
       if (to.empty()) {
         // Only neighbours may be named without their folder.
-        EXPECT_TRUE(fs::exists((kRoot / source.path).parent_path() / include)) << source.path << " includes " << include;
+        EXPECT_TRUE(fs::exists((kRoot / source.path).parent_path() / include))
+            << source.path << " includes " << include;
         continue;
       }
-      EXPECT_TRUE(may_include.at(from).contains(to)) << source.path << " (" << from << ") includes " << include << " (" << to << ")";
+      EXPECT_TRUE(may_include.at(from).contains(to))
+          << source.path << " (" << from << ") includes " << include << " (" << to << ")";
       ++checked;
     }
   }
@@ -115,7 +129,8 @@ TEST(House, CoresUseTheStandardLibraryAlone) {
 
 TEST(House, CoresReadNoClockAndNoRandomness) {
   static const std::regex forbidden(
-      "::now\\(|clock_gettime|gettimeofday|\\btime\\(|random_device|mt19937|\\brand\\(|getrandom|getenv|sleep_for|sleep_until|std::thread");
+      "::now\\(|clock_gettime|gettimeofday|\\btime\\(|random_device|mt19937|\\brand\\(|getrandom|getenv|sleep_for|"
+      "sleep_until|std::thread");
   for (const Source& source : sources()) {
     const std::string part = part_of(source.path);
     if (part != "api" && part != "controller core" && part != "agent core") continue;

@@ -17,6 +17,8 @@ std::optional<Error> admit(Draft& draft, const Asked& asked) {
   if (asked.apply) return refusal(admit_apply(draft, *asked.apply));
   if (asked.remove) return refusal(admit_delete(draft, *asked.remove));
   if (asked.cordon) return refusal(admit_cordon(draft, *asked.cordon));
+  if (asked.drain) return refusal(admit_drain(draft, *asked.drain));
+  if (asked.rollout) return refusal(admit_rollout(draft, *asked.rollout));
   if (!asked.join) return std::nullopt;
   const RegisterReply reply = admit_register(draft, *asked.join);
   if (reply.newer_start == 0) return std::nullopt;

@@ -7,6 +7,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include "codec/manifest.hpp"
+#include "controller/core/node_watch.hpp"
 #include "tests/scenarios/scenario.hpp"
 
 namespace unik::controller::scenario {
@@ -97,6 +98,10 @@ InstanceStatus status_of(const YAML::Node& at) {
       status.last_exit = Exit{ExitKind::kExited, static_cast<std::int32_t>(number(at, words[i]))};
     else if (const auto health = parse_health(words[i]); health && status.phase == Phase::kRunning)
       status.health = *health;
+    else if (words[i] == "booted" && i + 2 < words.size() && words[i + 1] == "in")
+      status.boot.total = need(at, parse_duration(words[i + 2])), i += 2;
+    else if (words[i] == "restarts" && i + 1 < words.size())
+      status.restarts = static_cast<std::uint32_t>(number(at, words[++i]));
     else if (status.reason.empty())
       status.reason = words[i];
     else
@@ -174,7 +179,7 @@ class Reader {
   void begin() {
     World& world = out_.world;
     world.revision = 20;
-    world.cluster = {"cluster", Epoch{1, 1}};
+    world.cluster = {"cluster", Epoch{0, 1}};
     Tenant tenant;
     tenant.metadata.name = kDefaultTenant;
     declare(std::move(tenant));
@@ -259,6 +264,12 @@ class Reader {
         heard_[name] = need(what, parse_duration(words[1]));
       } else if (words.size() == 3 && words[0] == "drained" && words[1] == "for") {
         drained_[name] = need(what, parse_duration(words[2]));
+      } else if (words.size() == 3 && words[0] == "back" && words[2] == "times") {
+        returns_[name] = static_cast<std::uint32_t>(number(what, words[1]));
+      } else if (words.size() == 2 && words[0] == "accelerator") {
+        info.accelerator = words[1];
+      } else if (words.size() == 2 && words[0] == "platform") {
+        info.platform = words[1];
       } else if (words.size() == 2 && words[0] == "cpu") {
         info.capacity.cpu = need(what, parse_milli_cpu(words[1]));
       } else if (words.size() == 2 && words[0] == "memory") {
@@ -297,6 +308,19 @@ class Reader {
         without_template_.insert(name);
       } else if (const auto phase = parse_rollout_phase(fact)) {
         row->state.phase = *phase;
+      } else if (fact == "promoted") {
+        row->state.promoted = true;
+      } else if (fact == "blue/green") {
+        row->state.blue_green = true;
+      } else if (fact == "paused by hand") {
+        row->state.phase = RolloutPhase::kPaused;
+        row->state.reason = "paused";
+      } else if (fact == "rolled back") {
+        rolled_back_.insert(name);
+      } else if (words.size() == 3 && words[0] == "baking" && words[1] == "for") {
+        baking_[name] = need(what, parse_duration(words[2]));
+      } else if (words.size() == 4 && words[0] == "no" && words[1] == "progress" && words[2] == "for") {
+        stuck_[name] = need(what, parse_duration(words[3]));
       } else if (words.size() == 2 && words[0] == "live") {
         row->state.live = number(what, words[1]);
       } else if (words.size() == 2 && words[0] == "rollout") {
@@ -333,6 +357,10 @@ class Reader {
     if (words.size() == next + 2 && words[next] == "since") {
       row.goal_revision = revision(who, words[next + 1]);
       next += 2;
+    }
+    if (words.size() == next + 3 && words[next] == "ready" && words[next + 1] == "for") {
+      ready_[id] = need(who, parse_duration(words[next + 2]));
+      next += 3;
     }
     if (words.size() != next) refuse(who, "`" + words[next] + "` says nothing of an instance");
     row.status = status_of(what);
@@ -390,6 +418,14 @@ class Reader {
       asked.remove->names.assign(words.begin() + 1, words.end());
     } else if (name == "cordon" || name == "uncordon") {
       asked.cordon = CordonRequest{value.as<std::string>(), name == "uncordon"};
+    } else if (name == "drain") {
+      asked.drain = DrainRequest{value.as<std::string>(), {}};
+    } else if (name == "rollout") {
+      if (words.size() != 2 && words.size() != 3) refuse(at, "want `VERB APP [rN]`");
+      asked.rollout.emplace();
+      asked.rollout->verb = verb(value, words[0]);
+      asked.rollout->app = app_name(words[1]);
+      if (words.size() == 3) asked.rollout->to = revision(value, words[2]);
     } else if (name == "register") {
       if (words.size() != 3 || words[1] != "start") refuse(at, "want `NODE start N`");
       asked.join.emplace();
@@ -399,6 +435,13 @@ class Reader {
     } else {
       refuse(at, "unknown section `" + name + "`");
     }
+  }
+
+  static RolloutVerb verb(const YAML::Node& at, const std::string& word) {
+    for (const RolloutVerb verb : {RolloutVerb::kPause, RolloutVerb::kResume, RolloutVerb::kPromote,
+                                   RolloutVerb::kAbort, RolloutVerb::kRestart, RolloutVerb::kRollback})
+      if (to_string(verb) == word) return verb;
+    refuse(at, "want pause, resume, promote, abort, restart or rollback, got `" + word + "`");
   }
 
   void expect(const YAML::Node& value) {
@@ -439,12 +482,14 @@ class Reader {
     if (done) row.state.live = row.rollout;
     if (row.state.live != 0 && !done) row.history.push_back(note(row.state.live, TemplateOutcome::kGood));
     row.history.push_back(note(row.rollout, done ? TemplateOutcome::kGood : TemplateOutcome::kPending));
+    row.history.back().automatic = rolled_back_.contains(name);
     if (row.deleting || without_template_.contains(name)) return;
     for (const TemplateNote& note : row.history) keep_template(name, row, note.rollout);
     if (done) return;
     RolloutClock clock;
     clock.rollout = row.rollout;
-    clock.progressed = out_.now.boot;
+    clock.progressed = out_.now.boot - stuck_[name];
+    if (const auto baking = baking_.find(name); baking != baking_.end()) clock.baking = out_.now.boot - baking->second;
     out_.world.clocks.rollouts.set(name, clock);
   }
 
@@ -458,11 +503,20 @@ class Reader {
     for (const AppName& name : apps) finish_app(name);
     for (const auto& [id, row] : world.instances) {
       keep_template(id.app_name(), *world.apps.find(id.app_name()), id.rollout);
-      if (is_ready(*row.status)) world.clocks.ready_since.set(id, world.started);
+      const auto ready = ready_.find(id);
+      if (is_ready(*row.status))
+        world.clocks.ready_since.set(id, ready == ready_.end() ? world.started : out_.now.boot - ready->second);
     }
     for (const auto& [name, ago] : drained_) {
       NodeClock clock;
       clock.drain_began = out_.now.boot - ago;
+      world.clocks.nodes.set(name, clock);
+    }
+    for (const auto& [name, returns] : returns_) {
+      NodeClock clock;
+      clock.returns = returns;
+      clock.returned = out_.now.boot;
+      clock.held_until = out_.now.boot + kFirstHold;
       world.clocks.nodes.set(name, clock);
     }
     derive(world);
@@ -500,6 +554,11 @@ class Reader {
   std::map<Symbol, std::uint64_t> stored_;           // the goals that a node has stored
   std::map<Symbol, std::vector<ObservedInstance>> reports_;
   std::set<AppName> without_template_;
+  std::set<AppName> rolled_back_;            // their current template is an automatic way back
+  std::map<AppName, Duration> baking_;       // for how long all canaries have served
+  std::map<AppName, Duration> stuck_;        // for how long no further instance has come to serve
+  std::map<InstanceId, Duration> ready_;     // for how long an instance has served
+  std::map<Symbol, std::uint32_t> returns_;  // how often a node has come back in a row
 };
 
 void add_lines(std::string& out, const std::string& name, const std::vector<std::string>& lines) {

@@ -8,6 +8,7 @@
 
 #include "api/result.hpp"
 #include "controller/core/admit.hpp"
+#include "controller/core/steer.hpp"
 #include "controller/core/world.hpp"
 
 namespace unik::controller::scenario {
@@ -18,6 +19,8 @@ struct Asked {
   std::optional<DeleteRequest> remove;
   std::optional<CordonRequest> cordon;
   std::optional<RegisterRequest> join;
+  std::optional<DrainRequest> drain;
+  std::optional<RolloutRequest> rollout;
 };
 
 // `refused` is the Error's text; otherwise every step and every reason, in order.

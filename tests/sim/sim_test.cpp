@@ -38,24 +38,28 @@ TEST(Simulation, HoldsOnEverySeed) {
   std::uint64_t crashes = 0;
   std::uint64_t refused = 0;
   std::uint64_t strays = 0;
+  std::uint64_t strict_boots = 0;
   const std::uint64_t first = g_only > 0 ? g_only : 1;
   const std::uint64_t last = g_only > 0 ? g_only : g_seeds;
   for (std::uint64_t seed = first; seed <= last; ++seed) {
     const Outcome outcome = simulate(options_for(seed));
-    EXPECT_TRUE(outcome.broken.empty()) << "seed " << seed << " (replay: sim_test --seed " << seed << ")" << describe(outcome);
+    EXPECT_TRUE(outcome.broken.empty()) << "seed " << seed << " (replay: sim_test --seed " << seed << ")"
+                                        << describe(outcome);
     boots += outcome.boots;
     crashes += outcome.controller_crashes + outcome.agent_crashes;
     refused += outcome.stale_goals_refused;
     strays += outcome.strays;
+    strict_boots += outcome.strict_boots;
   }
   std::cout << last - first + 1 << " seeds: " << boots << " boots, " << crashes << " crashes, " << refused
-            << " stale goals refused, " << strays << " strays\n";
+            << " stale goals refused, " << strays << " strays, " << strict_boots << " boots of strict singletons\n";
   if (g_only > 0) return;
   // A simulator in which nothing happens would find nothing.
   EXPECT_GT(boots, g_seeds);
   EXPECT_GT(crashes, g_seeds);
   EXPECT_GT(refused, 0U);
   EXPECT_GT(strays, 0U);
+  EXPECT_GT(strict_boots, 0U);
 }
 
 TEST(Simulation, TheSameSeedGivesTheSameJournal) {
@@ -80,34 +84,62 @@ TEST(Simulation, TwoHundredAgents) {
   }
 }
 
+// Fault 14: an old copy of the store is put back; nothing is destroyed that nobody decided on, and the fleet converges.
+TEST(Simulation, SurvivesARestoredBackup) {
+  std::uint64_t quarantined = 0;
+  std::uint64_t adopted = 0;
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    Options options = options_for(seed);
+    options.restore = true;
+    const Outcome outcome = simulate(options);
+    EXPECT_TRUE(outcome.broken.empty()) << "seed " << seed << describe(outcome);
+    quarantined += outcome.quarantined;
+    adopted += outcome.adopted;
+  }
+  std::cout << quarantined << " quarantined, of which " << adopted << " adopted\n";
+  EXPECT_GT(quarantined, 0U);
+}
+
 // Each planted bug must be caught by some seed of the first hundred: the checks can fail.
-class PlantedBugs : public ::testing::TestWithParam<PlantedBug> {};
+struct Planted {
+  PlantedBug bug;
+  const char* name;
+  const char* noticed;         // what the check that it is meant for says
+  Drill drill = Drill::kNone;  // what brings it to light; chance does where there is none
+};
+
+class PlantedBugs : public ::testing::TestWithParam<Planted> {};
 
 TEST_P(PlantedBugs, AreCaught) {
   for (std::uint64_t seed = 1; seed <= 100; ++seed) {
     Options options = options_for(seed);
-    options.bug = GetParam();
-    const Outcome outcome = simulate(options);
-    if (outcome.broken.empty()) continue;
-    std::cout << "caught by seed " << seed << ": " << outcome.broken.front() << "\n";
-    return;
+    options.bug = GetParam().bug;
+    options.restore = options.bug == PlantedBug::kRestoreUnseen;
+    options.drill = GetParam().drill;
+    if (options.drill != Drill::kNone) options.agents = 5, options.apps = 6, options.faulty = std::chrono::minutes(10);
+    for (const std::string& broken : simulate(options).broken) {
+      if (broken.find(GetParam().noticed) == std::string::npos) continue;
+      std::cout << "caught by seed " << seed << ": " << broken << "\n";
+      return;
+    }
   }
   FAIL() << "no seed noticed the bug";
 }
 
-INSTANTIATE_TEST_SUITE_P(All, PlantedBugs,
-                         ::testing::Values(PlantedBug::kNoStrayBucket, PlantedBug::kNoFencing, PlantedBug::kSendBeforeCommit,
-                                           PlantedBug::kAbsentWithoutStamp),
-                         [](const auto& bug) {
-                           switch (bug.param) {
-                             case PlantedBug::kNone: return "None";
-                             case PlantedBug::kNoStrayBucket: return "NoStrayBucket";
-                             case PlantedBug::kNoFencing: return "NoFencing";
-                             case PlantedBug::kSendBeforeCommit: return "SendBeforeCommit";
-                             case PlantedBug::kAbsentWithoutStamp: return "AbsentWithoutStamp";
-                           }
-                           return "";
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    All, PlantedBugs,
+    ::testing::Values(Planted{PlantedBug::kNoStrayBucket, "NoStrayBucket", "nobody wants it"},
+                      Planted{PlantedBug::kNoFencing, "NoFencing", ""},
+                      Planted{PlantedBug::kSendBeforeCommit, "SendBeforeCommit", "before it was durable"},
+                      Planted{PlantedBug::kAbsentWithoutStamp, "AbsentWithoutStamp", ""},
+                      Planted{PlantedBug::kRestoreUnseen, "RestoreUnseen", ""},
+                      Planted{PlantedBug::kNoGuards, "NoGuards", "twice", Drill::kDeadAgent},
+                      Planted{PlantedBug::kBlindRenewals, "BlindRenewals", "twice", Drill::kLongFlap},
+                      Planted{PlantedBug::kBoastfulNodes, "BoastfulNodes", "capacity"},
+                      Planted{PlantedBug::kNoQuota, "NoQuota", "quota"},
+                      Planted{PlantedBug::kEagerReports, "EagerReports", "successor"},
+                      Planted{PlantedBug::kDeafNode, "DeafNode", "still being"}),
+    [](const auto& planted) { return planted.param.name; });
 
 }  // namespace
 }  // namespace unik::sim

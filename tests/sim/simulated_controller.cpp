@@ -32,6 +32,16 @@ void SimulatedController::crash() {
   for (auto& [id, on_answer] : std::exchange(waiting_, {})) on_answer(std::nullopt);
 }
 
+void SimulatedController::copy_store() {
+  copied_ = durable_;
+  copied_records_ = journal_.size();
+}
+
+void SimulatedController::restore_store() {
+  durable_ = copied_;
+  journal_.resize(copied_records_);
+}
+
 void SimulatedController::ask(const std::function<controller::Event(controller::RequestId)>& make, OnAnswer on_answer) {
   if (!loop_) return on_answer(std::nullopt);
   const controller::RequestId id = ++last_id_;
@@ -65,7 +75,8 @@ void SimulatedController::turn() {
   if (!effects.wake_at || (wake_at_ && *wake_at_ <= *effects.wake_at && *wake_at_ > timeline_.now().boot)) return;
   wake_at_ = effects.wake_at;
   // As in the running controller, a turn comes at least every second: silence is counted in turns.
-  const Duration delay = std::clamp(*effects.wake_at - timeline_.now().boot, Duration(50), Duration(milliseconds(1000)));
+  const Duration delay =
+      std::clamp(*effects.wake_at - timeline_.now().boot, Duration(50), Duration(milliseconds(1000)));
   wake_at_ = timeline_.now().boot + delay;
   timeline_.after(delay, [this, life] {
     if (life != life_) return;
@@ -74,18 +85,28 @@ void SimulatedController::turn() {
   });
 }
 
+bool SimulatedController::died() {
+  if (!dies_here || !dies_here()) return false;
+  crash();
+  return true;
+}
+
 void SimulatedController::carry_out(const controller::Effect& effect) {
   if (const auto* const reply = std::get_if<controller::Reply>(&effect)) {
-    if (const auto* const applied = std::get_if<ApplyReply>(&reply->answer); applied != nullptr && applied->revision > durable_.revision)
+    if (died()) return;
+    if (const auto* const applied = std::get_if<ApplyReply>(&reply->answer);
+        applied != nullptr && applied->revision > durable_.revision)
       broken_.push_back("a user was told of revision " + std::to_string(applied->revision) + " before it was durable");
     auto waiting = waiting_.extract(reply->id);
     if (!waiting.empty()) waiting.mapped()(reply->answer);
+    died();
   } else if (const auto* const begin = std::get_if<controller::BeginCommit>(&effect)) {
     commit(begin->record);
   } else if (std::holds_alternative<controller::ReopenStore>(effect)) {
     timeline_.after(milliseconds(30), [this, life = life_] {
       if (life != life_) return;
-      if (disk_failing_ && random_.chance(0.3)) return deliver(controller::StoreStillClosed{unavailable("io_error", "simulated")});
+      if (disk_failing_ && random_.chance(0.3))
+        return deliver(controller::StoreStillClosed{unavailable("io_error", "simulated")});
       flight_.reset();
       deliver(controller::StoreReopened{durable_.revision});
     });
@@ -94,6 +115,7 @@ void SimulatedController::carry_out(const controller::Effect& effect) {
 
 void SimulatedController::commit(std::shared_ptr<const controller::Record> record) {
   if (flight_) broken_.push_back("two commits are under way");
+  if (died()) return;
   if (on_begin) on_begin(*record);
   flight_ = Flight{std::move(record), false};
   timeline_.after(random_.between(Duration(500), milliseconds(8)), [this, life = life_] {
@@ -109,6 +131,7 @@ void SimulatedController::commit(std::shared_ptr<const controller::Record> recor
       persist(*flight_->record);
       flight_->durable = true;
     }
+    if (died()) return;
     if (unclear) return deliver(controller::CommitUnknown{seq, unavailable("io_error", "simulated")});
     flight_.reset();
     deliver(controller::Committed{seq});

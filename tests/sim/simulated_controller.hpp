@@ -25,6 +25,9 @@ class SimulatedController {
   // A commit under way is on disk or not, as chance has it.
   void crash();
   bool is_up() const { return loop_ != nullptr; }
+  // Copies the store aside, and puts the copy back while the controller is down: a restored backup.
+  void copy_store();
+  void restore_store();
   void set_disk_failing(bool failing) { disk_failing_ = failing; }
 
   // The request reaches the controller now. One that is down answers nothing at once.
@@ -38,6 +41,8 @@ class SimulatedController {
   std::function<void(const controller::Record&)> on_durable;
   // Called with each record when its commit begins.
   std::function<void(const controller::Record&)> on_begin;
+  // Asked before and after each write of the journal and each reply: true kills the controller at that very point.
+  std::function<bool()> dies_here;
   std::vector<std::string>& broken() { return broken_; }
 
  private:
@@ -51,6 +56,7 @@ class SimulatedController {
   void turn();
   void carry_out(const controller::Effect& effect);
   void commit(std::shared_ptr<const controller::Record> record);
+  bool died();
   void persist(const controller::Record& record);
 
   Timeline& timeline_;
@@ -68,6 +74,8 @@ class SimulatedController {
 
   controller::World durable_;
   std::vector<controller::Record> journal_;
+  controller::World copied_;
+  std::size_t copied_records_ = 0;
   std::vector<std::string> broken_;
 };
 

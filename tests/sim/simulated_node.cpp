@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "api/lease.hpp"
+
 namespace unik::sim {
 namespace {
 
@@ -80,9 +82,16 @@ void SimulatedNode::turn_soon() {
 
 void SimulatedNode::turn() {
   if (!loop_) return;
+  // The guards wake first: a real host has one process for each, which needs no turn of anybody.
+  if (is_suspended())
+    return timeline_.after(suspended_until_ - timeline_.now().boot + milliseconds(1), [this] { turn_soon(); });
   const std::vector<agent::Event> events = std::exchange(inbox_, {});
   const agent::Effects effects = loop_->turn(timeline_.now(), events);
-  for (const agent::Effect& effect : effects.list) std::visit([this](const auto& one) { perform(one); }, effect);
+  for (const agent::Effect& effect : effects.list) {
+    if (died()) return;
+    std::visit([this](const auto& one) { perform(one); }, effect);
+    if (died()) return;
+  }
   if (!effects.wake_at || (wake_at_ && *wake_at_ <= *effects.wake_at && *wake_at_ > timeline_.now().boot)) return;
   wake_at_ = effects.wake_at;
   const Duration delay = std::max(*effects.wake_at - timeline_.now().boot, Duration(50));
@@ -91,6 +100,21 @@ void SimulatedNode::turn() {
     wake_at_.reset();
     turn_soon();
   });
+}
+
+bool SimulatedNode::died() {
+  if (!dies_here || !dies_here()) return false;
+  crash();
+  return true;
+}
+
+// Whoever was due while the host slept is due now, the guards before the agent.
+void SimulatedNode::wake() {
+  if (!is_suspended()) return;
+  suspended_until_ = timeline_.now().boot;
+  for (const auto& [id, vm] : std::map(vms_))
+    if (vm.strict) guard(id, vm.process);
+  turn_soon();
 }
 
 void SimulatedNode::answer(Duration delay, agent::Event event) {
@@ -108,7 +132,8 @@ void SimulatedNode::perform(const agent::SaveRecord& effect) {
   if (older_records_.size() > kRecordsKept) older_records_.erase(older_records_.begin());
   const Stamp& before = record_.goals.stamp;
   const Stamp& after = effect.record.goals.stamp;
-  if (!before.cluster_id.empty() && !covers(after, before)) broken_.push_back(name_ + " stored goals older than those it had");
+  if (!before.cluster_id.empty() && !covers(after, before))
+    broken_.push_back(name_ + " stored goals older than those it had");
   record_ = effect.record;
   answer(milliseconds(1), agent::RecordSaved{effect.version});
 }
@@ -129,11 +154,27 @@ void SimulatedNode::perform(const agent::SendRegister& effect) {
   uplink_.send_register(index_, std::move(request), life_);
 }
 
-void SimulatedNode::perform(const agent::SendHeartbeat& effect) { uplink_.send_heartbeat(index_, effect.report, life_); }
+void SimulatedNode::perform(const agent::SendHeartbeat& effect) {
+  uplink_.send_heartbeat(index_, effect.report, life_);
+}
 
 void SimulatedNode::perform(const agent::FetchImage& effect) {
   images_.insert(effect.image);
   answer(milliseconds(80), agent::ImageReady{effect.image, milliseconds(60), milliseconds(20)});
+}
+
+void SimulatedNode::perform(const agent::KeepLease& effect) {
+  leased_from_ = std::max(leased_from_, effect.sent);
+}
+
+// What the process beside a strict VM does.
+void SimulatedNode::guard(const InstanceId& id, std::uint64_t process) {
+  const auto found = vms_.find(id);
+  if (!guarded_ || found == vms_.end() || found->second.process != process || !found->second.running) return;
+  const Time now = timeline_.now().boot;
+  const Time end = leased_from_ + kStrictLease;
+  if (now >= end && !is_suspended()) return end_vm(id, process, Exit{ExitKind::kCrashed, 0});
+  timeline_.after(std::max(end, suspended_until_) - now, [this, id, process] { guard(id, process); });
 }
 
 void SimulatedNode::perform(const agent::LaunchVm& effect) {
@@ -147,7 +188,10 @@ void SimulatedNode::perform(const agent::LaunchVm& effect) {
   vm.run = effect.run;
   vm.address = effect.address;
   vm.process = ++processes_;
+  vm.strict = effect.boot.singleton == Singleton::kStrict;
   vms_[effect.id] = vm;
+  uplink_.launched(name_, effect.id, effect.boot);
+  if (vm.strict) guard(effect.id, vm.process);
   timeline_.after(milliseconds(200), [this, id = effect.id, process = vm.process, run = effect.run] {
     const auto found = vms_.find(id);
     if (found == vms_.end() || found->second.process != process || !found->second.running) return;

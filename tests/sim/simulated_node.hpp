@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -21,6 +22,8 @@ class Uplink {
   virtual ~Uplink() = default;
   virtual void send_register(int node, RegisterRequest request, std::uint64_t life) = 0;
   virtual void send_heartbeat(int node, Report report, std::uint64_t life) = 0;
+  // Told of each VM that is started; nobody needs to listen.
+  virtual void launched(const std::string& /*node*/, const InstanceId& /*id*/, const BootSpec& /*boot*/) {}
 };
 
 struct SimulatedVm {
@@ -31,6 +34,7 @@ struct SimulatedVm {
   WallTime started_at{};
   std::optional<Exit> exit;
   std::uint64_t process = 0;
+  bool strict = false;
 };
 
 class SimulatedNode {
@@ -48,6 +52,14 @@ class SimulatedNode {
   // Puts back an older copy of the record, as a disk that lies does.
   void roll_record_back();
   void set_disk_failing(bool failing) { disk_failing_ = failing; }
+  // Asked before and after each effect is carried out: true kills the agent at that very point.
+  std::function<bool()> dies_here;
+  // The host sleeps: its VMs do nothing, its clock goes on, and what was due in between comes at once when it wakes.
+  void suspend(Duration length) { suspended_until_ = timeline_.now().boot + length; }
+  void wake();
+  bool is_suspended() const { return timeline_.now().boot < suspended_until_; }
+  // A planted bug: nobody ends a VM whose lease has run out but the agent.
+  void take_guards_away() { guarded_ = false; }
   // A VM dies on its own.
   void kill_some_vm();
 
@@ -61,14 +73,17 @@ class SimulatedNode {
  private:
   void turn();
   void turn_soon();
+  bool died();
   void answer(Duration delay, agent::Event event);
   void end_vm(const InstanceId& id, std::uint64_t process, Exit exit);
+  void guard(const InstanceId& id, std::uint64_t process);
 
   void perform(const agent::SaveRecord& effect);
   void perform(const agent::SendRegister& effect);
   void perform(const agent::SendHeartbeat& effect);
   void perform(const agent::PushLog&) {}
   void perform(const agent::FetchImage& effect);
+  void perform(const agent::KeepLease& effect);
   void perform(const agent::LaunchVm& effect);
   void perform(const agent::StopVm& effect);
   void perform(const agent::ForgetVm& effect);
@@ -91,6 +106,9 @@ class SimulatedNode {
   std::vector<agent::NodeRecord> older_records_;
   bool rolled_back_ = false;
   bool disk_failing_ = false;
+  bool guarded_ = true;
+  Time suspended_until_{};
+  Time leased_from_{};  // what a guard reads
   std::map<InstanceId, SimulatedVm> vms_;
   std::set<std::string> images_;
   std::uint64_t processes_ = 0;

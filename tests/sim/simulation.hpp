@@ -16,31 +16,34 @@
 
 #include "agent/loop.hpp"
 #include "controller/loop.hpp"
+#include "tests/sim/saboteur.hpp"
 
 namespace unik::sim {
 
-// Bugs that can be planted, to show that the checks can fail. Each is made by changing messages on their way, not the
-// product.
-enum class PlantedBug : std::uint8_t {
+// One fault alone, over apps that rest and users who ask nothing more; chance plays no part in it.
+enum class Drill : std::uint8_t {
   kNone,
-  kNoStrayBucket,         // reports leave out what the controller has no row for
-  kNoFencing,             // every reply looks newer than all before it
-  kSendBeforeCommit,      // nodes get goals that are not durable yet
-  kAbsentWithoutStamp,    // every report claims to come after the newest goals
+  kFlap,       // a node is away for 15 s of each 30 s: never long enough to be missed
+  kLongFlap,   // a node is away for 130 s and back for 40 s, again and again
+  kDeadAgent,  // a node's agent is killed for five minutes, and its VMs are not
+  kAllSilent,  // every heartbeat is lost for five minutes
+  kQuotaEdge,  // a hundred declarations at once at the quota's edge, half of them invalid
 };
 
 struct Options {
   std::uint64_t seed = 1;
   int agents = 5;
   int apps = 4;
-  Duration faulty = std::chrono::seconds(120);   // how long faults and changes go on
-  Duration quiet = std::chrono::seconds(240);    // how long the world then has to settle
+  Duration faulty = std::chrono::seconds(120);  // how long faults and changes go on
+  Duration quiet = std::chrono::seconds(240);   // how long the world then has to settle
   std::uint32_t max_operations = controller::kMaxOperationsAtWork;
   bool network_faults = true;
   bool crashes = true;
   bool disk_faults = true;
   bool clock_jumps = true;
+  bool restore = false;  // an old copy of the controller's store is put back when the faults have ended
   PlantedBug bug = PlantedBug::kNone;
+  Drill drill = Drill::kNone;
 };
 
 struct Outcome {
@@ -51,7 +54,13 @@ struct Outcome {
   std::uint64_t controller_crashes = 0;
   std::uint64_t agent_crashes = 0;
   std::uint64_t strays = 0;
+  std::uint64_t placed = 0;        // new instances that were given a node
+  std::uint64_t declared = 0;      // instances that apps declare in the end
+  std::uint64_t refused = 0;       // requests that were answered with an error
+  std::uint64_t strict_boots = 0;  // launches of strict singletons
   std::uint64_t stale_goals_refused = 0;
+  std::uint64_t quarantined = 0;
+  std::uint64_t adopted = 0;
 };
 
 Outcome simulate(const Options& options);

@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kCopyChunk = 256 << 10;
+constexpr std::size_t kImportChunk = 256 << 10;
 constexpr std::pair<std::string_view, ImportKind> kPrefixes[] = {{"oci:", ImportKind::kOciLayout},
                                                                  {"oci-archive:", ImportKind::kOciArchive},
                                                                  {"docker-archive:", ImportKind::kDockerArchive}};
@@ -71,7 +71,7 @@ class Files {
   static Result<void> read_host(const fs::path& path, const Take& take) {
     auto fd = open_file(path, O_RDONLY);
     if (!fd) return std::move(fd).error();
-    std::vector<char> buffer(kCopyChunk);
+    std::vector<char> buffer(kImportChunk);
     while (true) {
       const ssize_t got = ::read(fd->get(), buffer.data(), buffer.size());
       if (got < 0 && errno == EINTR) continue;

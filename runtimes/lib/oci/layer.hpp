@@ -61,7 +61,9 @@ Result<void> apply_layer(FileTree& tree, const ByteSource& source, const Content
 Result<void> apply_layer(FileTree& tree, const BlobStore& store, const Descriptor& layer, const ContentSink& sink,
                          const LayerLimits& limits = {});
 
-// A tar or cpio archive of this host as a whole root file system; whiteout names mean nothing here.
+// A tar or cpio archive as a whole root file system; whiteout names mean nothing here.
+Result<void> apply_archive(FileTree& tree, const ByteSource& source, const ContentSink& sink,
+                           const LayerLimits& limits = {});
 Result<void> apply_archive(FileTree& tree, const std::filesystem::path& path, const ContentSink& sink,
                            const LayerLimits& limits = {});
 

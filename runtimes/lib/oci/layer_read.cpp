@@ -17,7 +17,7 @@
 namespace unik::runtimes {
 namespace {
 
-constexpr std::size_t kReadChunk = 128 << 10;
+constexpr std::size_t kLayerChunk = 128 << 10;
 constexpr std::size_t kMaxLinkTarget = 4032;          // so that it lies in one block with its inode
 constexpr std::int64_t kMaxSmallContents = 64 << 20;  // bytes that a sink may keep in memory altogether
 constexpr std::string_view kWhiteout = ".wh.";
@@ -29,7 +29,7 @@ enum class ArchiveUse { kLayer, kRootfs };
 struct Opened {
   struct archive* handle = archive_read_new();
   const ByteSource& source;
-  std::vector<char> buffer = std::vector<char>(kReadChunk);
+  std::vector<char> buffer = std::vector<char>(kLayerChunk);
   std::optional<Error> source_error;
 
   explicit Opened(const ByteSource& from) : source(from) {}
@@ -246,7 +246,7 @@ struct Spool {
   std::int64_t alignment = 1;
   std::int64_t small_limit = kSmallContent;
   std::int64_t small_total = 0;
-  std::vector<char> buffer = std::vector<char>(kReadChunk);
+  std::vector<char> buffer = std::vector<char>(kLayerChunk);
 
   Result<Content> take(std::int64_t size, const ContentReader& read) {
     if (size <= small_limit && small_total + size <= kMaxSmallContents) return keep(size, read);
@@ -325,6 +325,11 @@ Result<void> apply_layer(FileTree& tree, const BlobStore& store, const Descripto
   return error;
 }
 
+Result<void> apply_archive(FileTree& tree, const ByteSource& source, const ContentSink& sink,
+                           const LayerLimits& limits) {
+  return ArchiveReader(tree, source, sink, limits, ArchiveUse::kRootfs).run();
+}
+
 Result<void> apply_archive(FileTree& tree, const std::filesystem::path& path, const ContentSink& sink,
                            const LayerLimits& limits) {
   auto fd = open_file(path, O_RDONLY);
@@ -336,7 +341,7 @@ Result<void> apply_archive(FileTree& tree, const std::filesystem::path& path, co
     if (got < 0) return system_error("read_failed", "reading", path);
     return static_cast<std::size_t>(got);
   };
-  const Result<void> applied = ArchiveReader(tree, source, sink, limits, ArchiveUse::kRootfs).run();
+  const Result<void> applied = apply_archive(tree, source, sink, limits);
   if (applied) return applied;
   Error error = applied.error();
   error.message = path.string() + ": " + error.message;

@@ -20,14 +20,14 @@ constexpr std::string_view kKernelLayer = "kernel", kInitLayer = "init";
 // All that PID 1 needs of a root; the rest of the base is for apps that bring none.
 constexpr std::string_view kInitFiles[] = {"init", "dev", "proc", "sys", "run", "tmp", "etc/resolv.conf"};
 constexpr std::string_view kPasswd = "etc/passwd", kGroup = "etc/group";
-constexpr std::size_t kReadChunk = 64 << 10;
+constexpr std::size_t kProbeChunk = 64 << 10;
 constexpr std::int64_t kMaxAccounts = 1 << 20;  // bytes of /etc/passwd or /etc/group that are looked at
 
 // The names of files, and the contents of small ones: nothing here needs more of a root. All of it is read, since an
 // archive whose contents are passed over is not known to be whole.
 Result<Content> keep_small(std::int64_t size, const ContentReader& read) {
   std::string bytes;
-  std::vector<char> buffer(kReadChunk);
+  std::vector<char> buffer(kProbeChunk);
   for (std::int64_t done = 0; done < size;) {
     const auto wanted = std::min<std::int64_t>(size - done, static_cast<std::int64_t>(buffer.size()));
     auto got = read(std::span(buffer).first(static_cast<std::size_t>(wanted)));

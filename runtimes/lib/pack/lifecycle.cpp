@@ -123,6 +123,7 @@ Result<std::string> inputs_of(const Prepared& prepared, const AppBuildOptions& o
   for (const std::string& word : options.recipe.run_command) text += '\0' + word;
   for (const Port& port : options.recipe.deploy.boot.ports) text += '\0' + std::to_string(port.port);
   for (const BuildStep& step : prepared.plan.steps) text += '\0' + printable_command(step, context.places);
+  for (const auto& [path, content] : prepared.plan.files) text += '\0' + path + '=' + content;
   for (const auto& [key, value] : options.environment) text += '\0' + key + '=' + value;
   return to_string(sha256(text));
 }
@@ -265,6 +266,8 @@ Result<PackedImage> run_and_pack(const BlobStore& store, const Prepared& prepare
   auto scratch = Scratch::make(context.places);
   if (!scratch) return std::move(scratch).error();
   if (auto copied = write_tree(context.source.files(), context.places.work); !copied) return std::move(copied).error();
+  for (const auto& [path, text] : prepared.plan.files)
+    if (auto written = replace_file(context.places.work / path, text); !written) return std::move(written).error();
   auto log = BuildLog::open(native_directory(options.directory) / "build.log", options.output);
   if (!log) return std::move(log).error();
   for (const BuildStep& step : prepared.plan.steps) {

@@ -60,6 +60,7 @@ struct BuildStep {
 };
 
 struct BuildPlan {
+  std::map<std::string, std::string> files;  // laid into `work` before the first step: path -> text
   std::vector<BuildStep> steps;
   std::string lock;  // the file that pins what is fetched; empty: nothing is
   std::vector<std::string> warnings;

@@ -19,12 +19,12 @@ namespace fs = std::filesystem;
 const std::set<std::string> kMountPoints = {"dev", "proc", "sys"};
 
 // A private directory in the store that goes away again. Killed before, it is swept by the store's collector.
-class Scratch {
+class ScratchRoot {
  public:
-  explicit Scratch(fs::path path) : path_(std::move(path)) {}
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() {
+  explicit ScratchRoot(fs::path path) : path_(std::move(path)) {}
+  ScratchRoot(const ScratchRoot&) = delete;
+  ScratchRoot& operator=(const ScratchRoot&) = delete;
+  ~ScratchRoot() {
     std::error_code ignored;
     fs::remove_all(path_, ignored);
   }
@@ -73,7 +73,7 @@ Result<PackedImage> pack_rootfs(const BlobStore& store, const RootfsPackOptions&
     return invalid("no_command", "--rootfs " + options.rootfs.string() +
                                      ": want the command that starts the app, got none; " +
                                      "give it after --, as in `-- /usr/bin/app --port 8080`");
-  const Scratch scratch(fresh_name(store.dir() / "tmp", "rootfs-"));
+  const ScratchRoot scratch(fresh_name(store.dir() / "tmp", "rootfs-"));
   if (auto made = make_directories(scratch.path()); !made) return std::move(made).error();
   auto root = read_rootfs(options.rootfs, found->kind, scratch.path());
   if (!root) return std::move(root).error();

@@ -22,11 +22,12 @@ using nlohmann::json;
 
 constexpr int kRecordFormat = 1;
 constexpr Bytes kMaxRecord = mebibytes(64);
-constexpr const char* kPassedOn[] = {
-    "PATH", "http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
-    "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "RUSTUP_HOME",
-    // Where packages come from: what comes is held to the lock's hashes.
-    "GOPROXY", "GONOSUMDB", "GOSUMDB", "PIP_INDEX_URL", "PIP_FIND_LINKS", "npm_config_registry", "NPM_CONFIG_REGISTRY"};
+constexpr const char* kPassedOn[] = {"PATH", "http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY",
+                                     "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR",
+                                     "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "RUSTUP_HOME",
+                                     // Where packages come from: what comes is held to the lock's hashes.
+                                     "GOPROXY", "GONOSUMDB", "GOSUMDB", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL",
+                                     "PIP_FIND_LINKS", "PIP_NO_INDEX", "npm_config_registry", "NPM_CONFIG_REGISTRY"};
 
 fs::path own_directory(const fs::path& directory) {
   return directory / ".unikctl";

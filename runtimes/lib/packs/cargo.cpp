@@ -1,14 +1,16 @@
 // Cargo: one program, linked statically with glibc, without the paths of this machine in it.
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "runtimes/lib/elf/recognise.hpp"
 #include "runtimes/lib/packs/packs.hpp"
-#include "runtimes/lib/packs/toml_lines.hpp"
+#include "runtimes/lib/packs/toml_document.hpp"
 
 namespace unik::runtimes {
 namespace {
 
 namespace fs = std::filesystem;
+using nlohmann::json;
 
 constexpr std::string_view kTarget = "x86_64-unknown-linux-gnu";
 
@@ -79,9 +81,11 @@ Result<std::string> choose_program(const PackContext& context, const std::vector
     const std::string wanted = fs::path(context.recipe.run_command.front()).filename().string();
     if (there(wanted)) return wanted;
   }
-  const std::string manifest = context.source.text_or_empty("Cargo.toml");
+  const auto manifest = toml_as_json(context.source.text_or_empty("Cargo.toml"));
+  const json package = manifest ? json::parse(*manifest, nullptr, false).value("package", json()) : json();
   for (const char* key : {"default-run", "name"})
-    if (const auto name = toml_value(manifest, "package", key); name && there(*name)) return *name;
+    if (package.is_object() && package.contains(key) && package[key].is_string() && there(package[key]))
+      return package[key].get<std::string>();
   if (names.size() == 1) return names.front();
   std::string listed;
   for (const std::string& name : names) listed += (listed.empty() ? "" : ", ") + name;

@@ -5,7 +5,9 @@
 namespace unik::runtimes {
 
 std::span<const Pack> all_packs() {
-  static const std::array kOrder = {kGoPack, kCargoPack};
+  // Of packs over one project file the pickier comes first: npm takes any package.json, pip any pyproject.toml.
+  static const std::array kOrder = {kGoPack,     kCargoPack, kYarnPack,  kPnpmPack,   kNpmPack,   kUvPack,
+                                    kPoetryPack, kPipPack,   kMavenPack, kGradlePack, kJavacPack, kDotnetPack};
   return kOrder;
 }
 

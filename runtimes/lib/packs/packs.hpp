@@ -11,5 +11,15 @@ std::span<const Pack> all_packs();
 
 extern const Pack kGoPack;
 extern const Pack kCargoPack;
+extern const Pack kYarnPack;
+extern const Pack kPnpmPack;
+extern const Pack kNpmPack;
+extern const Pack kUvPack;
+extern const Pack kPoetryPack;
+extern const Pack kPipPack;
+extern const Pack kMavenPack;
+extern const Pack kGradlePack;
+extern const Pack kJavacPack;
+extern const Pack kDotnetPack;
 
 }  // namespace unik::runtimes

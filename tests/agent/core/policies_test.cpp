@@ -2,13 +2,13 @@
 #include <gtest/gtest.h>
 
 #include "agent/core/address.hpp"
-#include "api/backoff.hpp"
 #include "agent/core/goals.hpp"
 #include "agent/core/images.hpp"
 #include "agent/core/join.hpp"
 #include "agent/core/report.hpp"
 #include "agent/core/restart.hpp"
 #include "agent/core/timers.hpp"
+#include "api/backoff.hpp"
 #include "tests/agent/goals_builder.hpp"
 
 namespace unik::agent {

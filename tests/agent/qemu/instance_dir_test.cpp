@@ -51,6 +51,7 @@ TEST_F(InstanceDirTest, ARunReadsBackAndARunThatIsNoneIsRefused) {
   run.resources = {MilliCpu{250}, mebibytes(64)};
   run.console_begin = 12345;
   run.start_ticks = 99;
+  run.strict = true;
   run.machine_up = true;
   run.started_at = WallTime(Duration(1'700'000'000'123'456));
   run.start = Duration(203'000);

@@ -138,7 +138,7 @@ TEST(JsonGolden, Actions) {
   EXPECT_EQ(to_json(Action(EnsureAbsent{id, std::chrono::seconds(10)})),
             R"({"action":"ensure_absent","id":"default/web/0/42/1","stop_timeout_us":10000000})");
   EXPECT_EQ(
-      to_json(Action(EnsureRunning{id, {}, {}})),
+      to_json(Action(EnsureRunning{id, {}, {}, {}})),
       R"({"action":"ensure_running","id":"default/web/0/42/1","boot":{"image":"","args":[],"env":{},"cpu_milli":0,)"
       R"("memory_bytes":0,"ports":[],"writable":"none","debug":false},"run":{"publications":[],)"
       R"("restart":{"policy":"always","backoff_us":1000000,"max_backoff_us":300000000},"stop_timeout_us":10000000}})");
@@ -155,6 +155,12 @@ TEST(JsonReading, IgnoresWhatItDoesNotKnowAndFillsInWhatIsMissing) {
       R"({"apiVersion":"unikctl.dev/v1","kind":"App","metadata":{"name":"web","later":1},"spec":{},"status":{}})");
   ASSERT_TRUE(app.ok());
   EXPECT_EQ(std::get<App>(*app).metadata.name, "web");
+}
+
+TEST(JsonReading, AResourceWithoutANameIsNone) {
+  const auto none = from_json<Resource>(R"({"apiVersion":"unikctl.dev/v1","kind":"Node","spec":{}})");
+  ASSERT_FALSE(none.ok());
+  EXPECT_EQ(none.error().details.front().message, "want a resource with its `metadata.name`");
 }
 
 template <typename T>

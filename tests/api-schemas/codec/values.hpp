@@ -153,6 +153,7 @@ inline BootSpec boot() {
   for (std::size_t i = below(4); i > 0; --i) ports.insert(port());
   for (const std::uint16_t number : ports) out.ports.push_back({"p" + std::to_string(number), number});
   out.writable = coin() ? RootWritable::kEphemeral : RootWritable::kNo;
+  out.singleton = coin() ? Singleton::kStrict : Singleton::kNone;
   out.debug = coin();
   return out;
 }
@@ -246,7 +247,8 @@ inline AppSpec app_spec() {
   out.placement = placement();
   if (coin()) out.disruption.max_unavailable = count(1, 1000);
   if (coin()) out.rollout = rollout();
-  if (coin()) out.disconnect = {duration(std::chrono::minutes(1), std::chrono::hours(24)), coin()};
+  if (coin()) out.disconnect = {duration(std::chrono::minutes(1), std::chrono::hours(24)), coin(), std::nullopt};
+  if (coin()) out.disconnect.stop_on_client_after = duration(std::chrono::minutes(1), std::chrono::hours(24));
   return out;
 }
 
@@ -311,7 +313,8 @@ inline Action action() {
     case 0:
       return EnsureImage{image()};
     case 1: {
-      EnsureRunning goal{instance_id(), boot(), {}};
+      EnsureRunning goal{instance_id(), boot(), {}, std::nullopt};
+      if (coin()) goal.stop_when_silent = duration(std::chrono::minutes(1), std::chrono::hours(24));
       goal.run = run(goal.boot);
       return goal;
     }

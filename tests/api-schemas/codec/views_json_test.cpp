@@ -95,8 +95,10 @@ TEST(ViewsJson, ReadsBackWhatItWrote) {
   tenant.declared_instances = 4;
   tenant.declared = {MilliCpu{3}, Bytes{4}};
   expect_same_again(tenant);
-  StatusView status{43, "default", {app()}, {instance()}, {operation()}, {node()}};
+  const QuarantinedView lost{"n2", {Symbol("default"), Symbol("web"), 1, 42, 1}, "web-1-r42-1", "running", "no app"};
+  StatusView status{43, "default", {app()}, {instance()}, {operation()}, {node()}, true, {lost}};
   expect_same_again(status);
+  expect_same_again(Page<QuarantinedView>{{lost}, 43, ""});
   AppliedObject object;
   object.tenant = "default";
   object.name = "web";

@@ -11,7 +11,9 @@ namespace {
 
 using Map = CowMap<int, std::string>;
 
-std::map<int, std::string> contents(const Map& map) { return {map.begin(), map.end()}; }
+std::map<int, std::string> contents(const Map& map) {
+  return {map.begin(), map.end()};
+}
 
 TEST(CowMap, IsEmptyAtFirst) {
   const Map map;
@@ -70,7 +72,9 @@ TEST(CowMap, BehavesAsAnOrderedMap) {
           model[key] = std::to_string(step);
           break;
         case 4:
-        case 5: ASSERT_EQ(map.erase(key), model.erase(key) == 1); break;
+        case 5:
+          ASSERT_EQ(map.erase(key), model.erase(key) == 1);
+          break;
         case 6: {
           const auto wanted = model.lower_bound(key);
           const auto found = map.lower_bound(key);

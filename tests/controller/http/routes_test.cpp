@@ -40,14 +40,18 @@ TEST(Routes, AreThoseOfTheDescription) {
     Result<JournalReader> reader = JournalReader::open(database);
     ASSERT_TRUE(reader.ok());
     EventFeed events(std::move(*reader), 1);
+    Result<History> past = History::open(database);
+    ASSERT_TRUE(past.ok());
+    HistoryDesk history(std::move(*past));
     Metrics metrics;
     Result<runtimes::BlobStore> artifacts = runtimes::BlobStore::open(home / "artifacts");
     ASSERT_TRUE(artifacts.ok());
-    ApiContext context{runner, logs, events, metrics, *artifacts, "test"};
+    ApiContext context{runner, logs, events, history, metrics, *artifacts, "test"};
 
     std::set<std::string> served;
     for (const Route& route : api_routes(context))
-      EXPECT_TRUE(served.insert(route.method + " " + route.pattern).second) << route.method << " " << route.pattern << " twice";
+      EXPECT_TRUE(served.insert(route.method + " " + route.pattern).second)
+          << route.method << " " << route.pattern << " twice";
     EXPECT_EQ(served, described);
   }
   fs::remove_all(home);

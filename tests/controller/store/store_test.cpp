@@ -10,6 +10,7 @@
 #include "controller/core/admit.hpp"
 #include "controller/core/reconcile.hpp"
 #include "controller/loop.hpp"
+#include "tests/controller/store/store_home.hpp"
 
 namespace unik::controller {
 namespace {
@@ -193,6 +194,41 @@ TEST_F(StoreTest, ARefusedCommitLeavesNothingAndTheNextOneWorks) {
   ASSERT_TRUE(other->execute("ROLLBACK").ok());
   commit(store, records[1]);
   EXPECT_TRUE(store.verify().ok());
+}
+
+// As the first release left it: nothing in there says how many rows there are.
+TEST_F(StoreTest, AStoreOfTheFirstVersionIsTakenOver) {
+  const std::vector<Record> records = history();
+  {
+    Store store = open();
+    for (std::size_t i = 0; i + 1 < records.size(); ++i) commit(store, records[i]);
+  }
+  {
+    Result<Database> database = Database::open(path());
+    ASSERT_TRUE(database->execute(kBackToTheFirstVersion).ok());
+  }
+  World folded;
+  for (const Record& record : records) apply(folded, record);
+  {
+    Store store = open();
+    EXPECT_EQ(store.head(), records.size() - 1);
+    commit(store, records.back());
+  }
+  Store store = open();
+  EXPECT_TRUE(same_tables(*store.load(), folded));
+  EXPECT_TRUE(store.verify().ok());
+}
+
+TEST_F(StoreTest, ASealThatIsGoneIsMissed) {
+  {
+    Store store = open();
+    for (const Record& record : history()) commit(store, record);
+  }
+  Result<Database> database = Database::open(path());
+  ASSERT_TRUE(database->execute("DELETE FROM counters WHERE name = 'seal'").ok());
+  const Result<Store> store = Store::open(path());
+  ASSERT_FALSE(store.ok());
+  EXPECT_EQ(store.error().reason, "store_corrupt");
 }
 
 TEST_F(StoreTest, ANewerFormatStopsAnOlderProgram) {

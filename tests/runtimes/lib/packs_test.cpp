@@ -1,6 +1,6 @@
 #include "runtimes/lib/packs/packs.hpp"
 
-#include "runtimes/lib/packs/toml_lines.hpp"
+#include "runtimes/lib/packs/toml_document.hpp"
 #include "tests/runtimes/lib/project_fixture.hpp"
 
 namespace unik::runtimes {
@@ -86,17 +86,12 @@ TEST_F(ProjectTest, Cargo) {
   EXPECT_EQ(refusal({{"Cargo.toml", kCargoToml}}, BuildMode::kDebug), "");
 }
 
-TEST(TomlLines, ReadOneKeyOfOneTable) {
-  const std::string text =
-      "top = 1\n[project]\nname = \"x # y\" # comment\ndependencies = [\n  \"a>=1\", # why\n  "
-      "\"b[c]\",\n]\n\n[other]\nname = 'z'\n";
-  EXPECT_EQ(toml_value(text, "", "top"), "1");
-  EXPECT_EQ(toml_value(text, "project", "name"), "x # y");
-  EXPECT_EQ(toml_value(text, "project", "dependencies"), "[ \"a>=1\", \"b[c]\", ]");
-  EXPECT_EQ(toml_value(text, "other", "name"), "z");
-  EXPECT_EQ(toml_value(text, "other", "top"), std::nullopt);
-  EXPECT_TRUE(has_toml_table(text, "other"));
-  EXPECT_FALSE(has_toml_table(text, "another"));
+TEST(TomlDocument, IsReadAsJson) {
+  EXPECT_EQ(toml_as_json("[a]\nb = [1, {c = 'x # y'}] # comment\n").ok(), true);
+  EXPECT_NE(toml_as_json("a.b = 'x'")->find("\"x\""), std::string::npos);
+  const Error error = toml_as_json("ok = 1\nbroken").error();
+  EXPECT_EQ(error.reason, "bad_toml");
+  EXPECT_TRUE(error.message.starts_with("2:")) << error.message;
 }
 
 }  // namespace

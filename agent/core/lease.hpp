@@ -1,0 +1,36 @@
+// How long the controller's last word lets an instance run: the lease of a strict singleton (api/lease.hpp), and the
+// patience of `disconnect.stopOnClientAfter`.
+#pragma once
+
+#include <optional>
+
+#include "api/action.hpp"
+#include "api/lease.hpp"
+#include "api/messages.hpp"
+
+namespace unik::agent {
+
+// Of a strict singleton's lease at most so much is kept for stopping it gently; then its guard ends it.
+inline constexpr Duration kLongestFarewell = kStrictLease / 3;
+
+// What the controller's answers have confirmed, in the times at which the heartbeats were sent.
+struct Contact {
+  Time heard{};                 // the newest that was answered; at first when this agent began
+  std::optional<Time> renewed;  // the newest whose answer said that there is nothing new; never carried over a restart
+};
+
+// Whether `reply` says that the goals which the heartbeat named are the newest there are.
+bool renews(const HeartbeatReply& reply);
+
+inline bool is_strict(const BootSpec& boot) {
+  return boot.singleton == Singleton::kStrict;
+}
+
+// When an instance that runs is to be asked to stop; absent: not at all. A strict one that this agent found running and
+// has no word for yet is left to its guard, which knows what the agent before was told.
+std::optional<Time> runs_until(const EnsureRunning& goal, const Contact& contact);
+
+// Whether it may be started.
+bool may_start(const EnsureRunning& goal, const Contact& contact, Time now);
+
+}  // namespace unik::agent

@@ -1,0 +1,96 @@
+#include "cli/runtime_settings.hpp"
+
+#include <system_error>
+
+#include "cli/context.hpp"
+#include "codec/tree.hpp"
+#include "runtimes/lib/oci/durable_file.hpp"
+#include "runtimes/lib/oci/reference.hpp"
+
+namespace unik::cli {
+namespace {
+
+using codec::NodeKind;
+using codec::TreeNode;
+
+constexpr Bytes kMaxConfig = mebibytes(1);
+
+class SettingsReader {
+ public:
+  SettingsReader(std::string_view text, const std::string& name) : text_(text), name_(name) {}
+
+  RuntimeSettings read(const TreeNode& root) {
+    each_member(root, [&](std::string_view key, const TreeNode& value) {
+      if (key == "runtimes") read_runtimes(value);
+    });
+    return std::move(settings_);
+  }
+  std::vector<Fault>& faults() { return faults_; }
+
+ private:
+  void fault(const std::string& path, const std::string& message, const TreeNode& at) {
+    const codec::Place place = codec::place_in(text_, at.offset);
+    faults_.push_back({name_, place.line, place.column, path, message});
+  }
+  template <typename Use>
+  void each_member(const TreeNode& mapping, Use use) {
+    if (mapping.kind != NodeKind::kMapping) return;
+    for (const TreeNode* key = mapping.child; key != nullptr && key->next != nullptr; key = key->next->next)
+      use(key->text(), *key->next);
+  }
+
+  void read_runtimes(const TreeNode& node) {
+    if (node.kind != NodeKind::kMapping) return fault("runtimes", "want {namespace, mirrors}", node);
+    each_member(node, [&](std::string_view key, const TreeNode& value) {
+      if (key == "namespace") return read_space(value);
+      if (key == "mirrors") return read_mirrors(value);
+      fault("runtimes." + std::string(key), "unknown field; want `namespace` or `mirrors`", value);
+    });
+  }
+  void read_space(const TreeNode& value) {
+    settings_.space = value.is_scalar() ? value.text() : std::string_view();
+    // It begins a name that the image store and registries must take.
+    if (!runtimes::is_image_name(settings_.space))
+      fault("runtimes.namespace", "want HOST[:PORT]/PATH or PATH in lower case, without a tag", value);
+  }
+  void read_mirrors(const TreeNode& value) {
+    if (value.kind != NodeKind::kSequence) return fault("runtimes.mirrors", "want a list of URLs", value);
+    for (const TreeNode* item = value.child; item != nullptr; item = item->next) {
+      const std::string url(item->is_scalar() ? item->text() : std::string_view());
+      if (!url.starts_with("https://") && !url.starts_with("http://") && !url.starts_with("file:///"))
+        fault("runtimes.mirrors", "want a URL of https:, http: or file:", *item);
+      settings_.mirrors.push_back(url);
+    }
+  }
+
+  std::string_view text_;
+  const std::string& name_;
+  RuntimeSettings settings_;
+  std::vector<Fault> faults_;
+};
+
+}  // namespace
+
+Result<RuntimeSettings> parse_runtime_settings(std::string_view text, const std::string& name) {
+  codec::Tree tree;
+  codec::read_yaml(text, tree);
+  // What is wrong with the text itself is told by who reads the contexts.
+  if (!tree.problems().empty() || tree.root() == nullptr) return RuntimeSettings{};
+  SettingsReader reader(text, name);
+  RuntimeSettings settings = reader.read(*tree.root());
+  if (reader.faults().empty()) return settings;
+  Error error = invalid("bad_config", "what the CLI's configuration says of runtimes cannot be used; mend " + name);
+  error.details = std::move(reader.faults());
+  return error;
+}
+
+Result<RuntimeSettings> read_runtime_settings(const Environment& environment) {
+  const std::filesystem::path path = config_path(environment);
+  std::error_code problem;
+  if (!std::filesystem::exists(path, problem)) return RuntimeSettings{};
+  const auto text = runtimes::read_file(path, kMaxConfig);
+  if (!text) return invalid("bad_config", "cannot read " + path.string() + "; check its permissions");
+  return parse_runtime_settings(*text, path.string());
+}
+
+}  // namespace unik::cli

@@ -1,0 +1,30 @@
+// What config.yaml says about runtimes, beside the contexts that context.hpp reads of it. Pure but for
+// `read_runtime_settings`.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/result.hpp"
+#include "cli/environment.hpp"
+
+namespace unik::cli {
+
+//   runtimes:
+//     namespace: registry.example/team/runtimes
+//     mirrors: [https://mirror.example/debian/20260101, file:///srv/packages]
+struct RuntimeSettings {
+  std::string space;                 // `namespace`: begins the names of runtimes; empty: the default
+  std::vector<std::string> mirrors;  // second sources of packages, tried in order
+
+  bool operator==(const RuntimeSettings&) const = default;
+};
+
+// `name` stands in faults. Errors: `invalid/bad_config`.
+Result<RuntimeSettings> parse_runtime_settings(std::string_view text, const std::string& name);
+
+// A missing file is empty settings.
+Result<RuntimeSettings> read_runtime_settings(const Environment& environment);
+
+}  // namespace unik::cli

@@ -1,0 +1,1 @@
+exports.greeting = (env) => `${env.GREETING ?? 'Hello from Node'} (${process.version})\n`;

@@ -1,0 +1,134 @@
+#include "runtimes/lib/packs/node_project.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "runtimes/lib/packs/node_entry.hpp"
+
+namespace unik::runtimes {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr std::string_view kAllLocks[] = {"package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml"};
+
+std::string text_of(const json& object, const char* key) {
+  const auto it = object.find(key);
+  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+// Two locks pin two trees, and only one of them is what was tried.
+Result<void> check_alone(const PackContext& context) {
+  std::string found;
+  int count = 0;
+  for (const std::string_view lock : kAllLocks)
+    if (context.source.has(lock)) found += (count++ == 0 ? "" : " and ") + std::string(lock);
+  if (count < 2) return {};
+  return in_source(context, "package.json", "ambiguous_lock",
+                   "want one lock beside it, found " + found + "; remove those of the managers that are not used");
+}
+
+Result<std::string> find_lock(const NodeManager& manager, const PackContext& context) {
+  for (const std::string_view lock : manager.locks)
+    if (context.source.has(lock)) return std::string(lock);
+  if (context.mode == BuildMode::kDebug) return std::string();
+  return in_source(context, "package.json", "no_lock",
+                   "want " + std::string(manager.locks.front()) +
+                       " beside it, which pins what it requires, found none; run `" + std::string(manager.locks_by) +
+                       "` and commit it");
+}
+
+BuildStep manager_step(const NodeManager& manager, const PackContext& context, std::string title,
+                       std::vector<std::string> args) {
+  args.insert(args.begin(), context.tools.at(manager.tool.name).program.string());
+  return {std::move(title), std::move(args), manager.environment(context)};
+}
+
+// Links to programs, and what managers note for themselves: the times, stores and registries of this machine.
+Result<void> tidy(const fs::path& work) {
+  std::error_code error;
+  std::vector<fs::path> notes;
+  const fs::path modules = work / "node_modules";
+  if (!fs::is_directory(modules, error)) return {};
+  for (fs::recursive_directory_iterator entry(modules, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    const bool note = entry.depth() == 0 && name.starts_with(".") && name != ".pnpm";
+    if (!note && name != ".bin") continue;
+    notes.push_back(entry->path());
+    entry.disable_recursion_pending();
+  }
+  for (const fs::path& note : notes)
+    if (!error) fs::remove_all(note, error);
+  if (error) return unavailable("store_failed", "tidying " + modules.string() + ": " + error.message());
+  return {};
+}
+
+}  // namespace
+
+Result<NodeProject> read_node_project(const PackContext& context) {
+  NodeProject project;
+  if (!context.source.has("package.json")) return project;
+  const json object = json::parse(context.source.text_or_empty("package.json"), nullptr, false);
+  if (!object.is_object())
+    return in_source(context, "package.json", "bad_project", "want a JSON object, found something else; mend the file");
+  for (const char* group : {"dependencies", "optionalDependencies"})
+    if (const auto it = object.find(group); it != object.end() && it->is_object())
+      for (const auto& [name, range] : it->items())
+        project.dependencies[name] = range.is_string() ? range.get<std::string>() : "";
+  const auto dev = object.find("devDependencies");
+  project.has_dev_dependencies = dev != object.end() && dev->is_object() && !dev->empty();
+  project.main = text_of(object, "main");
+  if (const auto scripts = object.find("scripts"); scripts != object.end() && scripts->is_object()) {
+    project.builds = !text_of(*scripts, "build").empty();
+    project.start = text_of(*scripts, "start");
+  }
+  return project;
+}
+
+std::vector<ToolNeed> node_tools(const NodeManager& manager, const PackContext& context) {
+  const auto project = read_node_project(context);
+  if (project && !project->installs() && !project->builds) return {};
+  return {{"node", {"node", "nodejs"}, {"--version"}, "v", "apt-get install nodejs"}, manager.tool};
+}
+
+Result<BuildPlan> plan_node(const NodeManager& manager, const PackContext& context) {
+  auto project = read_node_project(context);
+  if (!project) return std::move(project).error();
+  if (auto alone = check_alone(context); !alone) return alone.error();
+  BuildPlan plan;
+  plan.deterministic = context.mode == BuildMode::kRelease;
+  if (project->installs()) {
+    auto lock = find_lock(manager, context);
+    if (!lock) return std::move(lock).error();
+    plan.lock = *std::move(lock);
+    const bool locked = !plan.lock.empty();
+    if (auto checked = manager.check_lock(context, plan.lock); locked && plan.deterministic && !checked)
+      return checked.error();
+    const NodeInstall what = project->builds ? NodeInstall::kBuilding : NodeInstall::kRunning;
+    plan.steps.push_back(manager_step(manager, context, "install", manager.install(context, what, locked)));
+  }
+  if (project->builds) {
+    plan.steps.push_back(manager_step(manager, context, "build", {"run", "build"}));
+    if (project->has_dev_dependencies)
+      plan.steps.push_back(
+          manager_step(manager, context, "prune", manager.install(context, NodeInstall::kPruning, !plan.lock.empty())));
+    return plan;
+  }
+  // With no build to come, an entry point that is not in the source will never be there.
+  const auto has = [&](const std::string& path) {
+    return context.source.has(path) || (project->installs() && path.starts_with("node_modules/"));
+  };
+  auto entry = find_node_entry(context, *project, has);
+  if (!entry) return std::move(entry).error();
+  return plan;
+}
+
+Result<Launch> finish_node(const PackContext& context) {
+  auto project = read_node_project(context);
+  if (!project) return std::move(project).error();
+  if (auto tidied = tidy(context.places.work); !tidied) return tidied.error();
+  return launch_node(context, *project);
+}
+
+}  // namespace unik::runtimes

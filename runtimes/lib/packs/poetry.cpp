@@ -1,0 +1,33 @@
+// Poetry: poetry.lock, read here and installed by pip, so that Poetry itself need not be there.
+#include "runtimes/lib/packs/packs.hpp"
+#include "runtimes/lib/packs/python_locks.hpp"
+#include "runtimes/lib/packs/python_project.hpp"
+
+namespace unik::runtimes {
+namespace {
+
+constexpr const char* kLock = "poetry.lock";
+constexpr const char* kProject = "pyproject.toml";
+
+std::optional<Evidence> detect(const SourceTree& source) {
+  if (!source.has(kLock) || !source.has(kProject)) return std::nullopt;
+  return Evidence{kLock};
+}
+
+std::vector<ToolNeed> tools(const PackContext& context) {
+  return python_tools(context, true);
+}
+
+Result<BuildPlan> plan(const PackContext& context) {
+  if (auto one = check_one_python_lock(context); !one) return one.error();
+  auto lines = requirements_of_poetry(context.source.text_or_empty(kLock), context.source.text_or_empty(kProject),
+                                      python_version(context));
+  if (!lines) return in_source(context, kLock, lines.error().reason.c_str(), lines.error().message);
+  return plan_python(context, requirements_from(kLock, *lines));
+}
+
+}  // namespace
+
+const Pack kPoetryPack = {"poetry", "python", "python", "poetry.lock", detect, tools, plan, finish_python};
+
+}  // namespace unik::runtimes

@@ -1,0 +1,115 @@
+#include "runtimes/lib/runtime/runtime_build.hpp"
+
+#include <system_error>
+
+#include "runtimes/lib/oci/durable_file.hpp"
+#include "runtimes/lib/pack/image_assembly.hpp"
+#include "runtimes/lib/pack/runtime_image.hpp"
+#include "runtimes/lib/runtime/baseline.hpp"
+#include "runtimes/lib/runtime/runtime_files.hpp"
+#include "runtimes/lib/runtime/runtime_stage.hpp"
+
+namespace unik::runtimes {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A private directory that goes again, however the build ends. Below the store's own, it is swept after a kill.
+class Scratch {
+ public:
+  explicit Scratch(fs::path path) : path_(std::move(path)) {}
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+std::string joined(const std::map<std::string, std::string>& pairs) {
+  std::string text;
+  for (const auto& [name, value] : pairs) text += (text.empty() ? "" : ",") + name + "=" + value;
+  return text;
+}
+
+Annotations annotations_of(const RuntimeBuildOptions& options, const std::optional<GlibcVersion>& glibc,
+                           bool reproducible) {
+  const codec::RuntimeManifest& manifest = options.source.manifest;
+  Annotations annotations;
+  annotations[std::string(kRuntimeAnnotation)] = manifest.name + "@" + manifest.version;
+  annotations[std::string(kProvidesAnnotation)] = joined(manifest.provides);
+  annotations[std::string(kSourceAnnotation)] = to_string(digest_of(options.source));
+  annotations["org.opencontainers.image.description"] = manifest.description;
+  annotations["org.opencontainers.image.version"] = manifest.version;
+  if (glibc) annotations[std::string(kGlibcAnnotation)] = to_string(*glibc);
+  if (!reproducible) annotations[std::string(kReproducibleAnnotation)] = "false";
+  return annotations;
+}
+
+Result<void> keep_baseline(const FileTree& files, const std::string& name) {
+  const std::vector<std::string> faults = baseline_faults(files);
+  if (faults.empty()) return {};
+  std::string all;
+  for (const std::string& fault : faults) all += (all.empty() ? "" : "; ") + fault;
+  return invalid("outside_baseline", "runtime " + name + ": want no shell and no package manager in it, found: " + all +
+                                         "; keep less, or drop them in unik.yaml");
+}
+
+Result<ClosedFiles> files_of(const RuntimeBuildOptions& options, const FetchedPackages& packages,
+                             const fs::path& stage) {
+  const codec::RuntimeRecipe& recipe = options.source.recipe;
+  auto laid = lay_stage(recipe, packages, stage, options.say, options.output);
+  if (!laid) return std::move(laid).error();
+  auto chosen = choose_files(recipe, *laid);
+  if (!chosen) return std::move(chosen).error();
+  auto closed = close_files(recipe, *std::move(chosen), stage);
+  if (!closed) return closed;
+  if (auto kept = keep_baseline(closed->files, options.source.manifest.name); !kept) return std::move(kept).error();
+  return closed;
+}
+
+Result<PackedImage> assemble(const BlobStore& store, const RuntimeBuildOptions& options, ClosedFiles closed,
+                             bool reproducible) {
+  auto kernel = kernel_tree(options.base);
+  if (!kernel) return std::move(kernel).error();
+  auto base = base_tree(options.base);
+  if (!base) return std::move(base).error();
+  const codec::RuntimeManifest& manifest = options.source.manifest;
+  std::vector<LayerDraft> layers{{"kernel", *std::move(kernel)}, {"base", *std::move(base)}};
+  if (!closed.files.empty()) layers.push_back({"runtime", std::move(closed.files)});
+  PackConfig config;
+  config.env = options.source.recipe.environment;
+  return assemble_image(store, options.space + "/" + manifest.name + ":" + manifest.version, layers,
+                        image_config(config, {}, false), annotations_of(options, closed.newest_glibc, reproducible));
+}
+
+}  // namespace
+
+Result<BuiltRuntime> build_runtime(const BlobStore& store, const RuntimeBuildOptions& options) {
+  auto hold = store.hold();
+  if (!hold) return std::move(hold).error();
+  const Scratch scratch(fresh_name(store.dir() / "tmp", "runtime-"));
+  if (auto made = make_directories(scratch.path()); !made) return std::move(made).error();
+  FetchedPackages packages;
+  ClosedFiles closed;
+  // The base is laid out already (base_build.hpp): its image is the two layers that all others begin with.
+  if (!options.source.recipe.base.empty()) {
+    PackagePlaces places = options.packages;
+    places.scratch = scratch.path() / "packages";
+    auto fetched = fetch_packages(places, options.source.lock, options.mode, options.say);
+    if (!fetched) return std::move(fetched).error();
+    packages = *std::move(fetched);
+    auto files = files_of(options, packages, scratch.path() / "stage");
+    if (!files) return std::move(files).error();
+    closed = *std::move(files);
+  }
+  auto image = assemble(store, options, std::move(closed), packages.substituted.empty());
+  if (!image) return std::move(image).error();
+  return BuiltRuntime{*std::move(image), std::move(packages.substituted)};
+}
+
+}  // namespace unik::runtimes

@@ -1,0 +1,28 @@
+// The stage of a runtime: every package laid into one directory, and the recipe's commands run there.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string_view>
+
+#include "api/result.hpp"
+#include "codec/runtime_documents.hpp"
+#include "runtimes/lib/oci/layer.hpp"
+#include "runtimes/lib/runtime/fetch_packages.hpp"
+
+namespace unik::runtimes {
+
+// One package over the others, by the links that are there already (Debian's `/lib` is one to `usr/lib`).
+Result<void> merge_package(FileTree& stage, const FileTree& package, const std::string& below = "");
+
+// A package of npm at `below`, without its top directory. Errors: `invalid/bad_package`.
+Result<void> merge_npm(FileTree& stage, const std::filesystem::path& file, const std::string& below,
+                       const ContentSink& sink);
+
+// `directory` is made; it becomes what the tree refers to. Commands see a declared environment and programs of the
+// stage alone. Errors: `invalid/bad_package`, `invalid/build_failed` with the end of what the command said.
+Result<FileTree> lay_stage(const codec::RuntimeRecipe& recipe, const FetchedPackages& packages,
+                           const std::filesystem::path& directory, const SayStep& say,
+                           const std::function<void(std::string_view)>& output);
+
+}  // namespace unik::runtimes

@@ -1,0 +1,145 @@
+#include "controller/core/recovery.hpp"
+
+#include <gtest/gtest.h>
+
+#include "controller/core/goals.hpp"
+#include "controller/core/status.hpp"
+#include "tests/controller/core/planned_world.hpp"
+
+namespace unik::controller {
+namespace {
+
+// A store that was copied while `web` had one replica on n1; the lost history then scaled it to two, and n2 runs the
+// second one, `lost`, since.
+class Recovery : public ::testing::Test {
+ protected:
+  Recovery() {
+    world_.add_node("n1");
+    world_.add_node("n2");
+    world_.deploy(PlannedWorld::app("web"));
+    world_.report_all();
+    kept_ = world_.instances("web").front();
+    lost_ = kept_;
+    lost_.slot = 1;
+    lost_node_ = world_.row(kept_).node == Symbol("n1") ? "n2" : "n1";
+    world_.world().history_lost = true;
+  }
+
+  void report_lost(Phase phase = Phase::kRunning) {
+    InstanceStatus status;
+    status.phase = phase;
+    status.started_at = world_.now().wall - std::chrono::hours(1);
+    world_.report(lost_node_, {{lost_, status}});
+  }
+  void recover() {
+    world_.step([](Draft& draft) { ASSERT_TRUE(admit_recover(draft).ok()); });
+  }
+  void scale_to(std::uint32_t replicas) {
+    world_.deploy(PlannedWorld::app("web", replicas));
+    world_.pass(std::chrono::seconds(1));
+  }
+  Result<ApplyReply> decide(QuarantineVerb verb) {
+    Result<ApplyReply> reply = internal("not_asked", "");
+    world_.step([&](Draft& draft) { reply = admit_quarantine(draft, {Symbol(lost_node_), lost_, verb}); });
+    return reply;
+  }
+  bool is_in_goals() {
+    for (const Action& action : goals_of(world_.world(), Symbol(lost_node_)).actions) {
+      const auto* const running = std::get_if<EnsureRunning>(&action);
+      const auto* const absent = std::get_if<EnsureAbsent>(&action);
+      if ((running != nullptr && running->id == lost_) || (absent != nullptr && absent->id == lost_)) return true;
+    }
+    return false;
+  }
+  const StrayRow* stray() { return world_.world().strays.find({Symbol(lost_node_), lost_}); }
+
+  PlannedWorld world_;
+  InstanceId kept_;
+  InstanceId lost_;
+  std::string lost_node_;
+};
+
+TEST_F(Recovery, BeforeItNothingIsPlannedAndWhatWillBeQuarantinedIsShown) {
+  report_lost();
+  EXPECT_TRUE(world_.plan().changes.empty());
+  ASSERT_EQ(view_quarantine(world_.world()).size(), 1U);
+  EXPECT_EQ(view_quarantine(world_.world()).front().id, lost_);
+  EXPECT_TRUE(view_status(world_.world(), "default").restored);
+}
+
+TEST_F(Recovery, WhatIsNotKnownIsQuarantinedAndInNoGoal) {
+  report_lost();
+  recover();
+  EXPECT_EQ(world_.world().cluster.epoch.recovery_count, 1U);
+  EXPECT_FALSE(world_.world().history_lost);
+  ASSERT_NE(stray(), nullptr);
+  EXPECT_TRUE(stray()->quarantined);
+  EXPECT_FALSE(is_in_goals());
+  EXPECT_TRUE(world_.plan().changes.empty());
+}
+
+TEST_F(Recovery, ANodeThatComesBackLaterIsGoneThroughBeforeItGetsGoals) {
+  recover();
+  EXPECT_TRUE(is_accounted(world_.world(), Symbol("n1")));
+  world_.world().observed.erase(Symbol(lost_node_));
+  recover();
+  EXPECT_FALSE(is_accounted(world_.world(), Symbol(lost_node_)));
+  report_lost();
+  EXPECT_TRUE(is_accounted(world_.world(), Symbol(lost_node_)));
+  ASSERT_NE(stray(), nullptr);
+  EXPECT_TRUE(stray()->quarantined);
+}
+
+TEST_F(Recovery, NothingThatIsKnownIsReplacedAndNewInstancesHaveNewNumbers) {
+  recover();
+  EXPECT_EQ(world_.instances("web"), std::vector<InstanceId>{kept_});
+  scale_to(2);
+  const std::vector<InstanceId> instances = world_.instances("web");
+  ASSERT_EQ(instances.size(), 2U);
+  EXPECT_EQ(instances.front(), kept_);
+  EXPECT_GT(instances.back().rollout, kRolloutsPerRecovery);
+  EXPECT_LT(instances.back().rollout, 2 * kRolloutsPerRecovery);
+}
+
+TEST_F(Recovery, AnAdoptedInstanceTakesItsSlotFromOneThatWasPlacedSince) {
+  report_lost();
+  recover();
+  EXPECT_EQ(decide(QuarantineVerb::kAdopt).error().reason, "cannot_adopt") << "its slot is not declared";
+  scale_to(2);
+  ASSERT_EQ(world_.instances("web").size(), 2U);
+  const InstanceId placed = world_.instances("web").back();
+  ASSERT_TRUE(decide(QuarantineVerb::kAdopt).ok());
+  EXPECT_EQ(stray(), nullptr);
+  ASSERT_TRUE(world_.world().instances.contains(lost_));
+  EXPECT_EQ(world_.row(lost_).goal, InstanceGoal::kRun);
+  EXPECT_EQ(world_.row(placed).goal, InstanceGoal::kStop);
+}
+
+TEST_F(Recovery, WhatDoesNotServeDoesNotTakeASlot) {
+  report_lost(Phase::kPending);
+  recover();
+  scale_to(2);
+  EXPECT_EQ(decide(QuarantineVerb::kAdopt).error().reason, "cannot_adopt");
+}
+
+TEST_F(Recovery, WhatIsDestroyedIsStoppedAndForgottenOnceItIsGone) {
+  report_lost();
+  recover();
+  ASSERT_TRUE(decide(QuarantineVerb::kDestroy).ok());
+  EXPECT_TRUE(is_in_goals());
+  world_.report(lost_node_, {});
+  EXPECT_EQ(stray(), nullptr);
+  EXPECT_EQ(decide(QuarantineVerb::kDestroy).error().reason, "not_quarantined");
+}
+
+// What came after the recovery is as it always was.
+TEST_F(Recovery, ALaterStrayIsStopped) {
+  recover();
+  report_lost();
+  ASSERT_NE(stray(), nullptr);
+  EXPECT_FALSE(stray()->quarantined);
+  EXPECT_TRUE(is_in_goals());
+}
+
+}  // namespace
+}  // namespace unik::controller

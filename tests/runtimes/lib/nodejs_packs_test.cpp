@@ -1,0 +1,117 @@
+#include "runtimes/lib/packs/packs.hpp"
+#include "tests/runtimes/lib/project_fixture.hpp"
+
+namespace unik::runtimes {
+namespace {
+
+const std::string kNeeds = R"({"main": "server.js", "dependencies": {"tiny-greet": "1.0.0"}})";
+const std::string kLock = R"({"lockfileVersion": 3, "packages": {"": {}, "node_modules/tiny-greet":
+  {"version": "1.0.0", "resolved": "https://example.com/tiny-greet-1.0.0.tgz", "integrity": "sha512-x"}}})";
+
+TEST_F(ProjectTest, Npm) {
+  const Look look = look_at({{"package.json", kNeeds}, {"package-lock.json", kLock}, {"server.js", ""}});
+  EXPECT_EQ(look.pack, "npm");
+  EXPECT_EQ(
+      commands(look),
+      "install: npm_config_update_notifier=false /tools/npm ci --omit=dev --no-bin-links --ignore-scripts --no-audit "
+      "--no-fund --cache /cache\n");
+  EXPECT_EQ(look.plan->lock, "package-lock.json");
+  EXPECT_TRUE(look.plan->deterministic);
+  EXPECT_EQ(commands(look_at({{"package.json", R"({"main": "server.js"})"}, {"server.js", ""}})), "")
+      << "nothing to install, nothing to lock";
+  const Look loose = look_at({{"server.js", ""}});
+  EXPECT_EQ(loose.pack, "npm");
+  EXPECT_EQ(commands(loose), "");
+}
+
+TEST_F(ProjectTest, NpmHoldsWhatItFetchesToHashes) {
+  EXPECT_EQ(refusal({{"package.json", kNeeds}, {"server.js", ""}}), "no_lock");
+  const std::string unhashed =
+      R"({"packages": {"node_modules/bad": {"version": "1.0.0", "resolved": "https://example.com/b"}}})";
+  const Look look = look_at({{"package.json", kNeeds}, {"package-lock.json", unhashed}, {"server.js", ""}});
+  EXPECT_EQ(look.plan.error().reason, "unhashed_lock");
+  EXPECT_NE(look.message.find("package-lock.json: want `integrity` of every package, found none of node_modules/bad"),
+            std::string::npos)
+      << look.message;
+  // What lies in the source, and what a commit pins.
+  const std::string ours =
+      R"({"packages": {"node_modules/ours": {"link": true, "resolved": "ours"}, "ours": {"version": "1"},
+    "node_modules/g": {"resolved": "git+ssh://git@example.com/g.git#0123456789012345678901234567890123456789"}}})";
+  EXPECT_EQ(refusal({{"package.json", kNeeds}, {"package-lock.json", ours}, {"server.js", ""}}), "");
+  EXPECT_EQ(refusal({{"package.json", kNeeds}, {"package-lock.json", "{broken"}, {"server.js", ""}}), "unhashed_lock");
+  const Look debug = look_at({{"package.json", kNeeds}, {"server.js", ""}}, BuildMode::kDebug);
+  EXPECT_NE(commands(debug).find("/tools/npm install --no-package-lock --omit=dev"), std::string::npos);
+  EXPECT_FALSE(debug.plan->deterministic);
+}
+
+TEST_F(ProjectTest, SeveralNodeLocksAreAmbiguous) {
+  const Look look = look_at({{"package.json", kNeeds},
+                             {"package-lock.json", kLock},
+                             {"yarn.lock", ""},
+                             {"pnpm-lock.yaml", ""},
+                             {"server.js", ""}});
+  EXPECT_EQ(look.plan.error().reason, "ambiguous_lock");
+  EXPECT_NE(look.message.find("package-lock.json and yarn.lock and pnpm-lock.yaml"), std::string::npos) << look.message;
+  EXPECT_EQ(refusal({{"package.json", "[]"}}), "bad_project");
+}
+
+TEST_F(ProjectTest, Yarn) {
+  const std::string lock =
+      "# yarn lockfile v1\n\n\ntiny-greet@1.0.0:\n  version \"1.0.0\"\n  resolved \"https://example.com/t.tgz#a1\"\n"
+      "  integrity sha512-x\n";
+  const Look look = look_at({{"package.json", kNeeds}, {"yarn.lock", lock}, {"server.js", ""}});
+  EXPECT_EQ(look.pack, "yarn");
+  EXPECT_EQ(commands(look),
+            "install: /tools/yarn install --ignore-scripts --non-interactive --no-progress --cache-folder /cache "
+            "--frozen-lockfile --production=true --no-bin-links\n");
+  const std::string unhashed = lock.substr(0, lock.find("  integrity"));
+  EXPECT_EQ(refusal({{"package.json", kNeeds}, {"yarn.lock", unhashed}, {"server.js", ""}}), "unhashed_lock");
+  const std::string berry =
+      "__metadata:\n  version: 8\n\n\"tiny-greet@npm:1.0.0\":\n  resolution: \"tiny-greet@npm:1.0.0\"\n  checksum: "
+      "10c0/x\n";
+  const Look later = look_at({{"package.json", kNeeds}, {"yarn.lock", berry}, {"server.js", ""}});
+  EXPECT_NE(commands(later).find("/tools/yarn workspaces focus --all --production"), std::string::npos)
+      << commands(later);
+}
+
+TEST_F(ProjectTest, Pnpm) {
+  const std::string lock =
+      "lockfileVersion: '9.0'\n\npackages:\n\n  tiny-greet@1.0.0:\n    resolution: {integrity: sha512-x}\n";
+  const Look look = look_at({{"package.json", kNeeds}, {"pnpm-lock.yaml", lock}, {"server.js", ""}});
+  EXPECT_EQ(look.pack, "pnpm");
+  EXPECT_NE(
+      commands(look).find("/tools/pnpm install --ignore-scripts --reporter=append-only --frozen-lockfile --store-dir "
+                          "/cache/store --prod\n"),
+      std::string::npos)
+      << commands(look);
+  const std::string unhashed = "packages:\n  bad@1.0.0:\n    resolution: {tarball: https://example.com/bad.tgz}\n";
+  const Look refused = look_at({{"package.json", kNeeds}, {"pnpm-lock.yaml", unhashed}, {"server.js", ""}});
+  EXPECT_NE(refused.message.find("found none of bad@1.0.0"), std::string::npos) << refused.message;
+}
+
+TEST_F(ProjectTest, ANodeProjectThatBuildsIsBuiltAndPruned) {
+  const std::string project =
+      R"({"scripts": {"build": "tsc", "start": "node dist/server.js"}, "devDependencies": {"typescript": "5"}})";
+  const Look look = look_at({{"package.json", project}, {"package-lock.json", kLock}});
+  const std::string text = commands(look);
+  EXPECT_NE(text.find("/tools/npm ci --ignore-scripts"), std::string::npos) << text;
+  EXPECT_NE(text.find("/tools/npm run build\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("/tools/npm prune --omit=dev"), std::string::npos) << text;
+}
+
+TEST_F(ProjectTest, ANodeProjectIsStartedWithoutAShell) {
+  const auto start = [](const std::string& command) { return R"({"scripts": {"start": ")" + command + R"("}})"; };
+  EXPECT_EQ(refusal({{"package.json", start("node --no-warnings lib/serve.js --port 80")}, {"lib/serve.js", ""}}), "");
+  EXPECT_EQ(refusal({{"package.json", start("node serve")}, {"serve.js", ""}}), "");
+  EXPECT_EQ(refusal({{"package.json", start("node absent.js")}}), "no_entry_point");
+  EXPECT_EQ(refusal({{"package.json", R"({"name": "x"})"}}), "no_entry_point");
+  const Look shell = look_at({{"package.json", start("npm run prepare && node server.js")}, {"server.js", ""}});
+  EXPECT_EQ(shell.plan.error().reason, "no_entry_point");
+  EXPECT_NE(shell.message.find("needs a shell"), std::string::npos) << shell.message;
+  codec::UnikYaml recipe;
+  recipe.run_command = {"node", "other.js"};
+  EXPECT_EQ(refusal({{"package.json", start("a && b")}}, BuildMode::kRelease, recipe), "");
+}
+
+}  // namespace
+}  // namespace unik::runtimes

@@ -1,0 +1,95 @@
+// One fault at a time, and exactly what it may and may not move: faults 7, 8 and 17, and a thousand agents.
+
+#include <gtest/gtest.h>
+
+#include "tests/sim/simulation.hpp"
+
+namespace unik::sim {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+Options drill(Drill drill, Duration length) {
+  Options options;
+  options.agents = 5;
+  options.apps = 6;
+  options.faulty = length;
+  options.quiet = minutes(5);
+  options.network_faults = options.crashes = options.disk_faults = options.clock_jumps = false;
+  options.drill = drill;
+  return options;
+}
+
+std::string describe(const Outcome& outcome) {
+  std::string text;
+  for (const std::string& one : outcome.broken) text += "\n  " + one;
+  return text;
+}
+
+constexpr std::uint64_t kInstances = 18;  // six apps of three
+
+TEST(Drills, AFlappingNodeThatIsNeverMissedMovesNothing) {
+  const Outcome outcome = simulate(drill(Drill::kFlap, minutes(11)));
+  EXPECT_TRUE(outcome.broken.empty()) << describe(outcome);
+  EXPECT_EQ(outcome.placed, kInstances);
+  EXPECT_EQ(outcome.boots, kInstances);
+}
+
+// Its instances are replaced once, and it gets nothing new while it keeps coming back.
+TEST(Drills, ANodeThatIsLostAgainAndAgainMovesOneRound) {
+  const Outcome outcome = simulate(drill(Drill::kLongFlap, minutes(25)));
+  EXPECT_TRUE(outcome.broken.empty()) << describe(outcome);
+  EXPECT_GT(outcome.placed, kInstances);
+  EXPECT_LE(outcome.placed, kInstances + 4) << "more than what ran on one of five nodes";
+}
+
+// The VMs of a dead agent go on; the strict ones are ended by their guards, and all are replaced once.
+TEST(Drills, WhatADeadAgentLeavesIsTakenOver) {
+  const Outcome outcome = simulate(drill(Drill::kDeadAgent, minutes(10)));
+  EXPECT_TRUE(outcome.broken.empty()) << describe(outcome);
+  EXPECT_GT(outcome.placed, kInstances);
+  EXPECT_LE(outcome.placed, kInstances + 4);
+  EXPECT_GT(outcome.strict_boots, kInstances / 2);
+}
+
+TEST(Drills, WhenAllHeartbeatsAreLostNothingMovesThatMayRunTwice) {
+  Options options = drill(Drill::kAllSilent, minutes(8));
+  options.apps = 1;  // no strict singleton among them: those stop by themselves
+  const Outcome outcome = simulate(options);
+  EXPECT_TRUE(outcome.broken.empty()) << describe(outcome);
+  EXPECT_EQ(outcome.placed, 3U);
+  EXPECT_EQ(outcome.boots, 3U);
+}
+
+TEST(Drills, WhenAllHeartbeatsAreLostStrictSingletonsStopAndGoOnWhereTheyWere) {
+  const Outcome outcome = simulate(drill(Drill::kAllSilent, minutes(8)));
+  EXPECT_TRUE(outcome.broken.empty()) << describe(outcome);
+  EXPECT_EQ(outcome.placed, kInstances);
+  EXPECT_EQ(outcome.boots, kInstances + kInstances / 2);
+}
+
+TEST(Drills, ACrowdAtTheQuotasEdgeNeverPassesIt) {
+  Options options = drill(Drill::kQuotaEdge, minutes(3));
+  options.apps = 2;
+  const Outcome outcome = simulate(options);
+  EXPECT_TRUE(outcome.broken.empty()) << describe(outcome);
+  EXPECT_GE(outcome.declared, 18U);
+  EXPECT_LE(outcome.declared, 20U);
+  EXPECT_GT(outcome.refused, 50U);
+}
+
+TEST(Drills, AThousandAgents) {
+  Options options;
+  options.seed = 7;
+  options.agents = 1000;
+  options.apps = 60;
+  options.faulty = seconds(45);
+  options.quiet = seconds(180);
+  const Outcome outcome = simulate(options);
+  EXPECT_TRUE(outcome.broken.empty()) << describe(outcome);
+  EXPECT_GT(outcome.boots, 0U);
+}
+
+}  // namespace
+}  // namespace unik::sim

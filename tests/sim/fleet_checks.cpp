@@ -1,0 +1,104 @@
+#include "tests/sim/fleet_checks.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "controller/core/diff.hpp"
+#include "controller/core/rollout.hpp"
+
+namespace unik::sim {
+namespace {
+
+using namespace controller;
+
+// A turn may be planned later than the World was published that its clocks are read from.
+constexpr Duration kTurnSlack = std::chrono::seconds(10);
+
+bool serves(const World& world, const InstanceRow& row) {
+  return row.goal == InstanceGoal::kRun && !row.node.empty() && !is_lost(world, row.node) && is_ready(*row.status);
+}
+
+// Whether the instance's node is left in a way that asks for no replacement first.
+bool is_forced(const World& loop, const World& after, const App& app, Symbol node) {
+  const NodeRow* const row = after.nodes.find(node);
+  if (row == nullptr || row->health == NodeHealth::kLost) return true;
+  const Drain& drain = row->node->spec.drain;
+  return (drain.enabled && drain.deadline <= kTurnSlack) ||
+         leaving(loop, *row, app, loop.as_of + kTurnSlack) == Leaving::kDrainOverdue;
+}
+
+std::uint32_t allowance(const World& world, const AppRow& row) {
+  const App& app = *row.app;
+  const std::uint32_t least = is_strict(world, {app.name().tenant, app.name().app, 0, row.rollout, 0}) ? 1 : 0;
+  return std::max({rollout_policy(world, app).max_unavailable, app.spec.disruption.max_unavailable, least});
+}
+
+struct Slots {
+  std::set<std::uint32_t> serving;  // after
+  std::set<std::uint32_t> taken;    // served until this record
+  bool forced = false;
+};
+
+Slots slots_of(const World& before, const World& after, const World& loop, const AppName& name, const AppRow& app) {
+  Slots slots;
+  for_each_instance(after, name, [&](const InstanceId& id, const InstanceRow& row) {
+    if (id.slot >= app.app->spec.replicas) return;
+    if (serves(after, row)) slots.serving.insert(id.slot);
+    const InstanceRow* const was = before.instances.find(id);
+    if (was == nullptr || was->goal != InstanceGoal::kRun || row.goal != InstanceGoal::kStop) return;
+    InstanceRow kept = row;
+    kept.goal = InstanceGoal::kRun;
+    if (!serves(after, kept)) return;
+    slots.taken.insert(id.slot);
+    slots.forced |= is_forced(loop, after, *app.app, row.node);
+  });
+  for (const std::uint32_t slot : slots.serving) slots.taken.erase(slot);
+  return slots;
+}
+
+}  // namespace
+
+std::vector<std::string> check_budgets(const World& before, const World& after, const World& loop) {
+  std::vector<std::string> broken;
+  for (const auto& [name, app] : after.apps) {
+    const AppRow* const was = before.apps.find(name);
+    // A namesake that is declared while the one before goes has nothing of its own to keep up.
+    if (app.deleting || was == nullptr || was->deleting) continue;
+    const Slots slots = slots_of(before, after, loop, name, app);
+    if (slots.taken.empty() || slots.forced) continue;
+    const std::uint32_t missing = app.app->spec.replicas - static_cast<std::uint32_t>(slots.serving.size());
+    if (missing <= allowance(after, app)) continue;
+    broken.push_back("unavailable: app " + to_string(name) + " has " + std::to_string(missing) + " of " +
+                     std::to_string(app.app->spec.replicas) + " missing at record " + std::to_string(after.revision) +
+                     ", may have " + std::to_string(allowance(after, app)));
+  }
+  return broken;
+}
+
+std::vector<std::string> check_strict_slots(const World& before, const Record& record) {
+  std::vector<std::string> broken;
+  World world = before;
+  world.revision = record.seq;
+  for (const Change& change : record.changes) {
+    const auto* const put = std::get_if<PutInstance>(&change);
+    const bool is_new = put != nullptr && put->row.goal == InstanceGoal::kRun && !put->row.node.empty();
+    if (is_new && is_strict(world, put->id))
+      for_each_instance(world, put->id.app_name(), [&](const InstanceId& id, const InstanceRow& row) {
+        if (id == put->id || id.slot != put->id.slot || row.node.empty()) return;
+        broken.push_back("strict: " + to_string(put->id) + " is placed while " + to_string(id) + " is not gone");
+      });
+    controller::apply(world, change);
+  }
+  return broken;
+}
+
+std::vector<std::string> check_nodes(const World& world, Resources capacity) {
+  std::vector<std::string> broken;
+  for (const auto& [name, load] : world.loads)
+    if (load.assigned.cpu > capacity.cpu || load.assigned.memory > capacity.memory)
+      broken.push_back("capacity: node " + name.str() + " is promised more than it has");
+  return broken;
+}
+
+}  // namespace unik::sim

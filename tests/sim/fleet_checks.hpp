@@ -1,0 +1,24 @@
+// What must hold of a fleet after every record, by the World before it and the one after: pure, so that a planted bug
+// can be shown to each.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "controller/core/world.hpp"
+
+namespace unik::sim {
+
+// Slots of which the record takes the last instance that serves, beyond what the app's policies let be missing. What a
+// node's loss, an overdue drain, a deletion or fewer replicas take is nobody's choice. `loop` is the loop's own World,
+// for its clocks.
+std::vector<std::string> check_budgets(const controller::World& before, const controller::World& after,
+                                       const controller::World& loop);
+
+// Slots in which a strict singleton is created while another instance is still wanted or not yet gone.
+std::vector<std::string> check_strict_slots(const controller::World& before, const controller::Record& record);
+
+// Nodes that are promised more than they have, by what the nodes themselves have.
+std::vector<std::string> check_nodes(const controller::World& world, Resources capacity);
+
+}  // namespace unik::sim

@@ -1,0 +1,67 @@
+#include "tests/sim/saboteur.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+namespace unik::sim {
+namespace {
+
+void claim_readiness(ReportBody& body) {
+  for (ObservedInstance& one : body.instances) {
+    if (one.status.phase != Phase::kPending) continue;
+    one.status.phase = Phase::kRunning;
+    one.status.health = Health::kHealthy;
+    one.status.reason.clear();
+  }
+}
+
+void hide_strays(Report& report, const controller::World& durable) {
+  std::erase_if(report.body->instances, [&](const ObservedInstance& one) {
+    const controller::InstanceRow* const row = durable.instances.find(one.id);
+    return row == nullptr || row->node != Symbol(report.node);
+  });
+}
+
+}  // namespace
+
+void Saboteur::distort(RegisterRequest& request) const {
+  if (bug_ == PlantedBug::kBoastfulNodes) request.info.capacity.cpu += request.info.capacity.cpu;
+}
+
+void Saboteur::distort(Report& report, const controller::World& durable) {
+  if (bug_ == PlantedBug::kNoFencing) {
+    const auto real = disguises_.find(report.accepted_stamp.revision);
+    if (real != disguises_.end()) report.accepted_stamp.revision = real->second;
+  }
+  if (bug_ == PlantedBug::kRestoreUnseen)
+    report.accepted_stamp.revision = std::min(report.accepted_stamp.revision, durable.revision);
+  if (bug_ == PlantedBug::kAbsentWithoutStamp && !report.accepted_stamp.cluster_id.empty()) {
+    if (const controller::NodeRow* const row = durable.nodes.find(Symbol(report.node)))
+      report.accepted_stamp.revision = row->goals_revision;
+  }
+  if (bug_ == PlantedBug::kEagerReports && report.body) claim_readiness(*report.body);
+  if (bug_ == PlantedBug::kNoStrayBucket && report.body) hide_strays(report, durable);
+}
+
+void Saboteur::distort(HeartbeatReply& reply, int node, bool faulty) {
+  // An answer without the news in it says that there is none.
+  if (bug_ == PlantedBug::kBlindRenewals && random_.chance(0.7)) reply.goals.reset();
+  if (bug_ == PlantedBug::kDeafNode && node == 0 && !faulty) reply.goals.reset();
+}
+
+void Saboteur::distort(Tenant& tenant) const {
+  if (bug_ == PlantedBug::kNoQuota) tenant.spec.quota = {};
+}
+
+// Goals that arrive look newer than all that arrived before.
+agent::Event Saboteur::distorted(agent::Event event) {
+  auto* const answered = std::get_if<agent::HeartbeatAnswered>(&event);
+  if (bug_ != PlantedBug::kNoFencing || answered == nullptr || !answered->reply.goals) return event;
+  const std::uint64_t looks_like = 1'000'000 + disguises_.size();
+  disguises_[looks_like] = answered->reply.goals->stamp.revision;
+  answered->reply.goals->stamp.revision = looks_like;
+  return event;
+}
+
+}  // namespace unik::sim

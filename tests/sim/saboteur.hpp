@@ -1,0 +1,47 @@
+// Plants a bug, by changing messages on their way.
+#pragma once
+
+#include <cstdint>
+#include <map>
+
+#include "agent/ports.hpp"
+#include "controller/core/world.hpp"
+#include "tests/sim/random.hpp"
+
+namespace unik::sim {
+
+// Bugs that can be planted, to show that the checks can fail. Each is made by changing messages on their way, not the
+// product.
+enum class PlantedBug : std::uint8_t {
+  kNone,
+  kNoStrayBucket,       // reports leave out what the controller has no row for
+  kNoFencing,           // every reply looks newer than all before it
+  kSendBeforeCommit,    // nodes get goals that are not durable yet
+  kAbsentWithoutStamp,  // every report claims to come after the newest goals
+  kRestoreUnseen,       // reports claim no goals that the restored store has not given
+  kNoGuards,            // nobody but the agent ends a strict singleton whose lease has run out
+  kBlindRenewals,       // answers lose their goals, and so say that there is nothing new
+  kBoastfulNodes,       // nodes claim twice the CPUs that they have
+  kNoQuota,             // quotas are lost on their way to the controller
+  kEagerReports,        // instances are reported ready before they are
+  kDeafNode,            // a node hears of no new goals any more
+};
+
+class Saboteur {
+ public:
+  Saboteur(PlantedBug bug, Random& random) : bug_(bug), random_(random) {}
+
+  void distort(RegisterRequest& request) const;
+  // `durable` is what the controller has on disk.
+  void distort(Report& report, const controller::World& durable);
+  void distort(HeartbeatReply& reply, int node, bool faulty);
+  void distort(Tenant& tenant) const;
+  agent::Event distorted(agent::Event event);
+
+ private:
+  const PlantedBug bug_;
+  Random& random_;
+  std::map<std::uint64_t, std::uint64_t> disguises_;  // a revision as it looks, and as it is
+};
+
+}  // namespace unik::sim
