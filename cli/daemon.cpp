@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <fstream>
@@ -25,8 +26,20 @@ namespace {
 constexpr Duration kPoll = std::chrono::milliseconds(20);
 constexpr std::size_t kLogLineShown = 400;  // bytes
 
+// Bits of field 9 of /proc/PID/stat (PF_EXITING, PF_SIGNALED of the kernel): it is on its way out.
+constexpr unsigned long kLeaving = 0x4 | 0x400;
+
+// A SIGKILL that has been sent and not yet been taken: kill returns before the process is gone.
+bool is_being_killed(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(file, line);)
+    if (line.rfind("SigPnd:", 0) == 0 || line.rfind("ShdPnd:", 0) == 0)
+      if ((std::strtoull(line.c_str() + std::strlen("SigPnd:"), nullptr, 16) >> (SIGKILL - 1) & 1) != 0) return true;
+  return false;
+}
+
 // Field 22 of /proc/PID/stat, counted after the last `)` since the program's name may hold anything. A zombie has
-// ended, whatever its pid says.
+// ended, whatever its pid says, and so has one that was killed a moment ago.
 std::optional<std::string> start_time(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
   std::string line;
@@ -37,7 +50,8 @@ std::optional<std::string> start_time(pid_t pid) {
   std::string field;
   for (int number = 3; fields >> field; ++number) {
     if (number == 3 && (field == "Z" || field == "X")) return std::nullopt;
-    if (number == 22) return field;
+    if (number == 9 && (std::strtoul(field.c_str(), nullptr, 10) & kLeaving) != 0) return std::nullopt;
+    if (number == 22) return is_being_killed(pid) ? std::nullopt : std::optional(field);
   }
   return std::nullopt;
 }

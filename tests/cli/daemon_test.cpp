@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <fstream>
 #include <thread>
 
@@ -51,6 +52,17 @@ TEST_F(Daemon, TellsHowItEndedAndWhatItSaid) {
   EXPECT_EQ(how, "exited with code 3");
   EXPECT_EQ(tail_of(directory / "log", 5), "\n  one\n  two");
   EXPECT_EQ(tail_of(directory / "log", 1), "\n  two");
+}
+
+// kill returns before the process is gone; whoever looks then must not take it for one that works.
+TEST_F(Daemon, HasEndedAsSoonAsItIsKilled) {
+  for (int i = 0; i < 50; ++i) {
+    const auto pid = start(spec({"-c", "exec sleep 60"}));
+    ASSERT_TRUE(pid) << to_string(pid.error());
+    ASSERT_EQ(kill(*pid, SIGKILL), 0);
+    EXPECT_FALSE(running(directory / "pid"));
+    while (!ended(*pid)) std::this_thread::yield();
+  }
 }
 
 TEST_F(Daemon, IsNotTakenForAnotherProcessOfTheSamePid) {
