@@ -27,7 +27,8 @@ namespace {
 constexpr int kEventsPerWait = 256;
 constexpr double kStalled = 60;  // seconds without an answer
 constexpr std::size_t kInFlight = 256;
-constexpr std::size_t kShown = 200;  // bytes of an unexpected answer
+constexpr std::size_t kLateNews = 4;  // of each node, goals and bodies
+constexpr std::size_t kShown = 200;   // bytes of an unexpected answer
 constexpr std::size_t kReadBytes = 64 << 10;
 constexpr Resources kCapacity{MilliCpu{1'000'000}, mebibytes(1 << 20)};
 
@@ -314,13 +315,19 @@ Result<void> Fleet::settle(std::size_t instances) {
 Result<void> Fleet::beat(std::size_t count, bool whole) {
   std::size_t sent = 0;
   std::size_t answered = 0;
+  std::size_t late = 0;
   const auto on_answer = [&](Connection& connection, const Response& response) -> Result<void> {
     const Result<bool> news = impl_->take(connection, response);
     if (!news) return news.error();
-    if (*news)
-      return internal("news", "a heartbeat that says nothing new was answered with " +
-                                  std::string(response.body.substr(0, kShown)));
-    ++answered;
+    if (!*news) {
+      ++answered;
+      return {};
+    }
+    // The end of a rollout, which no node sees, may still bring each its goals once more. It does not count.
+    if (++late > kLateNews * impl_->nodes.size())
+      return internal(
+          "news", "heartbeats that say nothing new are answered with " + std::string(response.body.substr(0, kShown)));
+    --sent;
     return {};
   };
   while (answered < count) {
