@@ -44,6 +44,7 @@ struct Connection {
   std::string out;  // what the socket would not take
   std::size_t node = 0;
   std::uint64_t seq = 0;  // of the heartbeat on its way; 0: another request, or none
+  bool asked = false;     // a request of it has no answer yet
   bool writing = false;   // watched for room
 };
 
@@ -140,6 +141,7 @@ struct Fleet::Impl {
     if (!connection) return connection.error();
     (*connection)->node = node;
     (*connection)->seq = seq;
+    (*connection)->asked = true;
     (*connection)->out = std::move(text);
     ++in_flight;
     return write(**connection);
@@ -175,7 +177,8 @@ struct Fleet::Impl {
   Result<void> receive(Connection& connection, const OnAnswer& on_answer) {
     const ssize_t got = ::recv(connection.fd, buffer.data(), buffer.size(), 0);
     if (got < 0 && errno == EAGAIN) return {};
-    if (got <= 0) return lost("the controller closed a connection");
+    if (got <= 0 && !connection.asked) return drop(connection);
+    if (got <= 0) return lost("the controller closed a connection that waits for an answer");
     std::string_view text(buffer.data(), static_cast<std::size_t>(got));
     if (!connection.in.empty()) text = connection.in.append(text);
     const std::optional<Response> response = response_in(text);
@@ -186,10 +189,19 @@ struct Fleet::Impl {
     if (response->status != 200)
       return internal("bad_answer", "status " + std::to_string(response->status) + ": " + std::string(response->body));
     --in_flight;
+    connection.asked = false;
     free.push_back(&connection);
     Result<void> handled = on_answer(connection, *response);
     connection.in.clear();
     return handled;
+  }
+
+  // The controller closes what has been idle for a minute: those that only the many answers of a rollout needed.
+  Result<void> drop(Connection& connection) {
+    ::close(connection.fd);
+    std::erase(free, &connection);
+    std::erase_if(connections, [&](const auto& each) { return each.get() == &connection; });
+    return {};
   }
 
   Result<void> heartbeat(std::size_t index, bool whole) {

@@ -7,9 +7,8 @@
 #include <thread>
 
 #include "app_documents.hpp"
-#include "fleet.hpp"
+#include "cluster.hpp"
 #include "paired.hpp"
-#include "process.hpp"
 #include "report.hpp"
 
 namespace {
@@ -42,32 +41,15 @@ Result<void> wait_seen_running(const wire::Endpoint& endpoint, std::size_t insta
   return timed_out("not_running", "the controller does not see " + std::to_string(instances) + " running instances");
 }
 
-struct Setup {
-  Daemon controller;
-  Fleet fleet;
-};
-
-Result<Setup> set_up(const fs::path& bin, const fs::path& home, std::size_t nodes, std::size_t instances) {
-  fs::create_directories(home);
-  const std::string address = "127.0.0.1:" + std::to_string(free_port());
-  Result<Daemon> controller = start_controller(bin, home, {"--listen", address});
-  if (!controller) return controller.error();
-  const wire::Endpoint endpoint = socket_of(home);
-  if (Result<void> ready = wait_ready(endpoint); !ready) return ready.error();
-  const Result<wire::Endpoint> tcp = wire::parse_endpoint("http://" + address);
-  if (!tcp) return tcp.error();
-  Result<Fleet> fleet = Fleet::start(*tcp, nodes);
-  if (!fleet) return fleet.error();
-  const Result<std::string> digest = upload_image(endpoint);
-  if (!digest) return digest.error();
+Result<Cluster> start_running(const fs::path& bin, const fs::path& home, std::size_t nodes, std::size_t instances) {
+  Result<Cluster> cluster = start_cluster(bin, home, nodes);
+  if (!cluster) return cluster.error();
   std::string documents;
-  for (std::size_t i = 0; i < instances / kReplicas; ++i) documents += app_document(i, *digest, 0, kReplicas);
-  if (!documents.empty())
-    if (const auto applied = post(endpoint, "/v1/apply", documents); !applied) return applied.error();
-  if (Result<void> settled = fleet->settle(instances); !settled) return settled.error();
-  if (instances > 0)
-    if (Result<void> seen = wait_seen_running(endpoint, instances); !seen) return seen.error();
-  return Setup{std::move(*controller), std::move(*fleet)};
+  for (std::size_t i = 0; i < instances / kReplicas; ++i) documents += app_document(i, cluster->digest, 0, kReplicas);
+  if (const auto applied = post(cluster->endpoint, "/v1/apply", documents); !applied) return applied.error();
+  if (Result<void> settled = cluster->fleet.settle(instances); !settled) return settled.error();
+  if (Result<void> seen = wait_seen_running(cluster->endpoint, instances); !seen) return seen.error();
+  return cluster;
 }
 
 Spread times(Spread spread, double factor) {
@@ -81,18 +63,18 @@ Spread rate_of(std::size_t count, Spread seconds) {
 
 Result<void> measure_rate(const Options& options, const fs::path& bin, Report& report) {
   const ScratchDir scratch;
-  Result<Setup> setup = set_up(bin, scratch.path() / "home", kNodes, kNodes * kInstancesPerNode);
-  if (!setup) return setup.error();
+  Result<Cluster> cluster = start_running(bin, scratch.path() / "home", kNodes, kNodes * kInstancesPerNode);
+  if (!cluster) return cluster.error();
   const std::size_t count = options.check ? kHeartbeatsToCheck : kHeartbeats;
-  const Pairing pairing(options.pairs, {setup->controller.pid()});
+  const Pairing pairing(options.pairs, {cluster->controller.pid()});
   double controller_s = 0;
   const auto beat = [&] {
-    const double before = cpu_seconds_of(setup->controller.pid());
-    Result<void> done = setup->fleet.beat(count, false);
-    controller_s = cpu_seconds_of(setup->controller.pid()) - before;
+    const double before = cpu_seconds_of(cluster->controller.pid());
+    Result<void> done = cluster->fleet.beat(count, false);
+    controller_s = cpu_seconds_of(cluster->controller.pid()) - before;
     return done;
   };
-  const Result<Comparison> found = pairing.compare([&] { return setup->fleet.ping(count); }, beat);
+  const Result<Comparison> found = pairing.compare([&] { return cluster->fleet.ping(count); }, beat);
   if (!found) return found.error();
   report.add(*found);
   const double each = 1e6 / static_cast<double>(count);
@@ -105,7 +87,7 @@ Result<void> measure_rate(const Options& options, const fs::path& bin, Report& r
   if (options.check) return {};
 
   const Result<Comparison> whole =
-      pairing.compare([&] { return setup->fleet.ping(count); }, [&] { return setup->fleet.beat(count, true); });
+      pairing.compare([&] { return cluster->fleet.ping(count); }, [&] { return cluster->fleet.beat(count, true); });
   if (!whole) return whole.error();
   report.add({"the same with their bodies", rate_of(count, ours_wall(*whole)), "/s"});
   return {};
@@ -113,15 +95,15 @@ Result<void> measure_rate(const Options& options, const fs::path& bin, Report& r
 
 Result<void> measure_rest(const fs::path& bin, Report& report) {
   const ScratchDir scratch;
-  Result<Setup> setup = set_up(bin, scratch.path() / "home", kNodesAtRest, 0);
-  if (!setup) return setup.error();
-  const double cpu = cpu_seconds_of(setup->controller.pid());
+  Result<Cluster> cluster = start_cluster(bin, scratch.path() / "home", kNodesAtRest);
+  if (!cluster) return cluster.error();
+  const double cpu = cpu_seconds_of(cluster->controller.pid());
   const double wall = wall_seconds();
-  const Result<std::size_t> sent = setup->fleet.rest(kRestSeconds, kHeartbeatEvery);
+  const Result<std::size_t> sent = cluster->fleet.rest(kRestSeconds, kHeartbeatEvery);
   if (!sent) return sent.error();
-  const double share = 100 * (cpu_seconds_of(setup->controller.pid()) - cpu) / (wall_seconds() - wall);
+  const double share = 100 * (cpu_seconds_of(cluster->controller.pid()) - cpu) / (wall_seconds() - wall);
   report.add({"10,000 nodes at rest, of a core", {share, share, share}, "%", Want::kAtMost, 10});
-  const double memory = static_cast<double>(setup->controller.resident_bytes()) / (1 << 20);
+  const double memory = static_cast<double>(cluster->controller.resident_bytes()) / (1 << 20);
   report.add({"controller's memory with 10,000 nodes", {memory, memory, memory}, "MiB"});
   return {};
 }

@@ -12,12 +12,11 @@
 
 #include "api/stable_hash.hpp"
 #include "app_documents.hpp"
+#include "cluster.hpp"
 #include "controller/core/reconcile.hpp"
 #include "controller/store/store.hpp"
-#include "fleet.hpp"
 #include "generated_store.hpp"
 #include "paired.hpp"
-#include "process.hpp"
 #include "report.hpp"
 
 namespace unik::bench {
@@ -31,39 +30,15 @@ constexpr std::size_t kReplicas = 10;
 constexpr std::size_t kResyncInstances = 100'000;
 constexpr std::size_t kResyncToCheck = 10'000;
 
-struct Setup {
-  Daemon controller;
-  Fleet fleet;
-  wire::Endpoint endpoint;
-  std::string digest;
-};
-
-Result<Setup> set_up(const fs::path& bin, const fs::path& home, std::size_t nodes) {
-  fs::create_directories(home);
-  const std::string address = "127.0.0.1:" + std::to_string(free_port());
-  Result<Daemon> controller = start_controller(bin, home, {"--listen", address});
-  if (!controller) return controller.error();
-  const wire::Endpoint endpoint = socket_of(home);
-  if (Result<void> ready = wait_ready(endpoint); !ready) return ready.error();
-  const Result<wire::Endpoint> tcp = wire::parse_endpoint("http://" + address);
-  if (!tcp) return tcp.error();
-  Result<Fleet> fleet = Fleet::start(*tcp, nodes);
-  if (!fleet) return fleet.error();
-  Result<std::string> digest = upload_image(endpoint);
-  if (!digest) return digest.error();
-  if (Result<void> settled = fleet->settle(0); !settled) return settled.error();
-  return Setup{std::move(*controller), std::move(*fleet), endpoint, std::move(*digest)};
-}
-
 // Apps `first` to `first + count - 1`, of `replicas` each.
-std::string declare(const Setup& setup, std::size_t first, std::size_t count, std::size_t replicas) {
+std::string declare(const Cluster& cluster, std::size_t first, std::size_t count, std::size_t replicas) {
   std::string documents;
-  for (std::size_t i = first; i < first + count; ++i) documents += app_document(i, setup.digest, 0, replicas);
+  for (std::size_t i = first; i < first + count; ++i) documents += app_document(i, cluster.digest, 0, replicas);
   return documents;
 }
 
-Result<void> send_all(const Setup& setup, std::string documents) {
-  const Result<std::string> applied = post(setup.endpoint, "/v1/apply", std::move(documents));
+Result<void> send_all(const Cluster& cluster, std::string documents) {
+  const Result<std::string> applied = post(cluster.endpoint, "/v1/apply", std::move(documents));
   return applied ? Result<void>() : applied.error();
 }
 
@@ -73,8 +48,8 @@ std::size_t metric(const std::string& text, const std::string& name) {
 }
 
 // The answer to an apply comes with the commit that places its instances: this holds it to that.
-Result<void> all_bound(const Setup& setup, std::size_t instances) {
-  const Result<std::string> text = get(setup.endpoint, "/v1/metrics");
+Result<void> all_bound(const Cluster& cluster, std::size_t instances) {
+  const Result<std::string> text = get(cluster.endpoint, "/v1/metrics");
   if (!text) return text.error();
   const std::size_t bound = metric(*text, "unikctl_instances_bound");
   if (bound == instances) return {};
@@ -142,33 +117,33 @@ double one_of(Result<void>& done, const Work& work) {
 Result<void> measure_rate(const Options& options, const fs::path& bin, Report& report) {
   for (const std::size_t replicas : {kReplicas, std::size_t{1}}) {
     const ScratchDir scratch;
-    Result<Setup> setup = set_up(bin, scratch.path() / "home", kNodes);
-    if (!setup) return setup.error();
+    Result<Cluster> cluster = start_cluster(bin, scratch.path() / "home", kNodes);
+    if (!cluster) return cluster.error();
     Floor floor(scratch.path() / "floor.db");
     std::size_t apps = 0;
     const auto create = [&]() -> Result<void> {
       const std::size_t count = kInstances / replicas;
-      Result<void> applied = send_all(*setup, declare(*setup, apps, count, replicas));
+      Result<void> applied = send_all(*cluster, declare(*cluster, apps, count, replicas));
       apps += count;
       return applied;
     };
     std::vector<double> ours, floors, ratios, cpus;
     for (std::size_t round = 0; round <= options.pairs; ++round) {
       // Between two rounds the nodes take their goals and report: what is silent gets nothing.
-      Result<void> done = setup->fleet.settle(apps * replicas);
+      Result<void> done = cluster->fleet.settle(apps * replicas);
       if (!done) return done;
       const double peer_s = one_of(done, [&] { return floor.write(kInstances); });
       if (!done) return done;
-      const double cpu = cpu_seconds_of(setup->controller.pid());
+      const double cpu = cpu_seconds_of(cluster->controller.pid());
       const double ours_s = one_of(done, create);
       if (!done) return done;
       if (round == 0) continue;  // warms up
-      cpus.push_back(cpu_seconds_of(setup->controller.pid()) - cpu);
+      cpus.push_back(cpu_seconds_of(cluster->controller.pid()) - cpu);
       ours.push_back(ours_s);
       floors.push_back(peer_s);
       ratios.push_back(ours_s / peer_s);
     }
-    if (Result<void> bound = all_bound(*setup, apps * replicas); !bound) return bound;
+    if (Result<void> bound = all_bound(*cluster, apps * replicas); !bound) return bound;
     const std::string of = " of apps of " + std::to_string(replicas);
     report.add({"create to bound on 1,000 nodes," + of, rate_of(kInstances, spread_of(ours)), "/s", Want::kAtLeast,
                 replicas == kReplicas ? std::optional<double>(20'000) : std::nullopt});
@@ -192,27 +167,27 @@ Spread only(double value) {
 Result<void> measure_point(const fs::path& bin, std::size_t nodes, std::size_t instances, Report& report,
                            std::vector<double>& each_us) {
   const ScratchDir scratch;
-  Result<Setup> setup = set_up(bin, scratch.path() / "home", nodes);
-  if (!setup) return setup.error();
-  const std::string documents = declare(*setup, 0, instances / kReplicas, kReplicas);
+  Result<Cluster> cluster = start_cluster(bin, scratch.path() / "home", nodes);
+  if (!cluster) return cluster.error();
+  const std::string documents = declare(*cluster, 0, instances / kReplicas, kReplicas);
   Result<void> done;
-  const double cpu = cpu_seconds_of(setup->controller.pid());
-  const double wall = one_of(done, [&] { return send_all(*setup, documents); });
+  const double cpu = cpu_seconds_of(cluster->controller.pid());
+  const double wall = one_of(done, [&] { return send_all(*cluster, documents); });
   if (!done) return done;
-  if (Result<void> bound = all_bound(*setup, instances); !bound) return bound;
-  const double spent = cpu_seconds_of(setup->controller.pid()) - cpu;
+  if (Result<void> bound = all_bound(*cluster, instances); !bound) return bound;
+  const double spent = cpu_seconds_of(cluster->controller.pid()) - cpu;
   const std::string name = std::to_string(instances) + " instances on " + std::to_string(nodes) + " nodes";
   const bool largest = nodes == 10'000 && instances == 100'000;
   report.add({name, only(wall), "s", Want::kAtMost, largest ? std::optional<double>(5) : std::nullopt});
   report.add({name + ", CPU", only(spent), "s"});
   each_us.push_back(1e6 * spent / static_cast<double>(instances));
   // Before the agents have said anything, and with what they say.
-  report.add({name + ", memory", only(static_cast<double>(setup->controller.resident_bytes()) / (1 << 20)), "MiB",
+  report.add({name + ", memory", only(static_cast<double>(cluster->controller.resident_bytes()) / (1 << 20)), "MiB",
               Want::kAtMost, largest ? std::optional<double>(150) : std::nullopt});
   if (!largest) return {};
-  const Result<std::uint64_t> before = revision_of(setup->endpoint);
-  const double again = one_of(done, [&] { return send_all(*setup, documents); });
-  const Result<std::uint64_t> after = revision_of(setup->endpoint);
+  const Result<std::uint64_t> before = revision_of(cluster->endpoint);
+  const double again = one_of(done, [&] { return send_all(*cluster, documents); });
+  const Result<std::uint64_t> after = revision_of(cluster->endpoint);
   if (!done || !before || !after) return internal("again", "the same declaration was not taken again");
   report.add({"the same applied again", only(again), "s"});
   report.add({"records of it", only(static_cast<double>(*after - *before)), "records", Want::kAtMost, 0, 0});
