@@ -22,8 +22,10 @@ LostRecords accepted_by(Store& store) {
 
 }  // namespace
 
-Committer::Committer(std::string path, Store store, const Retention& keep, std::function<void(Event)> post)
+Committer::Committer(std::string path, Store store, const Retention& keep, std::function<void(Event)> post,
+                     std::string vfs)
     : path_(std::move(path)),
+      vfs_(std::move(vfs)),
       lost_(accepted_by(store)),
       keep_(keep),
       store_(std::move(store)),
@@ -103,7 +105,7 @@ void Committer::commit(const Record& record) {
 
 void Committer::reopen_store() {
   store_.reset();
-  Result<Store> opened = Store::open(path_, {}, lost_);
+  Result<Store> opened = Store::open(path_, vfs_, lost_);
   if (opened) {
     store_.emplace(std::move(opened).value());
     return post_(StoreReopened{store_->head()});

@@ -17,8 +17,9 @@ namespace unik::controller {
 
 class Committer {
  public:
-  // `post` takes the events that answer, on the committer's thread; it must not block.
-  Committer(std::string path, Store store, const Retention& keep, std::function<void(Event)> post);
+  // `post` takes the events that answer, on the committer's thread; it must not block. `vfs` is that of Store::open.
+  Committer(std::string path, Store store, const Retention& keep, std::function<void(Event)> post,
+            std::string vfs = {});
   // Ends after the commit under way.
   ~Committer();
   Committer(const Committer&) = delete;
@@ -35,6 +36,7 @@ class Committer {
   void compact();
 
   const std::string path_;
+  const std::string vfs_;
   const LostRecords lost_;  // as the store was opened: reopening it must not be stricter
   const Retention keep_;
   std::optional<Store> store_;

@@ -42,7 +42,7 @@ class ScriptedRun : public Uplink {
 
   ScriptOutcome run() {
     plan_death();
-    controller_.on_durable = [this](const controller::Record& record) { check_keys(record); };
+    controller_.journal().on_durable = [this](const controller::Record& record) { check_keys(record); };
     controller_.start();
     for (const auto& node : nodes_) node->start();
     plan_requests();
@@ -202,9 +202,10 @@ class ScriptedRun : public Uplink {
     expect(vms == world.instances.size(), "an instance has no VM");
     expect(world.strays.empty(), "a stray is left");
     controller::World folded;
-    for (const controller::Record& record : controller_.journal()) controller::apply(folded, record);
+    for (const controller::Record& record : controller_.journal().records()) controller::apply(folded, record);
     expect(controller::same_tables(folded, world), "folding the journal does not give the tables");
     for (const std::string& text : controller_.broken()) expect(false, text);
+    for (const std::string& text : controller_.journal().broken()) expect(false, text);
     expect(answered_ == keys_.size(), "a request had another number of answers than of effects");
   }
 

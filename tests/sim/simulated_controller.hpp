@@ -1,4 +1,4 @@
-// The real controller loop over a disk in memory. The journal and the tables survive a crash, nothing else does.
+// The real controller loop over a journal in memory, which alone survives a crash.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 
 #include "controller/loop.hpp"
 #include "tests/sim/random.hpp"
+#include "tests/sim/simulated_journal.hpp"
 #include "tests/sim/timeline.hpp"
 
 namespace unik::sim {
@@ -22,45 +23,29 @@ class SimulatedController {
   SimulatedController(Timeline& timeline, Random& random, controller::LoopOptions options);
 
   void start();
-  // A commit under way is on disk or not, as chance has it.
   void crash();
   bool is_up() const { return loop_ != nullptr; }
-  // Copies the store aside, and puts the copy back while the controller is down: a restored backup.
-  void copy_store();
-  void restore_store();
-  void set_disk_failing(bool failing) { disk_failing_ = failing; }
-
   // The request reaches the controller now. One that is down answers nothing at once.
   void ask(const std::function<controller::Event(controller::RequestId)>& make, OnAnswer on_answer);
 
-  const controller::World& durable() const { return durable_; }
+  SimulatedJournal& journal() { return journal_; }
+  const SimulatedJournal& journal() const { return journal_; }
+  const controller::World& durable() const { return journal_.durable(); }
   // As the running loop sees it.
   const controller::World& world() const { return loop_->world(); }
-  const std::vector<controller::Record>& journal() const { return journal_; }
-  // Called with each record as it becomes durable.
-  std::function<void(const controller::Record&)> on_durable;
-  // Called with each record when its commit begins.
-  std::function<void(const controller::Record&)> on_begin;
   // Asked before and after each write of the journal and each reply: true kills the controller at that very point.
   std::function<bool()> dies_here;
+  // What did not hold, the journal apart.
   std::vector<std::string>& broken() { return broken_; }
 
  private:
-  struct Flight {
-    std::shared_ptr<const controller::Record> record;
-    bool durable = false;
-  };
-
   void deliver(controller::Event event);
   void turn_soon();
   void turn();
   void carry_out(const controller::Effect& effect);
-  void commit(std::shared_ptr<const controller::Record> record);
   bool died();
-  void persist(const controller::Record& record);
 
   Timeline& timeline_;
-  Random& random_;
   const controller::LoopOptions options_;
   std::unique_ptr<controller::Loop> loop_;
   std::uint64_t life_ = 0;
@@ -69,13 +54,7 @@ class SimulatedController {
   std::optional<Time> wake_at_;
   std::map<controller::RequestId, OnAnswer> waiting_;
   controller::RequestId last_id_ = 0;
-  bool disk_failing_ = false;
-  std::optional<Flight> flight_;
-
-  controller::World durable_;
-  std::vector<controller::Record> journal_;
-  controller::World copied_;
-  std::size_t copied_records_ = 0;
+  SimulatedJournal journal_;
   std::vector<std::string> broken_;
 };
 

@@ -55,7 +55,8 @@ class Simulation : public Uplink {
       timeline_.after(seconds(60), [this] { begin_drill(); });
     }
     if (options_.restore)
-      timeline_.after(random_.between(seconds(5), options_.faulty - seconds(5)), [this] { controller_.copy_store(); });
+      timeline_.after(random_.between(seconds(5), options_.faulty - seconds(5)),
+                      [this] { controller_.journal().copy(); });
     timeline_.run_until(end_of_faults_);
     heal();
     timeline_.run_until(end_of_faults_ + options_.quiet);
@@ -372,16 +373,16 @@ class Simulation : public Uplink {
   }
 
   void fail_disks(SimulatedNode& node) {
-    controller_.set_disk_failing(true);
+    controller_.journal().set_failing(true);
     node.set_disk_failing(true);
     timeline_.after(random_.between(milliseconds(500), seconds(10)), [this, &node] {
-      controller_.set_disk_failing(false);
+      controller_.journal().set_failing(false);
       node.set_disk_failing(false);
     });
   }
 
   void heal() {
-    controller_.set_disk_failing(false);
+    controller_.journal().set_failing(false);
     if (!controller_.is_up()) controller_.start();
     for (const auto& node : nodes_) {
       node->set_disk_failing(false);
@@ -399,7 +400,7 @@ class Simulation : public Uplink {
   // alone until the operator has decided on it.
   void restore() {
     if (controller_.is_up()) controller_.crash();
-    controller_.restore_store();
+    controller_.journal().restore();
     before_ = controller_.durable();
     forget_lost_records();
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
@@ -428,7 +429,7 @@ class Simulation : public Uplink {
   void forget_lost_records() {
     journal_.clear();
     keys_.clear();
-    for (const controller::Record& record : controller_.journal()) {
+    for (const controller::Record& record : controller_.journal().records()) {
       for (const controller::Change& change : record.changes) {
         journal_.push_back(controller::change_json(change));
         if (const auto* const put = std::get_if<controller::PutAnswer>(&change)) keys_.insert(put->key);
@@ -481,14 +482,14 @@ class Simulation : public Uplink {
   }
 
   void watch_controller() {
-    controller_.on_begin = [this](const controller::Record& record) {
+    controller_.journal().on_begin = [this](const controller::Record& record) {
       if (options_.bug != PlantedBug::kSendBeforeCommit) return;
       controller::World after = controller_.durable();
       controller::apply(after, record);
       for (const auto& [name, row] : after.nodes)
         if (row.goals_revision == record.seq) check_goals(Goals{{"cluster", {}, record.seq}, {}});
     };
-    controller_.on_durable = [this](const controller::Record& record) {
+    controller_.journal().on_durable = [this](const controller::Record& record) {
       for (const controller::Change& change : record.changes) {
         journal_.push_back(controller::change_json(change));
         if (const auto* const put = std::get_if<controller::PutAnswer>(&change))
@@ -643,7 +644,7 @@ class Simulation : public Uplink {
 
   void check_fold(const controller::World& world) {
     controller::World folded;
-    for (const controller::Record& record : controller_.journal()) controller::apply(folded, record);
+    for (const controller::Record& record : controller_.journal().records()) controller::apply(folded, record);
     expect(controller::same_tables(folded, world), "folding the journal does not give the tables");
   }
 
@@ -651,6 +652,7 @@ class Simulation : public Uplink {
     Outcome result;
     result.broken = broken_;
     for (const std::string& text : controller_.broken()) result.broken.push_back(text);
+    for (const std::string& text : controller_.journal().broken()) result.broken.push_back(text);
     for (const auto& node : nodes_) {
       for (const std::string& text : node->broken()) {
         if (!node->rolled_back()) result.broken.push_back(text);
@@ -659,7 +661,7 @@ class Simulation : public Uplink {
       result.stale_goals_refused += node->refused();
     }
     result.journal = std::move(journal_);
-    result.commits = controller_.journal().size();
+    result.commits = controller_.journal().records().size();
     result.controller_crashes = controller_crashes_;
     result.agent_crashes = agent_crashes_;
     result.strays = strays_;

@@ -143,13 +143,35 @@ FaultyVfs::~FaultyVfs() {
   g_faulty = nullptr;
 }
 
+void FaultyVfs::count_anew() {
+  const std::lock_guard lock(mutex_);
+  counts_ = {};
+}
+
+std::uint64_t FaultyVfs::count(DiskCall call) const {
+  const std::lock_guard lock(mutex_);
+  return counts_[static_cast<std::size_t>(call)];
+}
+
 void FaultyVfs::fail(DiskCall call, std::uint64_t nth, int code, bool lasting) {
-  count_anew();
+  const std::lock_guard lock(mutex_);
+  counts_ = {};
   struck_ = false;
   fault_ = Fault{call, nth, code, lasting};
 }
 
+void FaultyVfs::heal() {
+  const std::lock_guard lock(mutex_);
+  fault_.reset();
+}
+
+bool FaultyVfs::struck() const {
+  const std::lock_guard lock(mutex_);
+  return struck_;
+}
+
 int FaultyVfs::pass(DiskCall call) {
+  const std::lock_guard lock(mutex_);
   const std::uint64_t count = ++counts_[static_cast<std::size_t>(call)];
   if (!fault_ || fault_->call != call || count < fault_->nth || (count > fault_->nth && !fault_->lasting)) return 0;
   struck_ = true;

@@ -1,10 +1,11 @@
 // A VFS of SQLite that passes every call on to the real one, but for the calls that are told to fail. Registered under
-// `name()` as long as it lives; one at a time.
+// `name()` as long as it lives; one at a time. Any thread may use it.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -38,14 +39,14 @@ class FaultyVfs {
   static const char* name() { return "faulty"; }
 
   // Calls of the kind from now on.
-  void count_anew() { counts_ = {}; }
-  std::uint64_t count(DiskCall call) const { return counts_[static_cast<std::size_t>(call)]; }
+  void count_anew();
+  std::uint64_t count(DiskCall call) const;
 
   // The `nth` call of the kind from now on fails with SQLite's `code`; with `lasting`, so do all after it.
   void fail(DiskCall call, std::uint64_t nth, int code, bool lasting);
-  void heal() { fault_.reset(); }
+  void heal();
   // Whether a fault has struck since `fail`.
-  bool struck() const { return struck_; }
+  bool struck() const;
 
   // For the VFS's own calls: what this one fails with, 0 if it does not.
   int pass(DiskCall call);
@@ -57,6 +58,7 @@ class FaultyVfs {
     int code = 0;
     bool lasting = false;
   };
+  mutable std::mutex mutex_;
   std::array<std::uint64_t, kDiskCalls> counts_{};
   std::optional<Fault> fault_;
   bool struck_ = false;
