@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "wire/clock.hpp"
 #include "wire/log.hpp"
 
 namespace unik::controller {
@@ -22,12 +21,11 @@ LostRecords accepted_by(Store& store) {
 
 }  // namespace
 
-Committer::Committer(std::string path, Store store, const Retention& keep, std::function<void(Event)> post,
-                     std::string vfs)
+Committer::Committer(std::string path, Store store, CommitterOptions options, std::function<void(Event)> post)
     : path_(std::move(path)),
-      vfs_(std::move(vfs)),
       lost_(accepted_by(store)),
-      keep_(keep),
+      options_(std::move(options)),
+      started_(options_.clock()),
       store_(std::move(store)),
       post_(std::move(post)),
       thread_([this] { run(); }) {}
@@ -60,7 +58,7 @@ void Committer::reopen() {
 void Committer::run() {
   std::unique_lock lock(mutex_);
   while (true) {
-    const Duration pause = std::max(compact_at_ - wire::read_clock().boot, Duration::zero());
+    const Duration pause = std::max(compact_at_ - options_.clock().boot, Duration::zero());
     wake_.wait_for(lock, pause, [this] { return next_ != nullptr || reopen_asked_ || ending_; });
     if (const std::shared_ptr<const Record> record = std::exchange(next_, nullptr)) {
       lock.unlock();
@@ -73,7 +71,7 @@ void Committer::run() {
     } else if (ending_) {
       return;
     }
-    if (wire::read_clock().boot < compact_at_) continue;
+    if (options_.clock().boot < compact_at_) continue;
     lock.unlock();
     compact();
     lock.lock();
@@ -81,10 +79,11 @@ void Committer::run() {
 }
 
 void Committer::compact() {
-  const Now now = wire::read_clock();
+  const Now now = options_.clock();
   compact_at_ = now.boot + kCompactionLook;
   if (!store_) return;
-  const Result<bool> more = store_->compact(keep_, now.wall);
+  // A wall clock that is set forward must not make yesterday's records old: what counts is how long we have run.
+  const Result<bool> more = store_->compact(options_.keep, started_.wall + (now.boot - started_.boot));
   if (!more)
     return wire::log(wire::LogLevel::kWarning, "store", "compaction is tried again: " + to_string(more.error()));
   if (*more) compact_at_ = now.boot + kStepPause;
@@ -105,7 +104,7 @@ void Committer::commit(const Record& record) {
 
 void Committer::reopen_store() {
   store_.reset();
-  Result<Store> opened = Store::open(path_, vfs_, lost_);
+  Result<Store> opened = Store::open(path_, options_.vfs, lost_);
   if (opened) {
     store_.emplace(std::move(opened).value());
     return post_(StoreReopened{store_->head()});

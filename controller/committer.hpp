@@ -12,14 +12,21 @@
 
 #include "controller/ports.hpp"
 #include "controller/store/store.hpp"
+#include "wire/clock.hpp"
 
 namespace unik::controller {
 
+struct CommitterOptions {
+  Retention keep = {};
+  // For tests: that of Store::open, and what tells the time.
+  std::string vfs = {};
+  std::function<Now()> clock = wire::read_clock;
+};
+
 class Committer {
  public:
-  // `post` takes the events that answer, on the committer's thread; it must not block. `vfs` is that of Store::open.
-  Committer(std::string path, Store store, const Retention& keep, std::function<void(Event)> post,
-            std::string vfs = {});
+  // `post` takes the events that answer, on the committer's thread; it must not block.
+  Committer(std::string path, Store store, CommitterOptions options, std::function<void(Event)> post);
   // Ends after the commit under way.
   ~Committer();
   Committer(const Committer&) = delete;
@@ -36,9 +43,9 @@ class Committer {
   void compact();
 
   const std::string path_;
-  const std::string vfs_;
   const LostRecords lost_;  // as the store was opened: reopening it must not be stricter
-  const Retention keep_;
+  const CommitterOptions options_;
+  const Now started_;
   std::optional<Store> store_;
   Time compact_at_;  // of the clock: the next step is due
   const std::function<void(Event)> post_;

@@ -162,6 +162,7 @@ Result<void> serve(const Options& options, const sigset_t& signals) {
   int signal = 0;
   sigwait(&signals, &signal);
   wire::log(wire::LogLevel::kInfo, "controller", "stopping", {{"signal", signal}});
+  history.end();  // such a question may take longer than the grace
   server->stop(kStopGrace);
   runner.stop();
   return {};

@@ -33,7 +33,8 @@ bool is_request(const Event& event) {
 Runner::Runner(std::string store_path, Store store, World world, LoopOptions options, const Retention& keep)
     : loop_(world, options),
       world_(std::make_shared<const World>(std::move(world))),
-      committer_(std::move(store_path), std::move(store), keep, [this](Event event) { post(std::move(event)); }) {}
+      committer_(std::move(store_path), std::move(store), CommitterOptions{.keep = keep},
+                 [this](Event event) { post(std::move(event)); }) {}
 
 Runner::~Runner() {
   stop();

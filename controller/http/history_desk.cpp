@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "controller/store/base.hpp"
+
 namespace unik::controller {
 namespace {
 
@@ -12,44 +14,38 @@ constexpr std::chrono::seconds kKeepWorld(30);
 
 }  // namespace
 
-HistoryDesk::HistoryDesk(History history) : history_(std::move(history)), thread_([this] { run(); }) {}
-
-HistoryDesk::~HistoryDesk() {
-  {
-    const std::lock_guard lock(mutex_);
-    ending_ = true;
-  }
-  wake_.notify_one();
-  thread_.join();
-}
+HistoryDesk::HistoryDesk(History history)
+    : history_(std::move(history)), thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 void HistoryDesk::ask(const Moment& moment, OnWorld on_world) {
+  Error error = exhausted("too_many_history_reads",
+                          std::to_string(kMaxHistoryReads) + " questions about the past are waiting: try again");
   {
     const std::lock_guard lock(mutex_);
-    if (waiting_.size() < kMaxHistoryReads) {
+    if (thread_.get_stop_token().stop_requested()) {
+      error = ending();
+    } else if (waiting_.size() < kMaxHistoryReads) {
       waiting_.push_back({moment, std::move(on_world)});
       wake_.notify_one();
       return;
     }
   }
-  on_world(exhausted("too_many_history_reads",
-                     std::to_string(kMaxHistoryReads) + " questions about the past are waiting: try again"));
+  on_world(std::move(error));
 }
 
-void HistoryDesk::run() {
+void HistoryDesk::run(const std::stop_token& stop) {
+  const auto asked = [this] { return !waiting_.empty(); };
   std::unique_lock lock(mutex_);
-  while (true) {
-    const bool woken = wake_.wait_for(lock, kKeepWorld, [this] { return !waiting_.empty() || ending_; });
-    if (ending_) return;
-    if (!woken) {
+  while (!stop.stop_requested() || asked()) {
+    if (!wake_.wait_for(lock, stop, kKeepWorld, asked)) {
       history_.forget();
-      wake_.wait(lock, [this] { return !waiting_.empty() || ending_; });
+      wake_.wait(lock, stop, asked);
       continue;
     }
     const Question question = std::move(waiting_.front());
     waiting_.pop_front();
     lock.unlock();
-    question.on_world(history_.at(question.moment));
+    question.on_world(history_.at(question.moment, stop));
     lock.lock();
   }
 }

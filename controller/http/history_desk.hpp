@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <thread>
 
 #include "controller/store/history.hpp"
@@ -22,12 +23,14 @@ class HistoryDesk {
   using OnWorld = std::function<void(const Result<std::shared_ptr<const World>>&)>;
 
   explicit HistoryDesk(History history);
-  ~HistoryDesk();
   HistoryDesk(const HistoryDesk&) = delete;
   HistoryDesk& operator=(const HistoryDesk&) = delete;
 
   // `on_world` is called once, on the desk's thread, or at once when there are too many.
   void ask(const Moment& moment, OnWorld on_world);
+
+  // From now on every question fails with `unavailable`/`ending`, the one under way too. Does not wait for that.
+  void end() { thread_.request_stop(); }
 
  private:
   struct Question {
@@ -35,14 +38,13 @@ class HistoryDesk {
     OnWorld on_world;
   };
 
-  void run();
+  void run(const std::stop_token& stop);
 
   History history_;
   std::mutex mutex_;
-  std::condition_variable wake_;
+  std::condition_variable_any wake_;
   std::deque<Question> waiting_;
-  bool ending_ = false;
-  std::thread thread_;
+  std::jthread thread_;  // its end is asked for before the rest is gone
 };
 
 }  // namespace unik::controller

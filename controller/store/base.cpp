@@ -114,7 +114,11 @@ Result<Base> oldest_base(Database& database) {
   return std::move(bases->front());
 }
 
-Result<World> read_base(Database& database, const Base& base) {
+Error ending() {
+  return unavailable("ending", "the controller is ending: ask again when it is back");
+}
+
+Result<World> read_base(Database& database, const Base& base, const std::stop_token& stop) {
   World world;
   world.revision = base.seq;
   world.last_uid = base.last_uid;
@@ -127,6 +131,7 @@ Result<World> read_base(Database& database, const Base& base) {
     const Result<bool> row = rows->step();
     if (!row) return row.error();
     if (!*row) break;
+    if (stop.stop_requested()) return ending();
     checksum = extended(checksum, rows->text(0));
     if (Result<void> placed = place_rows(base, rows->text(0), world); !placed) return std::move(placed).error();
   }

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -24,14 +25,18 @@ struct Base {
   std::string checksum;  // over its chunks
 };
 
+// What a read fails with that was asked to stop.
+Error ending();
+
 // The complete ones, oldest first, at least one: the oldest is where history begins.
 Result<std::vector<Base>> complete_bases(Database& database);
 
 // The first of them.
 Result<Base> oldest_base(Database& database);
 
-// The tables that it holds, derived parts included. Fails with `internal`/`store_corrupt` when a chunk was changed.
-Result<World> read_base(Database& database, const Base& base);
+// The tables that it holds, derived parts included. Fails with `internal`/`store_corrupt` when a chunk was changed,
+// with `unavailable`/`ending` when it was asked to stop.
+Result<World> read_base(Database& database, const Base& base, const std::stop_token& stop = {});
 
 // Writes one base, chunk by chunk. The World is a copy, which shares its pages with the live one.
 class BaseWriter {

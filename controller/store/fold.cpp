@@ -40,12 +40,14 @@ ReadTransaction::~ReadTransaction() {
   [[maybe_unused]] const Result<void> ended = database_.execute("COMMIT");
 }
 
-Result<void> fold_records(Database& database, World& world, std::string hash, std::uint64_t last) {
+Result<void> fold_records(Database& database, World& world, std::string hash, std::uint64_t last,
+                          const std::stop_token& stop) {
   Result<Statement> rows = database.prepare("SELECT " + std::string(kRecordColumns) +
                                             " FROM journal WHERE seq > ? AND seq <= ? ORDER BY seq");
   if (!rows) return std::move(rows).error();
   rows->bind(1, world.revision).bind(2, last);
   while (world.revision < last) {
+    if (stop.stop_requested()) return ending();
     const Result<bool> row = rows->step();
     if (!row) return row.error();
     if (!*row)

@@ -44,7 +44,8 @@ Result<History> History::open(const std::string& path) {
   return History(std::move(database).value());
 }
 
-Result<std::shared_ptr<const World>> History::at(const Moment& moment) {
+Result<std::shared_ptr<const World>> History::at(const Moment& moment, const std::stop_token& stop) {
+  if (stop.stop_requested()) return ending();
   const ReadTransaction transaction(database_);
   const Result<std::uint64_t> seq = seq_of(moment);
   if (!seq) return seq.error();
@@ -57,12 +58,12 @@ Result<std::shared_ptr<const World>> History::at(const Moment& moment) {
   if (kept_ && kept_->revision <= *seq && kept_->revision >= nearest.seq) {
     world = *kept_;
   } else {
-    world = read_base(database_, nearest);
+    world = read_base(database_, nearest, stop);
   }
   if (!world) return std::move(world).error();
   const Result<std::string> hash = hash_of(database_, world->revision);
   if (!hash) return hash.error();
-  if (Result<void> done = fold_records(database_, *world, *hash, *seq); !done) return std::move(done).error();
+  if (Result<void> done = fold_records(database_, *world, *hash, *seq, stop); !done) return std::move(done).error();
   kept_ = std::make_shared<const World>(std::move(world).value());
   return kept_;
 }

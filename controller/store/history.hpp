@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <variant>
 
@@ -22,8 +23,9 @@ class History {
   static Result<History> open(const std::string& path);
 
   // Without what was observed: that is not kept. Errors: `not_found`/`compacted` for what is older than the oldest
-  // base, `not_found`/`not_yet` for what is later than the last record.
-  Result<std::shared_ptr<const World>> at(const Moment& moment);
+  // base, `not_found`/`not_yet` for what is later than the last record, `unavailable`/`ending` once
+  // `stop` is asked for.
+  Result<std::shared_ptr<const World>> at(const Moment& moment, const std::stop_token& stop = {});
 
   // Gives back the memory of what was kept.
   void forget() { kept_.reset(); }

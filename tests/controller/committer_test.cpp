@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <array>
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -10,6 +11,7 @@
 #include "controller/loop.hpp"
 #include "tests/controller/journal_contract.hpp"
 #include "tests/controller/store/faulty_vfs.hpp"
+#include "tests/controller/store/long_journal.hpp"
 #include "tests/controller/store/store_home.hpp"
 #include "tests/sim/random.hpp"
 
@@ -64,7 +66,9 @@ class InSqlite {
       answer_ = std::move(event);
       answered_.notify_one();
     };
-    committer_.emplace(home_.path(), std::move(store), Retention{}, post, FaultyVfs::name());
+    CommitterOptions options;
+    options.vfs = FaultyVfs::name();
+    committer_.emplace(home_.path(), std::move(store), options, post);
   }
 
   // Where a commit meets it decides what the answer is: before it has written anything, or in the COMMIT's own writes.
@@ -92,6 +96,43 @@ class InSqlite {
 };
 
 INSTANTIATE_TYPED_TEST_SUITE_P(InSqlite, JournalContract, InSqlite);
+
+// Somebody sets the wall clock a year forward: what was committed today is not a year old.
+TEST(CommitterTest, AClockThatIsSetForwardDropsNoHistory) {
+  const StoreHome home;
+  const std::vector<Record> journal = long_journal(100);
+  std::atomic<std::int64_t> booted_s = 0;
+  std::atomic<bool> jumped = false;
+  CommitterOptions options;
+  options.clock = [&] {
+    const Duration booted = std::chrono::seconds(booted_s);
+    return Now{Time(booted), minute(1) + booted + (jumped ? std::chrono::hours(24 * 365) : Duration())};
+  };
+  std::mutex mutex;
+  std::condition_variable committed;
+  std::uint64_t last = 0;
+  Result<Store> store = Store::open(home.path());
+  ASSERT_TRUE(store.ok());
+  {
+    Committer committer(home.path(), std::move(*store), options, [&](const Event& event) {
+      const std::lock_guard lock(mutex);
+      last = std::get<Committed>(event).seq;
+      committed.notify_one();
+    });
+    for (const Record& record : journal) {
+      jumped = record.seq > 10;
+      booted_s += 60;  // past the committer's next look at what is old
+      committer.begin_commit(std::make_shared<const Record>(record));
+      std::unique_lock lock(mutex);
+      committed.wait(lock, [&] { return last == record.seq; });
+    }
+  }
+  Result<JournalReader> reader = JournalReader::open(home.path());
+  ASSERT_TRUE(reader.ok());
+  const Result<std::vector<Record>> kept = reader->after(0, 1'000);
+  ASSERT_TRUE(kept.ok()) << to_string(kept.error());
+  EXPECT_EQ(kept->size(), journal.size());
+}
 
 }  // namespace
 }  // namespace unik::controller
