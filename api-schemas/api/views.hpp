@@ -35,7 +35,7 @@ struct LaunchUrl {
 };
 
 // `phase`: `pending` (nothing ready yet), `progressing`, `ready`, `degraded` (was ready, is short), `completed` (jobs),
-// `failed`, `deleting`, `frozen` (an internal error stopped its planning).
+// `failed`, `deleting`, `paused` (its rollout), `frozen` (an internal error stopped its planning).
 struct AppView {
   App app;
   std::string phase;
@@ -66,7 +66,7 @@ struct InstanceView {
   bool operator==(const InstanceView&) const = default;
 };
 
-// `health`: `ready`, `unknown` (silent), `never_seen` (declared, no agent yet).
+// `health`: `ready`, `unknown` (silent), `lost` (given up), `never_seen` (declared, no agent yet).
 struct NodeView {
   Node node;
   std::string health;
