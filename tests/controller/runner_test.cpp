@@ -19,6 +19,8 @@ class RunnerTest : public testing::Test {
     EXPECT_EQ(store.commit(first_record("cluster", {})).outcome, CommitOutcome::kCommitted);
     World world = std::move(store.load()).value();
     runner_ = std::make_unique<Runner>(path_, std::move(store), std::move(world), LoopOptions{});
+  }
+  void start() {
     RunnerSinks sinks;
     sinks.published = [](const PublishWorld&) {};
     sinks.turned = [this](Duration, std::size_t events) {
@@ -58,12 +60,14 @@ class RunnerTest : public testing::Test {
 };
 
 TEST_F(RunnerTest, AHeartbeatAloneIsAnsweredToo) {
+  start();
   Answer answer = beat().get();
   ASSERT_TRUE(std::holds_alternative<HeartbeatReply>(answer));
   EXPECT_TRUE(std::get<HeartbeatReply>(answer).want_register);
 }
 
 TEST_F(RunnerTest, HeartbeatsThatSayNothingNewShareTurns) {
+  start();
   constexpr std::size_t kBeats = 1000;
   std::vector<std::future<Answer>> answers;
   for (std::size_t i = 0; i < kBeats; ++i) answers.push_back(beat());
@@ -71,6 +75,17 @@ TEST_F(RunnerTest, HeartbeatsThatSayNothingNewShareTurns) {
   runner_->stop();
   EXPECT_GE(events_, kBeats);
   EXPECT_LT(turns_, kBeats / 4);
+}
+
+TEST_F(RunnerTest, WhatDoesNotFitTheInboxIsToBeTriedAgain) {
+  std::vector<std::future<Answer>> answers;
+  for (std::size_t i = 0; i <= kMaxInbox; ++i) answers.push_back(beat());
+  start();  // nothing has taken from the inbox before
+  const Answer refused = answers.back().get();
+  ASSERT_TRUE(std::holds_alternative<Error>(refused));
+  EXPECT_EQ(std::get<Error>(refused).code, ErrorCode::kExhausted);
+  answers.pop_back();
+  for (std::future<Answer>& answer : answers) EXPECT_TRUE(std::holds_alternative<HeartbeatReply>(answer.get()));
 }
 
 }  // namespace

@@ -102,8 +102,7 @@ void expect_described(const std::string& definition, const std::vector<std::stri
     valijson::ValidationResults faults;
     valijson::Validator validator;
     EXPECT_TRUE(validator.validate(parsed, valijson::adapters::NlohmannJsonAdapter(value), &faults)) << text;
-    for (valijson::ValidationResults::Error fault; faults.popError(fault);)
-      ADD_FAILURE() << fault.description;
+    for (valijson::ValidationResults::Error fault; faults.popError(fault);) ADD_FAILURE() << fault.description;
     fields_of_value(value, "", written);
   }
   std::set<std::string> described;

@@ -56,6 +56,7 @@ TEST_F(HistoryDeskTest, AfterItsEndEachQuestionIsAnsweredAndNoneIsRead) {
     });
     reached.get_future().wait();
     for (std::size_t i = 0; i < kMaxHistoryReads; ++i) desk.ask(std::uint64_t{1}, count);  // behind the one under way
+    desk.ask(std::uint64_t{1}, [](const auto& world) { EXPECT_EQ(world.error().code, ErrorCode::kExhausted); });
     desk.end();
     desk.ask(std::uint64_t{1}, count);
     EXPECT_EQ(ended, 1U);
