@@ -24,6 +24,7 @@
 #include "agent/probe/prober.hpp"
 #include "agent/qemu/guard.hpp"
 #include "agent/qemu/hypervisor.hpp"
+#include "agent/qemu/orphans.hpp"
 #include "agent/runner.hpp"
 #include "api/stable_hash.hpp"
 #include "codec/json.hpp"
@@ -112,6 +113,7 @@ class Agent {
     wire::log(wire::LogLevel::kInfo, "agent", "ready",
               {{"node", options_.node},
                {"accelerator", host_.node.accelerator},
+               {"accelerator_reason", host_.node.accelerator_reason},
                {"limits", limits_->description()},
                {"vms", inventory.vms.size()},
                {"images", inventory.images.size()}});
@@ -202,6 +204,9 @@ Result<void> run_agent(const AgentOptions& options, const std::function<void()>&
   if (!lock.ok()) return lock.error();
   Result<HostInfo> host = read_host_info(options.qemu, options.version);
   if (!host.ok()) return std::move(host).error();
+  for (const std::string& name : end_orphans(options.state_dir))
+    wire::log(wire::LogLevel::kWarning, "agent", "ended what a state directory that was removed has left",
+              {{"process", name}});
   Agent agent(options, std::move(*host));
   if (Result<void> opened = agent.open(); !opened.ok()) return opened;
   agent.run(wait_for_end);

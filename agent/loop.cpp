@@ -160,11 +160,11 @@ void Loop::State::take(const RecordFailed& failed) {
 }
 
 void Loop::State::take(const Registered& registered) {
-  if (registered.reply.newer_start > 0) {
+  if (const std::uint64_t newer = registered.reply.newer_start; newer > 0) {
     node_.note(
         "the controller knows a later start of this node's agent: the record is old, or another agent has its name");
-    if (!talk_.begin_again(node_.now.boot)) return;
-    agent_start_ = std::max(agent_start_, registered.reply.newer_start) + 1;
+    if (!talk_.begin_again(registered.reply.newer_is_silent, node_.now.boot)) return;
+    agent_start_ = std::max(agent_start_, newer) + 1;
     start_version_ = node_.keeper.mark();
     return;
   }
@@ -206,6 +206,10 @@ void Loop::State::take(const LinkFailed& failed) {
     ++agent_start_;
     start_version_ = node_.keeper.mark();
     return;
+  }
+  if (failed.error.reason == "superseded_agent") {
+    node_.note("another agent has registered as " + options_.node + ": this one stands aside while that one reports");
+    return talk_.superseded(node_.now.boot);
   }
   talk_.failed(failed.seq, node_.now.boot);
 }

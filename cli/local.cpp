@@ -117,8 +117,10 @@ Result<UpResult> ensure_up(const Environment& environment, const Api& api, const
   }
 
   pid_t agent = 0;
+  std::uint64_t dead_start = 0;  // an agent that has died still counts as ready for a while
   const DaemonSpec agent_daemon = agent_spec(environment, paths);
   if (!running(paths.agent_pid)) {
+    if (const auto node = api.node(std::string(kLocalNode))) dead_start = node->agent_start;
     say("starting the local agent (log: " + paths.agent_log.string() + ")");
     const auto pid = start(agent_daemon);
     if (!pid) return pid.error();
@@ -127,7 +129,9 @@ Result<UpResult> ensure_up(const Environment& environment, const Api& api, const
   }
   const auto node_ready = [&] {
     const auto node = api.node(std::string(kLocalNode));
-    return node && node->health == "ready";
+    // Heard by this very controller: before, it knows no port of its apps.
+    if (!node || node->health != "ready" || !node->last_report_ago) return false;
+    return node->agent_start != dead_start;
   };
   const auto ready = wait_until(node_ready, agent, agent_daemon, kAgentPatience, "the local node");
   if (!ready) return ready.error();

@@ -302,6 +302,8 @@ class Loop::State {
 
   Answer admit(Draft& draft, const Waiting& waiting) {
     if (const auto* const request = std::get_if<RegisterRequest>(&waiting.what)) {
+      if (Result<void> fit = check_register(*request, now_.wall); !fit)
+        return traced(std::move(fit).error(), waiting.caller);
       RegisterReply reply = admit_register(draft, *request);
       reply.heartbeat_every = options_.heartbeat_every;
       return reply;

@@ -30,9 +30,9 @@ void ControllerTalk::registered(const RegisterReply& reply, Time now) {
   next_in_ = std::clamp(reply.heartbeat_every, kLeastNextIn, kMostNextIn);
 }
 
-bool ControllerTalk::begin_again(Time now) {
+bool ControllerTalk::begin_again(bool later_is_silent, Time now) {
   if (phase_ != Phase::kRegistering) return false;
-  if (ever_registered_) return failed(0, now), false;
+  if (ever_registered_ && !later_is_silent) return failed(0, now), false;
   phase_ = Phase::kClosed;
   return true;
 }
@@ -42,6 +42,14 @@ bool ControllerTalk::begin_anew(std::uint64_t seq) {
   phase_ = Phase::kClosed;
   outstanding_.clear();
   return true;
+}
+
+void ControllerTalk::superseded(Time now) {
+  if (phase_ != Phase::kOpen) return;
+  phase_ = Phase::kToRegister;
+  outstanding_.clear();
+  wait_after_failure(now);
+  register_at_ = not_before_;
 }
 
 std::optional<Time> ControllerTalk::answered(std::uint64_t seq, const HeartbeatReply& reply, Time now) {

@@ -34,9 +34,12 @@ class ControllerTalk {
   void hurry() { news_ = true; }
 
   void registered(const RegisterReply& reply, Time now);
-  // The controller knows a later start. Whether this one may begin again above it: only one that was never registered,
-  // since of two agents under one name the older must stay away. It then waits for `open`.
-  bool begin_again(Time now);
+  // The controller knows a later start. Whether this one may begin again above it: one that was never registered, or
+  // where the later one is silent, since of two agents under one name the older must stay away. It then waits for
+  // `open`, else it asks again later.
+  bool begin_again(bool later_is_silent, Time now);
+  // Another agent has registered under this node's name: this one asks now and then whether that one is still there.
+  void superseded(Time now);
   // The controller has heard a newer report under this very start, and `seq` is our newest: a life before this one had
   // the same number, as after a record was put back. Then this one must begin again; it waits for `open`.
   bool begin_anew(std::uint64_t seq);

@@ -35,7 +35,7 @@ void take(NodeState& node, const ImageFailed& failed) {
 void take(NodeState& node, const VmStarted& started) {
   Instance* instance = node.find(started.id);
   if (instance == nullptr || instance->vm.state != VmState::kStarting || instance->vm.run != started.run) return;
-  Vm& vm = instance->vm;
+  VmLife& vm = instance->vm;
   vm.state = VmState::kRunning;
   vm.started_at = started.at;
   vm.accelerator = started.accelerator;

@@ -16,7 +16,7 @@ enum class Want : std::uint8_t { kNothing, kRunning, kAbsent };
 enum class VmState : std::uint8_t { kNone, kStarting, kRunning };
 
 // The VM of an instance, or the last one it had.
-struct Vm {
+struct VmLife {
   VmState state = VmState::kNone;
   bool remains = false;  // a VM of this id has left something on the node: a directory, a console
   bool adopted = false;  // it was there before this agent
@@ -27,7 +27,7 @@ struct Vm {
   Time decided{};   // when this run was decided on: boot times count from here
   Time launched{};  // or adopted
 
-  bool operator==(const Vm&) const = default;
+  bool operator==(const VmLife&) const = default;
 };
 
 // Why the next run waits, and how many went before it in vain.
@@ -51,7 +51,7 @@ struct Instance {
   std::uint64_t stored_with =
       0;  // the version of the node's record that holds `record`: launched only once it is saved
 
-  Vm vm;
+  VmLife vm;
   std::optional<Stopping> stop;
   HealthState health;
   RestartState restart;

@@ -91,7 +91,7 @@ bool move(NodeState& node, Instance& instance, const Step& step) {
 }
 
 void launch(NodeState& node, Instance& instance) {
-  Vm vm;
+  VmLife vm;
   vm.state = VmState::kStarting;
   vm.remains = true;
   vm.run = instance.record.restarts;

@@ -22,7 +22,6 @@ namespace {
 
 constexpr std::string_view kRunFile = "run.json";
 constexpr std::string_view kPidFile = "pid";
-constexpr std::string_view kLockFile = "lock";
 constexpr std::size_t kMaxFileBytes = 64 * 1024;
 constexpr int kSocketBacklog = 8;
 

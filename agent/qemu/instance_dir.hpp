@@ -32,6 +32,9 @@ namespace unik::agent {
 std::string instance_dir_name(const InstanceId& id);
 std::optional<InstanceId> parse_instance_dir_name(std::string_view name);
 
+// Held by the instance's VM for as long as it lives, as kLockFd.
+inline constexpr std::string_view kLockFile = "lock";
+
 class InstanceDir {
  public:
   // Creates it where it is missing, mode 0700.

@@ -43,6 +43,7 @@ struct RegisterReply {
   // Not registered: a start of this node's agent with at least the same number is known. An agent that has never been
   // registered since its start has an old record or an old clock: it begins again above this. 0: registered.
   std::uint64_t newer_start = 0;
+  bool newer_is_silent = false;  // that start has not reported for so long that an older one may begin again above it
 
   bool operator==(const RegisterReply&) const = default;
 };

@@ -71,9 +71,10 @@ struct NodeView {
   Node node;
   std::string health;
   std::optional<NodeInfo> info;
-  Resources allocatable;  // capacity less what is reserved
-  Resources assigned;     // to instances, each VM's overhead included
-  Resources used;         // as the node measured
+  std::uint64_t agent_start = 0;  // of the agent that has registered: grows with each of its starts
+  Resources allocatable;          // capacity less what is reserved
+  Resources assigned;             // to instances, each VM's overhead included
+  Resources used;                 // as the node measured
   std::uint32_t instances = 0;
   std::optional<Duration> last_report_ago;
   std::vector<Condition> conditions;

@@ -64,6 +64,7 @@ void write(JsonWriter& out, const RegisterReply& reply) {
   out.begin_object().field("cluster_id", reply.cluster_id);
   out.field("heartbeat_every_us", reply.heartbeat_every.count());
   if (reply.newer_start > 0) out.field("newer_start", reply.newer_start);
+  if (reply.newer_is_silent) out.field("newer_is_silent", reply.newer_is_silent);
   out.end_object();
 }
 
@@ -71,6 +72,7 @@ void read(Fields& in, RegisterReply& reply) {
   in.text("cluster_id", reply.cluster_id);
   in.micros("heartbeat_every_us", reply.heartbeat_every);
   in.integer("newer_start", reply.newer_start);
+  in.boolean("newer_is_silent", reply.newer_is_silent);
 }
 
 void write(JsonWriter& out, const LogRequest& request) {

@@ -92,6 +92,7 @@ std::string to_json(const NodeView& view) {
   out.begin_object();
   out.field("health", view.health);
   if (view.info) out.key("info").raw(to_json(*view.info));
+  out.field("agent_start", view.agent_start);
   write(out, "allocatable", view.allocatable);
   write(out, "assigned", view.assigned);
   write(out, "used", view.used);

@@ -211,6 +211,7 @@ void read_value(Fields& fields, NodeView& view) {
   status.read("allocatable", view.allocatable);
   status.read("assigned", view.assigned);
   status.read("used", view.used);
+  status.read("agent_start", view.agent_start);
   status.read("instances", view.instances);
   if (status["last_report_ago_us"].exists()) {
     std::int64_t micros = 0;

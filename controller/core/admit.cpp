@@ -14,6 +14,9 @@
 namespace unik::controller {
 namespace {
 
+// Nodes' clocks are not ours, but no clock is off by so much.
+constexpr Duration kMostClockError = std::chrono::hours(24 * 365 * 10);
+
 // Below this the guest's kernel itself does not come up (docs/specification.md).
 constexpr Bytes kLeastMemory = mebibytes(24);
 constexpr MilliCpu kLeastCpu{10};
@@ -500,6 +503,19 @@ Result<ApplyReply> admit_cordon(Draft& draft, const CordonRequest& request) {
   return admit_apply(draft, apply);
 }
 
+Result<void> check_register(const RegisterRequest& request, WallTime now) {
+  const auto latest = static_cast<std::uint64_t>((now + kMostClockError).time_since_epoch().count());
+  if (request.agent_start > latest)
+    return invalid("bad_agent_start", "node/" + request.node + ": want an agent's start of at most " +
+                                          std::to_string(latest) + " (microseconds since 1970, ten years ahead), got " +
+                                          std::to_string(request.agent_start) + ": set that machine's clock");
+  if (request.info.capacity.cpu.value <= 0 || request.info.capacity.memory.value <= 0)
+    return invalid("bad_capacity", "node/" + request.node + ": want a node with CPU and memory, got " +
+                                       std::to_string(request.info.capacity.cpu.value) + "m and " +
+                                       std::to_string(request.info.capacity.memory.value) + " bytes");
+  return {};
+}
+
 RegisterReply admit_register(Draft& draft, const RegisterRequest& request) {
   const Symbol name(request.node);
   const NodeRow* const row = draft.world().nodes.find(name);
@@ -510,6 +526,7 @@ RegisterReply admit_register(Draft& draft, const RegisterRequest& request) {
     next = *row;
     if (request.agent_start < row->agent_start) {
       reply.newer_start = row->agent_start;
+      reply.newer_is_silent = row->health != NodeHealth::kReady;
       return reply;
     }
   } else {

@@ -265,6 +265,7 @@ NodeView view_node(const World& world, Symbol name, const NodeRow& row) {
   NodeView view;
   view.node = *row.node;
   view.health = to_string(row.health);
+  view.agent_start = row.agent_start;
   if (row.info) view.info = *row.info;
   view.allocatable = allocatable(row);
   if (const NodeLoad* const load = world.loads.find(name)) {

@@ -68,6 +68,7 @@ inline NodeView node() {
   view.node.metadata.labels = {{"zone", "a"}};
   view.health = "unknown";
   view.info = NodeInfo{};
+  view.agent_start = 7;
   view.info->accelerator = "tcg";
   view.info->overhead = mebibytes(64);
   view.allocatable = {MilliCpu{2000}, mebibytes(1024)};

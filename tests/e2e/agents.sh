@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# What befalls an agent beside death: its state directory is removed, it cannot start, another takes its name.
+#
+#   agents.sh BIN_DIR
+# shellcheck source-path=SCRIPTDIR
+# shellcheck source=stage.sh
+. "$(dirname "$0")/stage.sh"
+build_guest
+
+vm_names() { for pid in $(vm_pids); do tr '\0' '\n' <"/proc/$pid/cmdline" | grep '^unik:' || true; done | sort; }
+forwarders() { pgrep -f "^[^ ]*unik-agent forward --directory $UNIKCTL_HOME/agent/" || true; }
+
+step "an agent whose state directory was removed leaves no VM twice, and no port taken"
+write_app web "[serve, '8080']" "ports: [{name: http, port: 8080, publish: $port}]" "replicas: 2"
+write_app one "[sleep, '1000000000']" "singleton: strict"
+unikctl apply -f "$work/web.yaml" -f "$work/one.yaml" >/dev/null || fail "apply"
+unikctl wait app/web app/one --for ready --timeout 120s || fail "not ready"
+kill -9 "$(pid_of "unik-agent run")"
+rm -rf "$UNIKCTL_HOME/agent"
+unikctl up || fail "up after the state directory was removed"
+unikctl wait app/web app/one --for ready --timeout 120s || fail "not ready again"
+until_true 60 answers well || fail "web does not answer again"
+[ "$(vm_names | uniq -d)" = "" ] || fail "two VMs of one instance: $(vm_names)"
+[ "$(vm_names | wc -l)" = 3 ] || fail "want 3 VMs, found: $(vm_names)"
+[ "$(forwarders | wc -l)" = 1 ] || fail "want one forwarder, found $(forwarders)"
+
+step "up fails when the agent that it starts does"
+kill -9 "$(pid_of "unik-agent run")"
+mkdir -p "$work/no-qemu"
+for tool in sh env; do ln -sf "$(command -v "$tool")" "$work/no-qemu/"; done
+said_up=$(PATH=$work/no-qemu "$bin/unikctl" up 2>&1) && fail "up succeeded without QEMU: $said_up"
+[[ $said_up == *qemu-system-x86_64* ]] || fail "up does not say what is missing: $said_up"
+unikctl up || fail "up"
+
+step "of two agents under one name the older stands aside, says so, and returns when the other is gone"
+"$bin/unik-agent" run --controller "unix://$UNIKCTL_HOME/controller.sock" --node local --state "$work/other" \
+  >"$work/other.log" 2>&1 &
+other=$!
+stands_aside() { grep -q "another agent has registered as local" "$UNIKCTL_HOME/log/agent.log"; }
+until_true 30 stands_aside || fail "the older agent does not say that another has its name"
+kill -9 "$other"
+reports() { [ "$(unikctl get node local -o json | jq '.status.health == "ready" and .status.last_report_ago_us < 5000000')" = true ]; }
+until_true 120 reports || fail "the older agent did not return"
+unikctl wait app/web app/one --for ready --timeout 120s || fail "not ready after the older agent's return"
+
+step "a registration that would lock the node out is refused"
+for body in '{"node":"local","agent_start":18446744073709551615,"info":{"cpu_milli":1000,"memory_bytes":1000000000}}' \
+  '{"node":"local","agent_start":1,"info":{}}'; do
+  code=$(curl -s -o "$work/refused" -w '%{http_code}' --unix-socket "$UNIKCTL_HOME/controller.sock" -H 'Content-Type: application/json' \
+    -d "$body" http://localhost/v1/nodes/register)
+  [ "$code" = 400 ] || fail "want 400 for $body, got $code: $(cat "$work/refused")"
+done
+
+step "nothing is left"
+unikctl destroy web one --wait >/dev/null || fail "destroy"
+[ "$(vm_names)" = "" ] || fail "VMs are left: $(vm_names)"
