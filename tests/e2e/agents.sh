@@ -7,7 +7,6 @@
 . "$(dirname "$0")/stage.sh"
 build_guest
 
-vm_names() { for pid in $(vm_pids); do tr '\0' '\n' <"/proc/$pid/cmdline" | grep '^unik:' || true; done | sort; }
 forwarders() { pgrep -f "^[^ ]*unik-agent forward --directory $UNIKCTL_HOME/agent/" || true; }
 
 step "an agent whose state directory was removed leaves no VM twice, and no port taken"
@@ -20,8 +19,8 @@ rm -rf "$UNIKCTL_HOME/agent"
 unikctl up || fail "up after the state directory was removed"
 unikctl wait app/web app/one --for ready --timeout 120s || fail "not ready again"
 until_true 60 answers well || fail "web does not answer again"
-[ "$(vm_names | uniq -d)" = "" ] || fail "two VMs of one instance: $(vm_names)"
-[ "$(vm_names | wc -l)" = 3 ] || fail "want 3 VMs, found: $(vm_names)"
+vms_are_the_instances || fail "want a VM for each of $(instance_ids), found $(vm_ids)"
+is_vm_count 3 || fail "want 3 VMs, found $(vm_ids)"
 [ "$(forwarders | wc -l)" = 1 ] || fail "want one forwarder, found $(forwarders)"
 
 step "up fails when the agent that it starts does"
@@ -53,4 +52,4 @@ done
 
 step "nothing is left"
 unikctl destroy web one --wait >/dev/null || fail "destroy"
-[ "$(vm_names)" = "" ] || fail "VMs are left: $(vm_names)"
+is_vm_count 0 || fail "VMs are left: $(vm_ids)"

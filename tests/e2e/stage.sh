@@ -39,6 +39,11 @@ pid_of() { pgrep -f "$1 .*$work" | head -n 1; }
 count_vms() { vm_pids | wc -l; }
 is_vm_count() { [ "$(count_vms)" = "$1" ]; }
 
+# The ids of the VMs that run, as QEMU was told them, and of the instances that there should be; sorted, doubles kept.
+vm_ids() { for pid in $(vm_pids); do tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | sed -n 's/^unik:\(.*\)#.*/\1/p'; done | sort; }
+instance_ids() { unikctl status -o json | jq -r '.instances[].id' | sort; }
+vms_are_the_instances() { [ "$(vm_ids)" = "$(instance_ids)" ]; }
+
 # until_true SECONDS COMMAND...: tries until it succeeds.
 until_true() {
   local deadline=$((SECONDS + $1))

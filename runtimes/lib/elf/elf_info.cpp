@@ -117,6 +117,9 @@ class ElfReader {
       segment.address = wide() ? number(entry, 16, 8) : number(entry, 8, 4);
       segment.size = wide() ? number(entry, 32, 8) : number(entry, 16, 4);
       segment.align = wide() ? number(entry, 48, 8) : number(entry, 28, 4);
+      if (segment.type == kLoad && (segment.offset > file_.size() || segment.size > file_.size() - segment.offset))
+        return bad("it is cut short: a part that is to be loaded lies beyond its " + std::to_string(file_.size()) +
+                   " bytes");
       segments_.push_back(segment);
     }
     return {};

@@ -68,6 +68,7 @@ bool is_disk(const std::string& head) {
   return head.size() >= 512 && has(head, 510, "\x55\xaa") && head[0] != '\0';
 }
 
+// Its first sector protects it from those who know no GPT; to be booted by a BIOS it must also hold code.
 bool is_gpt(const std::string& head) {
   return has(head, 512, "EFI PART");
 }
@@ -161,8 +162,8 @@ Recognised recognise_bytes(const std::filesystem::path& path, const std::string&
     if (is_cpio(inner)) return as(FileKind::kCpio, "a compressed cpio archive");
     return as(FileKind::kCompressed, "a compressed file that holds neither tar nor cpio");
   }
-  if (is_gpt(head)) return as(FileKind::kDisk, "a disk image with a GPT");
-  if (is_disk(head)) return as(FileKind::kDisk, "a disk image with a boot sector");
+  if (is_gpt(head) && !is_disk(head)) return as(FileKind::kEfiDisk, "a disk image with a GPT and no BIOS boot code");
+  if (is_disk(head)) return as(FileKind::kDisk, is_gpt(head) ? "a disk image with a GPT" : "a disk image with a boot sector");
   const auto multiboot = find_multiboot(path);
   if (multiboot && multiboot->version1) return as(FileKind::kMultibootKernel, "a raw Multiboot kernel");
   if (multiboot && multiboot->version2) return as(FileKind::kMultiboot2Kernel, "a raw Multiboot 2 kernel");
@@ -186,6 +187,8 @@ std::string advice(const Recognised& found) {
       return "; name the program that uses it, and this with --include";
     case FileKind::kMultiboot2Kernel:
       return "; QEMU enters Multiboot 1 and PVH only, so build it with one of these";
+    case FileKind::kEfiDisk:
+      return "; there is no EFI firmware here: use an image that boots by BIOS, or deploy its kernel with --initrd";
     case FileKind::kPackedDisk:
       return "; make it raw: qemu-img convert -O raw PATH disk.img";
     case FileKind::kTar:

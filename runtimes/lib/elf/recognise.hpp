@@ -24,6 +24,7 @@ enum class FileKind : std::uint8_t {
   kPvhKernel,  // ELF with a PVH entry
   kBzImage,
   kDisk,        // boot sector with a signature
+  kEfiDisk,     // a GPT without code for a BIOS
   kPackedDisk,  // qcow2 or vmdk
   kScript,      // #!
   kTar,         // plain or compressed

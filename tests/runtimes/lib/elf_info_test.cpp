@@ -46,6 +46,23 @@ TEST_F(ElfInfoTest, ReadsNotesPathsAndNames) {
   }
 }
 
+TEST_F(ElfInfoTest, RefusesAFileThatIsCutShort) {
+  for (const int bits : {32, 64}) {
+    ElfDraft draft;
+    draft.bits = bits;
+    draft.extra = std::string(10'000, 'x');
+    const std::string whole = make_elf(draft);
+    write_file(dir_ / "elf", whole);
+    ASSERT_OK(read_elf(dir_ / "elf"));
+    for (const std::size_t cut : {std::size_t{1}, whole.size() / 2}) {
+      write_file(dir_ / "elf", whole.substr(0, whole.size() - cut));
+      const auto elf = read_elf(dir_ / "elf");
+      ASSERT_FALSE(elf.ok()) << cut;
+      EXPECT_NE(elf.error().message.find("cut short"), std::string::npos) << elf.error().message;
+    }
+  }
+}
+
 TEST_F(ElfInfoTest, FindsMultibootHeadersOnlyWhereTheyCount) {
   const auto with = [&](std::size_t at, const std::string& header) {
     std::string bytes(40000, 'x');

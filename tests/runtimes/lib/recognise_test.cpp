@@ -61,6 +61,9 @@ TEST_F(RecogniseTest, TellsOtherFilesApart) {
   std::string boot(1024, '\0');
   boot.replace(510, 2, "\x55\xaa");
   EXPECT_EQ(kind_of("\xeb\x3c" + boot.substr(2)), FileKind::kDisk);
+  const std::string gpt = "EFI PART" + std::string(504, '\0');
+  EXPECT_EQ(kind_of("\xeb\x3c" + boot.substr(2, 510) + gpt), FileKind::kDisk);
+  EXPECT_EQ(kind_of(boot.substr(0, 512) + gpt), FileKind::kEfiDisk) << "nothing that a BIOS could start";
   EXPECT_EQ(kind_of(boot), FileKind::kUnknown) << "a signature without code";
   boot.replace(0x202, 4, "HdrS");
   EXPECT_EQ(kind_of(boot), FileKind::kBzImage);
