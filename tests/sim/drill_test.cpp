@@ -69,6 +69,14 @@ TEST(Drills, WhenAllHeartbeatsAreLostStrictSingletonsStopAndGoOnWhereTheyWere) {
   EXPECT_EQ(outcome.boots, kInstances + kInstances / 2);
 }
 
+// Fault 10: leases, silence and readiness are counted on a clock that does not jump.
+TEST(Drills, WallClocksThatJumpByADayMoveNothing) {
+  const Outcome outcome = simulate(drill(Drill::kClockJumps, minutes(8)));
+  EXPECT_TRUE(outcome.broken.empty()) << describe(outcome);
+  EXPECT_EQ(outcome.boots, kInstances);
+  EXPECT_EQ(outcome.moved, 0U);
+}
+
 TEST(Drills, ACrowdAtTheQuotasEdgeNeverPassesIt) {
   Options options = drill(Drill::kQuotaEdge, minutes(3));
   options.apps = 2;

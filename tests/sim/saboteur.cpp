@@ -29,13 +29,17 @@ void Saboteur::distort(RegisterRequest& request) const {
   if (bug_ == PlantedBug::kBoastfulNodes) request.info.capacity.cpu += request.info.capacity.cpu;
 }
 
+void Saboteur::undisguise(Report& report) const {
+  const auto real = disguises_.find(report.accepted_stamp.revision);
+  if (real != disguises_.end()) report.accepted_stamp.revision = real->second;
+}
+
 void Saboteur::distort(Report& report, const controller::World& durable) {
-  if (bug_ == PlantedBug::kNoFencing) {
-    const auto real = disguises_.find(report.accepted_stamp.revision);
-    if (real != disguises_.end()) report.accepted_stamp.revision = real->second;
+  if (bug_ == PlantedBug::kRestoreUnseen) {
+    const controller::NodeRow* const row = durable.nodes.find(Symbol(report.node));
+    const std::uint64_t given = row == nullptr ? 0 : row->goals_revision;
+    report.accepted_stamp.revision = std::min(report.accepted_stamp.revision, given);
   }
-  if (bug_ == PlantedBug::kRestoreUnseen)
-    report.accepted_stamp.revision = std::min(report.accepted_stamp.revision, durable.revision);
   if (bug_ == PlantedBug::kAbsentWithoutStamp && !report.accepted_stamp.cluster_id.empty()) {
     if (const controller::NodeRow* const row = durable.nodes.find(Symbol(report.node)))
       report.accepted_stamp.revision = row->goals_revision;

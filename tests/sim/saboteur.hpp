@@ -33,6 +33,8 @@ class Saboteur {
 
   void distort(RegisterRequest& request) const;
   // `durable` is what the controller has on disk.
+  // The goals that an agent without fencing took for newer ones get their own revision back.
+  void undisguise(Report& report) const;
   void distort(Report& report, const controller::World& durable);
   void distort(HeartbeatReply& reply, int node, bool faulty);
   void distort(Tenant& tenant) const;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "controller/core/diff.hpp"
+#include "controller/core/goals.hpp"
 #include "controller/core/reconcile.hpp"
 #include "controller/core/recovery.hpp"
 #include "controller/store/row_json.hpp"
@@ -82,8 +83,9 @@ class Simulation : public Uplink {
   }
 
   void send_heartbeat(int node, Report report, std::uint64_t life) override {
-    saboteur_.distort(report, controller_.durable());
+    saboteur_.undisguise(report);
     check_accepted(node, report, life);
+    saboteur_.distort(report, controller_.durable());
     const std::uint64_t seq = report.seq;
     travel(
         node,
@@ -101,6 +103,11 @@ class Simulation : public Uplink {
 
   // A host that sleeps runs nothing, and its guards wake before its guests.
   void launched(const std::string& on, const InstanceId& id, const BootSpec& boot) override {
+    for (const auto& node : nodes_) {
+      const auto other = node->vms().find(id);
+      expect(node->name() == on || other == node->vms().end() || !other->second.running,
+             "twice: " + to_string(id) + " starts on " + on + " and runs on " + node->name());
+    }
     if (boot.singleton != Singleton::kStrict) return;
     ++strict_boots_;
     for (const auto& node : nodes_) {
@@ -262,6 +269,7 @@ class Simulation : public Uplink {
   }
 
   void begin_drill() {
+    drilling_ = true;
     switch (options_.drill) {
       case Drill::kNone:
         return;
@@ -277,12 +285,22 @@ class Simulation : public Uplink {
         return;
       case Drill::kQuotaEdge:
         return crowd();
+      case Drill::kClockJumps:
+        return jump_clocks();
     }
   }
 
   void flap(Duration away, Duration back) {
     cut_until_[0] = timeline_.now().boot + away;
     timeline_.after(away + back, [this, away, back] { flap(away, back); });
+  }
+
+  // A day forward, two days back, a day forward: where it began.
+  void jump_clocks() {
+    constexpr std::chrono::hours kDay(24);
+    timeline_.jump_wall_clock(kDay);
+    timeline_.after(std::chrono::minutes(2), [this, kDay] { timeline_.jump_wall_clock(-2 * kDay); });
+    timeline_.after(std::chrono::minutes(4), [this, kDay] { timeline_.jump_wall_clock(kDay); });
   }
 
   void crowd() {
@@ -413,8 +431,12 @@ class Simulation : public Uplink {
         if (lasts && !known) unknown_[{i, id}] = vm.process;
       }
     }
+    const std::uint64_t kept = controller_.durable().revision;
+    const bool newer = std::any_of(accepted_.begin(), accepted_.end(),
+                                   [&](const auto& one) { return one.second.second.revision > kept; });
     controller_.start();
-    timeline_.after(seconds(25), [this] {
+    timeline_.after(seconds(25), [this, newer] {
+      expect(!newer || controller_.world().history_lost, "the controller has not noticed that its history is lost");
       check_left_alone();
       ask_as("operator", controller::RecoverRequest{});
     });
@@ -425,13 +447,21 @@ class Simulation : public Uplink {
     timeline_.after(seconds(80), [this] { end_steering(); });
   }
 
+  // Every byte that decides what a record means.
+  void remember(const controller::Record& record) {
+    journal_.push_back(std::to_string(record.seq) + ' ' + std::to_string(record.epoch.recovery_count) + '.' +
+                       std::to_string(record.epoch.term) + ' ' + std::to_string(record.at.time_since_epoch().count()) +
+                       ' ' + record.actor + ' ' + record.trace_id);
+    for (const controller::Change& change : record.changes) journal_.push_back(controller::change_json(change));
+  }
+
   // Requests of the lost records may take effect again, and what they declared is undone.
   void forget_lost_records() {
     journal_.clear();
     keys_.clear();
     for (const controller::Record& record : controller_.journal().records()) {
+      remember(record);
       for (const controller::Change& change : record.changes) {
-        journal_.push_back(controller::change_json(change));
         if (const auto* const put = std::get_if<controller::PutAnswer>(&change)) keys_.insert(put->key);
       }
     }
@@ -486,12 +516,18 @@ class Simulation : public Uplink {
       if (options_.bug != PlantedBug::kSendBeforeCommit) return;
       controller::World after = controller_.durable();
       controller::apply(after, record);
-      for (const auto& [name, row] : after.nodes)
-        if (row.goals_revision == record.seq) check_goals(Goals{{"cluster", {}, record.seq}, {}});
+      for (std::size_t i = 0; i < nodes_.size(); ++i) {
+        const controller::NodeRow* const row = after.nodes.find(Symbol(nodes_[i]->name()));
+        if (row == nullptr || row->goals_revision != record.seq) continue;
+        HeartbeatReply early;
+        early.goals = controller::goals_of(after, Symbol(nodes_[i]->name()));
+        back_to_agent(static_cast<int>(i), nodes_[i]->life(), 0, controller::Answer(early));
+      }
     };
     controller_.journal().on_durable = [this](const controller::Record& record) {
+      remember(record);
       for (const controller::Change& change : record.changes) {
-        journal_.push_back(controller::change_json(change));
+        if (drilling_ && moves_something(change)) ++moved_;
         if (const auto* const put = std::get_if<controller::PutAnswer>(&change))
           expect(keys_.insert(put->key).second, "the request " + put->key + " took effect twice");
         if (const auto* const removed = std::get_if<controller::RemoveInstance>(&change)) check_forgotten(removed->id);
@@ -504,6 +540,14 @@ class Simulation : public Uplink {
       check_fleet(record);
       before_ = controller_.durable();
     };
+  }
+
+  // A lease, readiness or a place: what the passing of wall time must not touch.
+  static bool moves_something(const controller::Change& change) {
+    return std::holds_alternative<controller::PutInstance>(change) ||
+           std::holds_alternative<controller::RemoveInstance>(change) ||
+           std::holds_alternative<controller::ObserveInstance>(change) ||
+           std::holds_alternative<controller::PutNode>(change);
   }
 
   // An instance is forgotten only when its VM is gone; a disk that gave back an old record may have brought it back.
@@ -669,6 +713,7 @@ class Simulation : public Uplink {
     result.adopted = adopted_;
     result.strict_boots = strict_boots_;
     result.placed = placed_;
+    result.moved = moved_;
     result.refused = refused_;
     for (const auto& [name, app] : controller_.durable().apps) result.declared += app.app->spec.replicas;
     return result;
@@ -701,6 +746,8 @@ class Simulation : public Uplink {
   std::uint64_t strict_boots_ = 0;
   std::set<InstanceId> seen_;
   std::uint64_t placed_ = 0;
+  bool drilling_ = false;
+  std::uint64_t moved_ = 0;  // since then
   std::uint64_t refused_ = 0;
 };
 

@@ -23,11 +23,12 @@ namespace unik::sim {
 // One fault alone, over apps that rest and users who ask nothing more; chance plays no part in it.
 enum class Drill : std::uint8_t {
   kNone,
-  kFlap,       // a node is away for 15 s of each 30 s: never long enough to be missed
-  kLongFlap,   // a node is away for 130 s and back for 40 s, again and again
-  kDeadAgent,  // a node's agent is killed for five minutes, and its VMs are not
-  kAllSilent,  // every heartbeat is lost for five minutes
-  kQuotaEdge,  // a hundred declarations at once at the quota's edge, half of them invalid
+  kFlap,        // a node is away for 15 s of each 30 s: never long enough to be missed
+  kLongFlap,    // a node is away for 130 s and back for 40 s, again and again
+  kDeadAgent,   // a node's agent is killed for five minutes, and its VMs are not
+  kAllSilent,   // every heartbeat is lost for five minutes
+  kClockJumps,  // the wall clock jumps by a day, and back
+  kQuotaEdge,   // a hundred declarations at once at the quota's edge, half of them invalid
 };
 
 struct Options {
@@ -48,12 +49,13 @@ struct Options {
 
 struct Outcome {
   std::vector<std::string> broken;   // what did not hold; empty is a pass
-  std::vector<std::string> journal;  // one JSON text for each change, in order
+  std::vector<std::string> journal;  // the head of each record and the JSON of its changes, in order
   std::uint64_t commits = 0;
   std::uint64_t boots = 0;
   std::uint64_t controller_crashes = 0;
   std::uint64_t agent_crashes = 0;
   std::uint64_t strays = 0;
+  std::uint64_t moved = 0;         // changes of instances and nodes since the drill began
   std::uint64_t placed = 0;        // new instances that were given a node
   std::uint64_t declared = 0;      // instances that apps declare in the end
   std::uint64_t refused = 0;       // requests that were answered with an error

@@ -163,7 +163,8 @@ Recognised recognise_bytes(const std::filesystem::path& path, const std::string&
     return as(FileKind::kCompressed, "a compressed file that holds neither tar nor cpio");
   }
   if (is_gpt(head) && !is_disk(head)) return as(FileKind::kEfiDisk, "a disk image with a GPT and no BIOS boot code");
-  if (is_disk(head)) return as(FileKind::kDisk, is_gpt(head) ? "a disk image with a GPT" : "a disk image with a boot sector");
+  if (is_disk(head))
+    return as(FileKind::kDisk, is_gpt(head) ? "a disk image with a GPT" : "a disk image with a boot sector");
   const auto multiboot = find_multiboot(path);
   if (multiboot && multiboot->version1) return as(FileKind::kMultibootKernel, "a raw Multiboot kernel");
   if (multiboot && multiboot->version2) return as(FileKind::kMultiboot2Kernel, "a raw Multiboot 2 kernel");
