@@ -11,6 +11,7 @@
 #include <string>
 
 #include "controller/http/api.hpp"
+#include "controller/store/restored.hpp"
 #include "wire/clock.hpp"
 #include "wire/log.hpp"
 #include "wire/sole_lock.hpp"
@@ -86,22 +87,15 @@ Result<World> found(Store& store) {
   return store.load();
 }
 
-// A store that is older than the file beside it says is an old copy, or a damaged one: it is served without stopping or
-// moving anything until somebody has looked.
-Result<Store> open_store(const std::string& path) {
-  Result<Store> store = Store::open(path);
-  if (store || store.error().reason != "store_lost_records") return store;
-  wire::log(wire::LogLevel::kError, "store",
-            store.error().message + "; starting as restored, `unikctl recover` goes on");
-  return Store::open(path, {}, LostRecords::kAccept);
-}
-
 Result<void> serve(const Options& options, const sigset_t& signals) {
   std::error_code failed;
   std::filesystem::create_directories(options.home, failed);
   if (Result<void> locked = lock_home(options.home); !locked) return locked;
   const std::string path = options.home + "/controller.db";
-  Result<Store> store = open_store(path);
+  Result<Store> store = open_or_restored(path, [](const Error& loss, const std::string& kept) {
+    wire::log(wire::LogLevel::kError, "store", loss.message + "; starting as restored, `unikctl recover` goes on",
+              {{"kept_in", kept}});
+  });
   if (!store) return store.error();
   Result<World> world = found(*store);
   if (!world) return world.error();
