@@ -3,6 +3,7 @@
 // the controller has seen the instance absent.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>

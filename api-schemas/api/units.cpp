@@ -46,6 +46,17 @@ std::string format_bytes(Bytes bytes) {
   return std::to_string(bytes.value);
 }
 
+std::string about_bytes(Bytes bytes) {
+  for (const auto& [suffix, factor] : kByteUnits) {
+    const bool binary = suffix.size() == 2;
+    if (!binary || bytes.value < factor) continue;
+    const std::int64_t tenths = bytes.value / factor * 10 + (bytes.value % factor * 10 + factor - 1) / factor;
+    const std::string whole = std::to_string(tenths / 10);
+    return whole + (tenths % 10 == 0 ? "" : "." + std::to_string(tenths % 10)) + std::string(suffix);
+  }
+  return std::to_string(bytes.value);
+}
+
 Result<Bytes> parse_bytes(std::string_view text) {
   const Error bad = invalid("bad_quantity", "want a size such as 128Mi or 2Gi, got " + quoted(text));
   for (const auto& [suffix, factor] : kByteUnits) {

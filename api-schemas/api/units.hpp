@@ -41,6 +41,9 @@ struct MilliCpu {
 // `128Mi`, `2Gi`, `1500000`: the largest binary unit that divides the value.
 std::string format_bytes(Bytes bytes);
 
+// The same for people: three digits or so, `876.7Gi`, `23.5Gi`, never less than there is.
+std::string about_bytes(Bytes bytes);
+
 // A whole number with an optional suffix Ki Mi Gi Ti (powers of 1024) or k M G T (powers of 1000); 0 to 2^60.
 Result<Bytes> parse_bytes(std::string_view text);
 

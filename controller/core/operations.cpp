@@ -8,6 +8,7 @@
 
 #include "controller/core/diff.hpp"
 #include "controller/core/relocate.hpp"
+#include "controller/core/wording.hpp"
 
 namespace unik::controller {
 namespace {
@@ -31,7 +32,11 @@ bool is_trouble(const InstanceStatus& status) {
 }
 
 std::string describe(const InstanceId& id, const InstanceStatus& status) {
-  std::string text = short_name(id) + ": " + status.reason;
+  std::string text = short_name(id) + ": ";
+  if (!status.reason.empty())
+    text += status.reason;
+  else
+    text += status.health == Health::kStarting ? "its health check has not passed yet" : to_string(status.phase);
   if (!status.message.empty()) text += ": " + status.message;
   return text;
 }
@@ -156,7 +161,7 @@ void follow_destroy(const World& world, const OperationKey& key, bool turn, Oper
     return;
   }
   if (!turn) return wait_for_turn(world, operation);
-  std::string message = std::to_string(left) + (left == 1 ? " instance is" : " instances are") + " stopping";
+  std::string message = counted(left, "instance") + (left == 1 ? " is" : " are") + " stopping";
   if (silent.empty() || moving) return work_on(operation, std::move(message));
   wait_for(operation, unavailable("node_silent", message + " on node " + silent.str() + ", which is silent"), message);
 }

@@ -60,7 +60,7 @@ bool fits(const Resources& need, const Resources& free) {
 }
 
 std::string describe_shortage(const Resources& need, const Resources& free) {
-  if (need.memory > free.memory) return "memory is " + format_bytes(need.memory - free.memory) + " short";
+  if (need.memory > free.memory) return "memory is " + about_bytes(need.memory - free.memory) + " short";
   return "cpu is " + format_milli_cpu(need.cpu - free.cpu) + " short";
 }
 

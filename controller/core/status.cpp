@@ -8,6 +8,7 @@
 #include "controller/core/place.hpp"
 #include "controller/core/recovery.hpp"
 #include "controller/core/rollout.hpp"
+#include "controller/core/wording.hpp"
 
 namespace unik::controller {
 namespace {
@@ -256,7 +257,7 @@ Condition drained_condition(const World& world, Symbol name) {
   });
   if (left == 0) return {"Drained", "True", "Empty", "no instance runs here any more"};
   return {"Drained", "False", blocked ? "Blocked" : "Draining",
-          std::to_string(left) + (left == 1 ? " instance is left: " : " instances are left: ") + first};
+          counted(left, "instance") + (left == 1 ? " is left: " : " are left: ") + first};
 }
 
 }  // namespace

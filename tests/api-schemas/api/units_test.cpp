@@ -36,6 +36,15 @@ TEST(Bytes, RefusesWhatIsNone) {
   }
 }
 
+TEST(Bytes, AreToldToPeopleInFewDigitsAndNeverLess) {
+  EXPECT_EQ(about_bytes({0}), "0");
+  EXPECT_EQ(about_bytes({1023}), "1023");
+  EXPECT_EQ(about_bytes(mebibytes(128)), "128Mi");
+  EXPECT_EQ(about_bytes(kibibytes(919247296)), "876.7Gi");
+  EXPECT_EQ(about_bytes(kibibytes(24684096)), "23.6Gi");
+  EXPECT_EQ(about_bytes({mebibytes(64).value + 1}), "64.1Mi");
+}
+
 TEST(Bytes, PrintsTheLargestUnitThatDivides) {
   EXPECT_EQ(format_bytes({0}), "0");
   EXPECT_EQ(format_bytes(mebibytes(128)), "128Mi");
