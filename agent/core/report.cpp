@@ -45,7 +45,8 @@ PhaseReason describe_bucket(const Instance& instance, Bucket bucket) {
       return describe_live(instance);
     case Bucket::kStray:
       if (instance.vm.state != VmState::kNone) return describe_live(instance);
-      return {Phase::kExited, "no_goal"};
+      if (instance.record.ended) return describe_ended(instance);
+      return {Phase::kExited, kNoGoal};
     case Bucket::kEnded:
       return describe_ended(instance);
     case Bucket::kBackoff:

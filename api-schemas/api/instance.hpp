@@ -75,6 +75,9 @@ constexpr bool is_ready(const InstanceStatus& status) {
   return status.phase == Phase::kRunning && (status.health == Health::kNone || status.health == Health::kHealthy);
 }
 
+// The reason of what a node has seen to end while no goal named it: with a goal it may be started again.
+inline constexpr std::string_view kNoGoal = "no_goal";
+
 // The agent will not start it again under its policy.
 constexpr bool is_final(const InstanceStatus& status) {
   return status.phase == Phase::kExited || status.phase == Phase::kFailed;

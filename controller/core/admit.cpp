@@ -10,6 +10,7 @@
 #include "controller/core/field_diff.hpp"
 #include "controller/core/quota.hpp"
 #include "controller/core/rollout_watch.hpp"
+#include "controller/core/wording.hpp"
 
 namespace unik::controller {
 namespace {
@@ -426,13 +427,25 @@ std::optional<InstanceId> strict_instance_on(const World& world, Symbol node) {
   return found;
 }
 
+// What has ended is not moved by a drain: it would do its work a second time.
+std::string how_to_empty(const World& world, Symbol node) {
+  std::optional<InstanceId> ended;
+  bool all_ended = true;
+  for_each_on_node(world, node, [&](const InstanceId& id, const InstanceRow& row) {
+    if (takes_room(row)) all_ended = false;
+    if (!takes_room(row) && !ended) ended = id;
+  });
+  if (!all_ended || !ended) return "drain it first (`unikctl node drain " + node.str() + "`)";
+  return "what has ended there goes with its app (`unikctl destroy " + ended->app.str() + "`)";
+}
+
 Result<ApplyReply> delete_nodes(Draft& draft, const DeleteRequest& request) {
   for (const std::string& name : request.names) {
     if (!draft.world().nodes.contains(Symbol(name))) return no_such(Kind::kNode, name);
     const bool lost = draft.world().nodes.find(Symbol(name))->health == NodeHealth::kLost;
     if (const NodeLoad* const load = draft.world().loads.find(Symbol(name)); load->instances > 0 && !lost)
-      return conflict("node_in_use", "node `" + name + "` has " + std::to_string(load->instances) +
-                                         " instances: drain it first (`unikctl node drain " + name + "`)");
+      return conflict("node_in_use", "node `" + name + "` has " + counted(load->instances, "instance") + ": " +
+                                         how_to_empty(draft.world(), Symbol(name)));
     if (const std::optional<InstanceId> strict = strict_instance_on(draft.world(), Symbol(name)))
       return conflict("node_in_use", "node `" + name + "` may still run the strict singleton " + short_name(*strict) +
                                          ": wait until it has been replaced, or destroy its app first");

@@ -318,7 +318,7 @@ TenantView view_tenant(const World& world, Symbol name, const TenantRow& row) {
     ++view.instances;
     const NodeRow* const node = world.nodes.find(it->second.node);
     const Shared<BootSpec>* const boot = world.templates.find({it->first.app_name(), it->first.rollout});
-    if (node != nullptr && boot != nullptr) view.assigned += footprint(**boot, *node);
+    if (node != nullptr && boot != nullptr && takes_room(it->second)) view.assigned += footprint(**boot, *node);
   }
   return view;
 }
@@ -402,10 +402,14 @@ std::optional<Explanation> explain_node(const World& world, Symbol name) {
     explanation.reasons.push_back(
         "runs VMs with " + view.info->accelerator +
         (view.info->accelerator_reason.empty() ? "" : ", since " + view.info->accelerator_reason));
+    std::uint32_t ended = 0;
+    for_each_on_node(world, name,
+                     [&](const InstanceId&, const InstanceRow& here) { ended += takes_room(here) ? 0 : 1; });
     explanation.reasons.push_back("can give away " + format_milli_cpu(view.allocatable.cpu) + " CPU and " +
-                                  format_bytes(view.allocatable.memory) + ", has given " +
-                                  format_milli_cpu(view.assigned.cpu) + " and " + format_bytes(view.assigned.memory) +
-                                  " to " + std::to_string(view.instances) + " instances");
+                                  about_bytes(view.allocatable.memory) + ", has given " +
+                                  format_milli_cpu(view.assigned.cpu) + " and " + about_bytes(view.assigned.memory) +
+                                  " to " + counted(view.instances - ended, "instance") +
+                                  (ended == 0 ? "" : ", and nothing to " + std::to_string(ended) + " that ended"));
   }
   for_each_stray(world, name, [&](const InstanceId& id, const StrayRow& stray) {
     explanation.reasons.push_back(stray.quarantined

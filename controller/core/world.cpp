@@ -132,8 +132,10 @@ class Fold {
   void operator()(const ObserveInstance& change) {
     InstanceRow* const row = world_.instances.mutate(change.id);
     UNIK_CHECK(row != nullptr, "observing an instance that is not there");
+    const bool took_room = takes_room(*row);
     row->status = change.status;
     touch_app(change.id.app_name());
+    if (took_room != takes_room(*row)) promise(change.id, *row, !took_room);
   }
 
   void operator()(const PutStray& change) {
@@ -205,10 +207,24 @@ class Fold {
   void measure(Symbol node) {
     world_.loads.set(node, {});
     NodeLoad* const load = world_.loads.mutate(node);
-    for_each_on_node(world_, node, [&](const InstanceId& id, const InstanceRow&) {
-      load->assigned += footprint_of(id, node);
+    for_each_on_node(world_, node, [&](const InstanceId& id, const InstanceRow& row) {
+      if (takes_room(row)) load->assigned += footprint_of(id, node);
       ++load->instances;
     });
+  }
+
+  NodeLoad& load_of(Symbol node) {
+    NodeLoad* const load = world_.loads.mutate(node);
+    UNIK_CHECK(load != nullptr, "an instance on a node without a load");
+    return *load;
+  }
+
+  // Sets the instance's share of its node aside, or gives it back.
+  void promise(const InstanceId& id, const InstanceRow& row, bool more) {
+    if (row.node.empty()) return;
+    Resources& assigned = load_of(row.node).assigned;
+    more ? assigned += footprint_of(id, row.node) : assigned -= footprint_of(id, row.node);
+    if (!more && dirty_ != nullptr) dirty_->capacity = true;
   }
 
   void load(const InstanceId& id, const InstanceRow& row) {
@@ -218,10 +234,8 @@ class Fold {
     }
     world_.unplaced.erase(id);
     world_.by_node.set({row.node, id}, {});
-    NodeLoad* const load = world_.loads.mutate(row.node);
-    UNIK_CHECK(load != nullptr, "an instance on a node without a load");
-    load->assigned += footprint_of(id, row.node);
-    ++load->instances;
+    ++load_of(row.node).instances;
+    if (takes_room(row)) promise(id, row, true);
   }
 
   // Takes back what the row that is there now has loaded.
@@ -229,11 +243,9 @@ class Fold {
     const InstanceRow* const row = world_.instances.find(id);
     if (row == nullptr || row->node.empty()) return;
     world_.by_node.erase({row->node, id});
-    NodeLoad* const load = world_.loads.mutate(row->node);
-    UNIK_CHECK(load != nullptr, "an instance on a node without a load");
-    load->assigned -= footprint_of(id, row->node);
-    --load->instances;
-    if (dirty_ != nullptr) dirty_->capacity = true;
+    --load_of(row->node).instances;
+    if (takes_room(*row)) promise(id, *row, false);
+    if (dirty_ != nullptr) dirty_->capacity = true;  // at least its tenant's quota
   }
 
   void retire(const InstanceId& id) {
@@ -260,6 +272,7 @@ void derive(World& world) {
   struct Placed {
     NodeInstance key;
     const BootSpec* boot = nullptr;
+    bool takes_room = false;
   };
   std::vector<Placed> placed;
   placed.reserve(world.instances.size());
@@ -275,7 +288,7 @@ void derive(World& world) {
       boot = world.templates.find(key);
       UNIK_CHECK(boot != nullptr, "an instance without its template");
     }
-    placed.push_back({{row.node, id}, &**boot});
+    placed.push_back({{row.node, id}, &**boot, takes_room(row)});
   }
   for (const auto& [operation_key, operation] : world.operations) count(world, operation_key, *operation);
   world.usage = {};
@@ -293,7 +306,7 @@ void derive(World& world) {
     NodeLoad load;
     for (; next != placed.cend() && next->key.node == name; ++next) {
       world.by_node.set(next->key, {});
-      load.assigned += footprint(*next->boot, row);
+      if (next->takes_room) load.assigned += footprint(*next->boot, row);
       ++load.instances;
     }
     world.loads.set(name, load);
@@ -335,6 +348,11 @@ TenantUsage& TenantUsage::operator-=(const TenantUsage& other) {
 TenantUsage usage_of(const App& app, std::uint32_t instances) {
   const Resources& one = app.spec.boot.resources;
   return {instances, {MilliCpu{one.cpu.value * instances}, Bytes{one.memory.value * instances}}};
+}
+
+bool takes_room(const InstanceRow& row) {
+  const bool may_start_again = row.goal == InstanceGoal::kRun && row.status->reason == kNoGoal;
+  return !is_final(*row.status) || may_start_again;
 }
 
 Resources footprint(const BootSpec& boot, const NodeRow& node) {

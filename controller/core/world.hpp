@@ -43,10 +43,10 @@ struct Observed {
   Time received;
 };
 
-// What is promised on a node: the sum over its instances, each with its VM's overhead. Derived.
+// What is promised on a node: the sum over its instances that take room there, each with its VM's overhead. Derived.
 struct NodeLoad {
   Resources assigned;
-  std::uint32_t instances = 0;
+  std::uint32_t instances = 0;  // those that have ended too
 
   bool operator==(const NodeLoad&) const = default;
 };
@@ -150,6 +150,9 @@ void apply(World& world, const Record& record, Dirty* dirty = nullptr);
 
 // What `instances` of the app count against its tenant's quota: what it declares, without the VMs' overhead.
 TenantUsage usage_of(const App& app, std::uint32_t instances);
+
+// Whether its node must keep CPU and memory for it: not for what has ended and is never started again under its id.
+bool takes_room(const InstanceRow& row);
 
 // What one instance of `boot` takes of a node: its own CPU and memory and the VM's overhead there.
 Resources footprint(const BootSpec& boot, const NodeRow& node);

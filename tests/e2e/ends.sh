@@ -21,6 +21,20 @@ said "memory"
 unikctl status | grep -Eq 'eater-0.*(out of memory|out_of_memory|oom)' || fail "status does not say that eater ran out of memory"
 unikctl destroy eater --wait >/dev/null
 
+step "the least memory that may be asked for boots, and less is refused before anything runs"
+expect_code 0 unikctl deploy "$work/guest" --name least --memory 40Mi --restart never --wait -- say "it boots" exit 0
+said "it boots"
+unikctl destroy least --wait >/dev/null || fail "destroy of least"
+expect_code 2 unikctl deploy "$work/guest" --name less --memory 39Mi -- exit 0
+said "want at least 40Mi, got"
+
+step "jobs that ended hold no CPU: many go through a node that has room for one at a time"
+most=$(($(unikctl get node local -o json | jq .status.allocatable.cpu_milli) * 6 / 10))
+for job in first second third; do
+  expect_code 0 unikctl deploy "$work/guest" --name "$job" --cpu "${most}m" --restart never --wait --timeout 120s -- exit 0
+done
+unikctl destroy first second third --wait >/dev/null || fail "destroy of jobs"
+
 step "an app that is slow to serve is not ill within its grace, and is ready when it answers"
 write_app slow "[sleep, '3000', serve, '8080']" "ports: [{name: http, port: 8080, publish: $port}]" \
   "health: {http: {port: 8080, path: /}, interval: 200ms, timeout: 2s, failures: 2, grace: 60s}"

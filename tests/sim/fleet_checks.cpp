@@ -19,6 +19,11 @@ bool serves(const World& world, const InstanceRow& row) {
   return row.goal == InstanceGoal::kRun && !row.node.empty() && !is_lost(world, row.node) && is_ready(*row.status);
 }
 
+// What has ended well is not missing.
+bool has_served(const InstanceRow& row) {
+  return row.goal == InstanceGoal::kRun && ended_well(*row.status);
+}
+
 // Whether the instance's node is left in a way that asks for no replacement first.
 bool is_forced(const World& loop, const World& after, const App& app, Symbol node) {
   const NodeRow* const row = after.nodes.find(node);
@@ -44,7 +49,7 @@ Slots slots_of(const World& before, const World& after, const World& loop, const
   Slots slots;
   for_each_instance(after, name, [&](const InstanceId& id, const InstanceRow& row) {
     if (id.slot >= app.app->spec.replicas) return;
-    if (serves(after, row)) slots.serving.insert(id.slot);
+    if (serves(after, row) || has_served(row)) slots.serving.insert(id.slot);
     const InstanceRow* const was = before.instances.find(id);
     if (was == nullptr || was->goal != InstanceGoal::kRun || row.goal != InstanceGoal::kStop) return;
     InstanceRow kept = row;

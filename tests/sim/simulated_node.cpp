@@ -12,6 +12,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr std::size_t kRecordsKept = 8;
+constexpr milliseconds kJobTime(5000);
 
 NodeInfo node_info() {
   NodeInfo info;
@@ -189,6 +190,7 @@ void SimulatedNode::perform(const agent::LaunchVm& effect) {
   vm.address = effect.address;
   vm.process = ++processes_;
   vm.strict = effect.boot.singleton == Singleton::kStrict;
+  vm.job = effect.boot.env.contains("JOB");
   vms_[effect.id] = vm;
   uplink_.launched(name_, effect.id, effect.boot);
   if (vm.strict) guard(effect.id, vm.process);
@@ -199,9 +201,10 @@ void SimulatedNode::perform(const agent::LaunchVm& effect) {
     found->second.started_at = timeline_.now().wall;
     deliver(agent::VmStarted{id, run, timeline_.now().wall, "tcg", milliseconds(200), milliseconds(180)});
   });
-  if (!effect.boot.env.contains("BROKEN")) return;
-  timeline_.after(milliseconds(400), [this, id = effect.id, process = vm.process] {
-    end_vm(id, process, Exit{ExitKind::kExited, 1});
+  const bool broken = effect.boot.env.contains("BROKEN");
+  if (!broken && !vm.job) return;
+  timeline_.after(broken ? milliseconds(400) : kJobTime, [this, id = effect.id, process = vm.process, broken] {
+    end_vm(id, process, Exit{ExitKind::kExited, broken ? 1 : 0});
   });
 }
 

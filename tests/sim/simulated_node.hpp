@@ -35,6 +35,7 @@ struct SimulatedVm {
   std::optional<Exit> exit;
   std::uint64_t process = 0;
   bool strict = false;
+  bool job = false;  // it ends by itself
 };
 
 class SimulatedNode {

@@ -179,7 +179,10 @@ class Simulation : public Uplink {
     for (const auto& [name, row] : controller_.durable().apps) {
       if (row.deleting) continue;
       App app = *row.app;
+      app.metadata.uid = app.metadata.generation = 0;  // whatever has come of it by then
       app.spec.boot.env.erase("BROKEN");
+      app.spec.boot.env.erase("JOB");
+      app.spec.run.restart = {};
       app.spec.boot.env["LAST"] = "1";
       apply.resources.push_back(std::move(app));
     }
@@ -426,8 +429,8 @@ class Simulation : public Uplink {
         const controller::InstanceRow* const row = controller_.durable().instances.find(id);
         const bool known = (row != nullptr && row->node == Symbol(nodes_[i]->name())) ||
                            controller_.durable().strays.contains({Symbol(nodes_[i]->name()), id});
-        // One of a broken app ends by itself soon after its start.
-        const bool lasts = vm.running && vm.started && timeline_.now().wall - vm.started_at > seconds(2);
+        // One of a broken app ends by itself soon after its start, a job a little later.
+        const bool lasts = vm.running && vm.started && !vm.job && timeline_.now().wall - vm.started_at > seconds(2);
         if (lasts && !known) unknown_[{i, id}] = vm.process;
       }
     }
@@ -550,11 +553,13 @@ class Simulation : public Uplink {
            std::holds_alternative<controller::PutNode>(change);
   }
 
-  // An instance is forgotten only when its VM is gone; a disk that gave back an old record may have brought it back.
+  // An instance is forgotten only when its VM is gone; a disk that gave back an old record may have brought it back,
+  // and of a host that sleeps nothing serves: a strict one's guard ends it as the first thing after.
   void check_forgotten(const InstanceId& id) {
     for (const auto& node : nodes_) {
       const auto vm = node->vms().find(id);
-      expect(vm == node->vms().end() || !vm->second.running || node->rolled_back(),
+      const bool sleeps = node->is_suspended() && vm != node->vms().end() && vm->second.strict;
+      expect(vm == node->vms().end() || !vm->second.running || node->rolled_back() || sleeps,
              "the controller forgot " + to_string(id) + " while it runs on " + node->name());
     }
   }

@@ -28,6 +28,12 @@ void make_strict(AppSpec& spec) {
     spec.rollout->strategy = RolloutStrategy::kRolling;
 }
 
+// It ends by itself (simulated_node.cpp), and what it took of its node is given to others.
+void make_job(AppSpec& spec) {
+  spec.run.restart.policy = RestartPolicy::kNever;
+  spec.boot.env["JOB"] = "1";
+}
+
 }  // namespace
 
 App random_app(Users users) {
@@ -47,6 +53,7 @@ App random_app(Users users) {
   if (random.chance(0.3) && users.strict) make_strict(app.spec);
   if (random.chance(0.1)) app.spec.disconnect.stop_on_client_after = minutes(1);
   if (users.careless && random.chance(0.15)) app.spec.boot.env["BROKEN"] = "1";
+  if (users.careless && random.chance(0.15)) make_job(app.spec);
   return app;
 }
 
