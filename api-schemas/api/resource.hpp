@@ -53,7 +53,7 @@ struct BootSpec {
   std::vector<std::string> args;           // appended to the image's entry point
   std::map<std::string, std::string> env;  // over the image's own
   Resources resources;                     // memory is the guest's RAM; zero in a file that leaves it to the tenant
-  std::vector<Port> ports;
+  std::vector<Port> ports;                 // by name
   RootWritable writable = RootWritable::kNo;
   Singleton singleton = Singleton::kNone;  // a VM is born with the guard that ends it, or without
   bool debug = false;                      // trace the boot on the console
@@ -95,7 +95,7 @@ struct Restart {
 
 // Everything that the agent applies to a running VM in place.
 struct RunPolicy {
-  std::vector<Publication> publications;
+  std::vector<Publication> publications;  // by the port's name
   std::optional<HealthCheck> health;
   Restart restart;
   Duration stop_timeout = std::chrono::seconds(10);
@@ -111,7 +111,7 @@ struct Taint {
   std::string value;
   TaintEffect effect = TaintEffect::kNoSchedule;
 
-  bool operator==(const Taint&) const = default;
+  auto operator<=>(const Taint&) const = default;
 };
 
 // Without a value it covers every taint of its key.
@@ -119,7 +119,7 @@ struct Toleration {
   std::string key;
   std::optional<std::string> value;
 
-  bool operator==(const Toleration&) const = default;
+  auto operator<=>(const Toleration&) const = default;
 };
 
 // Instances are spread evenly over the values of the node label `by`.

@@ -183,7 +183,7 @@ struct AppliedObject {
   std::string name;
   ApplyVerb verb = ApplyVerb::kUnchanged;
   std::uint64_t generation = 0;
-  ChangeEffect effect = ChangeEffect::kNone;  // the strongest of its changes
+  ChangeEffect effect = ChangeEffect::kNone;  // of all its changes together
   std::vector<FieldChange> changes;
 
   bool operator==(const AppliedObject&) const = default;

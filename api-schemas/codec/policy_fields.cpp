@@ -65,6 +65,7 @@ void read_placement(Fields& in, Placement& out) {
   in.text_map("nodeSelector", out.node_selector, kMaxLabels, label_key, label_value);
   in.list("spread", kMaxSpread, [&](const At& at) { read_spread(at, out.spread); });
   in.list("tolerations", kMaxTolerations, [&](const At& at) { read_toleration(at, out.tolerations); });
+  std::ranges::sort(out.tolerations);  // their order means nothing; that of `spread` does
 }
 
 void read_disruption(Fields& in, Disruption& out) {

@@ -129,6 +129,7 @@ void read_node_spec(Fields& in, NodeSpec& spec) {
             [&](Fields& reserved) { read_resources(reserved, spec.reserved, Resources{}); });
   in.object("drain", "Node.spec.drain", [&](Fields& drain) { read_drain(drain, spec.drain); });
   in.list("taints", kMaxTaints, [&](const At& taint) { read_taint(taint, spec.taints); });
+  std::ranges::sort(spec.taints);
 }
 
 void read_tenant_spec(Fields& in, TenantSpec& spec) {
@@ -282,6 +283,9 @@ void read_app_fields(Fields& in, AppSpec& spec) {
     read_resources(resources, spec.boot.resources, {kLeastCpu, kLeastMemory});
   });
   in.list("ports", kMaxPorts, [&](const At& port) { read_port(port, spec); });
+  // By name, as they are told apart: another order in the file is no difference, and so no new VMs.
+  std::ranges::sort(spec.boot.ports, {}, &Port::name);
+  std::ranges::sort(spec.run.publications, {}, &Publication::port_name);
   in.object("health", "App.spec.health", [&](Fields& health) { read_health(health, spec.run.health.emplace()); });
   in.object("restart", "App.spec.restart", [&](Fields& restart) { read_restart(restart, spec.run.restart); });
   in.object("stop", "App.spec.stop",

@@ -238,7 +238,7 @@ class Applier {
     if (!same) {
       object.verb = before == nullptr ? ApplyVerb::kCreated : ApplyVerb::kUpdated;
       object.changes = field_changes(before, &after);
-      object.effect = strongest(object.changes);
+      if (before != nullptr) object.effect = effect_between(*before, after);
     }
     reply_.objects.push_back(std::move(object));
   }

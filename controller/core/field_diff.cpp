@@ -11,6 +11,13 @@ namespace {
 
 using Fields = std::map<std::string, std::string>;  // path -> JSON text
 
+// A field's text, and what a difference in it does to what runs.
+struct Field {
+  std::string text;
+  ChangeEffect effect = ChangeEffect::kNone;
+};
+using MarkedFields = std::map<std::string, Field>;
+
 std::string quote(std::string_view text) {
   static constexpr char kHex[] = "0123456789abcdef";
   std::string out = "\"";
@@ -18,6 +25,10 @@ std::string quote(std::string_view text) {
     if (c == '"' || c == '\\') {
       out += '\\';
       out += c;
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\t') {
+      out += "\\t";
     } else if (static_cast<unsigned char>(c) < 0x20) {
       out += "\\u00";
       out += kHex[static_cast<unsigned char>(c) >> 4];
@@ -83,37 +94,48 @@ void add_rollout(Fields& fields, const RolloutPolicy& rollout) {
   fields[path + ".gate.restartFactor"] = number(rollout.gate.restart_factor);
 }
 
-Fields fields_of(const App& app) {
+std::string list(const auto& items, auto text) {
+  std::string out = "[";
+  for (const auto& item : items) out += (out.size() > 1 ? ", " : "") + quote(text(item));
+  return out + "]";
+}
+
+Fields fields_of(const BootSpec& boot) {
+  Fields fields;
+  fields["spec.image"] = quote(boot.image);
+  fields["spec.args"] = list(boot.args, [](const std::string& arg) { return arg; });
+  add_map(fields, "spec.env", boot.env);
+  add_resources(fields, "spec.resources", boot.resources);
+  for (const Port& port : boot.ports) fields["spec.ports." + port.name + ".port"] = number(port.port);
+  fields["spec.rootfs.writable"] = quote(boot.writable == RootWritable::kEphemeral ? "ephemeral" : "none");
+  fields["spec.singleton"] = quote(boot.singleton == Singleton::kStrict ? "strict" : "none");
+  fields["spec.debug"] = boolean(boot.debug);
+  return fields;
+}
+
+Fields fields_of(const RunPolicy& run) {
+  Fields fields;
+  for (const Publication& publication : run.publications)
+    fields["spec.ports." + publication.port_name + ".publish"] =
+        publication.host_port ? number(*publication.host_port) : quote("auto");
+  if (run.health) add_health(fields, *run.health);
+  fields["spec.restart.policy"] = quote(restart_name(run.restart.policy));
+  fields["spec.restart.backoff"] = quote(format_duration(run.restart.backoff));
+  fields["spec.restart.maxBackoff"] = quote(format_duration(run.restart.max_backoff));
+  fields["spec.stop.timeout"] = quote(format_duration(run.stop_timeout));
+  return fields;
+}
+
+// Where instances are and how they are replaced: the controller's own business.
+Fields policies_of(const App& app) {
   Fields fields;
   const AppSpec& spec = app.spec;
   add_map(fields, "metadata.labels", app.metadata.labels);
-  fields["spec.image"] = quote(spec.boot.image);
-  std::string args = "[";
-  for (const std::string& arg : spec.boot.args) args += (args.size() > 1 ? ", " : "") + quote(arg);
-  fields["spec.args"] = args + "]";
-  add_map(fields, "spec.env", spec.boot.env);
-  add_resources(fields, "spec.resources", spec.boot.resources);
-  for (const Port& port : spec.boot.ports) fields["spec.ports." + port.name + ".port"] = number(port.port);
-  for (const Publication& publication : spec.run.publications)
-    fields["spec.ports." + publication.port_name + ".publish"] =
-        publication.host_port ? number(*publication.host_port) : quote("auto");
-  if (spec.run.health) add_health(fields, *spec.run.health);
-  fields["spec.restart.policy"] = quote(restart_name(spec.run.restart.policy));
-  fields["spec.restart.backoff"] = quote(format_duration(spec.run.restart.backoff));
-  fields["spec.restart.maxBackoff"] = quote(format_duration(spec.run.restart.max_backoff));
-  fields["spec.stop.timeout"] = quote(format_duration(spec.run.stop_timeout));
-  fields["spec.rootfs.writable"] = quote(spec.boot.writable == RootWritable::kEphemeral ? "ephemeral" : "none");
-  fields["spec.singleton"] = quote(spec.boot.singleton == Singleton::kStrict ? "strict" : "none");
-  fields["spec.debug"] = boolean(spec.boot.debug);
   fields["spec.replicas"] = number(spec.replicas);
   add_map(fields, "spec.placement.nodeSelector", spec.placement.node_selector);
-  std::string spread = "[";
-  for (const Spread& one : spec.placement.spread) spread += (spread.size() > 1 ? ", " : "") + quote(one.by);
-  fields["spec.placement.spread"] = spread + "]";
-  std::string tolerations = "[";
-  for (const Toleration& one : spec.placement.tolerations)
-    tolerations += (tolerations.size() > 1 ? ", " : "") + quote(one.key + (one.value ? "=" + *one.value : ""));
-  fields["spec.placement.tolerations"] = tolerations + "]";
+  fields["spec.placement.spread"] = list(spec.placement.spread, [](const Spread& one) { return one.by; });
+  fields["spec.placement.tolerations"] = list(
+      spec.placement.tolerations, [](const Toleration& one) { return one.key + (one.value ? "=" + *one.value : ""); });
   fields["spec.disruption.maxUnavailable"] = number(spec.disruption.max_unavailable);
   if (spec.rollout) add_rollout(fields, *spec.rollout);
   fields["spec.disconnect.lostAfter"] = quote(format_duration(spec.disconnect.lost_after));
@@ -133,12 +155,9 @@ Fields fields_of(const Node& node) {
   fields["spec.drain.deadline"] = quote(format_duration(drain.deadline));
   fields["spec.drain.force"] = boolean(drain.force);
   if (!drain.reason.empty()) fields["spec.drain.reason"] = quote(drain.reason);
-  std::string taints = "[";
-  for (const Taint& taint : node.spec.taints)
-    taints +=
-        (taints.size() > 1 ? ", " : "") +
-        quote(taint.key + "=" + taint.value + (taint.effect == TaintEffect::kNoExecute ? ":noExecute" : ":noSchedule"));
-  fields["spec.taints"] = taints + "]";
+  fields["spec.taints"] = list(node.spec.taints, [](const Taint& taint) {
+    return taint.key + "=" + taint.value + (taint.effect == TaintEffect::kNoExecute ? ":noExecute" : ":noSchedule");
+  });
   return fields;
 }
 
@@ -159,50 +178,56 @@ Fields fields_of(const Tenant& tenant) {
   return fields;
 }
 
-Fields fields_of(const Resource* resource) {
-  if (resource == nullptr) return {};
-  return std::visit([](const auto& value) { return fields_of(value); }, *resource);
+void mark(MarkedFields& marked, Fields fields, ChangeEffect effect) {
+  for (auto& [path, text] : fields) marked[path] = {std::move(text), effect};
 }
 
-// Only an App's fields reach what runs: those of its BootSpec need new VMs, those of its RunPolicy do not.
-ChangeEffect effect_of(Kind kind, std::string_view path) {
-  if (kind != Kind::kApp) return ChangeEffect::kNone;
-  for (const std::string_view boot :
-       {"spec.image", "spec.args", "spec.env", "spec.resources", "spec.rootfs", "spec.debug"})
-    if (path.starts_with(boot)) return ChangeEffect::kRestart;
-  if (path.starts_with("spec.ports."))
-    return path.ends_with(".publish") ? ChangeEffect::kInPlace : ChangeEffect::kRestart;
-  for (const std::string_view run : {"spec.health", "spec.restart", "spec.stop"})
-    if (path.starts_with(run)) return ChangeEffect::kInPlace;
-  return ChangeEffect::kNone;
+// What an App's instances are started with needs new VMs, what its agents do with them does not.
+MarkedFields marked_fields(const App& app) {
+  MarkedFields marked;
+  mark(marked, policies_of(app), ChangeEffect::kNone);
+  mark(marked, fields_of(app.spec.run), ChangeEffect::kInPlace);
+  mark(marked, fields_of(app.spec.boot), ChangeEffect::kRestart);
+  return marked;
+}
+
+MarkedFields marked_fields(const auto& value) {
+  MarkedFields marked;
+  mark(marked, fields_of(value), ChangeEffect::kNone);
+  return marked;
+}
+
+MarkedFields marked_fields(const Resource* resource) {
+  if (resource == nullptr) return {};
+  return std::visit([](const auto& value) { return marked_fields(value); }, *resource);
 }
 
 }  // namespace
 
 std::vector<FieldChange> field_changes(const Resource* before, const Resource* after) {
-  const Fields old_fields = fields_of(before);
-  const Fields new_fields = fields_of(after);
-  const Kind kind = kind_of(before != nullptr ? *before : *after);
-  Fields all = old_fields;
+  const MarkedFields old_fields = marked_fields(before);
+  const MarkedFields new_fields = marked_fields(after);
+  const bool whole_object = before == nullptr || after == nullptr;
+  MarkedFields all = old_fields;
   all.insert(new_fields.begin(), new_fields.end());
   std::vector<FieldChange> changes;
-  for (const auto& [path, any] : all) {
+  for (const auto& [path, field] : all) {
     const auto from = old_fields.find(path);
     const auto to = new_fields.find(path);
-    FieldChange change{path, from == old_fields.end() ? "" : from->second, to == new_fields.end() ? "" : to->second,
-                       ChangeEffect::kNone};
-    if (change.from == change.to) continue;
-    const bool whole_object = before == nullptr || after == nullptr;
-    change.effect = whole_object ? ChangeEffect::kNone : effect_of(kind, path);
-    changes.push_back(std::move(change));
+    FieldChange change{path, from == old_fields.end() ? "" : from->second.text,
+                       to == new_fields.end() ? "" : to->second.text,
+                       whole_object ? ChangeEffect::kNone : field.effect};
+    if (change.from != change.to) changes.push_back(std::move(change));
   }
   return changes;
 }
 
-ChangeEffect strongest(const std::vector<FieldChange>& changes) {
-  ChangeEffect effect = ChangeEffect::kNone;
-  for (const FieldChange& change : changes) effect = std::max(effect, change.effect);
-  return effect;
+ChangeEffect effect_between(const Resource& before, const Resource& after) {
+  const App* const old_app = std::get_if<App>(&before);
+  const App* const new_app = std::get_if<App>(&after);
+  if (old_app == nullptr || new_app == nullptr) return ChangeEffect::kNone;
+  if (old_app->spec.boot != new_app->spec.boot) return ChangeEffect::kRestart;
+  return old_app->spec.run != new_app->spec.run ? ChangeEffect::kInPlace : ChangeEffect::kNone;
 }
 
 }  // namespace unik::controller

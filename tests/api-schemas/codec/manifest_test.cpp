@@ -74,7 +74,7 @@ spec:
                         {"--port", "8080"},
                         {{"LOG_LEVEL", "info"}},
                         {MilliCpu{500}, mebibytes(64)},
-                        {{"http", 8080}, {"port-9090", 9090}, {"admin", 9091}},
+                        {{"admin", 9091}, {"http", 8080}, {"port-9090", 9090}},
                         RootWritable::kEphemeral,
                         Singleton::kStrict,
                         true};
@@ -86,6 +86,28 @@ spec:
   expected.spec.placement.node_selector = {{"zone", "a"}};
   EXPECT_EQ(result->front().resource, Resource(expected));
   EXPECT_EQ(to_string(result->front().where), "a.yaml:1:1");
+}
+
+// A rollout for another order of the same would replace VMs for nothing.
+TEST(Manifest, TakesPortsInAnyOrder) {
+  const AppSpec one =
+      spec_of(app("  ports: [{name: a, port: 8080, publish: auto}, {name: b, port: 8081, publish: 9}]\n"));
+  const AppSpec other =
+      spec_of(app("  ports: [{name: b, port: 8081, publish: 9}, {name: a, port: 8080, publish: auto}]\n"));
+  EXPECT_EQ(one.boot.ports.size(), 2U);
+  EXPECT_EQ(one, other);
+}
+
+// `web-999-r1000000000000-999`, of the longest name: a host name has at most 63 characters.
+TEST(Manifest, LeavesRoomInAnAppsNameForThoseOfItsInstances) {
+  const auto named = [](std::size_t size) {
+    return parse("apiVersion: unikctl.dev/v1\nkind: App\nmetadata: {name: " + std::string(size, 'a') +
+                 "}\nspec: {image: x}\n");
+  };
+  ASSERT_TRUE(named(kMaxAppName).ok());
+  const Symbol longest(std::string(kMaxAppName, 'a'));
+  EXPECT_TRUE(is_dns_label(short_name({Symbol("default"), longest, 999, 1'000'000'000'042, 999})));
+  EXPECT_FALSE(named(kMaxAppName + 1).ok());
 }
 
 TEST(Manifest, ReadsNodesAndTenants) {

@@ -152,6 +152,7 @@ inline BootSpec boot() {
   std::set<std::uint16_t> ports;
   for (std::size_t i = below(4); i > 0; --i) ports.insert(port());
   for (const std::uint16_t number : ports) out.ports.push_back({"p" + std::to_string(number), number});
+  std::ranges::sort(out.ports, {}, &Port::name);
   out.writable = coin() ? RootWritable::kEphemeral : RootWritable::kNo;
   out.singleton = coin() ? Singleton::kStrict : Singleton::kNone;
   out.debug = coin();
@@ -195,6 +196,7 @@ inline Placement placement() {
     out.tolerations.push_back({label(), std::nullopt});
     if (coin()) out.tolerations.back().value = coin() ? label() : "";
   }
+  std::ranges::sort(out.tolerations);
   return out;
 }
 
@@ -219,6 +221,7 @@ inline NodeSpec node_spec() {
   if (coin()) out.drain = {coin(), duration(0s, 24h), coin(), text()};
   for (std::size_t i = below(3); i > 0; --i)
     out.taints.push_back({label(), coin() ? label() : "", coin() ? TaintEffect::kNoExecute : TaintEffect::kNoSchedule});
+  std::ranges::sort(out.taints);
   return out;
 }
 
