@@ -42,6 +42,27 @@ void check_rollout(const Resource& resource, const std::optional<RolloutPolicy>&
         fault_in(resource, "spec.rollout", "maxSurge and maxUnavailable are both 0: nothing could be replaced"));
 }
 
+// A file that tells what it was made from must not undo what came since. It may be applied twice: what would change
+// nothing is as declared, whatever came between.
+template <typename Value>
+void check_origin(const Resource& resource, Value value, const Value* before, std::vector<Fault>& faults) {
+  if (before == nullptr) return;
+  const Metadata& now = before->metadata;
+  const std::string object = std::string(names_of(kind_of(resource)).singular) + " `" + now.name + "`";
+  const std::uint64_t uid = std::exchange(value.metadata.uid, now.uid);
+  const std::uint64_t generation = std::exchange(value.metadata.generation, now.generation);
+  if (uid != 0 && uid != now.uid)
+    faults.push_back(fault_in(resource, "metadata.uid",
+                              "want " + std::to_string(now.uid) + ", the uid of " + object + ", got " +
+                                  std::to_string(uid) + ": that one is gone; leave `uid` out to change its namesake"));
+  else if (generation != 0 && generation != now.generation && value != *before)
+    faults.push_back(fault_in(resource, "metadata.generation",
+                              "want " + std::to_string(now.generation) + ", where " + object + " is, got " +
+                                  std::to_string(generation) + ": take over what has changed since (`unikctl get " +
+                                  std::string(names_of(kind_of(resource)).singular) + " " + now.name +
+                                  " -o yaml`), or leave `generation` out to change it whatever it is"));
+}
+
 // What the schemas cannot say of an App.
 void check_app(const Resource& resource, const App& app, std::vector<Fault>& faults) {
   const AppSpec& spec = app.spec;
@@ -161,6 +182,7 @@ class Applier {
       error.details = std::move(faults);
       return error;
     }
+    if (Result<void> origins = check_origins(resources); !origins) return std::move(origins).error();
     if (Result<void> quota = check_quotas(resources); !quota) return std::move(quota).error();
     const std::size_t before = draft_.plan().changes.size();
     for (const Resource& resource : resources) std::visit([this](const auto& value) { put(value); }, resource);
@@ -197,6 +219,31 @@ class Applier {
       ports.claim(app->name(), *app);
     }
     return faults;
+  }
+
+  const App* declared(const App& app) const {
+    const AppRow* const row = draft_.world().apps.find(app.name());
+    return row == nullptr || row->deleting ? nullptr : &*row->app;
+  }
+  const Node* declared(const Node& node) const {
+    const NodeRow* const row = draft_.world().nodes.find(Symbol(node.metadata.name));
+    return row == nullptr ? nullptr : &*row->node;
+  }
+  const Tenant* declared(const Tenant& tenant) const {
+    const TenantRow* const row = draft_.world().tenants.find(Symbol(tenant.metadata.name));
+    return row == nullptr ? nullptr : &*row->tenant;
+  }
+
+  Result<void> check_origins(const std::vector<Resource>& resources) const {
+    std::vector<Fault> faults;
+    for (const Resource& resource : resources)
+      std::visit([&](const auto& value) { check_origin(resource, value, declared(value), faults); }, resource);
+    if (faults.empty()) return {};
+    Error error = faults.front().path == "metadata.uid"
+                      ? conflict("uid_mismatch", "nothing was applied: it was made for another object of this name")
+                      : conflict("stale_generation", "nothing was applied: it was made from an older generation");
+    error.details = std::move(faults);
+    return error;
   }
 
   // What the tenants would use with all of `resources` in place.
@@ -256,7 +303,7 @@ class Applier {
   void put(App app) {
     const AppName name = app.name();
     const AppRow* const row = draft_.world().apps.find(name);
-    const App* const before = row == nullptr || row->deleting ? nullptr : &*row->app;
+    const App* const before = declared(app);
     const bool same = settle(app, before);
     const std::optional<Resource> old = before == nullptr ? std::nullopt : std::optional<Resource>(*before);
     if (!same) {
@@ -294,7 +341,7 @@ class Applier {
     const Symbol name(node.metadata.name);
     const NodeRow* const row = draft_.world().nodes.find(name);
     const std::optional<Resource> old = row == nullptr ? std::nullopt : std::optional<Resource>(*row->node);
-    const bool same = settle(node, row == nullptr ? nullptr : &*row->node);
+    const bool same = settle(node, declared(node));
     if (!same) {
       NodeRow next;
       if (row != nullptr) next = *row;
@@ -309,7 +356,7 @@ class Applier {
   void put(Tenant tenant) {
     const TenantRow* const row = draft_.world().tenants.find(Symbol(tenant.metadata.name));
     const std::optional<Resource> old = row == nullptr ? std::nullopt : std::optional<Resource>(*row->tenant);
-    const bool same = settle(tenant, row == nullptr ? nullptr : &*row->tenant);
+    const bool same = settle(tenant, declared(tenant));
     if (!same) {
       TenantRow next;
       next.created_at = row == nullptr ? draft_.now().wall : row->created_at;

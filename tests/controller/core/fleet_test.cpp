@@ -304,6 +304,7 @@ TEST(Placement, TaintsKeepAwayAndMoveWhatDoesNotTolerateThem) {
   fleet.settle();
   for (const std::string& name : fleet.on_node("n1")) EXPECT_TRUE(name.starts_with("batch-")) << name;
   EXPECT_EQ(fleet.serving_slots("web"), 3U);
+  tainted = *fleet.world().nodes.find(Symbol("n1"))->node;
   tainted.spec.taints = {};
   Node evicting = *fleet.world().nodes.find(Symbol("n2"))->node;
   evicting.spec.taints = {{"broken", "", TaintEffect::kNoExecute}};

@@ -1,0 +1,136 @@
+#include "controller/core/admit.hpp"
+
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include "controller/core/field_diff.hpp"
+#include "tests/api-schemas/codec/values.hpp"
+#include "tests/controller/core/planned_world.hpp"
+
+namespace unik::controller {
+namespace {
+
+App random_app() {
+  App app;
+  app.metadata.name = "web";
+  app.metadata.tenant = kDefaultTenant;
+  app.metadata.labels = values::labels();
+  app.spec = values::app_spec();
+  app.spec.source.clear();
+  if (app.spec.boot.image.empty()) app.spec.boot.image = values::image();
+  return app;
+}
+
+// Takes some members over from another App; the binding fails to compile when a BootSpec has one more.
+void take_some(App& app, const App& other) {
+  auto& [image, args, env, resources, ports, writable, singleton, debug, restart] = app.spec.boot;
+  const BootSpec& boot = other.spec.boot;
+  if (values::below(6) == 0) image = boot.image;
+  if (values::below(6) == 0) args = boot.args;
+  if (values::below(6) == 0) env = boot.env;
+  if (values::below(6) == 0) resources = boot.resources;
+  if (values::below(6) == 0) ports = boot.ports;
+  if (values::below(6) == 0) writable = boot.writable;
+  if (values::below(6) == 0) singleton = boot.singleton;
+  if (values::below(6) == 0) debug = boot.debug;
+  if (values::below(3) == 0) app.spec.run = other.spec.run;
+  if (values::below(3) == 0) app.spec.placement = other.spec.placement;
+  if (values::below(3) == 0) app.spec.replicas = other.spec.replicas;
+}
+
+TEST(Effect, IsARestartExactlyWhereTheTemplateDiffersAndAFieldSaysSo) {
+  EXPECT_TRUE(rc::check("effect", [] {
+    const App before = random_app();
+    App after = before;
+    take_some(after, random_app());
+    const Resource from(before);
+    const Resource to(after);
+    const bool other_vm = before.spec.boot != after.spec.boot;
+    RC_ASSERT((effect_between(from, to) >= ChangeEffect::kRestart) == other_vm);
+    ChangeEffect strongest = ChangeEffect::kNone;
+    for (const FieldChange& change : field_changes(&from, &to)) strongest = std::max(strongest, change.effect);
+    RC_ASSERT(strongest == effect_between(from, to));
+  }));
+}
+
+TEST(Effect, OfASingletonIsARestart) {
+  PlannedWorld planned;
+  planned.add_node("n1");
+  planned.deploy(PlannedWorld::app("web"));
+  App app = PlannedWorld::app("web");
+  app.spec.boot.singleton = Singleton::kStrict;
+  planned.step([&](Draft& draft) {
+    ApplyRequest request;
+    request.resources.emplace_back(app);
+    const Result<ApplyReply> reply = admit_apply(draft, request);
+    ASSERT_TRUE(reply.ok());
+    EXPECT_EQ(reply->objects.front().effect, ChangeEffect::kRestart);
+    ASSERT_EQ(reply->objects.front().changes.size(), 1U);
+    EXPECT_EQ(reply->objects.front().changes.front().path, "spec.singleton");
+    EXPECT_EQ(reply->objects.front().changes.front().effect, ChangeEffect::kRestart);
+  });
+}
+
+TEST(FieldChanges, SpellNewLinesAsPeopleDo) {
+  App app = PlannedWorld::app("web");
+  const Resource before(app);
+  app.spec.boot.env["MOTD"] = "a\nb\t\x01";
+  const Resource after(app);
+  const std::vector<FieldChange> changes = field_changes(&before, &after);
+  ASSERT_EQ(changes.size(), 1U);
+  EXPECT_EQ(changes.front().to, R"("a\nb\t\u0001")");
+}
+
+// A tenant that was stored by a release that wanted less.
+TEST(Admit, RefusesWhatATenantsDefaultsLeaveTooSmall) {
+  PlannedWorld planned;
+  planned.step([](Draft& draft) {
+    Tenant tenant;
+    tenant.metadata.name = kDefaultTenant;
+    tenant.spec.default_resources = {MilliCpu{1}, mebibytes(24)};
+    draft.change(PutTenant{TenantRow{tenant, {}}});
+  });
+  planned.step([](Draft& draft) {
+    ApplyRequest request;
+    App app = PlannedWorld::app("web");
+    app.spec.boot.resources = {};
+    request.resources.emplace_back(app);
+    const Result<ApplyReply> reply = admit_apply(draft, request);
+    ASSERT_FALSE(reply.ok());
+    ASSERT_EQ(reply.error().details.size(), 2U);
+    EXPECT_EQ(to_string(reply.error().details[0]), "app/web: spec.resources.memory: want at least 40Mi, got 24Mi");
+    EXPECT_EQ(to_string(reply.error().details[1]), "app/web: spec.resources.cpu: want at least 10m, got 1m");
+  });
+}
+
+// What `get -o yaml` gave is applied again: as it is it changes nothing, later it is refused.
+TEST(Admit, TakesWhatWasReadUntilItIsStale) {
+  PlannedWorld planned;
+  planned.deploy(PlannedWorld::app("web", 1));
+  const App read = *planned.world().apps.find({Symbol("default"), Symbol("web")})->app;
+  ASSERT_NE(read.metadata.generation, 0U);
+  const auto apply = [&](const App& app) {
+    Result<ApplyReply> reply = internal("unasked", "");
+    planned.step([&](Draft& draft) {
+      ApplyRequest request;
+      request.resources.emplace_back(app);
+      reply = admit_apply(draft, request);
+    });
+    return reply;
+  };
+  Result<ApplyReply> reply = apply(read);
+  ASSERT_TRUE(reply.ok()) << to_string(reply.error());
+  EXPECT_EQ(reply->objects.front().verb, ApplyVerb::kUnchanged);
+
+  App edited = read;
+  edited.spec.replicas = 2;
+  ASSERT_TRUE(apply(edited).ok());
+  EXPECT_EQ(apply(edited)->objects.front().verb, ApplyVerb::kUnchanged) << "the same file, applied twice";
+  reply = apply(read);
+  ASSERT_FALSE(reply.ok());
+  EXPECT_EQ(reply.error().code, ErrorCode::kConflict);
+  EXPECT_EQ(reply.error().reason, "stale_generation");
+}
+
+}  // namespace
+}  // namespace unik::controller
