@@ -43,7 +43,7 @@ void restart_at_once(Instance& instance, Time now) {
   instance.vm.decided = now;
 }
 
-std::string describe_exit(const Exit& exit) {
+std::string describe_exit(const Exit& exit, bool app_ran) {
   const std::string code = std::to_string(exit.code);
   switch (exit.kind) {
     case ExitKind::kExited:
@@ -55,7 +55,9 @@ std::string describe_exit(const Exit& exit) {
     case ExitKind::kPanicked:
       return "the guest's kernel panicked: see the end of its console";
     case ExitKind::kCrashed:
-      return "the VM ended without a word";
+      return app_ran ? "the VM ended without a word"
+                     : "the VM ended without a word before the app started: raise resources.memory, its kernel may "
+                       "need more than that to come up";
   }
   UNIK_CHECK(false, "an exit kind outside its enumeration");
 }
@@ -86,9 +88,9 @@ void end_silenced(Instance& instance, const Exit& exit, Time now) {
   instance.record.ended_reason = "controller_silent";
 }
 
-void end_started(Instance& instance, const Exit& exit, bool unhealthy, Time now) {
+void end_booted(Instance& instance, const Exit& exit, bool app_ran, bool unhealthy, Time now) {
   instance.record.last_exit = exit;
-  instance.recent_problem = unhealthy ? "unhealthy: " + instance.health.detail : describe_exit(exit);
+  instance.recent_problem = unhealthy ? "unhealthy: " + instance.health.detail : describe_exit(exit, app_ran);
   if (unhealthy) return restart_after_wait(instance, "unhealthy", now);
   if (allows_restart(instance.goal.run.restart.policy, exit)) return restart_after_wait(instance, "backoff", now);
   instance.record.ended = true;
@@ -117,7 +119,7 @@ void end_run(Instance& instance, const RunEnd& end, Time now) {
   } else if (end.error && !end.exit && !app_ran) {
     end_unstarted(instance, *end.error, now);
   } else {
-    end_started(instance, exit, stop.has_value(), now);
+    end_booted(instance, exit, app_ran, stop.has_value(), now);
   }
   instance.health = {};
 }

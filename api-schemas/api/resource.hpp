@@ -20,6 +20,16 @@ inline constexpr std::string_view kDefaultTenant = "default";
 
 using Labels = std::map<std::string, std::string>;
 
+// The least that a VM boots with and runs an app of some hundred KiB: with less, its kernel has nothing left to give.
+inline constexpr Bytes kLeastMemory = mebibytes(40);
+inline constexpr MilliCpu kLeastCpu{10};
+
+// What an app's `args` and `env` take together. A guest is given 256 KiB for these and the image's own.
+inline constexpr std::size_t kMaxArgsAndEnv = 128 * 1024;
+
+// So long that the names of its instances, `NAME-SLOT-rROLLOUT-ATTEMPT`, are host names: at most 63 characters.
+inline constexpr std::size_t kMaxAppName = 40;
+
 // `uid` tells a re-created object from its namesake; `generation` grows by one with each change of the spec. Both are
 // given by the controller and are 0 in a file.
 struct Metadata {

@@ -14,8 +14,6 @@ namespace {
 using std::chrono::hours;
 using std::chrono::milliseconds;
 
-constexpr MilliCpu kLeastCpu{1};
-constexpr Bytes kLeastMemory = mebibytes(1);
 constexpr Duration kLongestWait = hours(1);
 constexpr std::size_t kImageMax = 512;
 constexpr std::size_t kEnvNameMax = 256;
@@ -134,9 +132,8 @@ void read_node_spec(Fields& in, NodeSpec& spec) {
 
 void read_tenant_spec(Fields& in, TenantSpec& spec) {
   in.object("defaults", "Tenant.spec.defaults", [&](Fields& defaults) {
-    defaults.object("resources", "Tenant.spec.defaults.resources", [&](Fields& resources) {
-      read_resources(resources, spec.default_resources, {kLeastCpu, kLeastMemory});
-    });
+    defaults.object("resources", "Tenant.spec.defaults.resources",
+                    [&](Fields& resources) { read_instance_resources(resources, spec.default_resources); });
   });
   read_labels(in, "nodeSelector", spec.node_selector);
   in.object("quota", "Tenant.spec.quota", [&](Fields& quota) { read_quota(quota, spec.quota); });
@@ -279,9 +276,8 @@ void read_app_fields(Fields& in, AppSpec& spec) {
   in.texts("args", spec.boot.args, kMaxArgs);
   in.text_map("env", spec.boot.env, kMaxEnv, env_name, any_text);
   in.integer<std::uint32_t>("replicas", spec.replicas, 0, kMaxReplicas);
-  in.object("resources", "App.spec.resources", [&](Fields& resources) {
-    read_resources(resources, spec.boot.resources, {kLeastCpu, kLeastMemory});
-  });
+  in.object("resources", "App.spec.resources",
+            [&](Fields& resources) { read_instance_resources(resources, spec.boot.resources); });
   in.list("ports", kMaxPorts, [&](const At& port) { read_port(port, spec); });
   // By name, as they are told apart: another order in the file is no difference, and so no new VMs.
   std::ranges::sort(spec.boot.ports, {}, &Port::name);

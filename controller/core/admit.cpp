@@ -18,10 +18,6 @@ namespace {
 // Nodes' clocks are not ours, but no clock is off by so much.
 constexpr Duration kMostClockError = std::chrono::hours(24 * 365 * 10);
 
-// Below this the guest's kernel itself does not come up (docs/specification.md).
-constexpr Bytes kLeastMemory = mebibytes(24);
-constexpr MilliCpu kLeastCpu{10};
-
 Fault fault_in(const Resource& resource, std::string path, std::string message) {
   const Metadata& metadata = metadata_of(resource);
   std::string object = std::string(names_of(kind_of(resource)).singular) + "/" + metadata.name;

@@ -270,8 +270,13 @@ TEST(ManifestFaults, NameThePlaceTheFieldAndTheCure) {
        "digit, got `1A`"},
       {app("  resources: {memory: 128MB}\n"),
        "a.yaml:6:23: spec.resources.memory: want a size such as 128Mi or 2Gi, got `128MB`"},
-      {app("  resources: {memory: 1Ki}\n"), "a.yaml:6:23: spec.resources.memory: want at least 1Mi, got `1Ki`"},
-      {app("  resources: {cpu: 0}\n"), "a.yaml:6:20: spec.resources.cpu: want at least 1m, got `0`"},
+      {app("  resources: {memory: 1Ki}\n"), "a.yaml:6:23: spec.resources.memory: want at least 40Mi, got `1Ki`"},
+      {app("  resources: {memory: 39Mi}\n"), "a.yaml:6:23: spec.resources.memory: want at least 40Mi, got `39Mi`"},
+      {app("  resources: {cpu: 0}\n"), "a.yaml:6:20: spec.resources.cpu: want at least 10m, got `0`"},
+      {app("  env: {A: \"" + std::string(100'000, 'x') + "\"}\n  args: [\"" + std::string(40'000, 'x') + "\"]\n"),
+       "a.yaml:6:3: spec.env: want at most 131072 bytes of `args` and `env` together, got 140012: put what is large "
+       "into "
+       "the image"},
       {app("  resources: {cpu: half}\n"),
        "a.yaml:6:20: spec.resources.cpu: want an amount of CPU such as 500m, 2 or 1.5, got `half`"},
       {app("  stop: {timeout: 10}\n"),

@@ -129,8 +129,8 @@ inline Labels labels() {
 }
 
 inline Resources resources() {
-  return {MilliCpu{static_cast<std::int64_t>(1 + below(64'000))},
-          Bytes{static_cast<std::int64_t>((1 << 20) + below(std::size_t{1} << 40))}};
+  return {MilliCpu{kLeastCpu.value + static_cast<std::int64_t>(below(64'000))},
+          Bytes{kLeastMemory.value + static_cast<std::int64_t>(below(std::size_t{1} << 40))}};
 }
 
 inline Metadata metadata(bool in_tenant) {
