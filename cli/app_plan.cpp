@@ -28,7 +28,8 @@ class Planner {
     app.spec.boot.image = inputs_.image;
     if (!inputs_.args.empty()) app.spec.boot.args = inputs_.args;
     if (flags_.replicas) app.spec.replicas = *flags_.replicas;
-    if (!is_dns_label(flags_.name)) fault("--name", "want 1 to 63 of a-z, 0-9 and -, got `" + flags_.name + "`");
+    if (!is_dns_label(flags_.name) || flags_.name.size() > kMaxAppName)
+      fault("--name", "want 1 to " + std::to_string(kMaxAppName) + " of a-z, 0-9 and -, got `" + flags_.name + "`");
     set_resources(app.spec.boot.resources);
     set_environment(app.spec.boot.env);
     set_publications(app.spec);

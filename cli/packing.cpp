@@ -278,7 +278,6 @@ Result<void> upload(const Session& session, const Api& api, const runtimes::Blob
 }
 
 Result<std::string> name_from(const std::filesystem::path& path) {
-  constexpr std::size_t kLongestName = 40;  // leaves room for an instance's name within a DNS label
   std::string base = path.filename().string();
   if (base.empty() || base == ".") base = path.parent_path().filename().string();
   std::string name;
@@ -290,7 +289,7 @@ Result<std::string> name_from(const std::filesystem::path& path) {
     else if (!name.empty() && name.back() != '-')
       name += '-';
   }
-  name.resize(std::min(name.size(), kLongestName));
+  name.resize(std::min(name.size(), kMaxAppName));
   while (!name.empty() && name.back() == '-') name.pop_back();
   if (!is_dns_label(name))
     return invalid("no_name", "cannot make an app's name of `" + path.string() + "`; give one with --name");

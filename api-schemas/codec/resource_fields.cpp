@@ -37,6 +37,18 @@ std::string_view http_path(std::string_view text) {
   return fine ? std::string_view() : "a path that begins with `/`, without spaces";
 }
 
+// What is stored may be of a release that wanted less.
+bool is_declared_now(const Fields& in) {
+  return in.at().decoding.reading.refuse_unknown;
+}
+
+std::string_view app_name(std::string_view text) {
+  const bool fine = is_dns_label(text) && text.size() <= kMaxAppName;
+  return fine ? std::string_view()
+              : "a name of 1 to 40 characters a-z, 0-9 and `-`, beginning and ending with a letter or digit, so that "
+                "the names of its instances are host names";
+}
+
 void read_resources(Fields& in, Resources& out, Resources least) {
   in.cpu("cpu", out.cpu, least.cpu);
   in.bytes("memory", out.memory, least.memory);
@@ -145,7 +157,7 @@ void read_tenant_spec(Fields& in, TenantSpec& spec) {
 }
 
 void read_metadata(Fields& in, Metadata& out, bool in_tenant) {
-  in.text("name", out.name, dns_label);
+  in.text("name", out.name, in_tenant && is_declared_now(in) ? app_name : dns_label);
   in.require("name", "the object's name");
   if (in_tenant) in.text("tenant", out.tenant, dns_label);
   read_labels(in, "labels", out.labels);
