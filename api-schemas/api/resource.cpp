@@ -14,7 +14,17 @@ constexpr std::array<KindNames, 3> kKinds = {{
     {"Tenant", "tenant", "tenants", "tn", false},
 }};
 
+// The key before an entry and the NUL after it.
+constexpr std::size_t kEntryBytes = 5;
+
 }  // namespace
+
+std::size_t args_and_env_bytes(const BootSpec& boot) {
+  std::size_t bytes = 0;
+  for (const std::string& arg : boot.args) bytes += arg.size() + kEntryBytes;
+  for (const auto& [name, value] : boot.env) bytes += name.size() + 1 + value.size() + kEntryBytes;
+  return bytes;
+}
 
 Kind kind_of(const Resource& resource) {
   return static_cast<Kind>(resource.index());

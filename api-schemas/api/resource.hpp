@@ -72,6 +72,9 @@ struct BootSpec {
   bool operator==(const BootSpec&) const = default;
 };
 
+// What `args` and `env` take in a guest's boot configuration: each entry's text and some bytes around it.
+std::size_t args_and_env_bytes(const BootSpec& boot);
+
 // Where a port is reachable on the node. No host port means that the node picks a free one and keeps it.
 struct Publication {
   std::string port_name;

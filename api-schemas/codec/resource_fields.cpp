@@ -54,6 +54,19 @@ void read_resources(Fields& in, Resources& out, Resources least) {
   in.bytes("memory", out.memory, least.memory);
 }
 
+void read_instance_resources(Fields& in, Resources& out) {
+  read_resources(in, out, is_declared_now(in) ? Resources{kLeastCpu, kLeastMemory} : Resources{});
+}
+
+// A guest is given no more, and would be the last to say so.
+void check_args_and_env(Fields& in, const BootSpec& boot) {
+  const std::size_t bytes = args_and_env_bytes(boot);
+  if (!is_declared_now(in) || bytes <= kMaxArgsAndEnv) return;
+  in.fault(boot.env.empty() ? "args" : "env", "want at most " + std::to_string(kMaxArgsAndEnv) +
+                                                  " bytes of `args` and `env` together, got " + std::to_string(bytes) +
+                                                  ": put what is large into the image");
+}
+
 void read_labels(Fields& in, std::string_view name, Labels& out) {
   in.text_map(name, out, kMaxLabels, label_key, label_value);
 }
@@ -287,6 +300,7 @@ std::optional<Singleton> parse_singleton(std::string_view text) {
 void read_app_fields(Fields& in, AppSpec& spec) {
   in.texts("args", spec.boot.args, kMaxArgs);
   in.text_map("env", spec.boot.env, kMaxEnv, env_name, any_text);
+  check_args_and_env(in, spec.boot);
   in.integer<std::uint32_t>("replicas", spec.replicas, 0, kMaxReplicas);
   in.object("resources", "App.spec.resources",
             [&](Fields& resources) { read_instance_resources(resources, spec.boot.resources); });
