@@ -267,7 +267,7 @@ void Loop::State::refuse_boot(const InstanceId& id) {
   Instance* instance = node_.find(id);
   if (instance == nullptr) return;
   instance->goal_problem = "its goal wants another boot spec under the same id: refused, it keeps its first";
-  node_.note(to_string(id) + ": " + instance->goal_problem);
+  node_.note(*instance, instance->goal_problem);
   node_.touch(id);
 }
 

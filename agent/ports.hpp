@@ -132,10 +132,18 @@ struct Publish {
 using Effect = std::variant<SaveRecord, SendRegister, SendHeartbeat, PushLog, FetchImage, KeepLease, LaunchVm, StopVm,
                             ForgetVm, ProbeHealth, Publish>;
 
+// For the log: what was decided and why, and whose request it goes back to, where that is known.
+struct Note {
+  std::string text;
+  std::string trace_id;
+
+  bool operator==(const Note&) const = default;
+};
+
 struct Effects {
-  std::vector<Effect> list;        // to be carried out in this order
-  std::vector<std::string> notes;  // for the log: what was decided and why
-  std::optional<Time> wake_at;     // turn again then at the latest, even if no event comes
+  std::vector<Effect> list;  // to be carried out in this order
+  std::vector<Note> notes;
+  std::optional<Time> wake_at;  // turn again then at the latest, even if no event comes
 };
 
 // ---- Events ---------------------------------------------------------------------------------------------------------

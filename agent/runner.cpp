@@ -31,7 +31,7 @@ void Runner::run() {
   for (bool ending = false; !ending;) {
     const std::vector<Event> events = inbox_.take(wake_at);
     Effects effects = loop_.turn(wire::read_clock(), events);
-    for (const std::string& note : effects.notes) wire::log(wire::LogLevel::kInfo, "loop", note);
+    for (const Note& note : effects.notes) wire::log(wire::LogLevel::kInfo, "loop", note.text, {}, note.trace_id);
     for (Effect& effect : effects.list) {
       if (const auto* heartbeat = std::get_if<SendHeartbeat>(&effect)) last_seq = heartbeat->report.seq;
       carry_out_(std::move(effect));

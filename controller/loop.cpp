@@ -233,11 +233,13 @@ class Loop::State {
       const Waiting waiting = std::move(waiting_.front());
       waiting_.pop_front();
       const std::size_t before = draft.plan().changes.size();
+      draft.ask_as(waiting.caller.trace_id);
       Answer answer = admit(draft, waiting);
       if (draft.plan().changes.size() > before) speak_for_record(first, waiting);
       flight.replies.push_back(Reply{waiting.id, std::move(answer)});
       if (is_recovery(waiting)) break;
     }
+    draft.ask_as({});
     if (may_plan) {
       sweep_.take(world_, kSweepPiece, dirty_);
       flight.dirty = std::exchange(dirty_, Dirty{});
@@ -286,6 +288,7 @@ class Loop::State {
     record.actor = caller.actor.empty() ? "controller" : caller.actor;
     record.trace_id = caller.trace_id;
     record.changes = std::move(plan.changes);
+    note_traces(record, world_, after);
     for (const auto& [name, row] : after.nodes)
       if (row.goals_revision == record.seq) flight.nodes.insert(name);
     for (const Change& change : record.changes) {

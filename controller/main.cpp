@@ -125,7 +125,8 @@ Result<void> serve(const Options& options, const sigset_t& signals) {
   sinks.published = [&](const PublishWorld& effect) {
     const std::string trace_id = effect.record == nullptr ? std::string() : effect.record->trace_id;
     for (const Reason& reason : effect.reasons)
-      wire::log(wire::LogLevel::kInfo, "loop", reason.text, {{"object", reason.object}}, trace_id);
+      wire::log(wire::LogLevel::kInfo, "loop", reason.text, {{"object", reason.object}},
+                reason.trace_id.empty() ? trace_id : reason.trace_id);
     if (effect.record == nullptr) return;
     metrics.committed(*effect.record);
     events.advance(effect.record->seq);

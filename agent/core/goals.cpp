@@ -91,6 +91,7 @@ std::set<InstanceId> apply_goals(const Goals& goals, Instances& instances, Time 
 
   std::set<InstanceId> changed;
   for (auto& [id, instance] : instances) {
+    if (const auto trace = goals.traces.find(id); trace != goals.traces.end()) instance.trace_id = trace->second;
     const auto runs = running.find(id);
     const auto leaves = absent.find(id);
     const bool moved = runs != running.end()    ? want_running(instance, *runs->second, now)

@@ -52,9 +52,9 @@ void take(NodeState& node, const VmEnded& ended) {
   if (instance == nullptr || instance->vm.state == VmState::kNone || instance->vm.run != ended.run) return;
   if (ended.error && !ended.exit) node.images.doubt(instance->goal.boot.image);
   change_record(node, *instance, [&] { end_run(*instance, RunEnd{ended.exit, ended.error}, node.now.boot); });
-  node.note(to_string(ended.id) + ": run " + std::to_string(ended.run) + " ended: " +
-            (ended.error ? to_string(*ended.error)
-                         : std::string(exit_reason(ended.exit.value_or(Exit{ExitKind::kCrashed})))));
+  node.note(*instance, "run " + std::to_string(ended.run) + " ended: " +
+                           (ended.error ? to_string(*ended.error)
+                                        : std::string(exit_reason(ended.exit.value_or(Exit{ExitKind::kCrashed})))));
   node.touch(ended.id);
 }
 

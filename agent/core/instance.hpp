@@ -46,6 +46,7 @@ struct Instance {
   Want want = Want::kNothing;
   EnsureRunning goal;       // while kRunning, and the last such goal after
   Duration stop_timeout{};  // while kAbsent
+  std::string trace_id;     // of the request that this goes back to
 
   InstanceRecord record;
   std::uint64_t stored_with =

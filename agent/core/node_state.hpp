@@ -39,7 +39,10 @@ struct NodeState {
   void touch(const InstanceId& id) { touched.insert(id); }
   void touch_all(const std::set<InstanceId>& ids) { touched.insert(ids.begin(), ids.end()); }
   void emit(Effect effect) { out.list.push_back(std::move(effect)); }
-  void note(std::string text) { out.notes.push_back(std::move(text)); }
+  void note(std::string text) { out.notes.push_back({std::move(text), {}}); }
+  void note(const Instance& instance, const std::string& text) {
+    out.notes.push_back({to_string(instance.id) + ": " + text, instance.trace_id});
+  }
 };
 
 // What is launched after a change of its record waits until the change is on disk.

@@ -61,7 +61,7 @@ void settle(NodeState& node, Instance& instance) {
 // Carries one step out; false when the instance is gone by it.
 bool move(NodeState& node, Instance& instance, const Step& step) {
   if (step.move != Move::kAskImage && step.move != Move::kErase)
-    node.note(to_string(instance.id) + ": " + std::string(to_string(step.bucket)) + ": " + std::string(step.reason));
+    node.note(instance, std::string(to_string(step.bucket)) + ": " + std::string(step.reason));
   switch (step.move) {
     case Move::kNone:
       return true;
@@ -112,6 +112,7 @@ void forget(NodeState& node, Instance& instance) {
   instance.id = before.id;
   instance.want = before.want;
   instance.stop_timeout = before.stop_timeout;
+  instance.trace_id = before.trace_id;
   instance.reported = before.reported;
   instance.takes_traffic = before.takes_traffic;
   instance.forgotten = true;

@@ -44,6 +44,8 @@ using Action = std::variant<EnsureImage, EnsureRunning, EnsureAbsent>;
 struct Goals {
   Stamp stamp;
   std::vector<Action> actions;  // images first, then instances in the order of their ids
+  // Whose request what is wanted of an instance goes back to: for the log, no part of the target.
+  std::map<InstanceId, std::string> traces = {};
 
   bool operator==(const Goals&) const = default;
 };

@@ -35,6 +35,13 @@ void read_ensure_absent(Fields& in, EnsureAbsent& out) {
   in.micros("stop_timeout_us", out.stop_timeout);
 }
 
+void read_trace(const At& at, std::map<InstanceId, std::string>& out) {
+  Fields in(at, "trace");
+  InstanceId id;
+  if (!read_instance_id(in, "id", id)) return in.fault("want a trace with its `id`");
+  in.text("trace_id", out[id]);
+}
+
 struct WriteAction {
   JsonWriter& out;
 
@@ -164,7 +171,12 @@ void write(JsonWriter& out, const Goals& goals) {
   write(out, goals.stamp);
   out.key("actions").begin_array();
   for (const Action& action : goals.actions) write(out, action);
-  out.end_array().end_object();
+  out.end_array();
+  if (!goals.traces.empty()) out.key("traces").begin_array();
+  for (const auto& [id, trace_id] : goals.traces)
+    out.begin_object().field("id", to_string(id)).field("trace_id", trace_id).end_object();
+  if (!goals.traces.empty()) out.end_array();
+  out.end_object();
 }
 
 void read(Fields& in, Goals& goals) {
@@ -173,6 +185,7 @@ void read(Fields& in, Goals& goals) {
     in.fault("want goals with their `stamp`");
   if (!in.list("actions", kMaxActions, [&](const At& at) { read(at, goals.actions.emplace_back()); }))
     in.fault("want goals with their `actions`");
+  in.list("traces", kMaxActions, [&](const At& at) { read_trace(at, goals.traces); });
 }
 
 std::string to_json(const BootSpec& boot) {

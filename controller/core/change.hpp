@@ -98,6 +98,7 @@ struct AppRow {
   std::string frozen_message;
   // The highest attempt of each slot whose instance is gone, for the current rollout: an id is never used twice.
   std::map<std::uint32_t, std::uint32_t> retired;
+  std::string trace_id;  // of the request that changed it last
   WallTime created_at{};
   WallTime updated_at{};
 
@@ -282,9 +283,17 @@ struct RemoveAnswer {
   bool operator==(const RemoveAnswer&) const = default;
 };
 
+// Whose request the changes of these apps and their instances go back to, where that is another than the record's own.
+// Stands before them and moves no table.
+struct NoteTrace {
+  std::string trace_id;
+  std::vector<AppName> apps;
+  bool operator==(const NoteTrace&) const = default;
+};
+
 using Change = std::variant<PutCluster, PutApp, RemoveApp, PutNode, RemoveNode, PutTenant, RemoveTenant, PutTemplate,
                             RemoveTemplate, PutInstance, RemoveInstance, ObserveInstance, PutStray, RemoveStray,
-                            PutOperation, RemoveOperation, PutAnswer, RemoveAnswer>;
+                            PutOperation, RemoveOperation, PutAnswer, RemoveAnswer, NoteTrace>;
 
 // One commit. `seq` is its place in the journal, without gaps; `prev_hash` chains it to the one before.
 struct Record {

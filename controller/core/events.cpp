@@ -1,6 +1,9 @@
 #include "controller/core/events.hpp"
 
+#include <map>
 #include <utility>
+
+#include "controller/core/wording.hpp"
 
 namespace unik::controller {
 namespace {
@@ -28,13 +31,16 @@ class Teller {
     if (is_new_template && recovering_)
       return app(metadata, "renumbered", "its next instances have numbers that the lost history never gave");
     // What a user declares is as old as its record; anything else is how its rollout goes.
-    if (change.row.updated_at != record_.at) return rollout(metadata, change.row);
-    if (metadata.generation == 1) return app(metadata, "created", generation);
+    const auto [told, is_first] = told_.try_emplace(change.row.app->name(), change.row.state);
+    if (!is_first && std::exchange(told->second, change.row.state) == change.row.state) return;
+    if (!is_first || change.row.updated_at != record_.at) return progress(metadata, change.row, !is_first);
+    if (change.row.created_at == record_.at) return app(metadata, "created", generation);
     if (is_new_template) return app(metadata, "rollout", generation + " has a new template");
     app(metadata, "changed", generation);
   }
   void operator()(const RemoveApp& change) {
     tell("app/" + change.name.app.str(), change.name.tenant.str(), "removed", "its last instance is gone");
+    trace_to(change.name);
   }
 
   void operator()(const PutNode& change) {
@@ -47,7 +53,8 @@ class Teller {
   void operator()(const RemoveNode& change) { tell("node/" + change.name.str(), "", "removed", ""); }
 
   void operator()(const PutTenant& change) {
-    tell("tenant/" + change.row.tenant->metadata.name, "", "changed",
+    const bool is_new = change.row.created_at == record_.at;
+    tell("tenant/" + change.row.tenant->metadata.name, "", is_new ? "created" : "changed",
          "generation " + std::to_string(change.row.tenant->metadata.generation));
   }
   void operator()(const RemoveTenant& change) { tell("tenant/" + change.name.str(), "", "removed", ""); }
@@ -56,7 +63,9 @@ class Teller {
   void operator()(const RemoveTemplate&) {}
 
   void operator()(const PutInstance& change) {
-    if (change.row.goal == InstanceGoal::kStop) return instance(change.id, "stopping", "on " + change.row.node.str());
+    if (change.row.goal == InstanceGoal::kStop)
+      return instance(change.id, "stopping",
+                      change.row.node.empty() ? "it never had a node" : "on " + change.row.node.str());
     if (change.row.node.empty()) return instance(change.id, change.row.status->reason, change.row.status->message);
     instance(change.id, "placed", "on " + change.row.node.str());
   }
@@ -70,7 +79,7 @@ class Teller {
                 (message.empty() ? "" : "; " + message);
     if (status.health != Health::kNone)
       message += (message.empty() ? "" : "; ") + std::string(to_string(status.health));
-    if (status.restarts > 0) message += (message.empty() ? "" : "; ") + std::to_string(status.restarts) + " restarts";
+    if (status.restarts > 0) message += (message.empty() ? "" : "; ") + counted(status.restarts, "restart");
     instance(change.id, status.reason.empty() ? std::string(to_string(status.phase)) : status.reason,
              std::move(message));
   }
@@ -98,16 +107,20 @@ class Teller {
   void operator()(const RemoveOperation&) {}
   void operator()(const PutAnswer&) {}
   void operator()(const RemoveAnswer&) {}
+  void operator()(const NoteTrace& change) {
+    for (const AppName& app : change.apps) traces_[app] = change.trace_id;
+  }
 
   std::vector<EventView> take() && { return std::move(events_); }
 
  private:
   void app(const Metadata& metadata, std::string reason, std::string message) {
     tell("app/" + metadata.name, metadata.tenant, std::move(reason), std::move(message));
+    trace_to({Symbol(metadata.tenant), Symbol(metadata.name)});
   }
-  void rollout(const Metadata& metadata, const AppRow& row) {
+  void progress(const Metadata& metadata, const AppRow& row, bool introduced) {
     const std::string number = "rollout " + std::to_string(row.rollout);
-    if (row.rollout == rollout_number(record_.epoch, record_.seq) && !row.history.empty()) {
+    if (!introduced && row.rollout == rollout_number(record_.epoch, record_.seq) && !row.history.empty()) {
       const TemplateNote& note = row.history.back();
       return app(metadata, note.automatic ? "rolled_back" : "rollout", number + ": " + note.message);
     }
@@ -118,6 +131,11 @@ class Teller {
   }
   void instance(const InstanceId& id, std::string reason, std::string message) {
     tell("instance/" + short_name(id), id.tenant.str(), std::move(reason), std::move(message));
+    trace_to(id.app_name());
+  }
+  // Whose request it goes back to, where the record notes that.
+  void trace_to(const AppName& app) {
+    if (const auto found = traces_.find(app); found != traces_.end()) events_.back().trace_id = found->second;
   }
   void tell(std::string object, std::string tenant, std::string reason, std::string message) {
     EventView event;
@@ -134,6 +152,8 @@ class Teller {
 
   const Record& record_;
   bool recovering_ = false;  // as the record's first change says
+  std::map<AppName, std::string> traces_;
+  std::map<AppName, RolloutState> told_;  // as the record's last change of each app left it
   std::vector<EventView> events_;
 };
 

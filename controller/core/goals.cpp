@@ -4,6 +4,7 @@
 
 #include "api/check.hpp"
 #include "controller/core/diff.hpp"
+#include "controller/core/trace.hpp"
 
 namespace unik::controller {
 namespace {
@@ -28,6 +29,7 @@ Goals goals_of(const World& world, Symbol node) {
   std::set<std::string> images;
   std::map<InstanceId, Action> instances;
   for_each_on_node(world, node, [&](const InstanceId& id, const InstanceRow& instance) {
+    if (std::string trace = trace_of(world, id.app_name()); !trace.empty()) goals.traces[id] = std::move(trace);
     if (instance.goal == InstanceGoal::kStop) {
       instances[id] = EnsureAbsent{id, stop_timeout_of(world, id)};
       return;

@@ -203,7 +203,8 @@ void follow_operations(Draft& draft, const AppName& app, bool turn) {
     }
     if (after == before) continue;
     after.updated_at = draft.now().wall;
-    draft.because("operation " + after.operation_id, std::string(to_string(after.state)) + ": " + after.message);
+    draft.because("operation " + after.operation_id, std::string(to_string(after.state)) + ": " + after.message,
+                  after.trace_id);
     draft.change(PutOperation{key, std::move(after)});
   }
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "controller/core/trace.hpp"
 #include "controller/core/world.hpp"
 
 namespace unik::controller {
@@ -13,6 +14,7 @@ namespace unik::controller {
 struct Reason {
   std::string object;
   std::string text;
+  std::string trace_id = {};  // of the request that it goes back to; empty: of the record
 
   bool operator==(const Reason&) const = default;
 };
@@ -51,11 +53,24 @@ class Draft {
   const Plan& plan() const { return plan_; }
   Plan take_plan() && { return std::move(plan_); }
 
+  // What is changed from here on is asked for by this request; empty: it follows from what was asked for before.
+  void ask_as(std::string trace_id) { trace_id_ = std::move(trace_id); }
+
   void change(Change change) {
+    if (auto* const put = std::get_if<PutApp>(&change); put != nullptr && !trace_id_.empty())
+      put->row.trace_id = trace_id_;
     apply(world_, change, &touched_);
     plan_.changes.push_back(std::move(change));
   }
-  void because(std::string object, std::string text) { plan_.reasons.push_back({std::move(object), std::move(text)}); }
+  void because(std::string object, std::string text, std::string trace_id = {}) {
+    plan_.reasons.push_back({std::move(object), std::move(text), std::move(trace_id)});
+  }
+  void because(const AppName& app, std::string text) {
+    because(object_of(app), std::move(text), trace_of(world_, app));
+  }
+  void because(const InstanceId& id, std::string text) {
+    because(object_of(id), std::move(text), trace_of(world_, id.app_name()));
+  }
   void wake_at(Time time) {
     if (!plan_.wake_at || time < *plan_.wake_at) plan_.wake_at = time;
   }
@@ -64,6 +79,7 @@ class Draft {
   World world_;
   Now now_;
   Dirty touched_;
+  std::string trace_id_;
   Plan plan_;
 };
 

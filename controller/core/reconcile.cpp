@@ -41,12 +41,12 @@ void place(Draft& draft, Placer& placer, const InstanceId& id, InstanceRow row, 
     row.node = *node;
     row.goal_revision = draft.world().revision;
     row.status = pending("placed", "its node has yet to report it");
-    draft.because(object_of(id), "placed on " + node->str());
+    draft.because(id, "placed on " + node->str());
     draft.change(PutInstance{id, std::move(row)});
     return;
   }
   NoPlace& none = std::get<NoPlace>(choice);
-  draft.because(object_of(id), none.message);
+  draft.because(id, none.message);
   // The figures in the message move all the time; only a new reason is a transition.
   if (row.status && row.status->reason == none.reason) return;
   row.status = pending(std::move(none.reason), std::move(none.message));
@@ -57,7 +57,7 @@ void stop(Draft& draft, const InstanceId& id, std::string_view reason) {
   InstanceRow row = *draft.world().instances.find(id);
   row.goal = InstanceGoal::kStop;
   row.goal_revision = draft.world().revision;
-  draft.because(object_of(id), "stopping: " + std::string(reason));
+  draft.because(id, "stopping: " + std::string(reason));
   draft.change(PutInstance{id, std::move(row)});
 }
 
@@ -98,11 +98,11 @@ Result<void> plan_instances(Draft& draft, const AppName& name) {
 
   for (const Joined& instance : instances) {
     if (instance.bucket != Bucket::kGone) continue;
-    draft.because(object_of(instance.id), "forgotten: " + std::string(instance.reason));
+    draft.because(instance.id, "forgotten: " + std::string(instance.reason));
     draft.change(RemoveInstance{instance.id});
   }
   for (const InstanceId& id : steps.stop) stop(draft, id, reasons[id]);
-  for (const auto& [id, why] : steps.holds) draft.because(object_of(id), "stays for now: " + why);
+  for (const auto& [id, why] : steps.holds) draft.because(id, "stays for now: " + why);
 
   std::vector<InstanceId> to_place = steps.create;
   const std::set<std::uint32_t> taken = facts.strict ? taken_slots(instances) : std::set<std::uint32_t>();
@@ -125,7 +125,7 @@ void finish_deletion(Draft& draft, const AppName& name) {
   bool any = false;
   for_each_instance(draft.world(), name, [&](const InstanceId&, const InstanceRow&) { any = true; });
   if (any) return;
-  draft.because(object_of(name), "removed: its last instance has been seen gone");
+  draft.because(name, "removed: its last instance has been seen gone");
   draft.change(RemoveApp{name});
 }
 
@@ -134,7 +134,7 @@ void freeze(Draft& draft, const AppName& name, const Error& error) {
   AppRow row = *draft.world().apps.find(name);
   row.frozen_generation = row.app->metadata.generation;
   row.frozen_message = error.message;
-  draft.because(object_of(name), "frozen: " + error.message);
+  draft.because(name, "frozen: " + error.message);
   draft.change(PutApp{std::move(row)});
 }
 

@@ -169,6 +169,8 @@ class Fold {
     UNIK_CHECK(world_.answers.erase(change.key), "removing an answer that is not there");
   }
 
+  void operator()(const NoteTrace&) {}
+
  private:
   void touch_app(const AppName& app) {
     if (dirty_ != nullptr) dirty_->apps.insert(app);

@@ -198,6 +198,11 @@ struct Body {
     out.begin_object().field("key", change.key).key("row").raw(controller::row_json(*change.row)).end_object();
   }
   void operator()(const RemoveAnswer& change) { out.begin_object().field("key", change.key).end_object(); }
+  void operator()(const NoteTrace& change) {
+    out.begin_object().field("trace_id", change.trace_id).key("apps").begin_array();
+    for (const AppName& name : change.apps) app(name);
+    out.end_array().end_object();
+  }
 
   void app(const AppName& name) {
     out.begin_object().field("tenant", name.tenant.str()).field("app", name.app.str()).end_object();
@@ -215,10 +220,11 @@ struct Body {
 };
 
 // In the order of the variant.
-constexpr const char* kNames[] = {
-    "put_cluster",   "put_app",      "remove_app",      "put_node",         "remove_node",     "put_tenant",
-    "remove_tenant", "put_template", "remove_template", "put_instance",     "remove_instance", "observe_instance",
-    "put_stray",     "remove_stray", "put_operation",   "remove_operation", "put_answer",      "remove_answer"};
+constexpr const char* kNames[] = {"put_cluster",     "put_app",       "remove_app",      "put_node",
+                                  "remove_node",     "put_tenant",    "remove_tenant",   "put_template",
+                                  "remove_template", "put_instance",  "remove_instance", "observe_instance",
+                                  "put_stray",       "remove_stray",  "put_operation",   "remove_operation",
+                                  "put_answer",      "remove_answer", "note_trace"};
 static_assert(std::size(kNames) == std::variant_size_v<Change>);
 
 OperationKey operation_key(Reader& reader) {
@@ -286,6 +292,15 @@ Result<Change> read_body(std::string_view name, JsonView body) {
     return finish<Change>(in, PutAnswer{std::move(key), std::move(row).value()});
   }
   if (name == "remove_answer") return finish<Change>(in, RemoveAnswer{in.text("key")});
+  if (name == "note_trace") {
+    NoteTrace change{in.text("trace_id"), {}};
+    for (JsonView one = in.object("apps").first(); one.exists(); one = one.next()) {
+      Reader app(one);
+      change.apps.push_back(app.app("tenant", "app"));
+      if (app.problem()) in.fail("apps");
+    }
+    return finish<Change>(in, std::move(change));
+  }
   return internal("unknown_record_format", "the journal holds a change `" + std::string(name) +
                                                "` that this program does not know: run the newer one");
 }
@@ -312,6 +327,7 @@ std::string row_json(const AppRow& row) {
   for (const auto& [slot, attempt] : row.retired)
     out.begin_array().number(std::uint64_t{slot}).number(std::uint64_t{attempt}).end_array();
   out.end_array();
+  if (!row.trace_id.empty()) out.field("trace_id", row.trace_id);
   out.field("created_at_us", micros(row.created_at)).field("updated_at_us", micros(row.updated_at));
   return out.end_object().take();
 }
@@ -370,6 +386,7 @@ Result<AppRow> app_row_from(JsonView value) {
     }
     row.retired[static_cast<std::uint32_t>(*slot)] = static_cast<std::uint32_t>(*attempt);
   }
+  if (in.has("trace_id")) row.trace_id = in.text("trace_id");
   row.created_at = wall(in.number<std::int64_t>("created_at_us"));
   row.updated_at = wall(in.number<std::int64_t>("updated_at_us"));
   return finish(in, std::move(row));

@@ -90,6 +90,7 @@ struct Moved {
   void operator()(const RemoveOperation& change) { operations.insert(change.key); }
   void operator()(const PutAnswer& change) { answers.insert(change.key); }
   void operator()(const RemoveAnswer& change) { answers.insert(change.key); }
+  void operator()(const NoteTrace&) {}
 };
 
 }  // namespace

@@ -115,7 +115,7 @@ void SimulatedHost::turn() {
   wake_at_ = effects.wake_at;
   expect(!wake_at_ || *wake_at_ > now_, "a turn asks to be turned again at once");
   expect(loop_->count_unsettled(now_) == 0, "a turn leaves moves undone");
-  notes.insert(notes.end(), effects.notes.begin(), effects.notes.end());
+  for (const Note& note : effects.notes) notes.push_back(note.text);
   for (const Effect& effect : effects.list)
     if (!carry_out(effect)) return;
 }

@@ -83,6 +83,7 @@ class Describe {
   std::string operator()(const RemoveOperation& change) const { return "forget operation " + to_string(change.key); }
   std::string operator()(const PutAnswer& change) const { return "keep answer " + change.key; }
   std::string operator()(const RemoveAnswer& change) const { return "forget answer " + change.key; }
+  std::string operator()(const NoteTrace& change) const { return "trace " + change.trace_id; }
 
  private:
   static std::string rollout(const std::string& app, const AppRow& row) {

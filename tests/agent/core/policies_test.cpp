@@ -3,6 +3,7 @@
 
 #include "agent/core/address.hpp"
 #include "agent/core/goals.hpp"
+#include "agent/core/happenings.hpp"
 #include "agent/core/images.hpp"
 #include "agent/core/join.hpp"
 #include "agent/core/report.hpp"

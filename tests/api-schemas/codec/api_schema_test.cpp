@@ -126,7 +126,8 @@ Goals goals() {
   run.boot.restart = 1;
   run.run.publications = {{"http", 80, std::uint16_t{8080}}};
   run.run.health.emplace().path = "/";
-  return {{"cluster", {0, 1}, 42}, {EnsureImage{kImage}, run, EnsureAbsent{instance().id, {}}}};
+  return {
+      {"cluster", {0, 1}, 42}, {EnsureImage{kImage}, run, EnsureAbsent{instance().id, {}}}, {{instance().id, "trace"}}};
 }
 
 TEST(ApiSchema, SaysWhatTheCodecWrites) {
