@@ -27,6 +27,8 @@ struct Operation {
   std::uint64_t uid = 0;         // of the target: a re-created namesake is another
   std::uint64_t generation = 0;  // of the target when the operation was asked for
   std::uint32_t attempts = 0;    // of the instance that took the most: its starts on all the nodes that it was tried on
+  // A job's, while all its instances run: it is followed until they end, and takes nobody's turn meanwhile.
+  bool started = false;
   std::string message;
   std::optional<Error> error;  // why it failed; while it is pending, what is in its way (none: it waits for its turn)
   std::string trace_id;

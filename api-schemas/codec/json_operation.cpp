@@ -9,6 +9,7 @@ void write(JsonWriter& out, const Operation& operation) {
   out.begin_object().field("operation_id", operation.operation_id).field("kind", to_string(operation.kind));
   out.field("state", to_string(operation.state)).field("target", to_string(operation.target));
   out.field("uid", operation.uid).field("generation", operation.generation).field("attempts", operation.attempts);
+  if (operation.started) out.field("started", true);
   out.field("message", operation.message);
   if (operation.error) {
     out.key("error");
@@ -28,6 +29,7 @@ void read(Fields& in, Operation& operation) {
   in.integer("uid", operation.uid);
   in.integer("generation", operation.generation);
   in.integer("attempts", operation.attempts);
+  in.boolean("started", operation.started);
   in.text("message", operation.message);
   in.object("error", "error", [&](Fields& error) { read(error, operation.error.emplace()); });
   in.text("trace_id", operation.trace_id);

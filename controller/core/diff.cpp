@@ -42,15 +42,15 @@ Joined classify_by_node(const World& world, const AppRow& app, const InstanceId&
   const Disconnect& disconnect = app.app->spec.disconnect;
   if (is_lost(world, row.node) && disconnect.replace && now >= heard(world, row.node) + disconnect.lost_after)
     return joined(id, row, Bucket::kLost, "its node has been silent for too long");
-  const bool is_job = app.app->spec.run.restart.policy == RestartPolicy::kNever;
   switch (leaving(world, *node, *app.app, now)) {
     case Leaving::kNo:
       return joined(id, row, Bucket::kCurrent, "as declared");
     case Leaving::kDrain:
-      if (is_job) return joined(id, row, Bucket::kCurrent, "its node is being drained, and waits for it to end");
+      if (is_job(*app.app))
+        return joined(id, row, Bucket::kCurrent, "its node is being drained, and waits for it to end");
       return joined(id, row, Bucket::kDisplaced, "its node is being drained");
     case Leaving::kTaint:
-      if (is_job) return joined(id, row, Bucket::kCurrent, "it ends before its node's taint counts");
+      if (is_job(*app.app)) return joined(id, row, Bucket::kCurrent, "it ends before its node's taint counts");
       return joined(id, row, Bucket::kDisplaced, "its node has a taint that it does not tolerate");
     case Leaving::kDrainOverdue:
       return joined(id, row, Bucket::kEvicted, "its node is being drained and waits no longer");
@@ -152,6 +152,10 @@ bool CurrentTemplate::covers(std::uint64_t rollout) {
   const Shared<BootSpec>* const current = world_.templates.find({name_, rollout_});
   known->second = one != nullptr && current != nullptr && *one == *current;
   return known->second;
+}
+
+bool is_job(const App& app) {
+  return app.spec.run.restart.policy == RestartPolicy::kNever;
 }
 
 bool ended_well(const InstanceStatus& status) {

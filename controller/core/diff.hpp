@@ -58,6 +58,9 @@ class CurrentTemplate {
   std::map<std::uint64_t, bool> known_;
 };
 
+// What runs once: it has come true when it has ended.
+bool is_job(const App& app);
+
 // By itself, with code 0.
 bool ended_well(const InstanceStatus& status);
 

@@ -15,7 +15,8 @@ namespace {
 
 struct Progress {
   std::uint32_t desired = 0;
-  std::uint32_t arrived = 0;  // ready, or a job that has ended well
+  std::uint32_t arrived = 0;  // ready, or ended well
+  std::uint32_t ended = 0;    // well
   std::uint32_t attempts = 0;
   bool old_ones_left = false;
   bool moving = false;                      // something is expected to happen by itself
@@ -65,6 +66,7 @@ Progress progress_of(const World& world, const AppName& name, const AppRow& app)
     if (!row.node.empty()) progress.attempts = std::max(progress.attempts, status.restarts + id.attempt);
     if (is_ready(status) || ended_well(status)) {
       ++progress.arrived;
+      if (ended_well(status)) ++progress.ended;
       return;
     }
     if (is_trouble(status)) {
@@ -125,12 +127,15 @@ void follow_deploy(const World& world, bool turn, Operation& operation) {
 
   const Progress progress = progress_of(world, operation.target, *app);
   operation.attempts = std::max(operation.attempts, progress.attempts);
-  std::string message = std::to_string(progress.arrived) + " of " + std::to_string(progress.desired) + " ready";
+  const bool job = is_job(*app->app);
+  std::string message = std::to_string(job ? progress.ended : progress.arrived) + " of " +
+                        std::to_string(progress.desired) + (job ? " ended well" : " ready");
   if (progress.trouble != nullptr)
     return fail(operation, unavailable(progress.trouble->reason, describe(progress.troubled, *progress.trouble)));
   if (progress.arrived >= progress.desired && !progress.old_ones_left) {
+    operation.started = job;
     work_on(operation, std::move(message));
-    operation.state = OperationState::kSucceeded;
+    if (!job || progress.ended >= progress.desired) operation.state = OperationState::kSucceeded;
     return;
   }
   if (operation.attempts > 1) message += ", attempt " + std::to_string(operation.attempts);

@@ -45,7 +45,7 @@ class Planner {
       const bool created = slot.missing != nullptr && create_or_wait(index, slot);
       stop_what_is_replaced(slot, created || slot.current != nullptr);
     }
-    steps_.complete = !anything_old_ && steps_.arrived == facts_.replicas;
+    steps_.complete = !anything_old_ && (facts_.is_job ? ended_ : steps_.arrived) == facts_.replicas;
     bake();
     return std::move(steps_);
   }
@@ -99,6 +99,7 @@ class Planner {
     for (const auto& [index, slot] : slots_) {
       const bool arrived = slot.current != nullptr && has_arrived(*slot.current);
       if (arrived) ++steps_.arrived;
+      if (arrived && ended_well(*slot.current->row->status)) ++ended_;
       if (index < canaries(facts_)) canaries_arrived &= arrived;
       if (!slot.outdated.empty()) anything_old_ = true;
       const bool old_serves = any_serves(slot.outdated) || any_serves(slot.displaced);
@@ -202,6 +203,7 @@ class Planner {
   std::map<std::uint32_t, Slot> slots_;
   RolloutSteps steps_;
   bool anything_old_ = false;
+  std::uint32_t ended_ = 0;        // slots whose current instance has ended well
   std::uint32_t surging_ = 0;      // slots where an old and a new instance run side by side
   std::uint32_t disrupted_ = 0;    // slots that are being moved
   std::uint32_t unavailable_ = 0;  // slots where nothing serves
@@ -274,6 +276,7 @@ RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app
   RolloutFacts facts;
   facts.instances = diff_app(world, name, app, now);
   facts.replicas = app.app->spec.replicas;
+  facts.is_job = is_job(*app.app);
   facts.policy = rollout_policy(world, *app.app);
   // A way back is not measured by what it leads away from.
   if (!app.history.empty() && app.history.back().automatic)
@@ -333,7 +336,7 @@ std::optional<Verdict> judge_rollout(const RolloutFacts& facts) {
       if (auto verdict = judge_instance(one)) return verdict;
   if (auto verdict = judge_boot(facts)) return verdict;
   if (auto verdict = judge_restarts(facts)) return verdict;
-  if (waits_for_canaries(facts) || facts.now < judged_again_at(facts)) return std::nullopt;
+  if (waits_for_canaries(facts) || waits_for_end(facts) || facts.now < judged_again_at(facts)) return std::nullopt;
   return Verdict{"progress_deadline", std::to_string(facts.clock.arrived) + " of " + std::to_string(facts.replicas) +
                                           " serve, and not one more for " +
                                           format_duration(facts.policy.progress_deadline)};
@@ -342,6 +345,10 @@ std::optional<Verdict> judge_rollout(const RolloutFacts& facts) {
 // While canaries bake, or wait for a hand, nothing more is meant to arrive.
 bool waits_for_canaries(const RolloutFacts& facts) {
   return facts.policy.strategy == RolloutStrategy::kCanary && !facts.state.promoted && facts.clock.baking;
+}
+
+bool waits_for_end(const RolloutFacts& facts) {
+  return facts.is_job && facts.clock.arrived >= facts.replicas;
 }
 
 Time judged_again_at(const RolloutFacts& facts) {

@@ -25,6 +25,7 @@ RolloutPolicy rollout_policy(const World& world, const App& app);
 struct RolloutFacts {
   std::vector<Joined> instances;
   std::uint32_t replicas = 0;
+  bool is_job = false;  // done when its instances have ended, not when they run
   RolloutPolicy policy;
   bool strict = false;              // in no slot may two run at once: the old one is seen gone first
   std::uint32_t max_disrupted = 1;  // instances that may be moved off their nodes at a time
@@ -41,8 +42,9 @@ struct RolloutSteps {
   std::optional<Time> wake_at;                            // when waiting alone may change something
   std::uint32_t arrived = 0;                              // slots whose current instance has proved itself
   bool canaries_arrived = false;
-  bool promote = false;   // the canaries have baked
-  bool complete = false;  // every slot is served by the current template and nothing old is left
+  bool promote = false;  // the canaries have baked
+  bool complete =
+      false;  // every slot is served by the current template, or its job has ended well; nothing old is left
 };
 
 // What the World holds for the policies to decide from.
@@ -63,6 +65,9 @@ struct Verdict {
 std::optional<Verdict> judge_rollout(const RolloutFacts& facts);
 
 bool waits_for_canaries(const RolloutFacts& facts);
+
+// Whether all instances of a job run or have ended: how long they take is their own affair.
+bool waits_for_end(const RolloutFacts& facts);
 
 // When `judge_rollout` should be asked again although nothing has happened.
 Time judged_again_at(const RolloutFacts& facts);

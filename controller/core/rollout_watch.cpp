@@ -18,11 +18,6 @@ void keep_ready_clocks(Draft& draft, const std::vector<Joined>& instances) {
   }
 }
 
-// The policies of jobs are their exit codes: going back would run an old job again.
-bool is_job(const App& app) {
-  return app.spec.run.restart.policy == RestartPolicy::kNever;
-}
-
 TemplateNote* note_of(AppRow& row) {
   return row.history.empty() || row.history.back().rollout != row.rollout ? nullptr : &row.history.back();
 }
@@ -44,14 +39,14 @@ void finish(Draft& draft, const AppName& name) {
   row.state.failed_generation = 0;
   // What was given up stays told for as long as it is declared.
   if (runs_what_is_declared(draft.world(), row)) row.state.reason.clear(), row.state.message.clear();
-  draft.because(object_of(name), "rollout " + std::to_string(row.rollout) + " is done");
+  draft.because(name, "rollout " + std::to_string(row.rollout) + " is done");
   draft.change(PutApp{std::move(row)});
 }
 
 void promote(Draft& draft, const AppName& name) {
   AppRow row = *draft.world().apps.find(name);
   row.state.promoted = true;
-  draft.because(object_of(name), "the canaries have baked: the others follow");
+  draft.because(name, "the canaries have baked: the others follow");
   draft.change(PutApp{std::move(row)});
 }
 
@@ -103,7 +98,8 @@ bool give_up_if_failed(Draft& draft, const AppName& name, const RolloutFacts& fa
   const std::optional<Verdict> verdict = judge_rollout(facts);
   if (!verdict) return false;
   const bool was_automatic = !app.history.empty() && app.history.back().automatic;
-  const bool job = is_job(*app.app);
+  // The policies of jobs are their exit codes: going back would run an old job again.
+  const bool job = facts.is_job;
   if (facts.policy.auto_rollback && !was_automatic && !job && roll_back(draft, name, *verdict, true)) return true;
   AppRow row = *draft.world().apps.find(name);
   const bool any_good = last_good(draft.world(), name, row) != nullptr;
@@ -112,8 +108,8 @@ bool give_up_if_failed(Draft& draft, const AppName& name, const RolloutFacts& fa
   row.state.reason = verdict->reason;
   row.state.message = verdict->message;
   set_outcome(row, TemplateOutcome::kFailed, verdict->message);
-  draft.because(object_of(name), "rollout " + std::to_string(row.rollout) + " " +
-                                     std::string(to_string(row.state.phase)) + ": " + verdict->message);
+  draft.because(name, "rollout " + std::to_string(row.rollout) + " " + std::string(to_string(row.state.phase)) + ": " +
+                          verdict->message);
   draft.change(PutApp{std::move(row)});
   return false;
 }
@@ -124,11 +120,12 @@ void note_progress(Draft& draft, const AppName& name, const RolloutFacts& facts,
   RolloutClock clock = facts.clock;
   if (!steps.canaries_arrived) clock.baking.reset();
   if (steps.canaries_arrived && !clock.baking) clock.baking = facts.now;
+  const bool more_arrived = steps.arrived > clock.arrived;
+  clock.arrived = steps.arrived;
   RolloutFacts now_on = facts;
   now_on.clock = clock;
-  const bool waits = waits_for_canaries(now_on) || app.state.phase == RolloutPhase::kPaused;
-  if (steps.arrived > clock.arrived || waits) clock.progressed = facts.now;
-  clock.arrived = steps.arrived;
+  const bool waits = waits_for_canaries(now_on) || waits_for_end(now_on) || app.state.phase == RolloutPhase::kPaused;
+  if (more_arrived || waits) clock.progressed = facts.now;
   if (app.state.phase == RolloutPhase::kDone) {
     draft.clocks().rollouts.erase(name);
   } else {
@@ -182,7 +179,7 @@ bool roll_back(Draft& draft, const AppName& name, const Verdict& verdict, bool a
   row.state.failed_generation = row.app->metadata.generation;
   row.state.reason = verdict.reason;
   row.state.message = "rollout " + std::to_string(from) + " was given up: " + verdict.message;
-  draft.because(object_of(name), row.state.message + "; back to " + std::to_string(to));
+  draft.because(name, row.state.message + "; back to " + std::to_string(to));
   draft.change(PutApp{std::move(row)});
   return true;
 }

@@ -13,6 +13,10 @@ std::size_t index_of(NodeHealth health) {
   return static_cast<std::size_t>(health);
 }
 
+bool is_at_work(const Operation& operation) {
+  return operation.state == OperationState::kRunning && !operation.started;
+}
+
 bool is_queued(const Operation& operation) {
   return operation.state == OperationState::kPending && !operation.error;
 }
@@ -21,13 +25,13 @@ bool is_queued(const Operation& operation) {
 void count(World& world, const OperationKey& key, const Operation& operation) {
   if (!is_final(operation)) world.active_operations.set({operation.target, key}, {});
   if (is_queued(operation)) world.queued_operations.set(key, operation.target);
-  if (operation.state == OperationState::kRunning) ++world.operations_at_work;
+  if (is_at_work(operation)) ++world.operations_at_work;
 }
 
 void uncount(World& world, const OperationKey& key, const Operation& operation) {
   world.active_operations.erase({operation.target, key});
   world.queued_operations.erase(key);
-  if (operation.state == OperationState::kRunning) --world.operations_at_work;
+  if (is_at_work(operation)) --world.operations_at_work;
 }
 
 // Applies one change; holds what all the overloads need.

@@ -55,6 +55,7 @@ inline Operation operation() {
   value.operation_id = "op-42-0";
   value.state = OperationState::kFailed;
   value.target = {Symbol("default"), Symbol("web")};
+  value.started = true;
   value.error = unavailable("no_eligible_node", "0 of 1 nodes fit");
   value.error->details = {{"app.yaml", 3, 7, "spec.replicas", "want a number"}};
   value.created_at = at("2026-11-22T10:00:00Z");
