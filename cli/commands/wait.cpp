@@ -68,12 +68,19 @@ std::string why(const std::vector<Condition>& conditions) {
   return "";
 }
 
+// Some of it may serve, but nothing more is done for it.
+bool is_given_up(const AppView& app) {
+  return std::any_of(app.conditions.begin(), app.conditions.end(), [](const Condition& condition) {
+    return condition.type == "Rollout" && condition.reason == "Failed";
+  });
+}
+
 Result<Look> look_ready(const Api& api, const ObjectRef& object) {
   switch (object.kind) {
     case ObjectKind::kApp: {
       const auto app = api.app(object.name);
       if (!app) return app.error();
-      return look_at(app->phase == "ready" || app->phase == "completed", app->phase == "failed",
+      return look_at(app->phase == "ready" || app->phase == "completed", app->phase == "failed" || is_given_up(*app),
                      app->phase + why(app->conditions));
     }
     case ObjectKind::kInstance: {

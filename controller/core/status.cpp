@@ -59,7 +59,9 @@ std::string phase_of(const AppRow& row, const Count& total) {
   if (is_frozen(row)) return "frozen";
   if (row.state.phase == RolloutPhase::kPaused) return "paused";
   if (desired > 0 && total.done == desired) return "completed";
-  if (total.failed > 0) return total.ready > 0 ? "degraded" : "failed";
+  // One that was given up may still come to serve, but nothing is done about it any more.
+  const bool given_up = row.state.phase == RolloutPhase::kFailed && total.up_to_date < desired;
+  if (total.failed > 0 || given_up) return total.ready > 0 ? "degraded" : "failed";
   if (total.up_to_date >= desired) return "ready";
   if (total.ready == 0) return "pending";
   return "progressing";

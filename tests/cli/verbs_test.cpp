@@ -319,6 +319,10 @@ TEST_F(Verbs, WaitTellsReadyFailedDeletedAndLate) {
   app.phase = "failed";
   now(200, codec::to_json(app));
   EXPECT_EQ(unikctl({"wait", "app", "web", "--for", "ready", "--timeout", "5s"}).code, 1);
+  app.phase = "degraded";
+  app.conditions = {{"Ready", "False", "Progressing", "1 of 2 ready"}, {"Rollout", "False", "Failed", "no progress"}};
+  now(200, codec::to_json(app));
+  EXPECT_EQ(unikctl({"wait", "app/web", "--timeout", "5s"}).code, 1);
   now(404, codec::to_json(not_found("app_not_found", "there is no app `web`")));
   EXPECT_EQ(unikctl({"wait", "app/web", "--for", "deleted", "--timeout", "5s"}).code, 0);
   EXPECT_EQ(unikctl({"wait", "app/web"}).code, 3);
