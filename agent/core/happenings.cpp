@@ -41,7 +41,9 @@ void take(NodeState& node, const VmStarted& started) {
   vm.accelerator = started.accelerator;
   vm.boot.start = started.start;
   vm.boot.first_byte = started.first_byte;
-  vm.boot.total = vm.launched - vm.decided + started.first_byte;
+  // A first byte that nobody was there to time came before the app at the latest.
+  vm.boot.total =
+      vm.launched - vm.decided + (vm.boot.first_byte > Duration::zero() ? vm.boot.first_byte : started.start);
   instance->recent_problem.clear();
   if (instance->want == Want::kRunning) instance->health = begin_health(instance->goal.run.health, node.now.boot);
   node.touch(started.id);

@@ -54,6 +54,41 @@ TEST(AddressTest, TakesTheNextOneThatIsFree) {
   for (int i = 0; i < 600; ++i) EXPECT_TRUE(in_use.insert(allocate_address(instance_id("web"), in_use)).second);
 }
 
+TEST(NotesTest, CarryTheTraceOfWhatTheInstanceGoesBackTo) {
+  NodeState node("n1");
+  const InstanceId web = instance_id("web");
+  Goals goals;
+  goals.actions = {running(web)};
+  goals.traces = {{web, "first"}};
+  apply_goals(goals, node.instances, kNow);
+  node.note(*node.find(web), "launch");
+  EXPECT_EQ(node.out.notes.back(), (Note{to_string(web) + ": launch", "first"}));
+  goals.traces = {{web, "second"}};
+  EXPECT_TRUE(apply_goals(goals, node.instances, kNow).empty()) << "a trace is no part of the target";
+  EXPECT_EQ(node.find(web)->trace_id, "second");
+}
+
+TEST(BootTimesTest, EndWithTheAppWhereNobodySawTheFirstByte) {
+  NodeState node("n1");
+  Instance& web = node.instances[instance_id("web")];
+  web.id = instance_id("web");
+  web.vm.state = VmState::kStarting;
+  web.vm.decided = kNow;
+  web.vm.launched = kNow + 1ms;
+  take(node, VmStarted{web.id, 0, {}, "tcg", 900ms, 0ms});
+  EXPECT_EQ(web.vm.boot.total, 901ms);
+}
+
+TEST(EndTest, OfAKernelThatDidNotComeUpAsksForMemory) {
+  Instance web;
+  web.want = Want::kRunning;
+  web.goal = running(instance_id("web"));
+  web.goal.run.restart.policy = RestartPolicy::kNever;
+  web.vm.state = VmState::kStarting;
+  end_run(web, RunEnd{Exit{ExitKind::kCrashed, 0}, std::nullopt}, kNow);
+  EXPECT_NE(web.recent_problem.find("resources.memory"), std::string::npos) << web.recent_problem;
+}
+
 TEST(TimersTest, KeepsOneTimeForEachId) {
   Timers timers;
   timers.set(instance_id("web"), kNow + 2s);
