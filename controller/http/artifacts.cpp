@@ -115,22 +115,26 @@ void has_artifact(ApiContext& context, const PathValues& path, const wire::Respo
 }  // namespace
 
 void add_artifact_routes(ApiContext& context, std::vector<Route>& routes) {
-  routes.push_back({"POST", "/v1/artifacts",
+  routes.push_back({"POST",
+                    "/v1/artifacts",
                     [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
                       put_artifact(context, request, responder);
                     },
-                    wire::BodyPolicy{true, static_cast<std::uint64_t>(runtimes::kMaxBlob.value)}});
+                    wire::BodyPolicy{true, static_cast<std::uint64_t>(runtimes::kMaxBlob.value)},
+                    {{"digest", QueryRule::kText}}});
   routes.push_back({"GET",
                     "/v1/artifacts/{digest}",
                     [&context](const PathValues& path, wire::HttpRequest, const wire::Responder& responder) {
                       get_artifact(context, path, responder);
                     },
+                    {},
                     {}});
   routes.push_back({"HEAD",
                     "/v1/artifacts/{digest}",
                     [&context](const PathValues& path, wire::HttpRequest, const wire::Responder& responder) {
                       has_artifact(context, path, responder);
                     },
+                    {},
                     {}});
 }
 

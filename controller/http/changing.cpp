@@ -166,16 +166,20 @@ void ask(ApiContext& context, const wire::HttpRequest& request, const wire::Resp
 
 void add_changing_routes(ApiContext& context, std::vector<Route>& routes) {
   const wire::BodyPolicy manifests{false, codec::kMaxInputBytes};
-  routes.push_back({"POST", "/v1/apply",
+  routes.push_back({"POST",
+                    "/v1/apply",
                     [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
                       handle_apply(context, request, responder, false);
                     },
-                    manifests});
-  routes.push_back({"POST", "/v1/deployments",
+                    manifests,
+                    {{"tenant", QueryRule::kName}, {"dry_run", QueryRule::kFlag}}});
+  routes.push_back({"POST",
+                    "/v1/deployments",
                     [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
                       handle_apply(context, request, responder, true);
                     },
-                    manifests});
+                    manifests,
+                    {{"tenant", QueryRule::kName}}});
   routes.push_back({"POST",
                     "/v1/destroy",
                     [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
@@ -183,6 +187,7 @@ void add_changing_routes(ApiContext& context, std::vector<Route>& routes) {
                       if (!destroy) return responder.send(destroy.error());
                       ask(context, request, responder, 202, std::move(*destroy));
                     },
+                    {},
                     {}});
   for (const Kind kind : {Kind::kApp, Kind::kNode, Kind::kTenant}) {
     routes.push_back(
@@ -191,7 +196,8 @@ void add_changing_routes(ApiContext& context, std::vector<Route>& routes) {
          [&context, kind](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
            handle_delete(context, kind, path, request, responder);
          },
-         {}});
+         {},
+         names_of(kind).in_tenant ? QueryRules{{"tenant", QueryRule::kName}} : QueryRules{}});
   }
   for (const bool schedulable : {false, true}) {
     routes.push_back(
@@ -200,6 +206,7 @@ void add_changing_routes(ApiContext& context, std::vector<Route>& routes) {
          [&context, schedulable](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
            ask(context, request, responder, 200, CordonRequest{path.at("name"), schedulable});
          },
+         {},
          {}});
   }
   routes.push_back({"POST",
@@ -209,7 +216,8 @@ void add_changing_routes(ApiContext& context, std::vector<Route>& routes) {
                       if (!drain) return responder.send(drain.error());
                       ask(context, request, responder, 200, std::move(*drain));
                     },
-                    {}});
+                    {},
+                    {{"deadline", QueryRule::kText}, {"force", QueryRule::kFlag}, {"reason", QueryRule::kText}}});
   for (const RolloutVerb verb : {RolloutVerb::kPause, RolloutVerb::kResume, RolloutVerb::kPromote, RolloutVerb::kAbort,
                                  RolloutVerb::kRestart, RolloutVerb::kRollback}) {
     routes.push_back(
@@ -220,13 +228,17 @@ void add_changing_routes(ApiContext& context, std::vector<Route>& routes) {
            if (!rollout) return responder.send(rollout.error());
            ask(context, request, responder, 200, std::move(*rollout));
          },
-         {}});
+         {},
+         verb == RolloutVerb::kRollback ? QueryRules{{"tenant", QueryRule::kName}, {"to", QueryRule::kNumber}}
+                                        : QueryRules{{"tenant", QueryRule::kName}}});
   }
-  routes.push_back({"POST", "/v1/whatif",
+  routes.push_back({"POST",
+                    "/v1/whatif",
                     [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
                       handle_whatif(context, request, responder);
                     },
-                    manifests});
+                    manifests,
+                    {{"tenant", QueryRule::kName}, {"lose", QueryRule::kText}}});
 }
 
 }  // namespace unik::controller

@@ -41,16 +41,20 @@ void handle_heartbeat(ApiContext& context, wire::HttpRequest request, const wire
 
 void add_node_routes(ApiContext& context, std::vector<Route>& routes) {
   const wire::BodyPolicy body{false, codec::kMaxMessageBytes};
-  routes.push_back({"POST", "/v1/nodes/register",
+  routes.push_back({"POST",
+                    "/v1/nodes/register",
                     [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
                       handle_register(context, std::move(request), responder);
                     },
-                    body});
-  routes.push_back({"POST", "/v1/nodes/heartbeat",
+                    body,
+                    {}});
+  routes.push_back({"POST",
+                    "/v1/nodes/heartbeat",
                     [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
                       handle_heartbeat(context, std::move(request), responder);
                     },
-                    body});
+                    body,
+                    {}});
 }
 
 }  // namespace unik::controller

@@ -120,6 +120,14 @@ void answer(const wire::Responder& responder, const Result<T>& value) {
   responder.send(json_response(200, codec::to_json(*value)));
 }
 
+// A tenant that was never declared is told apart from one that has nothing.
+void answer_from(const World& world, const PathValues& path, const wire::HttpRequest& request,
+                 const wire::Responder& responder, auto read) {
+  const std::string tenant = tenant_of(request);
+  if (!world.tenants.contains(Symbol(tenant))) return responder.send(missing("tenant", tenant));
+  answer(responder, read(world, path, request));
+}
+
 Result<Explanation> explain(const World& world, const PathValues& path, const std::string& tenant) {
   const std::string& name = path.at("name");
   std::optional<Explanation> explanation;
@@ -181,51 +189,62 @@ Result<Operation> get_operation(const World& world, const std::string& name) {
 
 void add_reading_routes(ApiContext& context, std::vector<Route>& routes) {
   // `read` gets the newest World, or the one of `at`, and returns a Result of something with a JSON form.
-  const auto get = [&](std::string pattern, auto read) {
+  const auto get = [&](std::string pattern, QueryRules query, auto read) {
     routes.push_back(
         {"GET",
          std::move(pattern),
          [&context, read](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
            const Result<std::optional<Moment>> at = moment_of(request);
            if (!at) return responder.send(at.error());
-           if (!*at) return answer(responder, read(*context.runner.world(), path, request));
+           if (!*at) return answer_from(*context.runner.world(), path, request, responder, read);
            context.history.ask(**at, [=, request = std::move(request)](const auto& world) {
              if (!world) return responder.send(world.error());
-             answer(responder, read(**world, path, request));
+             answer_from(**world, path, request, responder, read);
            });
          },
-         {}});
+         {},
+         std::move(query)});
+  };
+  const QueryRules plain{{"at", QueryRule::kText}};
+  const QueryRules of_tenant{{"at", QueryRule::kText}, {"tenant", QueryRule::kName}};
+  const auto paged = [](QueryRules query) {
+    query.emplace("continue", QueryRule::kText);
+    return query;
   };
   using Path = const PathValues&;
   using Request = const wire::HttpRequest&;
-  get("/v1/status", [](const World& world, Path, Request request) -> Result<StatusView> {
+  get("/v1/status", of_tenant, [](const World& world, Path, Request request) -> Result<StatusView> {
     return view_status(world, tenant_of(request));
   });
-  get("/v1/apps", [](const World& world, Path, Request request) -> Result<codec::Page<AppView>> {
+  get("/v1/apps", paged(of_tenant), [](const World& world, Path, Request request) -> Result<codec::Page<AppView>> {
     return list_apps(world, request);
   });
-  get("/v1/apps/{name}", [](const World& world, Path path, Request request) {
+  get("/v1/apps/{name}", of_tenant, [](const World& world, Path path, Request request) {
     return get_app(world, tenant_of(request), path.at("name"));
   });
-  get("/v1/instances", [](const World& world, Path, Request request) { return list_instances(world, request); });
-  get("/v1/instances/{name}", [](const World& world, Path path, Request request) {
+  get("/v1/instances", paged(of_tenant),
+      [](const World& world, Path, Request request) { return list_instances(world, request); });
+  get("/v1/instances/{name}", of_tenant, [](const World& world, Path path, Request request) {
     return get_instance(world, tenant_of(request), path.at("name"));
   });
-  get("/v1/nodes", [](const World& world, Path, Request request) -> Result<codec::Page<NodeView>> {
+  get("/v1/nodes", paged(plain), [](const World& world, Path, Request request) -> Result<codec::Page<NodeView>> {
     return list_nodes(world, request);
   });
-  get("/v1/nodes/{name}", [](const World& world, Path path, Request) { return get_node(world, path.at("name")); });
-  get("/v1/tenants", [](const World& world, Path, Request request) -> Result<codec::Page<TenantView>> {
+  get("/v1/nodes/{name}", plain,
+      [](const World& world, Path path, Request) { return get_node(world, path.at("name")); });
+  get("/v1/tenants", paged(plain), [](const World& world, Path, Request request) -> Result<codec::Page<TenantView>> {
     return list_tenants(world, request);
   });
-  get("/v1/tenants/{name}", [](const World& world, Path path, Request) { return get_tenant(world, path.at("name")); });
-  get("/v1/rollouts/{name}", [](const World& world, Path path, Request request) {
+  get("/v1/tenants/{name}", plain,
+      [](const World& world, Path path, Request) { return get_tenant(world, path.at("name")); });
+  get("/v1/rollouts/{name}", of_tenant, [](const World& world, Path path, Request request) {
     return get_rollout(world, tenant_of(request), path.at("name"));
   });
-  get("/v1/operations", [](const World& world, Path, Request request) { return list_operations(world, request); });
-  get("/v1/operations/{name}",
+  get("/v1/operations", paged(of_tenant),
+      [](const World& world, Path, Request request) { return list_operations(world, request); });
+  get("/v1/operations/{name}", plain,
       [](const World& world, Path path, Request) { return get_operation(world, path.at("name")); });
-  get("/v1/explain/{kind}/{name}",
+  get("/v1/explain/{kind}/{name}", of_tenant,
       [](const World& world, Path path, Request request) { return explain(world, path, tenant_of(request)); });
 
   routes.push_back({"GET",
@@ -233,6 +252,7 @@ void add_reading_routes(ApiContext& context, std::vector<Route>& routes) {
                     [](Path, wire::HttpRequest, const wire::Responder& responder) {
                       responder.send(json_response(200, R"({"status":"ok"})"));
                     },
+                    {},
                     {}});
   routes.push_back({"GET",
                     "/readyz",
@@ -245,6 +265,7 @@ void add_reading_routes(ApiContext& context, std::vector<Route>& routes) {
                       out.field("revision", world->revision).end_object();
                       responder.send(json_response(200, out.take()));
                     },
+                    {},
                     {}});
   routes.push_back(
       {"GET",
@@ -256,6 +277,7 @@ void add_reading_routes(ApiContext& context, std::vector<Route>& routes) {
          out.field("revision", world->revision).end_object();
          responder.send(json_response(200, out.take()));
        },
+       {},
        {}});
   routes.push_back({"GET",
                     "/v1/metrics",
@@ -265,6 +287,7 @@ void add_reading_routes(ApiContext& context, std::vector<Route>& routes) {
                       response.body = context.metrics.text(*context.runner.world());
                       responder.send(std::move(response));
                     },
+                    {},
                     {}});
 }
 

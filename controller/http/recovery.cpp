@@ -21,6 +21,7 @@ void add_recovery_routes(ApiContext& context, std::vector<Route>& routes) {
                     [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
                       ask(context, request, responder, 200, RecoverRequest{});
                     },
+                    {},
                     {}});
   routes.push_back({"GET",
                     "/v1/quarantine",
@@ -31,6 +32,7 @@ void add_recovery_routes(ApiContext& context, std::vector<Route>& routes) {
                       page.revision = world->revision;
                       responder.send(json_response(200, codec::to_json(page)));
                     },
+                    {},
                     {}});
   for (const QuarantineVerb verb : {QuarantineVerb::kAdopt, QuarantineVerb::kDestroy}) {
     routes.push_back(
@@ -41,7 +43,8 @@ void add_recovery_routes(ApiContext& context, std::vector<Route>& routes) {
            if (!quarantine) return responder.send(quarantine.error());
            ask(context, request, responder, 200, std::move(*quarantine));
          },
-         {}});
+         {},
+         {{"tenant", QueryRule::kName}}});
   }
 }
 

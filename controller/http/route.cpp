@@ -1,8 +1,12 @@
 #include "controller/http/route.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 #include <utility>
+
+#include "api/check.hpp"
+#include "api/ids.hpp"
 
 namespace unik::controller {
 namespace {
@@ -31,6 +35,38 @@ std::optional<PathValues> match(std::string_view pattern, std::string_view path)
   return values;
 }
 
+std::string_view wanted_of(QueryRule rule) {
+  switch (rule) {
+    case QueryRule::kText:
+      return "a text";
+    case QueryRule::kName:
+      return "a name of 1 to 63 characters a-z, 0-9 and `-`";
+    case QueryRule::kFlag:
+      return "0 or 1";
+    case QueryRule::kNumber:
+      return "a whole number";
+  }
+  UNIK_CHECK(false, "a rule outside the enumeration");
+}
+
+bool follows(QueryRule rule, std::string_view value) {
+  switch (rule) {
+    case QueryRule::kText:
+      return true;
+    case QueryRule::kName:
+      return is_dns_label(value);
+    case QueryRule::kFlag:
+      return value == "0" || value == "1";
+    case QueryRule::kNumber: {
+      std::uint64_t number = 0;
+      const char* const last = value.data() + value.size();
+      const auto [end, problem] = std::from_chars(value.data(), last, number);
+      return problem == std::errc() && end == last;
+    }
+  }
+  UNIK_CHECK(false, "a rule outside the enumeration");
+}
+
 wire::HttpResponse method_not_allowed(const wire::HttpRequest& request, const std::string& allowed) {
   wire::HttpResponse response = wire::error_response(
       invalid("method_not_allowed", "want " + allowed + " for " + request.path + ", got " + request.method),
@@ -42,6 +78,23 @@ wire::HttpResponse method_not_allowed(const wire::HttpRequest& request, const st
 
 }  // namespace
 
+// What is not understood could be what was meant to keep a request from doing harm: `dry-run=1`.
+Result<void> check_query(const Route& route, const wire::HttpRequest& request) {
+  for (const auto& [name, value] : request.query) {
+    const auto known = route.query.find(name);
+    if (known == route.query.end()) {
+      std::string names;
+      for (const auto& [other, rule] : route.query) names += (names.empty() ? "" : ", ") + other;
+      return invalid("bad_query",
+                     request.path + " has no parameter `" + name + "`: it takes " + (names.empty() ? "none" : names));
+    }
+    if (!follows(known->second, value))
+      return invalid("bad_query",
+                     "want " + std::string(wanted_of(known->second)) + " as `" + name + "`, got `" + value + "`");
+  }
+  return {};
+}
+
 Router::Router(std::vector<Route> routes) : routes_(std::move(routes)) {
   std::stable_partition(routes_.begin(), routes_.end(),
                         [](const Route& route) { return route.pattern.find('{') == std::string::npos; });
@@ -52,7 +105,10 @@ void Router::handle(wire::HttpRequest request, wire::Responder responder) const 
   for (const Route& route : routes_) {
     const std::optional<PathValues> values = match(route.pattern, request.path);
     if (!values) continue;
-    if (route.method == request.method) return route.handle(*values, std::move(request), std::move(responder));
+    if (route.method == request.method) {
+      if (const Result<void> checked = check_query(route, request); !checked) return responder.send(checked.error());
+      return route.handle(*values, std::move(request), std::move(responder));
+    }
     allowed += (allowed.empty() ? "" : ", ") + route.method;
   }
   if (!allowed.empty()) return responder.send(method_not_allowed(request, allowed));

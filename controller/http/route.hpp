@@ -15,12 +15,20 @@ namespace unik::controller {
 // The values of the `{…}` in a pattern.
 using PathValues = std::map<std::string, std::string>;
 
+// What a parameter of a request's target may be: any text, the name of something, `0` or `1`, or a whole number.
+enum class QueryRule : std::uint8_t { kText, kName, kFlag, kNumber };
+using QueryRules = std::map<std::string, QueryRule>;
+
 struct Route {
   std::string method;
   std::string pattern;  // `/v1/apps/{name}`
   std::function<void(const PathValues&, wire::HttpRequest, wire::Responder)> handle;
   wire::BodyPolicy body;
+  QueryRules query;  // all the parameters that it knows
 };
+
+// Fails with `invalid`/`bad_query` for a parameter that the route does not know, or whose value is not what it takes.
+Result<void> check_query(const Route& route, const wire::HttpRequest& request);
 
 class Router {
  public:
@@ -28,7 +36,8 @@ class Router {
 
   const std::vector<Route>& routes() const { return routes_; }
 
-  // Answers 404 for a path that is in no pattern and 405 for one that has no such method.
+  // Answers 404 for a path that is in no pattern, 405 for one that has no such method, 400 for parameters that
+  // `check_query` refuses.
   void handle(wire::HttpRequest request, wire::Responder responder) const;
   wire::BodyPolicy body_policy(std::string_view method, std::string_view path) const;
 

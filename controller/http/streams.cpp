@@ -55,18 +55,28 @@ void add_stream_routes(ApiContext& context, std::vector<Route>& routes) {
                     [&context](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
                       read_logs(context, path, request, responder);
                     },
-                    {}});
+                    {},
+                    {{"tenant", QueryRule::kName},
+                     {"follow", QueryRule::kFlag},
+                     {"tail", QueryRule::kNumber},
+                     {"since", QueryRule::kText},
+                     {"previous", QueryRule::kFlag},
+                     {"timestamps", QueryRule::kFlag},
+                     {"prefix", QueryRule::kFlag}}});
   routes.push_back({"GET",
                     "/v1/events",
                     [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
                       watch_events(context, request, responder);
                     },
-                    {}});
-  routes.push_back({"POST", "/v1/nodes/{name}/logs/{stream_id}",
+                    {},
+                    {{"tenant", QueryRule::kName}, {"follow", QueryRule::kFlag}, {"since", QueryRule::kNumber}}});
+  routes.push_back({"POST",
+                    "/v1/nodes/{name}/logs/{stream_id}",
                     [&context](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
                       context.logs.push(path.at("stream_id"), *request.stream, responder);
                     },
-                    wire::BodyPolicy{true, ~std::uint64_t{0}}});
+                    wire::BodyPolicy{true, ~std::uint64_t{0}},
+                    {}});
 }
 
 }  // namespace unik::controller

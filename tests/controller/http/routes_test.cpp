@@ -7,8 +7,9 @@
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
-#include <set>
+#include <map>
 #include <string>
+#include <string_view>
 
 #include "controller/http/api.hpp"
 
@@ -17,14 +18,33 @@ namespace {
 
 namespace fs = std::filesystem;
 
+QueryRule rule_of(const YAML::Node& schema) {
+  const std::string type = schema["type"].as<std::string>();
+  if (type == "integer") return QueryRule::kNumber;
+  if (schema["enum"].IsDefined()) return QueryRule::kFlag;
+  return schema["$ref"].IsDefined() || schema["maxLength"].IsDefined() ? QueryRule::kName : QueryRule::kText;
+}
+
+QueryRules query_in(const YAML::Node& document, const YAML::Node& operation) {
+  QueryRules rules;
+  for (YAML::Node parameter : operation["parameters"]) {
+    constexpr std::string_view kShared = "#/components/parameters/";
+    if (parameter["$ref"].IsDefined())
+      parameter.reset(document["components"]["parameters"][parameter["$ref"].as<std::string>().substr(kShared.size())]);
+    if (parameter["in"].as<std::string>() == "query")
+      rules.emplace(parameter["name"].as<std::string>(), rule_of(parameter["schema"]));
+  }
+  return rules;
+}
+
 TEST(Routes, AreThoseOfTheDescription) {
-  std::set<std::string> described;
+  std::map<std::string, QueryRules> described;
   const YAML::Node document = YAML::LoadFile(std::string(UNIK_SOURCE_DIR) + "/api-schemas/schemas/openapi.yaml");
   for (const auto& path : document["paths"])
     for (const auto& method : path.second) {
       std::string name = method.first.as<std::string>();
       std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::toupper(c); });
-      described.insert(name + " " + path.first.as<std::string>());
+      described.emplace(name + " " + path.first.as<std::string>(), query_in(document, method.second));
     }
 
   const fs::path home = fs::path(::testing::TempDir()) / ("routes-" + std::to_string(::getpid()));
@@ -48,13 +68,32 @@ TEST(Routes, AreThoseOfTheDescription) {
     ASSERT_TRUE(artifacts.ok());
     ApiContext context{runner, logs, events, history, metrics, *artifacts, "test"};
 
-    std::set<std::string> served;
+    std::map<std::string, QueryRules> served;
     for (const Route& route : api_routes(context))
-      EXPECT_TRUE(served.insert(route.method + " " + route.pattern).second)
+      EXPECT_TRUE(served.emplace(route.method + " " + route.pattern, route.query).second)
           << route.method << " " << route.pattern << " twice";
     EXPECT_EQ(served, described);
   }
   fs::remove_all(home);
+}
+
+TEST(Routes, RefuseParametersThatTheyDoNotUnderstand) {
+  Route route;
+  route.query = {{"tenant", QueryRule::kName}, {"dry_run", QueryRule::kFlag}, {"tail", QueryRule::kNumber}};
+  const auto ask = [&](std::map<std::string, std::string> query) {
+    wire::HttpRequest request;
+    request.path = "/v1/apply";
+    request.query = {query.begin(), query.end()};
+    const Result<void> checked = check_query(route, request);
+    return checked ? std::string() : to_string(checked.error());
+  };
+  EXPECT_EQ(ask({}), "");
+  EXPECT_EQ(ask({{"tenant", "team-a"}, {"dry_run", "1"}, {"tail", "0"}}), "");
+  EXPECT_EQ(ask({{"dry-run", "1"}}), "invalid: /v1/apply has no parameter `dry-run`: it takes dry_run, tail, tenant");
+  EXPECT_EQ(ask({{"dry_run", "true"}}), "invalid: want 0 or 1 as `dry_run`, got `true`");
+  EXPECT_EQ(ask({{"tail", "-1"}}), "invalid: want a whole number as `tail`, got `-1`");
+  EXPECT_EQ(ask({{"tenant", "../.."}}),
+            "invalid: want a name of 1 to 63 characters a-z, 0-9 and `-` as `tenant`, got `../..`");
 }
 
 }  // namespace
