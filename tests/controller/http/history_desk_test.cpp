@@ -47,9 +47,10 @@ TEST_F(HistoryDeskTest, AfterItsEndEachQuestionIsAnsweredAndNoneIsRead) {
     if (!world.ok() && world.error().reason == "ending") ++ended;
   };
   {
-    HistoryDesk desk(open());
+    // Of the desk's thread too, and so there until it has ended.
     std::promise<void> reached;
     std::promise<void> ended_by_now;
+    HistoryDesk desk(open());
     desk.ask(std::uint64_t{1}, [&](const auto&) {
       reached.set_value();
       ended_by_now.get_future().wait();
