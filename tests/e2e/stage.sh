@@ -63,7 +63,7 @@ expect_code() {
   [ "$code" = "$want" ] || fail "\`$*\` exited with $code instead of $want: $(tail -n 5 "$work/out" "$work/err")"
 }
 # said WORDS: the last command said so, on either stream.
-said() { cat "$work/out" "$work/err" | grep -qF -- "$1" || fail "want '$1', got: $(cat "$work/out" "$work/err")"; }
+said() { grep -qF -- "$1" "$work/out" "$work/err" || fail "want '$1', got: $(cat "$work/out" "$work/err")"; }
 
 # The field of an app's first instance, as jq names it.
 instance_field() { unikctl status -o json | jq -r --arg app "$1" '[.instances[] | select(.name | startswith($app + "-"))][0]'"$2"; }
