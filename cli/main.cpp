@@ -1,11 +1,17 @@
 // unikctl: the command line of the control plane.
+#include <signal.h>
+
 #include <string>
 #include <vector>
 
 #include "cli/program.hpp"
+#include "runtimes/lib/pack/signal_relay.hpp"
 
 int main(int argc, char** argv) {
   const std::vector<std::string> args(argv + 1, argv + argc);
   const unik::cli::Environment environment = unik::cli::read_environment();
-  return unik::cli::run(args, environment, unik::cli::read_terminal(environment));
+  const int code = unik::cli::run(args, environment, unik::cli::read_terminal(environment));
+  // A build was interrupted and has cleaned up: end as the signal would have, which shells look for.
+  if (const int signal = unik::runtimes::SignalRelay::signal(); signal != 0) ::raise(signal);
+  return code;
 }

@@ -3,20 +3,24 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
+#include <optional>
 #include <system_error>
 
 #include "runtimes/lib/oci/durable_file.hpp"
+#include "runtimes/lib/pack/signal_relay.hpp"
 
 namespace unik::runtimes {
 namespace {
 
 constexpr int kPollMilliseconds = 50;
 constexpr std::size_t kOutputChunk = 64 << 10;
+constexpr auto kInterruptGrace = std::chrono::seconds(5);  // to clean up after a signal that was passed on
 
 std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
@@ -26,8 +30,13 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 }
 
 // Only what is safe between fork and exec in a process of many threads.
-[[noreturn]] void become(const char* directory, char* const* args, char* const* environment, int output, int report) {
+[[noreturn]] void become(pid_t parent, const char* directory, char* const* args, char* const* environment, int output,
+                         int report) {
   ::setpgid(0, 0);
+  // Who is killed cannot pass anything on.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(127);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::signal(signal, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -63,6 +72,40 @@ bool pass_on(int fd, const ProgramRun& run, std::vector<char>& buffer) {
   }
 }
 
+// Keeps signals from this thread, and from a child until it is ready for them.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
+// A signal's grace is over, or a second one says that nobody wants to wait.
+class Interrupt {
+ public:
+  bool is_due(std::chrono::steady_clock::time_point now) {
+    if (SignalRelay::signal() == 0) return false;
+    if (!since_) since_ = now;
+    return SignalRelay::count() > 1 || now >= *since_ + kInterruptGrace;
+  }
+
+ private:
+  std::optional<std::chrono::steady_clock::time_point> since_;
+};
+
+Error interrupted(const std::string& program) {
+  return unavailable("interrupted", program + ": interrupted by signal " + std::to_string(SignalRelay::signal()) +
+                                        "; it was ended with all that it had started");
+}
+
 bool has_ended(pid_t child) {
   siginfo_t info{};
   return ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == child;
@@ -71,6 +114,7 @@ bool has_ended(pid_t child) {
 }  // namespace
 
 Result<int> run_program(const ProgramRun& run) {
+  if (SignalRelay::signal() != 0) return interrupted(run.args.front());
   auto output = make_pipe();
   auto report = make_pipe();
   if (!output) return std::move(output).error();
@@ -81,23 +125,30 @@ Result<int> run_program(const ProgramRun& run) {
   const std::string directory = run.directory.string();
 
   const auto deadline = std::chrono::steady_clock::now() + run.time_limit;
-  const pid_t child = ::fork();
-  if (child < 0) return system_error("cannot_run", "starting", run.args.front());
-  if (child == 0)
-    become(directory.c_str(), arg_pointers.data(), environment_pointers.data(), output->write.get(),
-           report->write.get());
-  ::setpgid(child, child);  // here too, so that it is done whoever comes first
+  SignalRelay relay;
+  pid_t child = 0;
+  {
+    const SignalsBlocked blocked;
+    const pid_t self = ::getpid();
+    child = ::fork();
+    if (child < 0) return system_error("cannot_run", "starting", run.args.front());
+    if (child == 0)
+      become(self, directory.c_str(), arg_pointers.data(), environment_pointers.data(), output->write.get(),
+             report->write.get());
+    ::setpgid(child, child);  // here too, so that it is done whoever comes first
+  }
+  relay.relay_to(child);
   output->write = Fd();
   report->write = Fd();
   ::fcntl(output->read.get(), F_SETFL, O_NONBLOCK);
 
   std::vector<char> buffer(kOutputChunk);
   bool late = false, open = true;
+  Interrupt interrupt;
   while (!has_ended(child)) {
-    if (std::chrono::steady_clock::now() >= deadline) {
-      late = true;
-      break;
-    }
+    const auto now = std::chrono::steady_clock::now();
+    late = now >= deadline;
+    if (late || interrupt.is_due(now)) break;
     pollfd waiting{open ? output->read.get() : -1, POLLIN, 0};
     ::poll(&waiting, 1, kPollMilliseconds);
     open = open && pass_on(output->read.get(), run, buffer);
@@ -108,6 +159,7 @@ Result<int> run_program(const ProgramRun& run) {
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
   if (open) pass_on(output->read.get(), run, buffer);
 
+  if (SignalRelay::signal() != 0) return interrupted(run.args.front());
   int number = 0;
   if (::read(report->read.get(), &number, sizeof number) == sizeof number)
     return unavailable("cannot_run",

@@ -22,8 +22,11 @@ struct ProgramRun {
   std::function<void(std::string_view)> output;  // stdout and stderr together, as they come; may be empty
 };
 
-// The exit code, or 128 and the signal. Its whole process group is killed when it ends or its time is up. Errors:
-// `timeout/program_timed_out`, `unavailable/cannot_run` (no such program or directory, no process to be had).
+// The exit code, or 128 and the signal. Its whole process group is killed when it ends or its time is up, and gets the
+// SIGINT, SIGTERM or SIGHUP that would have ended this process (signal_relay.hpp); of a process that is killed outright
+// the program itself dies too, but not what it has started. Errors: `timeout/program_timed_out`,
+// `unavailable/cannot_run` (no such program or directory, no process to be had), `unavailable/interrupted`, from then
+// on at each call.
 Result<int> run_program(const ProgramRun& run);
 
 }  // namespace unik::runtimes
