@@ -24,6 +24,11 @@ void BuildLog::add(std::string_view text) {
   if (tail_.size() > 2 * kShownBytes) tail_.erase(0, tail_.size() - kShownBytes);
 }
 
+std::string BuildLog::describe() const {
+  const std::string where = "its whole output is in " + path_.string();
+  return shown_ ? where : where + ", its end:\n" + end();
+}
+
 std::string BuildLog::end() const {
   std::size_t at = tail_.size(), lines = 0;
   while (at > 0 && lines <= kShownLines) {

@@ -20,13 +20,14 @@ class BuildLog {
   static Result<BuildLog> open(const std::filesystem::path& path, std::function<void(std::string_view)> shown);
 
   void add(std::string_view text);
-  const std::filesystem::path& path() const { return path_; }
   // Whether all of it could be written.
   const Result<void>& kept() const { return kept_; }
-  // The last lines, for an error.
-  std::string end() const;
+  // For an error: where all of it is, and its last lines unless they were shown as they came.
+  std::string describe() const;
 
  private:
+  std::string end() const;
+
   BuildLog(Fd fd, std::filesystem::path path, std::function<void(std::string_view)> shown)
       : fd_(std::move(fd)), path_(std::move(path)), shown_(std::move(shown)) {}
   Fd fd_;

@@ -249,8 +249,7 @@ Result<void> run_step(const BuildStep& step, const Prepared& prepared, const App
   if (*code == 0) return {};
   return in_source(prepared.context, prepared.evidence.file, "build_failed",
                    "`" + printable_command(step, prepared.context.places) + "`: want exit code 0, got " +
-                       std::to_string(*code) + "; its whole output is in " + log.path().string() + ", its end:\n" +
-                       log.end());
+                       std::to_string(*code) + "; " + log.describe());
 }
 
 void say(const AppBuildOptions& options, const std::string& text) {

@@ -135,8 +135,7 @@ Result<void> run_build(const SourceBuildOptions& options, const std::map<std::st
   if (*code == 0) return {};
   return in_recipe(options.directory, "build_failed",
                    "build.command `" + options.recipe.build_command + "`: want exit code 0, got " +
-                       std::to_string(*code) + "; its whole output is in " + log->path().string() + ", its end:\n" +
-                       log->end());
+                       std::to_string(*code) + "; " + log->describe());
 }
 
 // The artifact as a path of this host, known to lie inside the source.
