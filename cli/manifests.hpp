@@ -11,12 +11,7 @@
 
 namespace unik::cli {
 
-// `-` is stdin; a directory gives its *.yaml, *.yml and *.json, sorted, with those of the directories below; hidden
-// ones and unik.yaml, which is no manifest, are left out. Errors: `not_found`/`no_such_file`, `invalid`/`no_manifest`.
-Result<std::vector<codec::ManifestText>> read_manifest_files(const Session& session,
-                                                             const std::vector<std::string>& paths);
-
-// Reads and parses; all faults of all files at once.
+// Reads (cli/manifest_files.hpp) and parses; all faults of all files at once.
 Result<std::vector<codec::ParsedManifest>> read_manifests(const Session& session, const std::vector<std::string>& paths,
                                                           const std::string& tenant);
 

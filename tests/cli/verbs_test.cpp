@@ -153,6 +153,9 @@ TEST_F(Verbs, ValidateNeedsNoControlPlane) {
   const RunResult run = unikctl({"validate", "-f", "web.yaml"});
   EXPECT_EQ(run.code, 0) << run.err;
   EXPECT_EQ(run.out, "web.yaml:1:1: app/web is valid\n");
+  EXPECT_EQ(unikctl({"validate", "-f", "web.yaml", "-o", "name"}).out, "app/web\n");
+  EXPECT_EQ(unikctl({"validate", "-f", "web.yaml", "-o", "yaml"}).out,
+            "items:\n- file: web.yaml\n  line: 1\n  column: 1\n  object: app/web\n");
   EXPECT_TRUE(controller.seen().empty());
 }
 
