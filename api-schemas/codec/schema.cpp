@@ -10,6 +10,8 @@
 #include "api/resource.hpp"
 #include "codec/embedded_schemas.hpp"
 #include "codec/json_reader.hpp"
+#include "codec/json_writer.hpp"
+#include "codec/manifest.hpp"
 #include "codec/nearest.hpp"
 
 namespace unik::codec {
@@ -43,19 +45,23 @@ JsonView definition(std::string_view reference) {
   return target;
 }
 
-// What a schema says, its own words before those of the definition that it builds on.
+// What a schema says, its own words before those of the definitions that it builds on, the nearest first.
 class Shape {
  public:
-  explicit Shape(JsonView own) : own_(own) {
-    std::optional<std::string_view> reference = own["$ref"].text();
-    if (!reference) reference = own["allOf"].at(0)["$ref"].text();
-    if (!reference) return;
-    base_ = definition(*reference);
-    base_name_ = reference->substr(reference->rfind('/') + 1);
+  explicit Shape(JsonView own) : words_{own} {
+    while (const auto reference = reference_of(words_.back())) {
+      UNIK_CHECK(words_.size() <= kMaxNesting, "a schema that refers to itself");
+      words_.push_back(definition(*reference));
+      bases_.push_back(reference->substr(reference->rfind('/') + 1));
+    }
   }
 
-  JsonView operator[](std::string_view key) const { return own_[key].exists() ? own_[key] : base_[key]; }
-  std::string_view base_name() const { return base_name_; }
+  JsonView operator[](std::string_view key) const {
+    for (const JsonView words : words_)
+      if (const JsonView value = words[key]; value.exists()) return value;
+    return {};
+  }
+  const std::vector<std::string_view>& bases() const { return bases_; }  // names of the definitions
 
   // The fields below it: of a mapping itself, of a list those of its elements.
   JsonView fields() const {
@@ -65,9 +71,13 @@ class Shape {
   }
 
  private:
-  JsonView own_;
-  JsonView base_;
-  std::string_view base_name_;
+  static std::optional<std::string_view> reference_of(JsonView words) {
+    const std::optional<std::string_view> plain = words["$ref"].text();
+    return plain ? plain : words["allOf"].at(0)["$ref"].text();
+  }
+
+  std::vector<JsonView> words_;
+  std::vector<std::string_view> bases_;
 };
 
 std::string type_of(const Shape& shape);
@@ -91,7 +101,8 @@ std::string type_of(const Shape& shape) {
                                                                       {"memory", "bytes"},
                                                                       {"dnsLabel", "name"},
                                                                       {"labels", "mapping of texts"}};
-  if (const auto named = kNamed.find(shape.base_name()); named != kNamed.end()) return std::string(named->second);
+  for (const std::string_view base : shape.bases())
+    if (const auto named = kNamed.find(base); named != kNamed.end()) return std::string(named->second);
   if (shape["enum"].exists())
     return list_of(shape["enum"], " | ", [](JsonView option) {
       return option.text() ? std::string(*option.text()) : std::to_string(option.integer().value_or(0));
@@ -129,33 +140,59 @@ std::string wrapped(std::string_view text, std::size_t indent) {
   return out;
 }
 
-std::string describe(std::string_view path, const Shape& shape) {
-  std::string out =
-      std::string(path) + " <" + type_of(shape) + ">\n  " + wrapped(shape["description"].text().value_or(""), 2) + "\n";
-  const JsonView fields = shape.fields();
-  if (fields.size() == 0) return out;
+SchemaField field_of(std::string path, const Shape& shape, bool required) {
+  return {std::move(path), type_of(shape), std::string(shape["description"].text().value_or("")), required};
+}
+
+SchemaPart part_of(std::string path, const Shape& shape) {
+  SchemaPart part{field_of(std::move(path), shape, false), {}};
   const JsonView required = shape["items"].exists() ? Shape(shape["items"])["required"] : shape["required"];
   const auto is_required = [&](std::string_view name) {
     for (JsonView item = required.first(); item.exists(); item = item.next())
       if (item.text() == name) return true;
     return false;
   };
+  const JsonView fields = shape.fields();
+  for (JsonView field = fields.first(); field.exists(); field = field.next())
+    part.fields.push_back(field_of(std::string(field.key()), Shape(field), is_required(field.key())));
+  return part;
+}
+
+std::string describe(const SchemaPart& part) {
+  std::string out = part.field.path + " <" + part.field.type + ">\n  " + wrapped(part.field.description, 2) + "\n";
+  if (part.fields.empty()) return out;
   std::size_t name_width = 0;
   std::size_t type_width = 0;
-  for (JsonView field = fields.first(); field.exists(); field = field.next()) {
-    name_width = std::max(name_width, field.key().size() + 1);
-    type_width = std::max(type_width, type_of(Shape(field)).size() + 2);
+  bool any_required = false;
+  for (const SchemaField& field : part.fields) {
+    name_width = std::max(name_width, field.path.size() + 1);
+    type_width = std::max(type_width, field.type.size() + 2);
+    any_required = any_required || field.required;
   }
-  out += required.size() == 0 ? "\nFIELDS\n" : "\nFIELDS (* is required)\n";
-  for (JsonView field = fields.first(); field.exists(); field = field.next()) {
-    const Shape child(field);
-    std::string name = std::string(field.key()) + (is_required(field.key()) ? "*" : "");
-    std::string type = "<" + type_of(child) + ">";
+  out += any_required ? "\nFIELDS (* is required)\n" : "\nFIELDS\n";
+  for (const SchemaField& field : part.fields) {
+    std::string name = field.path + (field.required ? "*" : "");
+    std::string type = "<" + field.type + ">";
     name.resize(name_width + 2, ' ');
     type.resize(type_width + 2, ' ');
-    out += "  " + name + type + wrapped(child["description"].text().value_or(""), 2 + name.size() + type.size()) + "\n";
+    out += "  " + name + type + wrapped(field.description, 2 + name.size() + type.size()) + "\n";
   }
   return out;
+}
+
+// `spec.ports[0].port` is what faults write for `spec.ports.port`.
+std::string without_indexes(std::string_view path) {
+  std::string plain;
+  while (!path.empty()) {
+    const std::size_t open = std::min(path.find('['), path.size());
+    plain += path.substr(0, open);
+    path.remove_prefix(open);
+    const std::size_t digits = path.empty() ? 0 : path.find_first_not_of("0123456789", 1);
+    if (digits == std::string_view::npos || path.empty() || digits == 1 || path[digits] != ']')
+      return plain + std::string(path);
+    path.remove_prefix(digits + 1);
+  }
+  return plain;
 }
 
 Error unknown_field(std::string_view name, std::string_view where, const std::vector<std::string_view>& known) {
@@ -170,7 +207,9 @@ Error unknown_field(std::string_view name, std::string_view where, const std::ve
 
 }  // namespace
 
-Result<std::string> explain(std::string_view path) {
+Result<SchemaPart> find_schema(std::string_view given) {
+  const std::string plain = without_indexes(given);
+  const std::string_view path = plain;
   std::string shown;
   std::string file;
   std::string_view rest;
@@ -202,7 +241,39 @@ Result<std::string> explain(std::string_view path) {
     shown += '.' + std::string(name);
     rest.remove_prefix(name.size());
   }
-  return describe(shown, Shape(view));
+  return part_of(shown, Shape(view));
+}
+
+Result<std::string> explain(std::string_view path) {
+  const auto part = find_schema(path);
+  return part ? Result<std::string>(describe(*part)) : Result<std::string>(part.error());
+}
+
+std::string to_json(const SchemaPart& part) {
+  JsonWriter out;
+  out.begin_object().field("path", part.field.path).field("type", part.field.type);
+  out.field("description", part.field.description).key("fields").begin_array();
+  for (const SchemaField& field : part.fields) {
+    out.begin_object().field("name", field.path).field("type", field.type).field("required", field.required);
+    out.field("description", field.description).end_object();
+  }
+  return out.end_array().end_object().take();
+}
+
+std::vector<std::string> completions(std::string_view path) {
+  std::vector<std::string> found;
+  const auto add = [&](std::string candidate) {
+    if (candidate.starts_with(path)) found.push_back(std::move(candidate));
+  };
+  if (const std::size_t point = path.rfind('.'); point != std::string_view::npos)
+    if (const auto part = find_schema(path.substr(0, point)))
+      for (const SchemaField& field : part->fields) add(std::string(path.substr(0, point + 1)) + field.path);
+  if (!found.empty()) return found;
+  const bool capital = !path.empty() && path.front() >= 'A' && path.front() <= 'Z';
+  for (const Kind kind : {Kind::kApp, Kind::kNode, Kind::kTenant})
+    add(std::string(capital ? names_of(kind).kind : names_of(kind).singular));
+  add(std::string(kUnikYaml));
+  return found;
 }
 
 }  // namespace unik::codec

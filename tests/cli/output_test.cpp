@@ -3,6 +3,7 @@
 #include "cli/output/colour.hpp"
 #include "cli/output/diff.hpp"
 #include "cli/output/document.hpp"
+#include "cli/output/explanations.hpp"
 #include "cli/output/findings.hpp"
 #include "cli/output/live.hpp"
 #include "cli/output/objects.hpp"
@@ -203,6 +204,40 @@ TEST(EventOutput, IsOneLine) {
   event.reason = "created";
   event.message = "by uid/0";
   EXPECT_EQ(render_event(event, false), "2026-11-22T10:03:00.000Z  42  app/web  created: by uid/0\n");
+}
+
+TEST(ExplanationOutput, OfAnOperationSaysWhatIsInItsWay) {
+  Operation operation = sample_operation();
+  operation.generation = 3;
+  EXPECT_EQ(render_explanation(explain(operation), false),
+            "operation/op-42-0: running: 1 of 2 ready, starting\n\nWhy:\n"
+            "  1. is the deploy of app/web, generation 3\n"
+            "  2. 2 starts of one instance were tried\n"
+            "  3. was asked for at 2026-11-22T10:00:00.000Z, is as it is since 2026-11-22T10:00:30.000Z, trace "
+            "4bf92f3577b34da6a3ce929d0e0e4736\n"
+            "  4. its app can tell more: unikctl explain app/web\n");
+  operation.state = OperationState::kPending;
+  EXPECT_NE(render_explanation(explain(operation), false).find("it waits for its turn"), std::string::npos);
+  operation.error = exhausted("no_eligible_node", "0 of 1 nodes fit");
+  EXPECT_NE(render_explanation(explain(operation), false).find("is held up by no_eligible_node: 0 of 1 nodes fit"),
+            std::string::npos);
+}
+
+TEST(ExplanationOutput, OfATenantSaysWhatItHasOfItsQuota) {
+  TenantView tenant;
+  tenant.tenant.metadata.name = "team-a";
+  tenant.tenant.spec.quota.instances = 50;
+  tenant.tenant.spec.node_selector = {{"pool", "shared"}};
+  tenant.apps = 1;
+  tenant.instances = 2;
+  tenant.declared_instances = 3;
+  EXPECT_EQ(render_explanation(explain(tenant), false),
+            "tenant/team-a: 1 app, 2 instances\n\nWhy:\n"
+            "  1. has declared 3 instances, of at most 50\n"
+            "  2. has declared 0 CPU, of any number\n"
+            "  3. has declared 0 memory, of any number\n"
+            "  4. gives an app that names none 250m CPU and 128Mi\n"
+            "  5. places on nodes with pool=shared alone\n");
 }
 
 TEST(ExplanationOutput, NumbersTheReasons) {

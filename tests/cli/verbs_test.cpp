@@ -351,11 +351,25 @@ TEST_F(Verbs, ExplainReadsSchemasOfflineAndObjectsFromTheApi) {
   EXPECT_NE(schema.out.find("replicas"), std::string::npos);
   EXPECT_TRUE(controller.seen().empty());
   EXPECT_EQ(unikctl({"explain", "app.spec.replcas"}).code, 3);
+  EXPECT_EQ(unikctl({"explain", "App.spec.ports[0].port"}).out, unikctl({"explain", "app.spec.ports.port"}).out);
+  EXPECT_EQ(unikctl({"explain", "app.spec.rollout", "-o", "name"}).out, "App.spec.rollout\n");
+  const RunResult json = unikctl({"explain", "app.spec.rollout", "-o", "json"});
+  EXPECT_NE(json.out.find("\"path\": \"App.spec.rollout\""), std::string::npos) << json.out;
+  EXPECT_NE(json.out.find("\"name\": \"strategy\""), std::string::npos) << json.out;
   controller.answer("GET /v1/explain/app/web", 200,
                     codec::to_json(Explanation{"app/web", "ready", {}, {"placed on local"}}));
   const RunResult object = unikctl({"explain", "app", "web"});
   EXPECT_EQ(object.code, 0) << object.err;
   EXPECT_EQ(object.out, "app/web: ready\n\nWhy:\n  1. placed on local\n");
+  controller.answer("GET /v1/operations/op-42-0", 200, operation_json(OperationState::kRunning));
+  const RunResult operation = unikctl({"explain", "operation/op-42-0"});
+  EXPECT_EQ(operation.code, 0) << operation.err;
+  EXPECT_NE(operation.out.find("is the deploy of app/web"), std::string::npos) << operation.out;
+  TenantView tenant;
+  tenant.tenant.metadata.name = "team-a";
+  controller.answer("GET /v1/tenants/team-a", 200, codec::to_json(tenant));
+  EXPECT_EQ(unikctl({"explain", "tenant", "team-a"}).code, 0);
+  EXPECT_EQ(unikctl({"explain", "tenant", "nobody"}).code, 3);
 }
 
 TEST_F(Verbs, NodesAreCordonedByName) {

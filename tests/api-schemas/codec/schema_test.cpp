@@ -39,13 +39,13 @@ const json& common() {
   return all;
 }
 
-// The schema that `schema` refers to, or itself; `base` is the definition under its own words.
+// A schema with the words of all that it refers to below its own.
 json resolved(const json& schema) {
   std::string reference;
   if (schema.contains("$ref")) reference = schema["$ref"];
   if (schema.contains("allOf")) reference = schema["allOf"][0]["$ref"];
   if (reference.empty()) return schema;
-  json out = common()["definitions"][reference.substr(reference.rfind('/') + 1)];
+  json out = resolved(common()["definitions"][reference.substr(reference.rfind('/') + 1)]);
   for (const auto& [key, value] : schema.items())
     if (key != "$ref" && key != "allOf") out[key] = value;
   return out;
@@ -285,6 +285,8 @@ TEST(Schemas, AcceptTheDefaultsThatTheyName) {
         document["spec"]["health"]["http"]["port"] = 1;
       else if (path.starts_with("spec.health"))
         document["spec"]["health"]["tcp"]["port"] = 1;
+      else if (path.starts_with("spec.rollout."))
+        document["spec"]["rollout"] = json::object();  // one at all, instead of the tenant's
       const auto without = parse_json(document);
       document[json::json_pointer("/" + [&] {
         std::string pointer = path;
@@ -425,6 +427,24 @@ TEST(Explain, PrintsAFieldWithTypeDefaultAndChildren) {
   EXPECT_TRUE(explain("unik.yaml.deploy.health.http").value().starts_with("unik.yaml.deploy.health.http <mapping>\n"));
 }
 
+TEST(Explain, TakesAPathAsFaultsWriteIt) {
+  EXPECT_EQ(explain("App.spec.ports[0].port").value(), explain("App.spec.ports.port").value());
+  EXPECT_EQ(explain("App.spec.ports[12]").value(), explain("App.spec.ports").value());
+  for (const char* path : {"App.spec.ports[", "App.spec.ports[]", "App.spec.ports[x].port", "App.spec.ports[0"})
+    EXPECT_FALSE(explain(path).ok()) << path;
+}
+
+TEST(Explain, CompletesWhatWasTyped) {
+  using Words = std::vector<std::string>;
+  EXPECT_EQ(completions("App.sp"), Words{"App.spec"});
+  EXPECT_EQ(completions("app.spec.re"), (Words{"app.spec.replicas", "app.spec.resources", "app.spec.restart"}));
+  EXPECT_EQ(completions("App.spec.rollout.str"), Words{"App.spec.rollout.strategy"});
+  EXPECT_EQ(completions("Te"), Words{"Tenant"});
+  EXPECT_EQ(completions(""), (Words{"app", "node", "tenant", "unik.yaml"}));
+  EXPECT_EQ(completions("unik.yaml.build.c"), Words{"unik.yaml.build.command"});
+  EXPECT_EQ(completions("app.nothing."), Words{});
+}
+
 TEST(Explain, NamesTheNearestAndAllThatIsThere) {
   const auto unknown = explain("App.spec.replica");
   ASSERT_FALSE(unknown.ok());
@@ -441,8 +461,9 @@ TEST(Explain, NamesTheNearestAndAllThatIsThere) {
     EXPECT_FALSE(explain(path).ok()) << path;
 }
 
-// Every path that the schemas hold can be explained.
+// Every path that the schemas hold can be explained; that they hold what the decoder reads is tested above.
 TEST(Explain, ReachesEveryField) {
+  std::set<std::string> paths;
   for (const auto& [kind, file] : {std::pair("App", "app"), std::pair("Node", "node"), std::pair("Tenant", "tenant"),
                                    std::pair("unik.yaml", "unikyaml")}) {
     std::map<std::string, std::set<std::string>> mappings;
@@ -451,9 +472,16 @@ TEST(Explain, ReachesEveryField) {
       for (const std::string& name : names) {
         std::string full = std::string(kind) + "." + (path.empty() ? "" : path + ".") + name;
         for (std::size_t at = full.find("[0]"); at != std::string::npos; at = full.find("[0]")) full.erase(at, 3);
-        EXPECT_TRUE(explain(full).ok()) << full;
+        const auto text = explain(full);
+        ASSERT_TRUE(text.ok()) << full;
+        EXPECT_EQ(text->find("<>"), std::string::npos) << "without a type: " << *text;
+        paths.insert(full);
       }
   }
+  // Through definitions of definitions too.
+  for (const char* path :
+       {"App.spec.rollout.strategy", "unik.yaml.deploy.rollout.maxSurge", "Tenant.spec.rollout.strategy"})
+    EXPECT_TRUE(paths.contains(path)) << path;
 }
 
 }  // namespace
