@@ -10,6 +10,7 @@
 #include "cli/output/colour.hpp"
 #include "cli/output/views.hpp"
 #include "cli/progress.hpp"
+#include "wire/clock.hpp"
 
 namespace unik::cli {
 namespace {
@@ -36,19 +37,95 @@ void print_timelines(const Session& session, const std::vector<InstanceView>& in
   for (const InstanceView& view : instances) {
     const std::string_view state = is_ready(view.status) ? "ready" : to_string(view.status.phase);
     session.out(fmt::format("{} {} on {} in {}: {}\n", view.name, paint(state, Colour::kGreen, colour), view.node,
-                            format_boot(boot_time(view.status.boot)), render_boot(view.status.boot)));
+                            format_boot(ready_time(view.status.boot)), render_boot(view.status.boot)));
   }
 }
 
-void print_failure(const Session& session, const Api& api, const Operation& operation) {
-  session.say(paint("failed", Colour::kRed, session.terminal().colour_err) + ": " + reason_of(operation));
-  const auto app = api.app(operation.target.app.str());
+void print_failure(const Session& session, const Api& api, const std::string& name, const std::string& reason) {
+  session.say(paint("failed", Colour::kRed, session.terminal().colour_err) + ": " + reason);
+  const auto app = api.app(name);
   const auto instances = api.instances();
   if (!app || !instances) return;
   for (const InstanceView& view : current_instances(*app, instances->items)) {
     if (is_ready(view.status)) continue;
     print_last_lines(session, api, view.name);
     return;
+  }
+}
+
+// Under its policy it ended as it should.
+bool ended_well(const InstanceStatus& status) {
+  return status.phase == Phase::kExited && status.last_exit && status.last_exit->kind == ExitKind::kExited &&
+         status.last_exit->code == 0;
+}
+
+struct Deployed {
+  AppView app;
+  std::vector<InstanceView> instances;  // of the current rollout
+};
+
+Result<Deployed> look_at(const Api& api, const std::string& name) {
+  auto app = api.app(name);
+  if (!app) return app.error();
+  const auto instances = api.instances();
+  if (!instances) return instances.error();
+  auto current = current_instances(*app, instances->items);
+  return Deployed{*std::move(app), std::move(current)};
+}
+
+// Why one of them will not serve; empty while each does, or still may.
+std::string why_failed(const std::vector<InstanceView>& instances) {
+  for (const InstanceView& view : instances) {
+    const InstanceStatus& status = view.status;
+    if (ended_well(status) || status.phase == Phase::kRunning) continue;
+    if (!is_final(status) && status.reason != "crash_loop") continue;
+    const std::string ended = status.last_exit ? describe(*status.last_exit) : std::string(to_string(status.phase));
+    return (status.reason.empty() ? std::string(to_string(status.phase)) : status.reason) + ": " + view.name + ": " +
+           (status.message.empty() ? ended : status.message);
+  }
+  return "";
+}
+
+bool all_serve(const std::vector<InstanceView>& instances) {
+  return std::all_of(instances.begin(), instances.end(),
+                     [](const InstanceView& view) { return is_ready(view.status) || ended_well(view.status); });
+}
+
+Result<int> print_success(const Session& session, const Deployed& deployed) {
+  print_timelines(session, deployed.instances);
+  for (const LaunchUrl& url : deployed.app.urls) {
+    if (!url.url.empty())
+      session.out(url.url + "\n");
+    else
+      session.warn("port " + url.port_name + " is not published: " + url.problem);
+  }
+  return 0;
+}
+
+// The operation is done once the instances were up. An app without a check that ends as soon as it has begun was up
+// for a moment: what it has come to is known when it stays up, or is given up.
+Result<int> await_settled(const Session& session, const Api& api, const std::string& name, Duration timeout) {
+  Backoff backoff(timeout);
+  Progress progress(session.terminal());
+  for (;;) {
+    const auto deployed = look_at(api, name);
+    if (!deployed && deployed.error().code != ErrorCode::kUnavailable) return deployed.error();
+    if (deployed) {
+      if (all_serve(deployed->instances)) {
+        progress.clear();
+        return print_success(session, *deployed);
+      }
+      if (const std::string why = why_failed(deployed->instances); !why.empty()) {
+        progress.clear();
+        print_failure(session, api, name, why);
+        return 1;
+      }
+      progress.show(name + ": was up, and does not stay so");
+    }
+    if (!backoff.pause())
+      return timed_out("wait_timed_out", name + " was up, and does not stay so after " + format_duration(timeout) +
+                                             "; it goes on: unikctl logs -f " + name +
+                                             "; ask why: unikctl explain app/" + name);
   }
 }
 
@@ -100,6 +177,7 @@ std::vector<InstanceView> current_instances(const AppView& app, const std::vecto
 
 Result<int> await_deploy(const Session& session, const Api& api, const Operation& operation, Duration timeout) {
   const std::string name = operation.target.app.str();
+  const Time begun = wire::read_clock().boot;
   Progress progress(session.terminal());
   const auto done = follow_operation(api, operation.operation_id, timeout, [&](const Operation& now) {
     progress.show(name + ": " + (now.message.empty() ? std::string(to_string(now.state)) : now.message));
@@ -107,21 +185,11 @@ Result<int> await_deploy(const Session& session, const Api& api, const Operation
   progress.clear();
   if (!done) return done.error();
   if (done->state == OperationState::kFailed) {
-    print_failure(session, api, *done);
+    print_failure(session, api, name, reason_of(*done));
     return 1;
   }
-  const auto app = api.app(name);
-  if (!app) return app.error();
-  const auto instances = api.instances();
-  if (!instances) return instances.error();
-  print_timelines(session, current_instances(*app, instances->items));
-  for (const LaunchUrl& url : app->urls) {
-    if (!url.url.empty())
-      session.out(url.url + "\n");
-    else
-      session.warn("port " + url.port_name + " is not published: " + url.problem);
-  }
-  return 0;
+  const Duration taken = wire::read_clock().boot - begun;
+  return await_settled(session, api, name, std::max(timeout - taken, Duration::zero()));
 }
 
 Result<int> await_job(const Session& session, const Api& api, const Operation& operation, Duration timeout) {

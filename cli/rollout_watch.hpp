@@ -9,8 +9,9 @@
 
 namespace unik::cli {
 
-// Shows the boot as it goes, then each instance's timeline and the app's URLs. 0, or 1 after the reason and the last
-// lines of the console were printed. Errors: `timeout`/`wait_timed_out` and those of the API.
+// Shows the boot as it goes, then each instance's timeline and the app's URLs. 0 when all serve at that moment, or 1
+// after the reason and the last lines of the console were printed; what has begun and ended again is waited for until
+// it stays up or is in a crash loop. Errors: `timeout`/`wait_timed_out` and those of the API.
 Result<int> await_deploy(const Session& session, const Api& api, const Operation& operation, Duration timeout);
 
 // Streams the job's console and gives its exit code: its own; 128 + the signal's number; 137 without memory; 1 where it

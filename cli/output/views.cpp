@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "cli/root_label.hpp"
@@ -91,6 +92,10 @@ std::string format_boot(Duration duration) {
 Duration boot_time(const BootTimes& boot) {
   if (boot.start <= Duration::zero()) return {};  // it has not booted yet
   return boot.first_byte > Duration::zero() ? boot.total : boot.fetch + boot.prepare + boot.start;
+}
+
+Duration ready_time(const BootTimes& boot) {
+  return std::max(boot_time(boot), boot.healthy);
 }
 
 std::string describe(const Exit& exit) {

@@ -33,6 +33,9 @@ std::string format_boot(Duration duration);
 // guest's init had started it.
 Duration boot_time(const BootTimes& boot);
 
+// The same until it serves: until the first passed check, where one is declared.
+Duration ready_time(const BootTimes& boot);
+
 // `hello@0123456789ab`: the digest's beginning tells images apart.
 std::string short_image(const std::string& image);
 

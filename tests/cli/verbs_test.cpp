@@ -193,7 +193,7 @@ TEST_F(Verbs, DeployWaitShowsTheTimelineAndTheUrl) {
   const RunResult run = unikctl({"deploy", kSampleImage, "--wait"});
   EXPECT_EQ(run.code, 0) << run.err;
   EXPECT_EQ(run.out,
-            "web-0-r42-1 ready on local in 337ms: fetch 120ms, prepare 14ms, start 240ms, first byte 203ms, "
+            "web-0-r42-1 ready on local in 1.3s: fetch 120ms, prepare 14ms, start 240ms, first byte 203ms, "
             "healthy 1.3s\nhttp://127.0.0.1:18080\n");
 }
 
@@ -212,6 +212,40 @@ TEST_F(Verbs, DeployWaitTellsWhyItFailedWithTheLastLines) {
       run.err.find("failed: crash_loop: web-1-r42-1: exits at once\nlast lines of web-1-r42-1:\nSegmentation fault\n"),
       std::string::npos)
       << run.err;
+}
+
+TEST_F(Verbs, DeployWaitOfAnAppThatEndsAtOnceWaitsForWhatItComesTo) {
+  ApplyReply reply;
+  reply.operations = {sample_operation()};
+  InstanceView again = sample_instance(0);
+  again.status.phase = Phase::kPending;
+  again.status.reason = "backoff";
+  again.status.last_exit = Exit{ExitKind::kExited, 3};
+  InstanceView given_up = again;
+  given_up.status.reason = "crash_loop";
+  controller.answer("POST /v1/deployments", 202, codec::to_json(reply));
+  controller.answer("GET /v1/operations/op-42-0", 200, operation_json(OperationState::kSucceeded));
+  controller.answer("GET /v1/apps/web", 200, codec::to_json(sample_app()));
+  controller.answer("GET /v1/instances", 200, instance_page({again}));
+  controller.answer("GET /v1/instances", 200, instance_page({given_up}));
+  controller.answer("GET /v1/logs/web-0-r42-1", 200, "no such table\n");
+  const RunResult failed = unikctl({"deploy", kSampleImage, "--wait"});
+  EXPECT_EQ(failed.code, 1) << failed.out;
+  EXPECT_EQ(failed.out, "");
+  EXPECT_NE(failed.err.find("failed: crash_loop: web-0-r42-1: exit 3\nlast lines of web-0-r42-1:\nno such table\n"),
+            std::string::npos)
+      << failed.err;
+
+  controller.forget("GET /v1/instances");
+  controller.answer("GET /v1/instances", 200, instance_page({again}));
+  controller.answer("GET /v1/instances", 200, instance_page({sample_instance(0)}));
+  const RunResult recovered = unikctl({"deploy", kSampleImage, "--wait"});
+  EXPECT_EQ(recovered.code, 0) << recovered.err;
+  EXPECT_NE(recovered.out.find("web-0-r42-1 ready on local"), std::string::npos) << recovered.out;
+
+  controller.forget("GET /v1/instances");
+  controller.answer("GET /v1/instances", 200, instance_page({again}));
+  EXPECT_EQ(unikctl({"deploy", kSampleImage, "--wait", "--timeout", "50ms"}).code, 9);
 }
 
 TEST_F(Verbs, DeployWaitTimesOutWithCodeNine) {
