@@ -1,11 +1,14 @@
 #include "cli/local.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <optional>
 #include <system_error>
 #include <thread>
+#include <vector>
 
 #include "cli/daemon.hpp"
 
@@ -20,15 +23,21 @@ constexpr Duration kFirstPoll = std::chrono::milliseconds(5);
 constexpr Duration kLastPoll = std::chrono::milliseconds(200);
 constexpr std::size_t kTailLines = 12;
 
+std::vector<std::filesystem::path> directories_of(const LocalPaths& paths) {
+  return {paths.home, paths.agent_pid.parent_path(), paths.agent_log.parent_path(), paths.agent_state};
+}
+
+Error no_home(const std::string& what, const std::filesystem::path& dir, const std::string& why) {
+  return unavailable("no_home", "cannot " + what + " " + dir.string() + ": " + why +
+                                    "; set UNIKCTL_HOME to a directory that you may write");
+}
+
 // Who may write there may run VMs as this user: so nobody else may.
 Result<void> ensure_dirs(const LocalPaths& paths) {
-  for (const auto& dir :
-       {paths.home, paths.agent_pid.parent_path(), paths.agent_log.parent_path(), paths.agent_state}) {
+  for (const auto& dir : directories_of(paths)) {
     std::error_code problem;
     const bool created = std::filesystem::create_directories(dir, problem);
-    if (problem)
-      return unavailable("no_home", "cannot create " + dir.string() + ": " + problem.message() +
-                                        "; set UNIKCTL_HOME to a directory that you may write");
+    if (problem) return no_home("create", dir, problem.message());
     if (created) chmod(dir.c_str(), 0700);
   }
   return {};
@@ -82,6 +91,17 @@ LocalPaths local_paths(const Environment& environment) {
           home / "log" / "controller.log",
           home / "log" / "agent.log",
           home / "run" / "start.lock"};
+}
+
+Result<void> check_home(const Environment& environment) {
+  for (std::filesystem::path place : directories_of(local_paths(environment))) {
+    std::error_code ignored;
+    while (!std::filesystem::exists(place, ignored) && place.has_relative_path()) place = place.parent_path();
+    if (!std::filesystem::is_directory(place, ignored)) return no_home("write into", place, "it is no directory");
+    if (access(place.c_str(), W_OK | X_OK) != 0)
+      return no_home("write into", place, std::generic_category().message(errno));
+  }
+  return {};
 }
 
 bool is_up(const Api& api) {

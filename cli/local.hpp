@@ -36,6 +36,10 @@ struct LocalPaths {
 
 LocalPaths local_paths(const Environment& environment);
 
+// Whether the local control plane can keep its state there: each of its directories, or the nearest one above it, may
+// be written. Changes nothing. Errors: `unavailable`/`no_home`.
+Result<void> check_home(const Environment& environment);
+
 // What was done, sentence by sentence.
 using Say = std::function<void(const std::string&)>;
 

@@ -12,6 +12,7 @@
 #include "cli/output/document.hpp"
 #include "cli/output/findings.hpp"
 #include "cli/output/images.hpp"
+#include "cli/runtime_settings.hpp"
 #include "codec/json_reader.hpp"
 #include "runtimes/lib/pack/base_runtime.hpp"
 #include "runtimes/lib/pack/run_program.hpp"
@@ -149,6 +150,25 @@ Finding check_disk(const Session& session) {
   return {"disk", Level::kOk, found, ""};
 }
 
+Finding check_home_directory(const Session& session) {
+  if (const auto checked = check_home(session.environment()); !checked)
+    return {"home", Level::kFail, checked.error().message, "set UNIKCTL_HOME, or change who owns the directory"};
+  return {"home", Level::kOk, home_of(session.environment()).string() + " may be written", ""};
+}
+
+Finding check_config(const Session& session) {
+  const std::string path = config_path(session.environment()).string();
+  const auto config = read_config(session.environment());
+  const auto settings = read_runtime_settings(session.environment());
+  std::error_code ignored;
+  if (config && settings)
+    return {"config", Level::kOk, std::filesystem::exists(path, ignored) ? path : "none at " + path, ""};
+  const Error& error = config ? settings.error() : config.error();
+  std::string found = error.message;
+  for (const Fault& fault : error.details) found += "; " + to_string(fault);
+  return {"config", Level::kFail, found, "mend or remove " + path};
+}
+
 std::vector<Finding> check_control_plane(const Session& session) {
   const auto api = session.find_api();
   if (!api) return {{"control_plane", Level::kFail, api.error().message, "mend the flag, variable or config.yaml"}};
@@ -201,6 +221,8 @@ Result<int> run(const Session& session, const Options& options) {
   add(check_base_runtime(session));
   add(check_erofs(session));
   add(check_disk(session));
+  add(check_home_directory(session));
+  add(check_config(session));
   for (Finding& finding : check_control_plane(session)) add(std::move(finding));
   add(check_isolation());
   switch (options.format) {
@@ -214,8 +236,7 @@ Result<int> run(const Session& session, const Options& options) {
       session.out(yaml_of(json_of(findings)));
       break;
     case OutputFormat::kName:
-      for (const Finding& finding : findings)
-        if (finding.level == Level::kFail) session.out(finding.check + "\n");
+      for (const Finding& finding : findings) session.out(finding.check + "\n");
       break;
   }
   return is_healthy(findings) ? 0 : 1;

@@ -1,0 +1,53 @@
+// What `doctor` finds of the home and the configuration. The test may run as root, whom no permission stops: so the
+// home that cannot be written is one that is a file.
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "cli/local.hpp"
+#include "cli/program.hpp"
+#include "tests/cli/simulated_controller.hpp"
+
+namespace unik::cli {
+namespace {
+
+TEST(Home, IsWhereTheLocalControlPlaneMayWrite) {
+  const SimulatedController controller;
+  const auto home = [&](const std::string& path) {
+    return check_home({{{"UNIKCTL_HOME", (controller.directory() / path).string()}}, controller.directory(), {}});
+  };
+  EXPECT_TRUE(home("not/there/yet"));
+  std::ofstream(controller.directory() / "file") << "x";
+  const auto file = home("file/below");
+  ASSERT_FALSE(file);
+  EXPECT_EQ(file.error().reason, "no_home");
+  EXPECT_NE(file.error().message.find("set UNIKCTL_HOME"), std::string::npos);
+  // A home whose parts somebody else made.
+  std::filesystem::create_directories(controller.directory() / "home");
+  std::ofstream(controller.directory() / "home/log") << "x";
+  EXPECT_FALSE(home("home"));
+}
+
+TEST(Doctor, FindsABadHomeAndABadConfigAndChecksTheRest) {
+  const SimulatedController controller;
+  std::ofstream(controller.directory() / "home") << "x";
+  std::filesystem::create_directories(controller.directory() / ".config/unikctl");
+  std::ofstream(controller.directory() / ".config/unikctl/config.yaml") << "contexts:\n  a: {ulr: x}\n";
+  const RunResult run = run_unikctl(controller, {"doctor"});
+  EXPECT_EQ(run.code, 1);
+  EXPECT_NE(run.out.find("fail  home: cannot write into"), std::string::npos) << run.out;
+  EXPECT_NE(run.out.find("fail  config: "), std::string::npos) << run.out;
+  EXPECT_NE(run.out.find("config.yaml:2:12: contexts.a.ulr: unknown field"), std::string::npos) << run.out;
+  for (const char* check : {"programs", "qemu", "disk", "control_plane"})
+    EXPECT_NE(run.out.find(std::string(" ") + check + ": "), std::string::npos) << check;
+}
+
+TEST(Doctor, NamesItsChecks) {
+  const SimulatedController controller;
+  const RunResult run = run_unikctl(controller, {"doctor", "-o", "name"});
+  for (const char* check : {"programs", "home", "config"})
+    EXPECT_NE(("\n" + run.out).find("\n" + std::string(check) + "\n"), std::string::npos) << run.out;
+}
+
+}  // namespace
+}  // namespace unik::cli
