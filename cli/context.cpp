@@ -146,6 +146,11 @@ Result<Target> resolve_target(const TargetFlags& flags, const Environment& envir
     target.origin = "the local control plane";
     url = wire::to_string(wire::unix_endpoint(local_socket(environment)));
   }
+  if (const std::string socket = local_socket(environment); target.local && socket.size() > wire::kMaxSocketPath)
+    return invalid("home_too_long", "want a path of at most " + std::to_string(wire::kMaxSocketPath) +
+                                        " bytes for the local control plane's socket, got the " +
+                                        std::to_string(socket.size()) + " of " + socket +
+                                        "; set UNIKCTL_HOME to a shorter path");
   auto endpoint = wire::parse_endpoint(url);
   if (!endpoint) {
     Error error = endpoint.error();

@@ -60,8 +60,8 @@ Result<Config> parse_config(std::string_view text, const std::string& name);
 // A missing file is an empty Config.
 Result<Config> read_config(const Environment& environment);
 
-// Errors: `invalid`/`bad_endpoint`, `not_found`/`no_such_context`, `invalid`/`bad_tenant`. A context's token is used
-// with that context's URL alone.
+// Errors: `invalid`/`bad_endpoint`, `invalid`/`home_too_long`, `not_found`/`no_such_context`, `invalid`/`bad_tenant`. A
+// context's token is used with that context's URL alone.
 Result<Target> resolve_target(const TargetFlags& flags, const Environment& environment, const Config& config);
 
 // The socket of the local controller.

@@ -7,7 +7,6 @@
 namespace unik::wire {
 namespace {
 
-constexpr std::size_t kMaxSocketPath = 107;  // sun_path less its final NUL
 constexpr std::size_t kMaxHost = 253;
 
 Error bad_endpoint(std::string_view text, std::string_view why) {
@@ -76,7 +75,8 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
   std::string_view rest = text;
   if (take_prefix(rest, "unix://")) {
     if (!rest.starts_with('/')) return bad_endpoint(text, "the socket's path must be absolute");
-    if (rest.size() > kMaxSocketPath) return bad_endpoint(text, "a socket's path has at most 107 bytes");
+    if (rest.size() > kMaxSocketPath)
+      return bad_endpoint(text, "a socket's path has at most " + std::to_string(kMaxSocketPath) + " bytes");
     if (rest.find('\0') != std::string_view::npos) return bad_endpoint(text, "the socket's path holds a NUL");
     return unix_endpoint(std::string(rest));
   }

@@ -20,12 +20,14 @@ struct Endpoint {
   bool operator==(const Endpoint&) const = default;
 };
 
+inline constexpr std::size_t kMaxSocketPath = 107;  // sun_path less its final NUL
+
 // `unix:///run/x.sock`.
 Endpoint unix_endpoint(std::string socket_path);
 
 // Without a port, http means 80 and https 443; one trailing `/` is ignored. Errors: `invalid`/`bad_endpoint` for
 // another scheme, a user name, a path or query, a port outside 0 to 65535, or a socket path that is not absolute or has
-// more than 107 bytes.
+// more than kMaxSocketPath bytes.
 Result<Endpoint> parse_endpoint(std::string_view text);
 
 // The exact reverse; the port always stands.

@@ -60,6 +60,7 @@ class CurlTransfer {
   void set_options();
   void set_body();
   void set_headers();
+  std::string why_not_connected(const std::string& detail) const;
   Error error_of_curl(CURLcode code) const;
 
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
@@ -215,6 +216,14 @@ Result<ClientResponse> CurlTransfer::outcome(CURLcode code) {
   return std::move(response_);
 }
 
+// Of a socket libcurl speaks as of a host and a port, which nobody named.
+std::string CurlTransfer::why_not_connected(const std::string& detail) const {
+  if (request_.endpoint.scheme != Scheme::kUnix) return detail;
+  long number = 0;
+  curl_easy_getinfo(easy_, CURLINFO_OS_ERRNO, &number);
+  return number == 0 ? "it cannot be connected to" : std::generic_category().message(static_cast<int>(number));
+}
+
 Error CurlTransfer::error_of_curl(CURLcode code) const {
   const std::string where = to_string(request_.endpoint);
   const std::string detail = message_[0] != '\0' ? std::string(message_.data()) : std::string(curl_easy_strerror(code));
@@ -230,8 +239,8 @@ Error CurlTransfer::error_of_curl(CURLcode code) const {
     case CURLE_COULDNT_RESOLVE_PROXY:
       return unavailable("host_not_found", where + ": " + detail + "; check the host's name and this host's DNS");
     case CURLE_COULDNT_CONNECT:
-      return unavailable("connection_refused",
-                         "no server answers at " + where + " (" + detail + "); start it, or check the address");
+      return unavailable("connection_refused", "no server answers at " + where + " (" + why_not_connected(detail) +
+                                                   "); start it, or check the address");
     case CURLE_OPERATION_TIMEDOUT: {
       curl_off_t connected = 0;
       curl_off_t total = 0;

@@ -37,6 +37,19 @@ TEST(Context, FollowsUnikctlHomeThenXdgDataHome) {
   EXPECT_EQ(local_socket(environment({{"UNIKCTL_HOME", "here"}})), "/work/here/controller.sock");
 }
 
+TEST(Context, RefusesAHomeThatNoSocketFitsInto) {
+  const std::string home = "/" + std::string(107 - std::string_view("//controller.sock").size(), 'h');
+  EXPECT_TRUE(resolve_target({}, environment({{"UNIKCTL_HOME", home}}), {}));
+  const auto target = resolve_target({}, environment({{"UNIKCTL_HOME", home + "h"}}), {});
+  ASSERT_FALSE(target);
+  EXPECT_EQ(target.error().reason, "home_too_long");
+  EXPECT_NE(target.error().message.find("got the 108 of " + home), std::string::npos) << target.error().message;
+  EXPECT_NE(target.error().message.find("set UNIKCTL_HOME to a shorter path"), std::string::npos);
+  TargetFlags flags;
+  flags.url = "http://127.0.0.1:3";
+  EXPECT_TRUE(resolve_target(flags, environment({{"UNIKCTL_HOME", home + "h"}}), {}));
+}
+
 TEST(Context, FlagsBeatVariablesBeatTheConfig) {
   const auto env = environment({{"UNIKCTL_CONTROL_PLANE_URL", "http://127.0.0.1:2"}, {"UNIKCTL_TENANT", "from-env"}});
   const auto by_config = resolve_target({}, environment(), two_contexts());

@@ -142,7 +142,8 @@ TEST_F(ClientTest, SaysWhyThereIsNoAnswer) {
   ASSERT_FALSE(no_socket.ok());
   EXPECT_EQ(no_socket.error().code, ErrorCode::kUnavailable);
   EXPECT_EQ(no_socket.error().reason, "connection_refused");
-  EXPECT_NE(no_socket.error().message.find("start it"), std::string::npos);
+  EXPECT_NE(no_socket.error().message.find("none (No such file or directory); start it"), std::string::npos)
+      << no_socket.error().message;
 
   const Running running = serve_echo();
   const Endpoint was = tcp_side();
