@@ -50,22 +50,52 @@ std::function<void(const std::string&)> number_reader(const std::string& names, 
   };
 }
 
+bool is_long(const std::string& flag) {
+  return flag.starts_with("--");
+}
+
+// An empty text is a variable that was not set, as in `--url "$URL"`, and seldom what was meant.
+std::function<void(const std::string&)> text_reader(const std::string& names, std::string& value) {
+  return [&value, names](const std::string& text) {
+    if (text.empty()) throw CLI::ValidationError(names, "want a value, got an empty one; leave the flag out instead");
+    value = text;
+  };
+}
+
 class HelpFormat : public CLI::Formatter {
  public:
-  HelpFormat() {
+  // `guest_args_verb` is the verb that takes words after `--`, once it is known.
+  explicit HelpFormat(const CLI::App* const& guest_args_verb) : guest_args_verb_(guest_args_verb) {
     column_width(kHelpColumn);
     label("SUBCOMMAND", "VERB");
     label("Subcommands", "Verbs");
     label("OPTIONS", "FLAGS");
     label("Options", "Flags");
     label("Positionals", "Words");
-    label("REQUIRED", "(required)");
+  }
+
+  // `unikctl deploy [FLAGS] [DIR|PROGRAM|KERNEL|IMAGE] [-- ARGS]`, as it is typed.
+  std::string make_usage(const CLI::App* app, std::string) const override {
+    std::string usage = "Usage: " + path_of(*app) + " [FLAGS]";
+    for (const CLI::Option* option : app->get_options())
+      if (option->get_positional())
+        usage += option->get_required() ? " " + option->get_type_name() : " [" + option->get_type_name() + "]";
+    if (!visible_verbs(*app).empty()) usage += app->get_parent() == nullptr ? " [VERB]" : " VERB";
+    if (app == guest_args_verb_) usage += " [-- ARGS]";
+    return usage + "\n";
+  }
+  std::string make_option_opts(const CLI::Option* option) const override {
+    if (option->get_type_size() == 0) return "";
+    return " " + option->get_type_name() + (option->get_required() ? " (required)" : "");
   }
   std::string make_footer(const CLI::App* app) const override {
     const std::string footer = CLI::Formatter::make_footer(app);
     if (app->get_parent() == nullptr || !footer.empty()) return footer;
     return "\nFlags for every verb (--url, --token, --tenant, --context) are in `unikctl --help`.\n";
   }
+
+ private:
+  const CLI::App* const& guest_args_verb_;
 };
 
 }  // namespace
@@ -73,22 +103,19 @@ class HelpFormat : public CLI::Formatter {
 CommandTree::CommandTree()
     : root_(
           std::make_unique<CLI::App>("Runs apps as unikernels: says what shall run, and shows what does.", "unikctl")) {
-  root_->formatter(std::make_shared<HelpFormat>());
+  root_->formatter(std::make_shared<HelpFormat>(guest_args_verb_));
   root_->option_defaults()->group("Flags");
   root_->require_subcommand(0, 1);  // else a word that is also a verb, as in `get node`, would begin that verb
   root_->set_help_flag("-h,--help", "Print this and end")->group("Flags");
   root_->set_version_flag("--version", std::string("unikctl ") + UNIK_VERSION, "Print the version and end")
       ->group("Flags");
   root_->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  root_
-      ->add_option("--url", flags_.url,
-                   "The control plane: http://HOST:PORT, https://HOST:PORT or unix:///PATH "
-                   "[UNIKCTL_CONTROL_PLANE_URL]")
-      ->type_name("URL");
-  root_->add_option("--token", flags_.token, "Who you are to it [UNIKCTL_TOKEN]")->type_name("TOKEN");
-  root_->add_option("--tenant", flags_.tenant, "Whose objects [UNIKCTL_TENANT, default]")->type_name("NAME");
-  root_->add_option("--context", flags_.context, "An entry of ~/.config/unikctl/config.yaml [UNIKCTL_CONTEXT]")
-      ->type_name("NAME");
+  VerbFlags global(*root_);
+  global.text("--url", flags_.url, "URL",
+              "The control plane: http://HOST:PORT, https://HOST:PORT or unix:///PATH [UNIKCTL_CONTROL_PLANE_URL]");
+  global.text("--token", flags_.token, "TOKEN", "Who you are to it [UNIKCTL_TOKEN]");
+  global.text("--tenant", flags_.tenant, "NAME", "Whose objects [UNIKCTL_TENANT, default]");
+  global.text("--context", flags_.context, "NAME", "An entry of ~/.config/unikctl/config.yaml [UNIKCTL_CONTEXT]");
   root_->footer(
       "\nWithout a control plane named, the local one is used, and started if need be.\n"
       "`unikctl VERB --help` tells more. Begin with: unikctl deploy DIRECTORY\n");
@@ -131,8 +158,10 @@ Error CommandTree::explain(const CLI::ParseError& problem) const {
     return usage(std::string(problem.what()) + help);
   if (word.starts_with('-')) {
     const std::string flag = word.substr(0, word.find('='));
-    std::vector<std::string> known = flags_of(verb);
-    for (std::string& global : flags_of(*root_)) known.push_back(std::move(global));
+    std::vector<std::string> known;
+    for (const CLI::App* of : {&verb, static_cast<const CLI::App*>(root_.get())})
+      for (std::string& name : flags_of(*of))
+        if (is_long(flag) && is_long(name)) known.push_back(std::move(name));  // all letters are alike near
     return usage("unknown flag `" + flag + "`" + did_you_mean(flag, known) + help);
   }
   std::vector<std::string> known;
@@ -174,6 +203,25 @@ Result<Parsed> CommandTree::parse(std::vector<std::string> args) {
   return parsed;
 }
 
+Result<std::string> CommandTree::help(std::span<const std::string> words) const {
+  const CLI::App* app = root_.get();
+  for (const std::string& word : words) {
+    std::vector<std::string> known;
+    const CLI::App* next = nullptr;
+    for (const CLI::App* below : visible_verbs(*app)) {
+      known.push_back(below->get_name());
+      if (word == known.back()) next = below;
+    }
+    if (next == nullptr)
+      return usage((known.empty() ? "`" + path_of(*app) + "` has no verbs below it, got `" + word + "`"
+                                  : "unknown verb `" + word + "`" + did_you_mean(word, known)) +
+                   "; see `" + path_of(*app) + " --help`");
+    app = next;
+  }
+  // App::help would print the help of the verb that was parsed, which is `help`.
+  return app->get_formatter()->make_help(app, "", CLI::AppFormatMode::Normal);
+}
+
 std::vector<std::string> CommandTree::verb_names() const {
   std::vector<std::string> names;
   for (const CLI::App* verb : visible_verbs(*root_)) names.push_back(verb->get_name());
@@ -195,7 +243,7 @@ void VerbFlags::flag(const std::string& names, bool& value, const std::string& h
 }
 
 void VerbFlags::text(const std::string& names, std::string& value, const std::string& type, const std::string& help) {
-  app_.add_option(names, value, help)->type_name(type);
+  app_.add_option_function<std::string>(names, text_reader(names, value), help)->type_name(type);
 }
 
 void VerbFlags::number(const std::string& names, std::optional<std::uint32_t>& value, const std::string& type,

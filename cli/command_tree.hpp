@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -95,6 +96,9 @@ class CommandTree {
 
   // `args` without the program's name. Errors: `invalid`/`usage`.
   Result<Parsed> parse(std::vector<std::string> args);
+
+  // Of the verb that `words` lead to; of the whole for none. Errors: `invalid`/`usage`.
+  Result<std::string> help(std::span<const std::string> words) const;
 
   const CLI::App& root() const { return *root_; }
   std::vector<std::string> verb_names() const;  // of the top level, as in the help

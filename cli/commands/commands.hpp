@@ -36,6 +36,7 @@ void add_up(CommandTree& tree);
 void add_down(CommandTree& tree);
 void add_doctor(CommandTree& tree);
 void add_completion(CommandTree& tree);
+void add_help(CommandTree& tree);
 void add_version(CommandTree& tree);
 
 void add_all(CommandTree& tree);

@@ -122,6 +122,47 @@ TEST(Help, GroupsTheVerbsWithTheFiveShortcutsFirst) {
   EXPECT_EQ(parse({"--version"})->text.substr(0, 8), "unikctl ");
 }
 
+TEST(Help, ShowsTheWholeLineAsItIsTyped) {
+  const auto usage_of = [](const std::vector<std::string>& words) {
+    CommandTree tree;
+    add_all(tree);
+    const std::string text = tree.help(words).value();
+    const std::size_t at = text.find("Usage: ");
+    return text.substr(at, text.find('\n', at) - at);
+  };
+  EXPECT_EQ(usage_of({}), "Usage: unikctl [FLAGS] [VERB]");
+  EXPECT_EQ(usage_of({"deploy"}), "Usage: unikctl deploy [FLAGS] [DIR|PROGRAM|KERNEL|IMAGE] [-- ARGS]");
+  EXPECT_EQ(usage_of({"wait"}), "Usage: unikctl wait [FLAGS] KIND/NAME...");
+  EXPECT_EQ(usage_of({"node"}), "Usage: unikctl node [FLAGS] VERB");
+  EXPECT_EQ(usage_of({"node", "cordon"}), "Usage: unikctl node cordon [FLAGS] NODE...");
+  const std::string wait = parse({"wait", "--help"})->text;
+  EXPECT_NE(wait.find("object KIND/NAME... (required)"), std::string::npos) << wait;
+}
+
+TEST(Help, IsAVerbToo) {
+  CommandTree tree;
+  add_all(tree);
+  EXPECT_EQ(tree.help({}).value(), parse({"--help"})->text);
+  const std::vector<std::string> cordon{"node", "cordon"};
+  EXPECT_EQ(tree.help(cordon).value(), parse({"node", "cordon", "--help"})->text);
+  EXPECT_TRUE(parse({"help", "deploy"})->verb != nullptr);
+  const std::vector<std::string> typo{"deplyo"};
+  EXPECT_NE(tree.help(typo).error().message.find("did you mean `deploy`?"), std::string::npos);
+}
+
+TEST(CommandLine, SuggestsNoLetterForAnother) {
+  for (const char* flag : {"-x", "-q"}) EXPECT_EQ(message_of({"status", flag}).find("did you mean"), std::string::npos);
+  EXPECT_EQ(message_of({"up", "-o", "json"}).find("did you mean"), std::string::npos);
+}
+
+TEST(CommandLine, RefusesAnEmptyValue) {
+  for (const char* flag : {"--url", "--tenant", "--token", "--context"})
+    EXPECT_NE(message_of({"status", flag, ""}).find(std::string(flag) + ": want a value, got an empty one"),
+              std::string::npos)
+        << message_of({"status", flag, ""});
+  EXPECT_NE(message_of({"deploy", ".", "--memory", ""}).find("want a value"), std::string::npos);
+}
+
 TEST(Completion, HoldsEveryVerbAndFlagForEachShell) {
   CommandTree tree;
   add_all(tree);

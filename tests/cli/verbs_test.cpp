@@ -427,6 +427,14 @@ TEST_F(Verbs, VersionTellsBothSides) {
   EXPECT_NE(unikctl({"version", "-o", "json"}).out.find("\"server\": {"), std::string::npos);
 }
 
+TEST_F(Verbs, HelpPrintsWhatTheFlagDoes) {
+  const RunResult run = unikctl({"help", "deploy"});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(run.out, unikctl({"deploy", "--help"}).out);
+  EXPECT_EQ(unikctl({"help"}).out, unikctl({"--help"}).out);
+  EXPECT_EQ(unikctl({"help", "nothing"}).code, 2);
+}
+
 TEST_F(Verbs, UpAndDownAreForTheLocalControlPlaneOnly) {
   EXPECT_EQ(unikctl({"up"}).code, 2);
   EXPECT_EQ(unikctl({"down"}).code, 2);
