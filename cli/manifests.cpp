@@ -1,11 +1,15 @@
 #include "cli/manifests.hpp"
 
 #include <filesystem>
+#include <optional>
+#include <utility>
 
 #include "cli/deployed_image.hpp"
 #include "cli/manifest_files.hpp"
 #include "cli/packing.hpp"
+#include "codec/field_place.hpp"
 #include "codec/json.hpp"
+#include "runtimes/lib/elf/recognise.hpp"
 
 namespace unik::cli {
 namespace {
@@ -23,61 +27,121 @@ Error no_object(const std::string& unik_yaml) {
                                     (directory.empty() ? "." : directory) + "`");
 }
 
-Error at_field(Error error, const codec::ParsedManifest& manifest, const std::string& field) {
+std::string object_of(const codec::ParsedManifest& manifest) {
+  return std::string(names_of(kind_of(manifest.resource)).singular) + "/" + metadata_of(manifest.resource).name;
+}
+
+// `fault` where `field` of the document stands.
+Fault put_at(Fault fault, const Manifests& manifests, const codec::ParsedManifest& document) {
+  for (const codec::ManifestText& text : manifests.texts) {
+    if (text.name != document.where.file) continue;
+    Fault place = codec::place_of_field(text, document.where, fault.path);
+    place.path = std::move(fault.path);
+    place.message = std::move(fault.message);
+    return place;
+  }
+  return fault;
+}
+
+Error at_field(Error error, const Manifests& manifests, const codec::ParsedManifest& document,
+               const std::string& field) {
   if (error.details.empty())
-    error.details.push_back({manifest.where.file, manifest.where.line, manifest.where.column, field,
-                             "of app/" + metadata_of(manifest.resource).name});
+    error.details.push_back(put_at({"", 0, 0, field, "of " + object_of(document)}, manifests, document));
   return error;
+}
+
+std::filesystem::path source_of(const Session& session, const codec::ParsedManifest& manifest, const App& app) {
+  const std::filesystem::path file =
+      manifest.where.file == "-" ? std::filesystem::path() : std::filesystem::path(manifest.where.file);
+  return (session.environment().working_dir / file.parent_path() / app.spec.source).lexically_normal();
+}
+
+// All that is wrong with any source, before an earlier one takes its time to build.
+Result<void> check_sources(const Session& session, const Manifests& manifests) {
+  std::optional<Error> first;
+  for (const codec::ParsedManifest& manifest : manifests.documents) {
+    const App* app = std::get_if<App>(&manifest.resource);
+    if (app == nullptr || app->spec.source.empty()) continue;
+    const auto packer = runtimes::choose_packer(source_of(session, manifest, *app));
+    if (packer) continue;
+    Fault fault = put_at({"", 0, 0, "spec.source", packer.error().message}, manifests, manifest);
+    if (!first)
+      first = Error{packer.error().code, packer.error().reason, "a source cannot be built, so none is", {}, ""};
+    first->details.push_back(std::move(fault));
+  }
+  return first ? Result<void>(*std::move(first)) : Result<void>();
+}
+
+Result<void> prepare_image(const Session& session, const Api& api, const Manifests& manifests,
+                           const codec::ParsedManifest& manifest, App& app) {
+  const auto store = open_store(session);
+  if (!store) return store.error();
+  if (app.spec.source.empty()) {
+    const auto resolved = resolve_image(session, &api, *store, app.spec.boot.image, {});
+    if (!resolved) return at_field(resolved.error(), manifests, manifest, "spec.image");
+    if (resolved->image)
+      if (auto sent = upload(session, api, *store, *resolved->image); !sent) return sent;
+    set_image(app, *resolved);
+    return {};
+  }
+  PackRequest request;
+  request.path = source_of(session, manifest, app);
+  request.name = app.metadata.name;
+  request.debug = app.spec.boot.debug;
+  const auto packed = pack(session, *store, request);
+  if (!packed) return at_field(packed.error(), manifests, manifest, "spec.source");
+  if (auto sent = upload(session, api, *store, packed->image); !sent) return sent;
+  app.spec.boot.image = to_string(packed->image.reference);
+  app.spec.source.clear();
+  return {};
 }
 
 }  // namespace
 
-Result<std::vector<codec::ParsedManifest>> read_manifests(const Session& session, const std::vector<std::string>& paths,
-                                                          const std::string& tenant) {
-  const auto texts = read_manifest_files(session, paths);
+Result<Manifests> read_manifests(const Session& session, const std::vector<std::string>& paths,
+                                 const std::string& tenant) {
+  auto texts = read_manifest_files(session, paths);
   if (!texts) return texts.error();
   for (const codec::ManifestText& text : *texts)
     if (is_unik_yaml(text.name)) return no_object(text.name);
-  return codec::parse_manifests(*texts, tenant);
+  auto documents = codec::parse_manifests(*texts, tenant);
+  if (!documents) return documents.error();
+  return Manifests{*std::move(texts), *std::move(documents)};
 }
 
-Result<void> prepare_images(const Session& session, const Api& api, std::vector<codec::ParsedManifest>& manifests) {
-  for (codec::ParsedManifest& manifest : manifests) {
+Result<void> prepare_images(const Session& session, const Api& api, Manifests& manifests) {
+  if (auto checked = check_sources(session, manifests); !checked) return checked;
+  for (codec::ParsedManifest& manifest : manifests.documents) {
     App* app = std::get_if<App>(&manifest.resource);
-    if (app == nullptr) continue;
-    if (app->spec.source.empty() && !floats(app->spec.boot.image)) continue;
-    const auto store = open_store(session);
-    if (!store) return store.error();
-    if (app->spec.source.empty()) {
-      const auto resolved = resolve_image(session, &api, *store, app->spec.boot.image, {});
-      if (!resolved) return at_field(resolved.error(), manifest, "spec.image");
-      if (resolved->image)
-        if (auto sent = upload(session, api, *store, *resolved->image); !sent) return sent;
-      set_image(*app, *resolved);
-      continue;
-    }
-    PackRequest request;
-    const std::filesystem::path file =
-        manifest.where.file == "-" ? std::filesystem::path() : std::filesystem::path(manifest.where.file);
-    request.path = (session.environment().working_dir / file.parent_path() / app->spec.source).lexically_normal();
-    request.name = app->metadata.name;
-    request.debug = app->spec.boot.debug;
-    const auto packed = pack(session, *store, request);
-    if (!packed) return at_field(packed.error(), manifest, "spec.source");
-    if (auto sent = upload(session, api, *store, packed->image); !sent) return sent;
-    app->spec.boot.image = to_string(packed->image.reference);
-    app->spec.source.clear();
+    if (app == nullptr || (app->spec.source.empty() && !floats(app->spec.boot.image))) continue;
+    if (auto prepared = prepare_image(session, api, manifests, manifest, *app); !prepared) return prepared;
   }
   return {};
 }
 
-std::string request_body(const std::vector<codec::ParsedManifest>& manifests) {
+std::string request_body(const Manifests& manifests) {
   std::string body;
-  for (const codec::ParsedManifest& manifest : manifests) {
+  for (const codec::ParsedManifest& manifest : manifests.documents) {
     if (!body.empty()) body += "---\n";
     body += codec::to_json(manifest.resource) + "\n";
   }
   return body;
+}
+
+Error placed(Error error, const Manifests& manifests) {
+  for (Fault& fault : error.details) {
+    if (fault.line != 0) continue;
+    // Of two tenants' apps of one name nobody can tell which is meant.
+    const codec::ParsedManifest* only = nullptr;
+    std::size_t found = 0;
+    for (const codec::ParsedManifest& manifest : manifests.documents)
+      if (object_of(manifest) == fault.file) {
+        only = &manifest;
+        ++found;
+      }
+    if (found == 1) fault = put_at(std::move(fault), manifests, *only);
+  }
+  return error;
 }
 
 }  // namespace unik::cli

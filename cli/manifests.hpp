@@ -1,4 +1,4 @@
-// The files of `-f`: read, parsed as a whole, their sources built, and written as one canonical text for the API.
+// The objects of `-f`: parsed as a whole, their sources built, and written as one canonical text for the API.
 #pragma once
 
 #include <string>
@@ -11,16 +11,25 @@
 
 namespace unik::cli {
 
+struct Manifests {
+  std::vector<codec::ManifestText> texts;
+  std::vector<codec::ParsedManifest> documents;
+};
+
 // Reads (cli/manifest_files.hpp) and parses; all faults of all files at once.
-Result<std::vector<codec::ParsedManifest>> read_manifests(const Session& session, const std::vector<std::string>& paths,
-                                                          const std::string& tenant);
+Result<Manifests> read_manifests(const Session& session, const std::vector<std::string>& paths,
+                                 const std::string& tenant);
 
 // Replaces each `source` by the image that it builds to and each name or tag by the digest that it stands for now, and
-// sends the images. A dry run needs them too: the control
+// sends the images. Every source is looked at before the first is built. A dry run needs the images too: the control
 // plane refuses an App whose image it does not have, and an image that nobody uses is only a blob.
-Result<void> prepare_images(const Session& session, const Api& api, std::vector<codec::ParsedManifest>& manifests);
+Result<void> prepare_images(const Session& session, const Api& api, Manifests& manifests);
 
 // Several JSON documents as one YAML stream.
-std::string request_body(const std::vector<codec::ParsedManifest>& manifests);
+std::string request_body(const Manifests& manifests);
+
+// An error of the control plane, whose faults name an object and a field (`app/web`, `spec.health`), with the places of
+// these fields in the files.
+Error placed(Error error, const Manifests& manifests);
 
 }  // namespace unik::cli

@@ -106,16 +106,30 @@ void read_port(const At& at, AppSpec& spec) {
   spec.boot.ports.push_back(std::move(port));
 }
 
-void read_health(Fields& in, HealthCheck& out) {
+// `ports`: all that there are, or null where they are not known yet.
+void check_health_port(Fields& in, std::uint16_t asked, const std::vector<Port>* ports) {
+  if (ports == nullptr || asked == 0) return;
+  std::string known;
+  for (const Port& port : *ports) {
+    if (port.port == asked) return;
+    known += (known.empty() ? "" : ", ") + std::to_string(port.port);
+  }
+  in.fault("port", "want a port that stands in spec.ports (" + (known.empty() ? "it is empty" : known) + "), got " +
+                       std::to_string(asked) + ": add it there");
+}
+
+void read_health(Fields& in, HealthCheck& out, const std::vector<Port>* ports) {
   const bool http = in.object("http", "App.spec.health.http", [&](Fields& check) {
     check.integer<std::uint16_t>("port", out.port, 1);
     check.require("port", "the port to ask");
+    check_health_port(check, out.port, ports);
     out.path = "/";
     check.text("path", *out.path, http_path);
   });
   const bool tcp = in.object("tcp", "App.spec.health.tcp", [&](Fields& check) {
     check.integer<std::uint16_t>("port", out.port, 1);
     check.require("port", "the port to connect to");
+    check_health_port(check, out.port, ports);
   });
   if (http == tcp)
     in.fault(http ? "want either `http` or `tcp`, got both"
@@ -143,7 +157,8 @@ void read_app_spec(Fields& in, AppSpec& spec) {
   if (in.at().decoding.reading.refuse_unknown && source == image)
     in.fault(source ? "want either `source` or `image`, got both"
                     : "want `source: DIRECTORY` to build or `image: NAME@sha256:...`, got neither");
-  read_app_fields(in, spec);
+  // What is stored was admitted.
+  read_app_fields(in, spec, in.at().decoding.reading.refuse_unknown ? PortList::kWhole : PortList::kOpen);
 }
 
 void read_node_spec(Fields& in, NodeSpec& spec) {
@@ -297,7 +312,7 @@ std::optional<Singleton> parse_singleton(std::string_view text) {
   return std::nullopt;
 }
 
-void read_app_fields(Fields& in, AppSpec& spec) {
+void read_app_fields(Fields& in, AppSpec& spec, PortList ports) {
   in.texts("args", spec.boot.args, kMaxArgs);
   in.text_map("env", spec.boot.env, kMaxEnv, env_name, any_text);
   check_args_and_env(in, spec.boot);
@@ -308,7 +323,9 @@ void read_app_fields(Fields& in, AppSpec& spec) {
   // By name, as they are told apart: another order in the file is no difference, and so no new VMs.
   std::ranges::sort(spec.boot.ports, {}, &Port::name);
   std::ranges::sort(spec.run.publications, {}, &Publication::port_name);
-  in.object("health", "App.spec.health", [&](Fields& health) { read_health(health, spec.run.health.emplace()); });
+  in.object("health", "App.spec.health", [&](Fields& health) {
+    read_health(health, spec.run.health.emplace(), ports == PortList::kWhole ? &spec.boot.ports : nullptr);
+  });
   in.object("restart", "App.spec.restart", [&](Fields& restart) { read_restart(restart, spec.run.restart); });
   in.object("stop", "App.spec.stop",
             [&](Fields& stop) { stop.duration("timeout", spec.run.stop_timeout, Duration::zero(), kLongestWait); });

@@ -14,8 +14,10 @@ namespace unik::codec {
 // The document at `at`. None where its kind cannot be told; other faults leave defaults in their places.
 std::optional<Resource> read_resource(const At& at, std::string_view default_tenant);
 
-// The fields of App.spec that describe how it runs, all but `source` and `image`; also those of `deploy` in unik.yaml.
-void read_app_fields(Fields& in, AppSpec& spec);
+// The fields of App.spec that describe how it runs, all but `source` and `image`; also those of `deploy` in unik.yaml,
+// to which flags may add ports.
+enum class PortList { kWhole, kOpen };
+void read_app_fields(Fields& in, AppSpec& spec, PortList ports);
 
 // Shared with the records.
 std::string_view image_name(std::string_view text);

@@ -69,7 +69,8 @@ void read_unik_yaml(const At& at, UnikYaml& out) {
   in.object("run", "unik.yaml run", [&](Fields& run) {
     run.get("command", [&](const At& command) { read_command(command, out.run_command); });
   });
-  in.object("deploy", "unik.yaml deploy", [&](Fields& deploy) { read_app_fields(deploy, out.deploy); });
+  in.object("deploy", "unik.yaml deploy",
+            [&](Fields& deploy) { read_app_fields(deploy, out.deploy, PortList::kOpen); });
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ Result<int> run(const Session& session, const Options& options) {
   if (!api) return api.error();
   if (auto built = prepare_images(session, *api, *manifests); !built) return built.error();
   const auto reply = api->apply(request_body(*manifests), options.dry_run);
-  if (!reply) return reply.error();
+  if (!reply) return placed(reply.error(), *manifests);
   show_reply(session, *reply, options.format);
   return 0;
 }

@@ -24,7 +24,7 @@ Result<int> run(const Session& session, const Options& options) {
   if (!api) return api.error();
   if (auto built = prepare_images(session, *api, *manifests); !built) return built.error();
   const auto reply = api->apply(request_body(*manifests), true);
-  if (!reply) return reply.error();
+  if (!reply) return placed(reply.error(), *manifests);
   if (options.format == OutputFormat::kTable || options.format == OutputFormat::kWide)
     session.out(render_diff(*reply, session.terminal().colour_out) +
                 render_placements(reply->placements, session.terminal().colour_out));

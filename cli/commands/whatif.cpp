@@ -20,18 +20,20 @@ Result<int> run(const Session& session, const Options& options) {
   const auto found = session.find_api();
   if (!found) return found.error();
   std::string body;
+  Manifests manifests;
   if (!options.add.empty()) {
-    auto manifests = read_manifests(session, options.add, found->target().tenant);
-    if (!manifests) return manifests.error();
+    auto read = read_manifests(session, options.add, found->target().tenant);
+    if (!read) return read.error();
+    manifests = *std::move(read);
     const auto api = session.connect();
     if (!api) return api.error();
-    if (auto built = prepare_images(session, *api, *manifests); !built) return built.error();
-    body = request_body(*manifests);
+    if (auto built = prepare_images(session, *api, manifests); !built) return built.error();
+    body = request_body(manifests);
   }
   const auto api = session.connect();
   if (!api) return api.error();
   const auto reply = api->whatif(options.lose, body);
-  if (!reply) return reply.error();
+  if (!reply) return placed(reply.error(), manifests);
   if (options.format != OutputFormat::kTable && options.format != OutputFormat::kWide) {
     show_reply(session, *reply, options.format);
     return 0;

@@ -37,9 +37,12 @@ Result<void> check_images(const runtimes::BlobStore& artifacts, const std::vecto
     if (app == nullptr) continue;
     const Result<runtimes::Reference> image = runtimes::parse_reference(app->spec.boot.image);
     if (!image || artifacts.has(image->digest)) continue;
-    return invalid("image_unknown",
-                   "app/" + app->metadata.name + ": the image " + app->spec.boot.image +
-                       " is not on this controller: upload it first (`unikctl deploy` and `unikctl apply` do)");
+    const std::string object = "app/" + app->metadata.name;
+    Error error = invalid("image_unknown",
+                          object + ": the image " + app->spec.boot.image +
+                              " is not on this controller: upload it first (`unikctl deploy` and `unikctl apply` do)");
+    error.details.push_back({object, 0, 0, "spec.image", "not on this controller"});
+    return error;
   }
   return {};
 }

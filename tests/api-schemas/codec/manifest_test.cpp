@@ -243,10 +243,14 @@ TEST(ManifestFaults, NameThePlaceTheFieldAndTheCure) {
        "a.yaml:6:3: spec.replica: unknown field `replica` in App.spec: did you mean `replicas`? fields here: args, "
        "debug, disconnect, disruption, env, "
        "health, image, placement, ports, replicas, resources, restart, rollout, rootfs, singleton, source, stop"},
-      {app("  health: {htp: {port: 1}, tcp: {port: 1}}\n"),
-       "a.yaml:6:12: spec.health.htp: unknown field `htp` in App.spec.health: did you mean `http`? fields here: "
+      {app("  ports: [{port: 1}]\n  health: {htp: {port: 1}, tcp: {port: 1}}\n"),
+       "a.yaml:7:12: spec.health.htp: unknown field `htp` in App.spec.health: did you mean `http`? fields here: "
        "failures, grace, "
        "http, interval, tcp, timeout"},
+      {app("  ports: [{port: 80}, {port: 81}]\n  health: {tcp: {port: 82}}\n"),
+       "a.yaml:7:18: spec.health.tcp.port: want a port that stands in spec.ports (80, 81), got 82: add it there"},
+      {app("  health: {http: {port: 82}}\n"),
+       "a.yaml:6:19: spec.health.http.port: want a port that stands in spec.ports (it is empty), got 82: add it there"},
       {app("  replicas: -1\n"), "a.yaml:6:13: spec.replicas: want a whole number from 0 to 1000, got `-1`"},
       {app("  replicas: 1001\n"), "a.yaml:6:13: spec.replicas: want a whole number from 0 to 1000, got `1001`"},
       {app("  replicas: \"3\"\n"),
@@ -297,10 +301,10 @@ TEST(ManifestFaults, NameThePlaceTheFieldAndTheCure) {
       {app("  ports: [{port: 1, publish: 9}, {port: 2, publish: 9}]\n"),
        "a.yaml:6:44: spec.ports[1].publish: the host port 9 is given to two ports"},
       {app("  health: {}\n"), "a.yaml:6:11: spec.health: want `http: {port, path}` or `tcp: {port}`, got neither"},
-      {app("  health: {http: {port: 1}, tcp: {port: 1}}\n"),
-       "a.yaml:6:11: spec.health: want either `http` or `tcp`, got both"},
-      {app("  health: {http: {port: 1, path: up}}\n"),
-       "a.yaml:6:34: spec.health.http.path: want a path that begins with `/`, without spaces, got `up`"},
+      {app("  ports: [{port: 1}]\n  health: {http: {port: 1}, tcp: {port: 1}}\n"),
+       "a.yaml:7:11: spec.health: want either `http` or `tcp`, got both"},
+      {app("  ports: [{port: 1}]\n  health: {http: {port: 1, path: up}}\n"),
+       "a.yaml:7:34: spec.health.http.path: want a path that begins with `/`, without spaces, got `up`"},
       {app("  image: x\n"), "a.yaml:5:3: spec: want either `source` or `image`, got both"},
       {"apiVersion: unikctl.dev/v1\nkind: App\nmetadata: {name: web}\nspec: {}\n",
        "a.yaml:4:7: spec: want `source: DIRECTORY` to build or `image: NAME@sha256:...`, got neither"},

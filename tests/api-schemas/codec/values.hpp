@@ -168,9 +168,9 @@ inline RunPolicy run(const BootSpec& boot) {
     if (coin()) publication.host_port = port.port;
     out.publications.push_back(publication);
   }
-  if (coin()) {
+  if (!boot.ports.empty() && coin()) {
     HealthCheck& health = out.health.emplace();
-    health.port = port();
+    health.port = boot.ports[below(boot.ports.size())].port;
     if (coin()) health.path = "/" + made_of("abc/?=%:#", 0, 9);
     health.interval = duration(100ms, 1h);
     health.timeout = duration(10ms, 1h);
