@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <charconv>
+#include <tuple>
+#include <utility>
 
 #include "cli/suggestion.hpp"
+#include "codec/json.hpp"
+#include "codec/manifest.hpp"
 
 namespace unik::cli {
 namespace {
@@ -13,6 +17,30 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), port);
   if (problem != std::errc() || end != text.data() + text.size() || port == 0) return std::nullopt;
   return port;
+}
+
+Error bad_flags(std::vector<Fault> faults) {
+  Error error = invalid("bad_flags", faults.size() == 1 ? "a flag has no such value" : "flags have no such values");
+  error.details = std::move(faults);
+  return error;
+}
+
+// What sets the field `path`, if it was given; empty otherwise.
+std::string flag_of(std::string_view path, const AppFlags& flags) {
+  const std::tuple<std::string_view, std::string_view, bool> setters[] = {
+      {"metadata.name", "--name", true},
+      {"spec.replicas", "--replicas", flags.replicas.has_value()},
+      {"spec.resources.cpu", "--cpu", !flags.cpu.empty()},
+      {"spec.resources.memory", "--memory", !flags.memory.empty()},
+      {"spec.env", "--env", !flags.env.empty()},
+      {"spec.ports", "--publish", !flags.publish.empty()},
+      {"spec.placement.nodeSelector", "--node-selector", !flags.node_selector.empty()},
+      {"spec.restart.policy", "--restart", !flags.restart.empty()},
+      {"spec.args", "the words after `--`", true},
+  };
+  for (const auto& [field, flag, given] : setters)
+    if (given && path.starts_with(field)) return std::string(flag);
+  return "";
 }
 
 class Planner {
@@ -36,10 +64,11 @@ class Planner {
     set_selector(app.spec.placement.node_selector);
     set_restart(app.spec.run.restart.policy);
     if (flags_.debug) app.spec.boot.debug = true;
-    if (faults_.empty()) return app;
-    Error error = invalid("bad_flags", faults_.size() == 1 ? "a flag has no such value" : "flags have no such values");
-    error.details = std::move(faults_);
-    return error;
+    if (!faults_.empty()) return bad_flags(std::move(faults_));
+    const codec::ManifestText text{"", codec::to_json(Resource(app))};
+    if (const auto read = codec::parse_manifests({&text, 1}, inputs_.tenant); !read)
+      return bad_flags(in_flags(read.error(), flags_, inputs_.recipe.has_value()).details);
+    return app;
   }
 
  private:
@@ -126,6 +155,30 @@ class Planner {
 
 Result<App> plan_app(const AppFlags& flags, const AppInputs& inputs) {
   return Planner(flags, inputs).plan();
+}
+
+Result<void> check_flags(const AppFlags& flags, const AppInputs& inputs) {
+  AppFlags named = flags;
+  if (named.name.empty()) named.name = "of-the-subject";
+  AppInputs alone = inputs;
+  alone.image = "image@sha256:" + std::string(64, '0');
+  alone.recipe.reset();
+  const auto app = plan_app(named, alone);
+  return app ? Result<void>() : Result<void>(app.error());
+}
+
+Error in_flags(Error error, const AppFlags& flags, bool has_recipe) {
+  for (Fault& fault : error.details) {
+    fault.file.clear();
+    fault.line = fault.column = 0;
+    if (std::string flag = flag_of(fault.path, flags); !flag.empty()) {
+      fault.path = std::move(flag);
+    } else if (has_recipe && fault.path.starts_with("spec.")) {
+      fault.file = "unik.yaml";
+      fault.path.replace(0, std::string_view("spec").size(), "deploy");
+    }
+  }
+  return error;
 }
 
 Result<Publication> parse_publish(std::string_view text) {

@@ -39,9 +39,16 @@ struct AppInputs {
   bool operator==(const AppInputs&) const = default;
 };
 
-// Resources that nobody named stay 0, so that a tenant's default goes first. Errors: `invalid`/`bad_flags`, one fault
-// for each wrong flag.
+// Resources that nobody named stay 0, so that a tenant's default goes first. What comes out is what a manifest may say.
+// Errors: `invalid`/`bad_flags`, one fault for each wrong flag, or field of unik.yaml.
 Result<App> plan_app(const AppFlags& flags, const AppInputs& inputs);
+
+// The same faults as far as the flags alone tell them: before anything is built, which takes its time.
+Result<void> check_flags(const AppFlags& flags, const AppInputs& inputs);
+
+// Faults of an App's fields, `spec.replicas`, as those of what set them: `--replicas`, or unik.yaml. The user wrote no
+// manifest, so the places in one go.
+Error in_flags(Error error, const AppFlags& flags, bool has_recipe);
 
 // `8080` (any free host port) or `18080:8080`. Errors: `invalid`/`bad_port`.
 Result<Publication> parse_publish(std::string_view text);

@@ -131,9 +131,11 @@ Result<Subject> take_subject(const Session& session, const Options& options) {
 Result<int> run(const Session& session, const Options& options) {
   const auto found = session.find_api();
   if (!found) return found.error();
+  AppFlags flags = options.app;
+  const AppInputs known{found->target().tenant, "", session.guest_args(), session.environment().variables, {}};
+  if (auto checked = check_flags(flags, known); !checked) return checked.error();
   auto subject = take_subject(session, options);
   if (!subject) return subject.error();
-  AppFlags flags = options.app;
   if (flags.name.empty()) flags.name = subject->name;
   subject->inputs.tenant = found->target().tenant;
   subject->inputs.environment = session.environment().variables;
@@ -151,7 +153,7 @@ Result<int> run(const Session& session, const Options& options) {
   if (subject->image)
     if (auto sent = upload(session, *api, *subject->store, *subject->image); !sent) return sent.error();
   const auto reply = api->deploy(body);
-  if (!reply) return reply.error();
+  if (!reply) return in_flags(reply.error(), flags, subject->inputs.recipe.has_value());
   if (reply->operations.empty())
     return internal("bad_answer", "want an operation in the answer to a deploy, got none; report this");
   const Operation& operation = reply->operations.front();

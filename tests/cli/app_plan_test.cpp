@@ -1,5 +1,6 @@
 #include "cli/app_plan.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/cli/samples.hpp"
@@ -80,6 +81,44 @@ TEST(AppPlan, TellsEveryWrongFlagAtOnce) {
   EXPECT_EQ(paths, (std::vector<std::string>{"--name", "--cpu", "--memory", "--env", "--env", "--publish",
                                              "--node-selector", "--restart"}));
   EXPECT_NE(to_string(app.error()).find("did you mean `always`?"), std::string::npos);
+}
+
+TEST(AppPlan, NamesTheFlagOfWhatNoManifestMaySay) {
+  const auto faults_of = [](const auto& set) {
+    AppFlags flags = named();
+    set(flags);
+    std::vector<std::string> faults;
+    const auto app = plan_app(flags, inputs());
+    if (!app)
+      for (const Fault& fault : app.error().details) faults.push_back(to_string(fault));
+    const auto checked = check_flags(flags, inputs());
+    EXPECT_EQ(checked.ok(), app.ok());
+    if (!checked) EXPECT_EQ(checked.error().details.size(), faults.size());
+    return faults;
+  };
+  using Faults = std::vector<std::string>;
+  EXPECT_EQ(faults_of([](AppFlags&) {}), Faults{});
+  EXPECT_EQ(faults_of([](AppFlags& flags) { flags.replicas = 1001; }),
+            Faults{"--replicas: want a whole number from 0 to 1000, got `1001`"});
+  EXPECT_THAT(faults_of([](AppFlags& flags) {
+                flags.memory = "1";
+                flags.env = {"1X=x"};
+                flags.node_selector = {"a b=c"};
+              }),
+              testing::UnorderedElementsAre(testing::StartsWith("--memory: "), testing::StartsWith("--env: "),
+                                            testing::StartsWith("--node-selector: ")));
+}
+
+TEST(AppPlan, NamesUnikYamlForWhatStandsThere) {
+  AppInputs with_recipe = inputs();
+  with_recipe.recipe.emplace();
+  with_recipe.recipe->deploy.run.health.emplace().port = 9090;
+  const auto app = plan_app(named(), with_recipe);
+  ASSERT_FALSE(app);
+  EXPECT_EQ(to_string(app.error().details.front()).substr(0, 40), "unik.yaml: deploy.health.tcp.port: want ");
+  AppFlags flags = named();
+  flags.publish = {"9090"};
+  EXPECT_TRUE(plan_app(flags, with_recipe));
 }
 
 TEST(Publish, ReadsHostAndGuestPorts) {

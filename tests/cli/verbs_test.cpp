@@ -174,6 +174,51 @@ TEST_F(Verbs, DeployOfAnImageReturnsTheOperation) {
   EXPECT_EQ(std::get<App>(*sent).spec.replicas, 2u);
 }
 
+TEST_F(Verbs, DeployNamesTheFlagAtFaultAndBuildsNothingBefore) {
+  write("app/unik.yaml", "version: 1\nbuild: {command: touch built}\nartifact: {path: built}\n");
+  const RunResult early = unikctl({"deploy", "app", "--replicas", "1001"});
+  EXPECT_EQ(early.code, 2);
+  EXPECT_NE(early.err.find("\n  --replicas: want a whole number from 0 to 1000, got `1001`\n"), std::string::npos)
+      << early.err;
+  EXPECT_FALSE(std::filesystem::exists(controller.directory() / "app/built"));
+
+  Error refused = invalid("invalid_spec", "nothing was applied: one field is not acceptable");
+  refused.details = {{"app/web", 0, 0, "spec.resources.memory", "want at least 24Mi, got 2Mi"}};
+  controller.answer("POST /v1/deployments", 400, codec::to_json(refused));
+  const RunResult late = unikctl({"deploy", kSampleImage, "--memory", "2Mi"});
+  EXPECT_EQ(late.code, 2);
+  EXPECT_NE(late.err.find("\n  --memory: want at least 24Mi, got 2Mi\n"), std::string::npos) << late.err;
+}
+
+TEST_F(Verbs, FaultsOfTheControlPlaneHaveTheirPlacesInTheFiles) {
+  write("web.yaml", std::string("# a comment\n") + kManifest + "  resources: {cpu: 100m, memory: 2Mi}\n");
+  Error refused = invalid("invalid_spec", "nothing was applied: 2 fields are not acceptable");
+  refused.details = {{"app/web", 0, 0, "spec.resources.memory", "want at least 24Mi, got 2Mi"},
+                     {"app/other", 0, 0, "spec.ports", "of another request"}};
+  controller.answer("POST /v1/apply", 400, codec::to_json(refused));
+  for (const std::vector<std::string>& verb :
+       std::vector<std::vector<std::string>>{{"apply", "-f", "web.yaml"}, {"diff", "-f", "web.yaml"}}) {
+    const RunResult run = unikctl(verb);
+    EXPECT_EQ(run.code, 2);
+    EXPECT_NE(run.err.find("\n  web.yaml:7:34: spec.resources.memory: want at least 24Mi"), std::string::npos)
+        << run.err;
+    EXPECT_NE(run.err.find("\n  app/other: spec.ports: of another"), std::string::npos) << run.err;
+  }
+}
+
+TEST_F(Verbs, EverySourceIsLookedAtBeforeOneIsBuilt) {
+  write("app/unik.yaml", "version: 1\nbuild: {command: touch built}\nartifact: {path: built}\n");
+  const auto app = [](const std::string& name, const std::string& source) {
+    return "apiVersion: unikctl.dev/v1\nkind: App\nmetadata: {name: " + name + "}\nspec: {source: " + source + "}\n";
+  };
+  write("two.yaml", app("web", "./app") + "---\n" + app("api", "./none") + "---\n" + app("db", "./nothing"));
+  const RunResult run = unikctl({"apply", "-f", "two.yaml"});
+  EXPECT_EQ(run.code, 3) << run.err;
+  EXPECT_NE(run.err.find("\n  two.yaml:9:16: spec.source: "), std::string::npos) << run.err;
+  EXPECT_NE(run.err.find("\n  two.yaml:14:16: spec.source: "), std::string::npos) << run.err;
+  EXPECT_FALSE(std::filesystem::exists(controller.directory() / "app/built"));
+}
+
 TEST_F(Verbs, DeployDryRunSendsNothing) {
   const RunResult run = unikctl({"deploy", kSampleImage, "--name", "api", "--dry-run"});
   EXPECT_EQ(run.code, 0) << run.err;
