@@ -128,6 +128,16 @@ Result<Subject> take_subject(const Session& session, const Options& options) {
   return take_path(session, options, text);
 }
 
+// Else an old run's console and exit code would pass for those of a new one.
+void say_unchanged(const Session& session, const ApplyReply& reply, bool job) {
+  for (const AppliedObject& object : reply.objects)
+    if (object.verb == ApplyVerb::kUnchanged)
+      session.say("app/" + object.name +
+                  (job ? " is unchanged, so nothing runs anew: this is the run that it had; `unikctl destroy " +
+                             object.name + " --wait` first runs it again"
+                       : " is unchanged: nothing starts anew"));
+}
+
 Result<int> run(const Session& session, const Options& options) {
   const auto found = session.find_api();
   if (!found) return found.error();
@@ -159,6 +169,7 @@ Result<int> run(const Session& session, const Options& options) {
   const Operation& operation = reply->operations.front();
   if (options.wait) {
     const bool job = app->spec.run.restart.policy == RestartPolicy::kNever;
+    say_unchanged(session, *reply, job);
     return job ? await_job(session, *api, operation, or_default(options.timeout, kJobTimeout))
                : await_deploy(session, *api, operation, or_default(options.timeout, kDeployTimeout));
   }

@@ -325,6 +325,28 @@ TEST_F(Verbs, AJobStreamsItsConsoleAndExitsWithItsOwnCode) {
   EXPECT_EQ(run.out, "one\ntwo\n");
 }
 
+TEST_F(Verbs, AJobThatIsThereAlreadyIsNotTakenForANewRun) {
+  ApplyReply reply;
+  reply.objects = {sample_reply().objects.front()};
+  reply.objects.front().verb = ApplyVerb::kUnchanged;
+  reply.operations = {sample_operation()};
+  AppView app = sample_app();
+  app.desired = 1;
+  InstanceView ended = sample_instance(0);
+  ended.status.phase = Phase::kExited;
+  ended.status.last_exit = Exit{ExitKind::kExited, 5};
+  controller.answer("POST /v1/deployments", 202, codec::to_json(reply));
+  controller.answer("GET /v1/apps/web", 200, codec::to_json(app));
+  controller.answer("GET /v1/instances", 200, instance_page({ended}));
+  controller.answer("GET /v1/logs/web", 200, "web-0-r42-1 | 2026-11-22T10:00:00.000Z old\n");
+  const RunResult run = unikctl({"deploy", kSampleImage, "--restart", "never", "--wait"});
+  EXPECT_EQ(run.code, 5);
+  EXPECT_NE(run.err.find("app/web is unchanged, so nothing runs anew: this is the run that it had; `unikctl destroy "
+                         "web --wait` first runs it again\n"),
+            std::string::npos)
+      << run.err;
+}
+
 TEST_F(Verbs, LogsFollowsOverABrokenConnectionWithoutDoublingLines) {
   controller.answer("GET /v1/apps/web", 200, codec::to_json(sample_app()));
   controller.answer(
