@@ -1,5 +1,6 @@
 #include "cli/objects.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 
@@ -17,8 +18,27 @@ constexpr std::array<ObjectKindNames, 5> kNames = {{
     {"operation", "operations", "op"},
 }};
 
+constexpr std::string_view kAllKinds = "all";
+
 Error bad_object(std::string message) {
   return invalid("bad_object", std::move(message));
+}
+
+// `app,node`, `all`
+Result<std::vector<ObjectRef>> parse_kinds(std::string_view text) {
+  std::vector<ObjectRef> objects;
+  if (text == kAllKinds) {
+    for (const ObjectKind kind : all_object_kinds()) objects.push_back({kind, ""});
+    return objects;
+  }
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const auto kind = parse_object_kind(text.substr(begin, end - begin));
+    if (!kind) return kind.error();
+    objects.push_back({*kind, ""});
+    begin = end + 1;
+  }
+  return objects;
 }
 
 }  // namespace
@@ -79,6 +99,8 @@ Result<std::vector<ObjectRef>> parse_objects(std::span<const std::string> words)
     }
     return objects;
   }
+  if (words.size() == 1 && (words.front() == kAllKinds || words.front().find(',') != std::string::npos))
+    return parse_kinds(words.front());
   const auto kind = parse_object_kind(words.front());
   if (!kind) return kind.error();
   for (const std::string& word : words.subspan(1)) {

@@ -38,7 +38,7 @@ struct ObjectRef {
   bool operator==(const ObjectRef&) const = default;
 };
 
-// `KIND`, `KIND NAME [NAME…]`, or any number of `KIND/NAME`. Errors: `invalid`/`bad_object`.
+// `KIND`, `KIND,KIND`, `all`, `KIND NAME [NAME…]`, or any number of `KIND/NAME`. Errors: `invalid`/`bad_object`.
 Result<std::vector<ObjectRef>> parse_objects(std::span<const std::string> words);
 
 // The same for verbs that need a name of each.

@@ -6,6 +6,7 @@
 #include "cli/commands/commands.hpp"
 #include "cli/output/document.hpp"
 #include "cli/output/views.hpp"
+#include "codec/json_reader.hpp"
 #include "wire/clock.hpp"
 
 namespace unik::cli {
@@ -35,9 +36,23 @@ std::string line_of(const EventView& event, OutputFormat format, bool colour) {
   return event.object + "\n";
 }
 
+// To resume after a record that the journal does not have is how a lost history shows; to type one is a mistake.
+Result<void> check_since(const Api& api, std::uint64_t since) {
+  const auto version = api.version();
+  if (!version) return version.error();
+  const auto answer = codec::JsonDocument::parse(*version);
+  if (!answer) return answer.error();
+  const std::uint64_t head = answer->root()["revision"].unsigned_integer().value_or(since);
+  if (since <= head) return {};
+  return invalid("no_such_record", "--since: want a journal sequence of at most " + std::to_string(head) +
+                                       ", the newest record, got " + std::to_string(since));
+}
+
 Result<int> run(const Session& session, const Options& options) {
   const auto api = session.connect();
   if (!api) return api.error();
+  if (options.since)
+    if (auto checked = check_since(*api, *options.since); !checked) return checked.error();
   EventCursor cursor;
   cursor.after = options.since;
   bool told = false;

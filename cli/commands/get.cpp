@@ -30,7 +30,9 @@ Result<int> run(const Session& session, const Options& options) {
   auto api = session.connect();
   if (!api) return api.error();
   api->look_at(*at);
-  // Several of one kind are one list; of several kinds, one list each.
+  // Several of one kind are one list; of several kinds, one list each, tables with a line between them.
+  const bool table = options.format == OutputFormat::kTable || options.format == OutputFormat::kWide;
+  bool shown = false;
   for (std::size_t i = 0; i < objects->size();) {
     const ObjectKind kind = (*objects)[i].kind;
     const bool single = objects->size() == 1 && !(*objects)[i].name.empty();
@@ -46,7 +48,10 @@ Result<int> run(const Session& session, const Options& options) {
           },
           *views);
     }
+    const bool empty = std::visit([](const auto& items) { return items.empty(); }, *views);
+    if (table && shown && !empty) session.out("\n");
     show(session, *views, kind, options.format, single, api->target().tenant);
+    shown = shown || !empty;
   }
   return 0;
 }
@@ -57,8 +62,8 @@ void add_get(CommandTree& tree) {
   const auto options = std::make_shared<Options>();
   VerbFlags verb = tree.add(kDesiredState, "get", "Show objects: get KIND [NAME...] or KIND/NAME",
                             [options](const Session& session) { return run(session, *options); });
-  verb.words("object", options->words, "KIND [NAME...]", "app, instance, node, tenant or operation, and names",
-             Need::kRequired);
+  verb.words("object", options->words, "KIND [NAME...]",
+             "app, instance, node, tenant, operation, several (app,node) or all; and names", Need::kRequired);
   verb.text("--at", options->at, "SEQ|TIME", "As it was after a journal sequence, at a UTC time, or 5m ago");
   verb.output(options->format);
 }

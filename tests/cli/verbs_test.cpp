@@ -439,11 +439,41 @@ TEST_F(Verbs, EventsPrintsLinesAndSendsSince) {
   event.at = at("2026-11-22T10:00:00Z");
   event.object = "app/web";
   event.reason = "created";
+  controller.answer("GET /v1/version", 200, R"({"version":"0.1.0","cluster_id":"c-1","revision":43})");
   controller.answer("GET /v1/events", 200, "id: 43\ndata: " + codec::to_json(event) + "\n\n");
   const RunResult run = unikctl({"events", "--since", "42"});
   EXPECT_EQ(run.code, 0) << run.err;
   EXPECT_EQ(run.out, "2026-11-22T10:00:00.000Z  43  app/web  created\n");
-  EXPECT_EQ(controller.seen().front().target, "/v1/events?tenant=default&follow=0&since=42");
+  EXPECT_EQ(controller.seen("GET /v1/events").front().target, "/v1/events?tenant=default&follow=0&since=42");
+}
+
+TEST_F(Verbs, EventsSinceARecordThatIsNotThereIsAMistake) {
+  controller.answer("GET /v1/version", 200, R"({"version":"0.1.0","cluster_id":"c-1","revision":41})");
+  controller.answer("GET /v1/events", 200, "");
+  EXPECT_EQ(unikctl({"events", "--since", "41"}).code, 0);
+  const RunResult run = unikctl({"events", "--since", "42"});
+  EXPECT_EQ(run.code, 2);
+  EXPECT_NE(run.err.find("at most 41, the newest record, got 42"), std::string::npos) << run.err;
+  EXPECT_EQ(controller.seen("GET /v1/events").size(), 1u);
+}
+
+TEST_F(Verbs, StatusOfATenantThatIsNotThereIsCodeThree) {
+  controller.answer("GET /v1/status", 200, codec::to_json(StatusView{}));
+  controller.answer("GET /v1/tenants/nobody", 404, codec::to_json(not_found("tenant_not_found", "no tenant `nobody`")));
+  EXPECT_EQ(unikctl({"status", "--tenant", "nobody"}).code, 3);
+  controller.answer("GET /v1/tenants/team-a", 200, codec::to_json(TenantView{}));
+  EXPECT_EQ(unikctl({"status", "--tenant", "team-a"}).code, 0);
+}
+
+TEST_F(Verbs, GetTakesSeveralKinds) {
+  controller.answer("GET /v1/apps", 200, app_page());
+  controller.answer("GET /v1/instances", 200, instance_page({sample_instance(0)}));
+  EXPECT_EQ(unikctl({"get", "app,i", "-o", "name"}).out, "app/web\ninstance/web-0-r42-1\n");
+  const RunResult table = unikctl({"get", "apps,instances"});
+  EXPECT_EQ(table.code, 0) << table.err;
+  EXPECT_NE(table.out.find("\n\nNAME"), std::string::npos) << table.out;
+  EXPECT_EQ(unikctl({"get", "app,pod"}).code, 2);
+  EXPECT_EQ(unikctl({"delete", "all"}).code, 2);
 }
 
 TEST_F(Verbs, ExplainReadsSchemasOfflineAndObjectsFromTheApi) {
