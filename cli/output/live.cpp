@@ -1,6 +1,18 @@
 #include "cli/output/live.hpp"
 
+#include <algorithm>
+
 namespace unik::cli {
+
+namespace {
+
+// A last one without an end counts.
+std::size_t count_lines(std::string_view text) {
+  const auto ends = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+  return ends + (text.empty() || text.ends_with('\n') ? 0 : 1);
+}
+
+}  // namespace
 
 std::string clip(std::string_view line, std::size_t width) {
   std::string text;
@@ -31,14 +43,16 @@ std::string LiveRegion::draw(std::string_view picture) {
   drawn_lines_ = 0;
   // The cursor rests on the line below the picture, so one row is not ours.
   const std::size_t room = height_ > 1 ? height_ - 1 : 1;
-  while (!picture.empty() && drawn_lines_ < room) {
-    const std::size_t end = picture.find('\n');
+  const std::size_t lines = count_lines(picture);
+  const std::size_t shown = lines > room ? room - 1 : lines;
+  for (; drawn_lines_ < shown; ++drawn_lines_) {
+    const std::size_t end = std::min(picture.find('\n'), picture.size());
     out += clip(picture.substr(0, end), width_) + "\n";
-    ++drawn_lines_;
-    if (end == std::string_view::npos) break;
-    picture.remove_prefix(end + 1);
+    picture.remove_prefix(std::min(end + 1, picture.size()));
   }
-  return out;
+  if (shown == lines) return out;
+  ++drawn_lines_;
+  return out + clip("… " + std::to_string(lines - shown) + " lines more than fit here", width_) + "\n";
 }
 
 }  // namespace unik::cli

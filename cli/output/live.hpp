@@ -8,7 +8,7 @@
 namespace unik::cli {
 
 // Draws over its own last picture. Lines are cut to the terminal's width and the picture to its height, since a line
-// that wraps or scrolls away cannot be drawn over.
+// that wraps or scrolls away cannot be drawn over; the last row then says how many lines are not shown.
 class LiveRegion {
  public:
   LiveRegion(std::size_t width, std::size_t height) : width_(width), height_(height) {}

@@ -181,7 +181,15 @@ TEST(LiveOutput, DrawsOverItsOwnLastPicture) {
   EXPECT_EQ(region.draw("one\ntwo\n"), "\x1b[Jone\ntwo\n");
   EXPECT_EQ(region.draw("a line that is too long\n"), "\x1b[2A\r\x1b[Ja line tha\n");
   LiveRegion small(10, 3);
-  EXPECT_EQ(small.draw("1\n2\n3\n4\n"), "\x1b[J1\n2\n");
+  EXPECT_EQ(small.draw("1\n2\n"), "\x1b[J1\n2\n");
+}
+
+TEST(LiveOutput, SaysWhatDoesNotFit) {
+  LiveRegion region(80, 4);
+  EXPECT_EQ(region.draw("1\n2\n3\n4\n5\n"), "\x1b[J1\n2\n… 3 lines more than fit here\n");
+  EXPECT_EQ(region.draw("1\n2\n3"), "\x1b[3A\r\x1b[J1\n2\n3\n");
+  LiveRegion tiny(80, 1);
+  EXPECT_EQ(tiny.draw("1\n2\n"), "\x1b[J… 2 lines more than fit here\n");
 }
 
 TEST(LiveOutput, ClipsColumnsNotEscapes) {
