@@ -28,9 +28,11 @@ Result<int> run(const Session& session, const Options& options) {
     case OutputFormat::kYaml:
       session.out(yaml_of(json));
       return 0;
+    case OutputFormat::kName:
+      session.out(std::string(UNIK_VERSION) + "\n");
+      return 0;
     case OutputFormat::kTable:
     case OutputFormat::kWide:
-    case OutputFormat::kName:
       break;
   }
   session.out(std::string("unikctl ") + UNIK_VERSION + "\n");

@@ -521,6 +521,8 @@ TEST_F(Verbs, VersionTellsBothSides) {
   const RunResult run = unikctl({"version"});
   EXPECT_EQ(run.code, 0);
   EXPECT_NE(run.out.find("cluster c-1"), std::string::npos) << run.out;
+  EXPECT_EQ(unikctl({"version", "-o", "name"}).out.find("unikctl"), std::string::npos);
+  EXPECT_EQ(unikctl({"--version"}).out, "unikctl " + unikctl({"version", "-o", "name"}).out);
   EXPECT_NE(unikctl({"version", "-o", "json"}).out.find("\"server\": {"), std::string::npos);
 }
 
