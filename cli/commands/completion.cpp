@@ -1,4 +1,5 @@
-// completion SHELL: prints the script. __names KIND...: what it calls for the names of objects and images.
+// completion SHELL: prints the script. __names KIND... and __fields PREFIX: what it calls for the names of objects,
+// images and contexts, and for the fields of manifests.
 #include <memory>
 
 #include "cli/commands/commands.hpp"
@@ -7,6 +8,7 @@
 #include "cli/output/completion.hpp"
 #include "cli/output/objects.hpp"
 #include "cli/packing.hpp"
+#include "codec/schema.hpp"
 
 namespace unik::cli {
 namespace {
@@ -38,10 +40,18 @@ Result<int> print_quarantined_names(const Session& session) {
   return 0;
 }
 
+Result<int> print_context_names(const Session& session) {
+  const auto config = read_config(session.environment());
+  if (!config) return config.error();
+  for (const auto& [name, context] : config->contexts) session.out(name + "\n");
+  return 0;
+}
+
 // Never starts a control plane: a press of the tab key shall not.
 Result<int> print_names(const Session& session, const NamesOptions& options) {
   if (options.kinds == std::vector<std::string>{"image"}) return print_image_names(session);
   if (options.kinds == std::vector<std::string>{"quarantine"}) return print_quarantined_names(session);
+  if (options.kinds == std::vector<std::string>{"context"}) return print_context_names(session);
   const auto api = session.find_api();
   if (!api) return api.error();
   std::vector<ObjectKind> kinds;
@@ -84,6 +94,13 @@ void add_completion(CommandTree& tree) {
       tree.add_hidden("__names", [names](const Session& session) { return print_names(session, *names); });
   hidden.words("kind", names->kinds, "KIND", "", Need::kOptional);
   hidden.flag("--with-kind", names->with_kind, "");
+
+  const auto prefix = std::make_shared<std::string>();
+  VerbFlags fields = tree.add_hidden("__fields", [prefix](const Session& session) -> Result<int> {
+    for (const std::string& candidate : codec::completions(*prefix)) session.out(candidate + "\n");
+    return 0;
+  });
+  fields.word("prefix", *prefix, "PREFIX", "", Need::kOptional);
 }
 
 }  // namespace unik::cli

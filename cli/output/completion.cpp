@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <set>
 #include <vector>
 
 #include "cli/objects.hpp"
@@ -23,17 +24,26 @@ std::string kinds() {
   return text;
 }
 
-// What a verb's words are, told by the type that its help shows: `objects`, names of some kinds, words, or files.
+std::string names_below(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* below : visible_verbs(app)) names.push_back(below->get_name());
+  return joined(names);
+}
+
+// What a verb's words are, told by the type that its help shows: `objects`, `fields` of kinds or objects, names of some
+// kinds, words, or files.
 std::string words_of(const CLI::App& verb) {
   for (const CLI::Option* option : verb.get_options()) {
     if (!option->get_positional()) continue;
     const std::string type = option->get_type_name();
+    if (type.starts_with("KIND[.FIELD]")) return "fields";
     if (type.starts_with("KIND")) return "objects";
     if (type == "APP...") return "names app";
     if (type == "APP|INSTANCE") return "names app instance";
     if (type == "QUARANTINED...") return "names quarantine";
     if (type == "NODE...") return "names node";
     if (type == "IMAGE" || type == "IMAGE...") return "names image";
+    if (type == "VERB...") return "words " + names_below(*verb.get_parent());
     if (type.starts_with("bash")) return "words bash zsh fish";
     return "files";
   }
@@ -53,18 +63,13 @@ void collect(const CLI::App& app, const std::string& path, std::vector<Entry>& o
   }
 }
 
-std::string names_below(const CLI::App& app) {
-  std::vector<std::string> names;
-  for (const CLI::App* below : visible_verbs(app)) names.push_back(below->get_name());
-  return joined(names);
-}
-
 constexpr std::string_view kBashHead = R"sh(_unikctl() {
   local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}"
   local path="" kind="" word flags="" words="" i
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; i++)); do
     word="${COMP_WORDS[i]}"
+    case "${COMP_WORDS[i-1]}" in @VALUED@) continue ;; esac
     case "$path/$word" in
 )sh";
 
@@ -76,8 +81,11 @@ constexpr std::string_view kBashMiddle =
     -o|--output) COMPREPLY=($(compgen -W "table wide json yaml name" -- "$cur")); return ;;
     --restart) COMPREPLY=($(compgen -W "always on-failure never" -- "$cur")); return ;;
     --for) COMPREPLY=($(compgen -W "ready deleted condition=" -- "$cur")); return ;;
-    --rootfs|--initrd|--include|--file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --tenant) COMPREPLY=($(compgen -W "$(unikctl __names tenant 2>/dev/null)" -- "$cur")); return ;;
+    --context) COMPREPLY=($(compgen -W "$(unikctl __names context 2>/dev/null)" -- "$cur")); return ;;
+    --rootfs|--initrd|--include|--add|--file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     -f) [ "$path" = logs ] || [ "$path" = events ] || { COMPREPLY=($(compgen -f -- "$cur")); return; } ;;
+    @VALUED@) return ;;
   esac
   case "$path" in
 )sh";
@@ -86,6 +94,15 @@ constexpr std::string_view kBashTail = R"sh(  esac
   if [ "${cur#-}" != "$cur" ]; then
     COMPREPLY=($(compgen -W "$flags" -- "$cur"))
     return
+  fi
+  # A field of a kind, until a name follows.
+  if [ "$words" = fields ]; then
+    if [ -z "$kind" ] && [ "${cur#*.}" != "$cur" ]; then
+      compopt -o nospace 2>/dev/null
+      COMPREPLY=($(compgen -W "$(unikctl __fields "$cur" 2>/dev/null)" -- "$cur"))
+      return
+    fi
+    words=objects
   fi
   case "$words" in
     objects)
@@ -105,11 +122,28 @@ constexpr std::string_view kBashTail = R"sh(  esac
 complete -o filenames -o bashdefault -F _unikctl unikctl
 )sh";
 
-std::string with_kinds(std::string_view text) {
-  constexpr std::string_view kMark = "@KINDS@";
+std::string with(std::string_view text, std::string_view mark, const std::string& value) {
   std::string out(text);
-  const std::size_t at = out.find(kMark);
-  return at == std::string::npos ? out : out.replace(at, kMark.size(), kinds());
+  for (std::size_t at = out.find(mark); at != std::string::npos; at = out.find(mark, at + value.size()))
+    out.replace(at, mark.size(), value);
+  return out;
+}
+
+// The flags of all verbs that a value follows, as a pattern of `case`. `-f` is not among them: of some it has none.
+std::string valued_flags(const std::vector<Entry>& entries, const std::vector<const CLI::Option*>& global) {
+  std::set<std::string> names;
+  const auto take = [&names](const CLI::Option* option) {
+    if (option->get_positional() || option->get_items_expected_max() == 0) return;
+    for (const std::string& name : option->get_lnames()) names.insert("--" + name);
+    for (const std::string& name : option->get_snames())
+      if (name != "f") names.insert("-" + name);
+  };
+  for (const CLI::Option* option : global) take(option);
+  for (const Entry& entry : entries)
+    for (const CLI::Option* option : entry.verb->get_options()) take(option);
+  std::string pattern;
+  for (const std::string& name : names) pattern += (pattern.empty() ? "" : "|") + name;
+  return pattern;
 }
 
 // The root's own, which stand behind every verb too; `--help` and `--version` are not among them.
@@ -126,21 +160,22 @@ std::string bash_script(const CLI::App& root) {
     for (const std::string& name : option->get_lnames()) global_flags += (global_flags.empty() ? "--" : " --") + name;
   std::vector<Entry> entries;
   collect(root, "", entries);
-  std::string text(kBashHead);
+  const std::string valued = valued_flags(entries, global_options(root));
+  std::string text = with(kBashHead, "@VALUED@", valued);
   for (const Entry& entry : entries) {
     const std::size_t space = entry.path.rfind(' ');
     const std::string parent = space == std::string::npos ? "" : entry.path.substr(0, space);
     const std::string pattern = "\"" + parent + "/" + entry.verb->get_name() + "\"";
     text += "      " + pattern + ") path=\"" + entry.path + "\" ;;\n";
   }
-  text += kBashMiddle;
+  text += with(kBashMiddle, "@VALUED@", valued);
   text += "    \"\") flags=\"" + joined(flags_of(root)) + "\" words=\"words " + names_below(root) + "\" ;;\n";
   for (const Entry& entry : entries) {
     const std::string below = names_below(*entry.verb);
     text += "    \"" + entry.path + "\") flags=\"" + joined(flags_of(*entry.verb)) + " " + global_flags +
             "\" words=\"" + (below.empty() ? words_of(*entry.verb) : "words " + below) + "\" ;;\n";
   }
-  return text + with_kinds(kBashTail);
+  return text + with(kBashTail, "@KINDS@", kinds());
 }
 
 // zsh runs bash's functions through its own bridge.
@@ -177,6 +212,8 @@ std::string fish_flags(const std::vector<const CLI::Option*>& options, const std
     for (const std::string& name : option->get_snames()) text += " -s " + name;
     if (option->get_items_expected_max() > 0) text += " -r";
     if (option->check_lname("output")) text += " -f -a 'table wide json yaml name'";
+    if (option->check_lname("tenant")) text += " -f -a '(unikctl __names tenant 2>/dev/null)'";
+    if (option->check_lname("context")) text += " -f -a '(unikctl __names context 2>/dev/null)'";
     if (option->check_lname("restart")) text += " -f -a 'always on-failure never'";
     text += " -d " + fish_quote(option->get_description()) + "\n";
   }
@@ -202,6 +239,8 @@ std::string fish_script(const CLI::App& root) {
     if (!names_below(*entry.verb).empty()) continue;
     const std::string words = words_of(*entry.verb);
     std::string offered;
+    if (words == "fields")
+      offered = "(unikctl __fields (commandline -ct) 2>/dev/null) (unikctl __names --with-kind 2>/dev/null)";
     if (words == "objects") offered = kinds() + " (unikctl __names --with-kind 2>/dev/null)";
     if (words.starts_with("names ")) offered = "(unikctl __names " + words.substr(6) + " 2>/dev/null)";
     if (words.starts_with("words ")) offered = words.substr(6);

@@ -1,7 +1,7 @@
 // Completion scripts, written from the tree of verbs, so that they never lag behind it. Pure.
 //
 // Verbs, flags, kinds and formats stand in the script; names of objects are asked for with `unikctl __names KIND...`,
-// which starts nothing and says nothing when it cannot answer.
+// fields with `unikctl __fields App.sp`; both start nothing and say nothing when they cannot answer.
 #pragma once
 
 #include <string>

@@ -5,6 +5,7 @@
 #include "cli/commands/commands.hpp"
 #include "cli/objects.hpp"
 #include "cli/output/completion.hpp"
+#include "runtimes/lib/pack/run_program.hpp"
 
 namespace unik::cli {
 namespace {
@@ -175,6 +176,52 @@ TEST(Completion, HoldsEveryVerbAndFlagForEachShell) {
       EXPECT_NE(script->find(word), std::string::npos) << shell << " lacks " << word;
   }
   EXPECT_FALSE(completion_script("tcsh", tree.root()));
+}
+
+// What bash offers for the last of `words`. What the script asks unikctl for is answered by the question.
+std::string offered_by_bash(const std::vector<std::string>& words) {
+  CommandTree tree;
+  add_all(tree);
+  std::string script = completion_script("bash", tree.root()).value() + "unikctl() { echo \"<$*>\" | tr ' ' _; }\n";
+  script += "COMP_WORDS=(unikctl";
+  for (const std::string& word : words) script += " '" + word + "'";
+  script += ")\nCOMP_CWORD=" + std::to_string(words.size()) + "\n_unikctl\necho \"${COMPREPLY[@]}\"\n";
+  runtimes::ProgramRun run;
+  run.args = {"/bin/bash", "-c", script};
+  run.environment = {{"PATH", "/usr/bin:/bin"}};
+  std::string text;
+  run.output = [&](std::string_view said) { text += said; };
+  EXPECT_EQ(runtimes::run_program(run).value(), 0) << text;
+  return text;
+}
+
+TEST(Completion, OffersInBashWhatFits) {
+  EXPECT_EQ(offered_by_bash({"stat"}), "status\n");
+  EXPECT_EQ(offered_by_bash({"node", "co"}), "cordon\n");
+  EXPECT_EQ(offered_by_bash({"get", "app", "<"}), "<__names_app>\n");
+  // A flag's value is no verb, and no kind.
+  EXPECT_EQ(offered_by_bash({"--tenant", "<"}), "<__names_tenant>\n");
+  EXPECT_EQ(offered_by_bash({"status", "--context", "<"}), "<__names_context>\n");
+  EXPECT_EQ(offered_by_bash({"--url", ""}), "\n");
+  EXPECT_EQ(offered_by_bash({"get", "--tenant", "x", "ap"}), "app\n");
+  EXPECT_EQ(offered_by_bash({"explain", "nod"}), "node\n");
+  EXPECT_EQ(offered_by_bash({"help", "depl"}), "deploy\n");
+}
+
+TEST(Completion, AsksForFieldsByWhatWasTyped) {
+  CommandTree tree;
+  add_all(tree);
+  for (const char* shell : {"bash", "zsh", "fish"})
+    EXPECT_NE(completion_script(shell, tree.root())->find("unikctl __fields"), std::string::npos) << shell;
+}
+
+TEST(Objects, TakeSeveralKinds) {
+  const auto refs = [](std::vector<std::string> words) { return parse_objects(words); };
+  EXPECT_EQ(refs({"app,no"}).value(), (std::vector<ObjectRef>{{ObjectKind::kApp, ""}, {ObjectKind::kNode, ""}}));
+  EXPECT_EQ(refs({"all"})->size(), all_object_kinds().size());
+  for (const char* bad : {"app,", ",", "app,pod"}) EXPECT_FALSE(refs({bad})) << bad;
+  const std::vector<std::string> all{"all"};
+  EXPECT_FALSE(parse_named_objects(all));
 }
 
 TEST(Objects, TakeBothFormsAndEveryNameOfAKind) {
