@@ -91,6 +91,29 @@ bool all_serve(const std::vector<InstanceView>& instances) {
                      [](const InstanceView& view) { return is_ready(view.status) || ended_well(view.status); });
 }
 
+// Whether instances that declare no check, for which to run is all that is wanted, have run on for kStaysUp: one that
+// ends as soon as it has begun is seen running now and then.
+class StayingUp {
+ public:
+  bool lasts(const std::vector<InstanceView>& instances, Time now) {
+    bool unchecked = false;
+    std::uint64_t restarts = 0;
+    for (const InstanceView& view : instances) {
+      unchecked = unchecked || (view.status.health == Health::kNone && !ended_well(view.status));
+      restarts += view.status.restarts;
+    }
+    if (!since_ || restarts != restarts_) since_ = now;
+    restarts_ = restarts;
+    return !unchecked || now >= *since_ + kStaysUp;
+  }
+  void broke_off() { since_.reset(); }
+
+ private:
+  static constexpr Duration kStaysUp = std::chrono::milliseconds(500);
+  std::optional<Time> since_;
+  std::uint64_t restarts_ = 0;
+};
+
 Result<int> print_success(const Session& session, const Deployed& deployed) {
   print_timelines(session, deployed.instances);
   for (const LaunchUrl& url : deployed.app.urls) {
@@ -107,14 +130,17 @@ Result<int> print_success(const Session& session, const Deployed& deployed) {
 Result<int> await_settled(const Session& session, const Api& api, const std::string& name, Duration timeout) {
   Backoff backoff(timeout);
   Progress progress(session.terminal());
+  StayingUp staying;
   for (;;) {
     const auto deployed = look_at(api, name);
     if (!deployed && deployed.error().code != ErrorCode::kUnavailable) return deployed.error();
-    if (deployed) {
-      if (all_serve(deployed->instances)) {
-        progress.clear();
-        return print_success(session, *deployed);
-      }
+    const bool serving = deployed && all_serve(deployed->instances);
+    if (serving && staying.lasts(deployed->instances, wire::read_clock().boot)) {
+      progress.clear();
+      return print_success(session, *deployed);
+    }
+    if (deployed && !serving) {
+      staying.broke_off();
       if (const std::string why = why_failed(deployed->instances); !why.empty()) {
         progress.clear();
         print_failure(session, api, name, why);

@@ -281,6 +281,14 @@ TEST_F(Verbs, DeployWaitOfAnAppThatEndsAtOnceWaitsForWhatItComesTo) {
             std::string::npos)
       << failed.err;
 
+  // Without a check it is seen running for a moment, which is not to stay up.
+  InstanceView moment = sample_instance(0);
+  moment.status.health = Health::kNone;
+  controller.forget("GET /v1/instances");
+  controller.answer("GET /v1/instances", 200, instance_page({moment}));
+  controller.answer("GET /v1/instances", 200, instance_page({given_up}));
+  EXPECT_EQ(unikctl({"deploy", kSampleImage, "--wait"}).code, 1);
+
   controller.forget("GET /v1/instances");
   controller.answer("GET /v1/instances", 200, instance_page({again}));
   controller.answer("GET /v1/instances", 200, instance_page({sample_instance(0)}));
