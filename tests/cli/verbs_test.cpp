@@ -183,24 +183,24 @@ TEST_F(Verbs, DeployNamesTheFlagAtFaultAndBuildsNothingBefore) {
   EXPECT_FALSE(std::filesystem::exists(controller.directory() / "app/built"));
 
   Error refused = invalid("invalid_spec", "nothing was applied: one field is not acceptable");
-  refused.details = {{"app/web", 0, 0, "spec.resources.memory", "want at least 24Mi, got 2Mi"}};
+  refused.details = {{"app/web", 0, 0, "spec.resources.memory", "the tenant allows at most 32Mi"}};
   controller.answer("POST /v1/deployments", 400, codec::to_json(refused));
-  const RunResult late = unikctl({"deploy", kSampleImage, "--memory", "2Mi"});
+  const RunResult late = unikctl({"deploy", kSampleImage, "--memory", "64Mi"});
   EXPECT_EQ(late.code, 2);
-  EXPECT_NE(late.err.find("\n  --memory: want at least 24Mi, got 2Mi\n"), std::string::npos) << late.err;
+  EXPECT_NE(late.err.find("\n  --memory: the tenant allows at most 32Mi\n"), std::string::npos) << late.err;
 }
 
 TEST_F(Verbs, FaultsOfTheControlPlaneHaveTheirPlacesInTheFiles) {
-  write("web.yaml", std::string("# a comment\n") + kManifest + "  resources: {cpu: 100m, memory: 2Mi}\n");
+  write("web.yaml", std::string("# a comment\n") + kManifest + "  resources: {cpu: 100m, memory: 64Mi}\n");
   Error refused = invalid("invalid_spec", "nothing was applied: 2 fields are not acceptable");
-  refused.details = {{"app/web", 0, 0, "spec.resources.memory", "want at least 24Mi, got 2Mi"},
+  refused.details = {{"app/web", 0, 0, "spec.resources.memory", "the tenant allows at most 32Mi"},
                      {"app/other", 0, 0, "spec.ports", "of another request"}};
   controller.answer("POST /v1/apply", 400, codec::to_json(refused));
   for (const std::vector<std::string>& verb :
        std::vector<std::vector<std::string>>{{"apply", "-f", "web.yaml"}, {"diff", "-f", "web.yaml"}}) {
     const RunResult run = unikctl(verb);
     EXPECT_EQ(run.code, 2);
-    EXPECT_NE(run.err.find("\n  web.yaml:7:34: spec.resources.memory: want at least 24Mi"), std::string::npos)
+    EXPECT_NE(run.err.find("\n  web.yaml:7:34: spec.resources.memory: the tenant allows"), std::string::npos)
         << run.err;
     EXPECT_NE(run.err.find("\n  app/other: spec.ports: of another"), std::string::npos) << run.err;
   }
