@@ -169,7 +169,7 @@ Table table_of(const std::vector<InstanceView>& instances, WallTime now, bool wi
 
 Table table_of(const std::vector<NodeView>& nodes, WallTime now, bool wide) {
   Table table{{"NAME", "HEALTH", "SCHEDULABLE", "ACCELERATOR", "INSTANCES", "CPU", "MEMORY", "SEEN", "AGE"}, {}};
-  if (wide) table.headings.insert(table.headings.end(), {"LABELS", "VMM", "AGENT", "CPU-USED", "MEMORY-USED"});
+  if (wide) table.headings.insert(table.headings.end(), {"LABELS", "VMM", "AGENT", "CPU-USED", "MEMORY-USED", "WHY-THE-ACCELERATOR"});
   for (const NodeView& view : nodes) {
     const Resources& total = view.allocatable;
     std::vector<Cell> row{view.node.metadata.name,
@@ -187,7 +187,7 @@ Table table_of(const std::vector<NodeView>& nodes, WallTime now, bool wide) {
         labels += (labels.empty() ? "" : ",") + key + "=" + value;
       row.insert(row.end(), {Cell(labels), Cell(view.info ? view.info->vmm_version : ""),
                              Cell(view.info ? view.info->agent_version : ""), Cell(format_milli_cpu(view.used.cpu)),
-                             Cell(memory(view.used.memory))});
+                             Cell(memory(view.used.memory)), Cell(view.info ? view.info->accelerator_reason : "")});
     }
     table.rows.push_back(std::move(row));
   }

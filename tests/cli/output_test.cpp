@@ -51,6 +51,13 @@ TEST(StatusOutput, MarksAppsOutsideTheNoShellBaseline) {
   EXPECT_NE(render(table_of({view}, {}, false), false).find(view.phase + " (container)"), std::string::npos);
 }
 
+TEST(WideOutput, SaysWhyANodeHasItsAccelerator) {
+  NodeView node = sample_status().nodes.front();
+  node.info->accelerator_reason = "/dev/kvm is not there";
+  EXPECT_EQ(render(table_of({node}, kNow, false), false).find(node.info->accelerator_reason), std::string::npos);
+  EXPECT_NE(render(table_of({node}, kNow, true), false).find(node.info->accelerator_reason), std::string::npos);
+}
+
 TEST(WideOutput, AddsWhatAnAppIsMadeOf) {
   EXPECT_EQ(
       render(table_of({sample_app()}, kNow, true), false),
