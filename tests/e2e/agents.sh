@@ -31,16 +31,23 @@ said_up=$(PATH=$work/no-qemu "$bin/unikctl" up 2>&1) && fail "up succeeded witho
 [[ $said_up == *qemu-system-x86_64* ]] || fail "up does not say what is missing: $said_up"
 unikctl up || fail "up"
 
+step "nothing is left of the apps"
+unikctl destroy web one --wait >/dev/null || fail "destroy"
+is_vm_count 0 || fail "VMs are left: $(vm_ids)"
+
+# Without apps: each of two agents would run the node's, which nothing can tell apart from one agent that begins anew.
 step "of two agents under one name the older stands aside, says so, and returns when the other is gone"
 "$bin/unik-agent" run --controller "unix://$UNIKCTL_HOME/controller.sock" --node local --state "$work/other" \
   >"$work/other.log" 2>&1 &
 other=$!
 stands_aside() { grep -q "another agent has registered as local" "$UNIKCTL_HOME/log/agent.log"; }
 until_true 30 stands_aside || fail "the older agent does not say that another has its name"
+others_start=$(unikctl get node local -o json | jq .status.agent_start)
 kill -9 "$other"
-reports() { [ "$(unikctl get node local -o json | jq '.status.health == "ready" and .status.last_report_ago_us < 5000000')" = true ]; }
-until_true 120 reports || fail "the older agent did not return"
-unikctl wait app/web app/one --for ready --timeout 120s || fail "not ready after the older agent's return"
+returned() { [ "$(unikctl get node local -o json | jq --arg other "$others_start" '.status.agent_start > ($other | tonumber)')" = true ]; }
+until_true 120 returned || fail "the older agent did not return"
+unikctl apply -f "$work/one.yaml" >/dev/null || fail "apply after the older agent's return"
+unikctl wait app/one --for ready --timeout 120s || fail "not ready after the older agent's return"
 
 step "a registration that would lock the node out is refused"
 for body in '{"node":"local","agent_start":18446744073709551615,"info":{"cpu_milli":1000,"memory_bytes":1000000000}}' \
@@ -51,5 +58,5 @@ for body in '{"node":"local","agent_start":18446744073709551615,"info":{"cpu_mil
 done
 
 step "nothing is left"
-unikctl destroy web one --wait >/dev/null || fail "destroy"
+unikctl destroy one --wait >/dev/null || fail "destroy"
 is_vm_count 0 || fail "VMs are left: $(vm_ids)"
