@@ -1,5 +1,6 @@
 #include "cli/runtimes.hpp"
 
+#include <algorithm>
 #include <ostream>
 #include <system_error>
 

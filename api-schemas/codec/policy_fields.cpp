@@ -1,5 +1,6 @@
 #include "codec/policy_fields.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 

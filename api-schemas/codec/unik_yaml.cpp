@@ -1,5 +1,6 @@
 #include "codec/unik_yaml.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "api/runtime_name.hpp"

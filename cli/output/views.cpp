@@ -169,7 +169,9 @@ Table table_of(const std::vector<InstanceView>& instances, WallTime now, bool wi
 
 Table table_of(const std::vector<NodeView>& nodes, WallTime now, bool wide) {
   Table table{{"NAME", "HEALTH", "SCHEDULABLE", "ACCELERATOR", "INSTANCES", "CPU", "MEMORY", "SEEN", "AGE"}, {}};
-  if (wide) table.headings.insert(table.headings.end(), {"LABELS", "VMM", "AGENT", "CPU-USED", "MEMORY-USED", "WHY-THE-ACCELERATOR"});
+  if (wide)
+    table.headings.insert(table.headings.end(),
+                          {"LABELS", "VMM", "AGENT", "CPU-USED", "MEMORY-USED", "WHY-THE-ACCELERATOR"});
   for (const NodeView& view : nodes) {
     const Resources& total = view.allocatable;
     std::vector<Cell> row{view.node.metadata.name,

@@ -1,4 +1,5 @@
 // yarn: yarn.lock, of yarn 1 or of its successors, whose locks and commands are others.
+#include <algorithm>
 #include <regex>
 
 #include "runtimes/lib/packs/node_project.hpp"

@@ -1,6 +1,7 @@
 #include "runtimes/lib/runtime/mirror.hpp"
 
 #include <fcntl.h>
+#include <algorithm>
 
 #include <system_error>
 

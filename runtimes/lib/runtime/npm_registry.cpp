@@ -1,5 +1,6 @@
 #include "runtimes/lib/runtime/npm_registry.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <optional>
