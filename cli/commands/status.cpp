@@ -89,14 +89,6 @@ class EventBell {
   wire::HttpClient client_;  // last: its end waits for callbacks that use the others
 };
 
-// A tenant that is not there would look like one at rest. The default one always is.
-Result<void> check_tenant(const Api& api) {
-  if (api.target().tenant == kDefaultTenant) return {};
-  const auto tenant = api.tenant(api.target().tenant);
-  if (tenant || tenant.error().code != ErrorCode::kNotFound) return {};
-  return tenant.error();
-}
-
 // Until it is interrupted. Where the output is no terminal, a picture is printed when it has changed.
 Result<int> watch(const Session& session, const Api& api, const Options& options) {
   const Terminal& terminal = session.terminal();
@@ -125,7 +117,6 @@ Result<int> watch(const Session& session, const Api& api, const Options& options
 Result<int> run(const Session& session, const Options& options) {
   const auto api = session.connect();
   if (!api) return api.error();
-  if (auto checked = check_tenant(*api); !checked) return checked.error();
   if (options.watch) return watch(session, *api, options);
   const auto status = api->status();
   if (!status) return status.error();

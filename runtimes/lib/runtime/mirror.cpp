@@ -1,8 +1,8 @@
 #include "runtimes/lib/runtime/mirror.hpp"
 
 #include <fcntl.h>
-#include <algorithm>
 
+#include <algorithm>
 #include <system_error>
 
 #include "runtimes/lib/oci/durable_file.hpp"
