@@ -6,18 +6,17 @@ cd "$(dirname "$0")"
 # shellcheck source=.ci/packages.sh
 . .ci/packages.sh
 
-# Another checkout of the same sources compiles to the same objects.
-export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+# Another checkout of the same sources compiles to the same objects; what is not cached is preprocessed once.
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1 CCACHE_DEPEND=1
 
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 
-say "packages"
-install_packages "${build_packages[@]}" "${guest_packages[@]}" "${quick_packages[@]}"
-
-say "guest kernel and base runtime (minutes the first time, then cached)"
+say "packages, and with them the guest kernel and base runtime (minutes the first time, then cached)"
+install_packages "${kernel_packages[@]}"
 mkdir -p build
 runtimes/base/build.sh --variant host --out build/base >build/base.log 2>&1 &
 base_pid=$!
+install_packages "${build_packages[@]}" "${guest_packages[@]}" "${quick_packages[@]}"
 
 say "building unikctl"
 cmake --preset release >/dev/null

@@ -12,8 +12,8 @@ cd "$(dirname "$0")"
 # shellcheck source=.ci/packages.sh
 . .ci/packages.sh
 
-# Another checkout of the same sources compiles to the same objects.
-export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+# Another checkout of the same sources compiles to the same objects; what is not cached is preprocessed once.
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1 CCACHE_DEPEND=1
 
 mode=${1:-}
 fuzz_seconds=30
@@ -27,7 +27,7 @@ esac
 
 say() { printf '\n== %s (%s s)\n' "$*" "$SECONDS" >&2; }
 
-install_packages "${build_packages[@]}" "${guest_packages[@]}" "${test_packages[@]}"
+install_packages "${kernel_packages[@]}" "${build_packages[@]}" "${guest_packages[@]}" "${test_packages[@]}"
 
 preset=release
 target=all

@@ -1,14 +1,14 @@
 # Installs what building and testing need, on Debian 12. Sourced by quickstart.sh and test.sh.
 
 build_packages=(
-  build-essential cmake ninja-build ccache pkg-config git ca-certificates
+  cmake ninja-build pkg-config git ca-certificates
   libyaml-cpp-dev libcurl4-openssl-dev libsqlite3-dev prometheus-cpp-dev libspdlog-dev libfmt-dev
   libboost1.81-dev nlohmann-json3-dev libvalijson-dev libcli11-dev libarchive-dev libssl-dev zlib1g-dev libtomlplusplus-dev
   libgtest-dev libgmock-dev librapidcheck-dev
 )
-guest_packages=(
-  linux-source-6.12 flex bison bc libelf-dev cpio xz-utils qemu-system-x86 erofs-utils
-)
+# What the guest's kernel is built with, which takes longest: installed first, so that it can begin.
+kernel_packages=(linux-source-6.12 build-essential ccache flex bison bc libelf-dev cpio xz-utils)
+guest_packages=(qemu-system-x86 erofs-utils)
 quick_packages=(curl)
 test_packages=(curl jq iproute2 memtest86+ socat lighttpd sqlite3 clang-format-14 shellcheck docker-registry skopeo umoci busybox-static)
 fuzz_packages=(clang-16 libclang-rt-16-dev)

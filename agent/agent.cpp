@@ -16,6 +16,7 @@
 #include "agent/forward/fd.hpp"
 #include "agent/forward/forwarder.hpp"
 #include "agent/host/host_info.hpp"
+#include "agent/host/identity.hpp"
 #include "agent/host/image_store.hpp"
 #include "agent/host/limits.hpp"
 #include "agent/host/record_store.hpp"
@@ -67,13 +68,14 @@ std::string group_name(const std::string& state_dir) {
 // The ports in the order of their making: each one uses only those above it.
 class Agent {
  public:
-  Agent(const AgentOptions& options, HostInfo host)
+  Agent(const AgentOptions& options, HostInfo host, std::string agent_id)
       : options_(options),
         host_(std::move(host)),
         runner_(loop_options(), [this](Effect effect) { std::visit([this](auto& e) { carry_out(e); }, effect); }),
         limits_(Limits::detect(group_name(options.state_dir))),
         record_(options.state_dir, deliver()),
-        link_({options.controller, options.headers, options.node, options.labels, host_.node}, client_, deliver()) {}
+        link_({options.controller, options.headers, options.node, options.labels, host_.node, std::move(agent_id)},
+              client_, deliver()) {}
 
   Result<void> open() {
     Result<NodeRecord> record = record_.load();
@@ -204,10 +206,12 @@ Result<void> run_agent(const AgentOptions& options, const std::function<void()>&
   if (!lock.ok()) return lock.error();
   Result<HostInfo> host = read_host_info(options.qemu, options.version);
   if (!host.ok()) return std::move(host).error();
+  Result<std::string> agent_id = load_identity(options.state_dir);
+  if (!agent_id.ok()) return std::move(agent_id).error();
   for (const std::string& name : end_orphans(options.state_dir))
     wire::log(wire::LogLevel::kWarning, "agent", "ended what a state directory that was removed has left",
               {{"process", name}});
-  Agent agent(options, std::move(*host));
+  Agent agent(options, std::move(*host), std::move(*agent_id));
   if (Result<void> opened = agent.open(); !opened.ok()) return opened;
   agent.run(wait_for_end);
   wire::log(wire::LogLevel::kInfo, "agent", "ending; VMs and published ports go on");

@@ -33,7 +33,7 @@ wire::ClientRequest ControllerLink::post(std::string target, std::string body) c
 }
 
 void ControllerLink::send_register(SendRegister effect) {
-  const RegisterRequest message{options_.node, effect.agent_start, options_.labels, options_.info};
+  const RegisterRequest message{options_.node, effect.agent_start, options_.labels, options_.info, options_.agent_id};
   wire::ClientRequest request = post("/v1/nodes/register", codec::to_json(message));
   request.total_timeout = kRegisterPatience;
   client_.send(std::move(request), [deliver = deliver_](Result<wire::ClientResponse> response) {

@@ -26,6 +26,7 @@ struct ControllerLinkOptions {
   std::string node;
   Labels labels;
   NodeInfo info;
+  std::string agent_id;  // host/identity.hpp
 };
 
 class ControllerLink {

@@ -93,6 +93,7 @@ class Loop::State {
 
   std::uint64_t agent_start_ = 0;
   std::uint64_t start_version_ = 0;  // of the record that holds it
+  bool said_taken_ = false;          // that another agent has the node's name, since this one was registered last
   Goals goals_;                      // stored, and acted on
   std::optional<Goals> offered_;     // newer ones that are not stored yet
   std::vector<PortRecord> ports_;
@@ -168,6 +169,7 @@ void Loop::State::take(const Registered& registered) {
     start_version_ = node_.keeper.mark();
     return;
   }
+  said_taken_ = false;
   const std::string& cluster = goals_.stamp.cluster_id;
   if (!cluster.empty() && cluster != registered.reply.cluster_id)
     node_.note("registered with cluster " + registered.reply.cluster_id + ", but the goals are of " + cluster +
@@ -211,6 +213,8 @@ void Loop::State::take(const LinkFailed& failed) {
     node_.note("another agent has registered as " + options_.node + ": this one stands aside while that one reports");
     return talk_.superseded(node_.now.boot);
   }
+  if (failed.error.reason == "node_name_taken" && !std::exchange(said_taken_, true))
+    node_.note("not registered, and asking again: " + failed.error.message);
   talk_.failed(failed.seq, node_.now.boot);
 }
 

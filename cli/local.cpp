@@ -17,7 +17,8 @@ namespace unik::cli {
 namespace {
 
 constexpr Duration kControllerPatience = std::chrono::seconds(30);
-constexpr Duration kAgentPatience = std::chrono::seconds(60);  // its first probe of the accelerator included
+// Its first probe of the accelerator included, and where its record was lost, the time until its name is free again.
+constexpr Duration kAgentPatience = std::chrono::seconds(120);
 constexpr Duration kLockPatience = std::chrono::seconds(90);
 constexpr Duration kStopGrace = std::chrono::seconds(15);
 constexpr Duration kFirstPoll = std::chrono::milliseconds(5);

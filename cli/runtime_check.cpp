@@ -25,7 +25,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t kFailureLines = 40;
+constexpr std::uint64_t kCheckFailureLines = 40;
 constexpr Duration kDestroyLimit = std::chrono::minutes(2);
 constexpr std::size_t kMaxOutput = 64 << 10;
 constexpr Duration kAskLimit = std::chrono::seconds(10);
@@ -154,7 +154,7 @@ std::optional<std::string> ask(const std::string& url, const codec::RuntimeCheck
 void show_console(const Session& session, const Api& api, const std::string& name) {
   LogSelection selection;
   selection.name = name;
-  selection.tail = kFailureLines;
+  selection.tail = kCheckFailureLines;
   std::string text;
   const auto read = api.logs(selection, [&](std::string_view chunk) {
     text += chunk;

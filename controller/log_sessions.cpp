@@ -35,6 +35,12 @@ void LogSessions::open(const World& world, const LogsAsked& event, Time now, std
   }
   Session& kept = sessions_[event.session] = std::move(session);
   ask_for_new(world, event.session, kept, false, now, wake, effects);
+  if (event.query.select == LogSelect::kPrevious && kept.asked.empty()) {
+    sessions_.erase(event.session);
+    effects.list.push_back(EndLogs{
+        event.session, not_found("no_such_run", "`" + event.name + "` was not restarted: it has no previous run")});
+    return;
+  }
   if (!event.query.follow) effects.list.push_back(EndLogs{event.session, std::nullopt});
 }
 
@@ -45,6 +51,7 @@ void LogSessions::ask_for_new(const World& world, std::uint64_t id, Session& ses
     if (row.node.empty() || session.asked.contains(instance)) return;
     if (session.only && *session.only != instance) return;
     if (session.query.follow && has_no_console_yet(*row.status)) return;
+    if (!follow_up && session.query.select == LogSelect::kPrevious && row.status->restarts == 0) return;
     found.push_back(instance);
   });
   LogQuery query = session.query;

@@ -307,9 +307,10 @@ class Loop::State {
     if (const auto* const request = std::get_if<RegisterRequest>(&waiting.what)) {
       if (Result<void> fit = check_register(*request, now_.wall); !fit)
         return traced(std::move(fit).error(), waiting.caller);
-      RegisterReply reply = admit_register(draft, *request);
-      reply.heartbeat_every = options_.heartbeat_every;
-      return reply;
+      Result<RegisterReply> reply = admit_register(draft, *request);
+      if (!reply) return traced(std::move(reply).error(), waiting.caller);
+      reply->heartbeat_every = options_.heartbeat_every;
+      return std::move(reply).value();
     }
     const std::string& key = waiting.caller.idempotency_key;
     if (!key.empty()) {

@@ -84,6 +84,7 @@ std::uint32_t memory_mib_of(Bytes memory);
 std::string vm_name(const InstanceId& id, std::uint32_t run);
 
 // Errors: `invalid`/`no_kernel` (the image has no kernel for this kind or number of CPUs), `bad_memory`, `bad_address`,
+// `kernel_beyond_memory` (somebody else's kernel is loaded above it),
 // `port_collision` (two declared ports would be one on the host).
 Result<VmSpec> plan_vm(const LaunchVm& launch, const runtimes::BootFiles& files, const HostFacts& host,
                        const std::string& directory);

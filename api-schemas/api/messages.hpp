@@ -27,12 +27,14 @@ struct NodeInfo {
 };
 
 // POST /v1/nodes/register. Idempotent; the newest `agent_start` of a node is the one that counts, and a late message of
-// an older one changes nothing.
+// an older one changes nothing. `node_name_taken`: an agent of another `agent_id` reports for this node, or did until
+// so recently that it may still run what the node is to run.
 struct RegisterRequest {
   std::string node;
   std::uint64_t agent_start = 0;
   Labels labels;  // given on the agent's command line; those of a manifest win
   NodeInfo info;
+  std::string agent_id;  // made once for an agent's state directory: 1 to 64 of `0-9a-f-`
 
   bool operator==(const RegisterRequest&) const = default;
 };

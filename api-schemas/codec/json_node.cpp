@@ -46,7 +46,8 @@ void read(Fields& in, NodeInfo& info) {
 }
 
 void write(JsonWriter& out, const RegisterRequest& request) {
-  out.begin_object().field("node", request.node).field("agent_start", request.agent_start);
+  out.begin_object().field("node", request.node).field("agent_id", request.agent_id);
+  out.field("agent_start", request.agent_start);
   write_labels(out, "labels", request.labels);
   out.key("info");
   write(out, request.info);
@@ -55,6 +56,7 @@ void write(JsonWriter& out, const RegisterRequest& request) {
 
 void read(Fields& in, RegisterRequest& request) {
   if (!in.text("node", request.node, dns_label)) in.fault("want a registration with its `node`");
+  in.text("agent_id", request.agent_id);
   in.integer("agent_start", request.agent_start);
   in.text_map("labels", request.labels, kMaxLabels, label_key, label_value);
   in.object("info", "node info", [&](Fields& info) { read(info, request.info); });

@@ -8,13 +8,13 @@
 namespace unik::cli {
 namespace {
 
-struct Options {
+struct ApplyOptions {
   std::vector<std::string> files;
   OutputFormat format = OutputFormat::kTable;
   bool dry_run = false;
 };
 
-Result<int> run(const Session& session, const Options& options) {
+Result<int> run_apply(const Session& session, const ApplyOptions& options) {
   const auto found = session.find_api();
   if (!found) return found.error();
   auto manifests = read_manifests(session, options.files, found->target().tenant);
@@ -31,9 +31,9 @@ Result<int> run(const Session& session, const Options& options) {
 }  // namespace
 
 void add_apply(CommandTree& tree) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ApplyOptions>();
   VerbFlags verb = tree.add(kDesiredState, "apply", "Make objects as files say, all or none",
-                            [options](const Session& session) { return run(session, *options); });
+                            [options](const Session& session) { return run_apply(session, *options); });
   verb.files(options->files);
   verb.flag("--dry-run", options->dry_run, "Say what would happen, write nothing");
   verb.output(options->format);

@@ -9,7 +9,7 @@
 namespace unik::cli {
 namespace {
 
-struct Options {
+struct BuildOptions {
   std::string directory = ".";
   std::string name;
   std::vector<std::string> includes;
@@ -19,7 +19,7 @@ struct Options {
   bool explain = false;
 };
 
-std::string json_of(const Packed& packed) {
+std::string json_of_build(const Packed& packed) {
   codec::JsonWriter out;
   out.begin_object().field("image", to_string(packed.image.reference));
   out.field("digest", to_string(packed.image.reference.digest)).field("cached", packed.reused);
@@ -31,7 +31,7 @@ std::string json_of(const Packed& packed) {
   return out.end_array().end_object().take();
 }
 
-Result<int> run(const Session& session, const Options& options) {
+Result<int> run_build(const Session& session, const BuildOptions& options) {
   const auto store = open_store(session);
   if (!store) return store.error();
   PackRequest request;
@@ -58,10 +58,10 @@ Result<int> run(const Session& session, const Options& options) {
       session.out(to_string(packed->image.reference) + "\n");
       break;
     case OutputFormat::kJson:
-      session.out(pretty_json(json_of(*packed)));
+      session.out(pretty_json(json_of_build(*packed)));
       break;
     case OutputFormat::kYaml:
-      session.out(yaml_of(json_of(*packed)));
+      session.out(yaml_of(json_of_build(*packed)));
       break;
   }
   return 0;
@@ -70,9 +70,9 @@ Result<int> run(const Session& session, const Options& options) {
 }  // namespace
 
 void add_build(CommandTree& tree) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<BuildOptions>();
   VerbFlags verb = tree.add(kShortcuts, "build", "Build a directory into an image",
-                            [options](const Session& session) { return run(session, *options); });
+                            [options](const Session& session) { return run_build(session, *options); });
   verb.word("dir", options->directory, "DIR", "A project, or a directory with unik.yaml (.)", Need::kOptional);
   verb.text("--name", options->name, "NAME", "The image's name (the directory's)");
   verb.list("--include", options->includes, "PATH[:DEST]", "A file or directory to lay into the image; again for more");

@@ -13,7 +13,7 @@
 namespace unik::cli {
 namespace {
 
-struct Options {
+struct CompletionOptions {
   std::string shell;
 };
 
@@ -79,7 +79,7 @@ Result<int> print_names(const Session& session, const NamesOptions& options) {
 }  // namespace
 
 void add_completion(CommandTree& tree) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<CompletionOptions>();
   VerbFlags verb = tree.add(kAround, "completion", "Print a completion script: source <(unikctl completion bash)",
                             [options, &tree](const Session& session) -> Result<int> {
                               const auto script = completion_script(options->shell, tree.root());

@@ -8,14 +8,14 @@
 namespace unik::cli {
 namespace {
 
-struct Options {
+struct DeleteOptions {
   std::vector<std::string> words;
   OutputFormat format = OutputFormat::kTable;
   bool wait = false;
   Duration timeout = std::chrono::minutes(5);
 };
 
-Result<int> run(const Session& session, const Options& options) {
+Result<int> run_delete(const Session& session, const DeleteOptions& options) {
   const auto objects = parse_named_objects(options.words);
   if (!objects) return objects.error();
   for (const ObjectRef& object : *objects)
@@ -37,9 +37,9 @@ Result<int> run(const Session& session, const Options& options) {
 }  // namespace
 
 void add_delete(CommandTree& tree) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<DeleteOptions>();
   VerbFlags verb = tree.add(kDesiredState, "delete", "Delete an app, node or tenant: delete KIND NAME or KIND/NAME",
-                            [options](const Session& session) { return run(session, *options); });
+                            [options](const Session& session) { return run_delete(session, *options); });
   verb.words("object", options->words, "KIND NAME...", "app, node or tenant, and names", Need::kRequired);
   verb.flag("--wait", options->wait, "Return when it is gone");
   verb.duration("--timeout", options->timeout, "How long --wait waits (5m)");

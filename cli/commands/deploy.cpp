@@ -17,7 +17,7 @@
 namespace unik::cli {
 namespace {
 
-struct Options {
+struct DeployOptions {
   std::string subject;
   AppFlags app;
   PackRequest pack;
@@ -46,7 +46,7 @@ struct Subject {
   std::optional<DeployedImage> deployed;  // of an image that is none of this host's packing
 };
 
-Result<Subject> take_image(const Session& session, const Options& options, const std::string& text) {
+Result<Subject> take_image(const Session& session, const DeployOptions& options, const std::string& text) {
   // An image that the control plane must have: nothing is looked up, packed or sent. A dry run asks nobody.
   const auto exact = runtimes::parse_image_name(text);
   Subject subject;
@@ -75,7 +75,7 @@ Result<Subject> take_image(const Session& session, const Options& options, const
   return subject;
 }
 
-Result<Subject> take_path(const Session& session, const Options& options, const std::filesystem::path& path) {
+Result<Subject> take_path(const Session& session, const DeployOptions& options, const std::filesystem::path& path) {
   auto store = open_store(session);
   if (!store) return store.error();
   Subject subject;
@@ -103,7 +103,7 @@ Result<Subject> take_path(const Session& session, const Options& options, const 
   return subject;
 }
 
-Result<Subject> take_subject(const Session& session, const Options& options) {
+Result<Subject> take_subject(const Session& session, const DeployOptions& options) {
   if (!options.rootfs.empty() && !options.subject.empty())
     return invalid("usage",
                    "want a directory, program or kernel, or --rootfs, got both; the command for --rootfs "
@@ -138,7 +138,7 @@ void say_unchanged(const Session& session, const ApplyReply& reply, bool job) {
                        : " is unchanged: nothing starts anew"));
 }
 
-Result<int> run(const Session& session, const Options& options) {
+Result<int> run_deploy(const Session& session, const DeployOptions& options) {
   const auto found = session.find_api();
   if (!found) return found.error();
   AppFlags flags = options.app;
@@ -184,10 +184,10 @@ Result<int> run(const Session& session, const Options& options) {
 }  // namespace
 
 void add_deploy(CommandTree& tree) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<DeployOptions>();
   VerbFlags verb =
       tree.add(kShortcuts, "deploy", "Build or pack something and run it: deploy DIR|PROGRAM|KERNEL [-- ARGS]",
-               [options](const Session& session) { return run(session, *options); });
+               [options](const Session& session) { return run_deploy(session, *options); });
   tree.take_guest_args(verb);
   verb.word("subject", options->subject, "DIR|PROGRAM|KERNEL|IMAGE",
             "A project (.), a Linux program, a kernel, an image: NAME, HOST/NAME:TAG, oci:DIR, "

@@ -8,7 +8,7 @@
 namespace unik::cli {
 namespace {
 
-struct Options {
+struct DestroyOptions {
   std::vector<std::string> names;
   OutputFormat format = OutputFormat::kTable;
   bool wait = false;
@@ -33,7 +33,7 @@ Result<std::vector<std::string>> app_names(const std::vector<std::string>& words
   return names;
 }
 
-Result<int> run(const Session& session, const Options& options) {
+Result<int> run_destroy(const Session& session, const DestroyOptions& options) {
   const auto names = app_names(options.names);
   if (!names) return names.error();
   const auto api = session.connect();
@@ -51,9 +51,9 @@ Result<int> run(const Session& session, const Options& options) {
 }  // namespace
 
 void add_destroy(CommandTree& tree) {
-  const auto options = std::make_shared<Options>();
-  VerbFlags verb = tree.add(kShortcuts, "destroy", "Delete apps and stop their VMs",
-                            [options](const Session& session) { return run(session, *options); });
+  const auto options = std::make_shared<DestroyOptions>();
+  VerbFlags verb = tree.add(kShortcuts, "destroy", "Delete apps and stop their VMs; all that are named, or none",
+                            [options](const Session& session) { return run_destroy(session, *options); });
   verb.words("app", options->names, "APP...", "The apps' names", Need::kRequired);
   verb.flag("--wait", options->wait, "Return when the VMs are gone");
   verb.duration("--timeout", options->timeout, "How long --wait waits (5m)");

@@ -10,12 +10,12 @@
 namespace unik::cli {
 namespace {
 
-struct Options {
+struct DiffOptions {
   std::vector<std::string> files;
   OutputFormat format = OutputFormat::kTable;
 };
 
-Result<int> run(const Session& session, const Options& options) {
+Result<int> run_diff(const Session& session, const DiffOptions& options) {
   const auto found = session.find_api();
   if (!found) return found.error();
   auto manifests = read_manifests(session, options.files, found->target().tenant);
@@ -36,9 +36,9 @@ Result<int> run(const Session& session, const Options& options) {
 }  // namespace
 
 void add_diff(CommandTree& tree) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<DiffOptions>();
   VerbFlags verb = tree.add(kDesiredState, "diff", "Show what apply would change; code 1 if anything",
-                            [options](const Session& session) { return run(session, *options); });
+                            [options](const Session& session) { return run_diff(session, *options); });
   verb.files(options->files);
   verb.output(options->format);
 }

@@ -20,7 +20,7 @@
 namespace unik::cli {
 namespace {
 
-struct Options {
+struct DoctorOptions {
   OutputFormat format = OutputFormat::kTable;
 };
 
@@ -208,7 +208,7 @@ Finding check_isolation() {
           "run only what you trust here, or keep services that need no password off 127.0.0.1"};
 }
 
-Result<int> run(const Session& session, const Options& options) {
+Result<int> run_doctor(const Session& session, const DoctorOptions& options) {
   std::vector<Finding> findings;
   const bool lines = options.format == OutputFormat::kTable || options.format == OutputFormat::kWide;
   const auto add = [&](Finding finding) {
@@ -245,9 +245,9 @@ Result<int> run(const Session& session, const Options& options) {
 }  // namespace
 
 void add_doctor(CommandTree& tree) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<DoctorOptions>();
   VerbFlags verb = tree.add(kAround, "doctor", "Check this host and the control plane; code 1 if something failed",
-                            [options](const Session& session) { return run(session, *options); });
+                            [options](const Session& session) { return run_doctor(session, *options); });
   verb.output(options->format);
 }
 

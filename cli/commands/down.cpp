@@ -9,7 +9,7 @@
 namespace unik::cli {
 namespace {
 
-struct Options {
+struct DownOptions {
   bool all = false;
   Duration timeout = std::chrono::minutes(5);
 };
@@ -48,7 +48,7 @@ Result<std::size_t> count_running(const Api& api) {
   return count;
 }
 
-Result<int> run(const Session& session, const Options& options) {
+Result<int> run_down(const Session& session, const DownOptions& options) {
   const auto api = session.find_api();
   if (!api) return api.error();
   if (!api->target().local)
@@ -76,9 +76,9 @@ Result<int> run(const Session& session, const Options& options) {
 }  // namespace
 
 void add_down(CommandTree& tree) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<DownOptions>();
   VerbFlags verb = tree.add(kAround, "down", "Stop the local control plane; VMs run on",
-                            [options](const Session& session) { return run(session, *options); });
+                            [options](const Session& session) { return run_down(session, *options); });
   verb.flag("--all", options->all, "Destroy every app of every tenant first");
   verb.duration("--timeout", options->timeout, "How long --all waits for each tenant (5m)");
 }

@@ -12,7 +12,7 @@
 namespace unik::cli {
 namespace {
 
-struct Options {
+struct EventsOptions {
   bool follow = false;
   std::optional<std::uint64_t> since;
   OutputFormat format = OutputFormat::kTable;
@@ -48,7 +48,7 @@ Result<void> check_since(const Api& api, std::uint64_t since) {
                                        ", the newest record, got " + std::to_string(since));
 }
 
-Result<int> run(const Session& session, const Options& options) {
+Result<int> run_events(const Session& session, const EventsOptions& options) {
   const auto api = session.connect();
   if (!api) return api.error();
   if (options.since)
@@ -77,9 +77,9 @@ Result<int> run(const Session& session, const Options& options) {
 }  // namespace
 
 void add_events(CommandTree& tree) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<EventsOptions>();
   VerbFlags verb = tree.add(kDesiredState, "events", "Show what changed and why",
-                            [options](const Session& session) { return run(session, *options); });
+                            [options](const Session& session) { return run_events(session, *options); });
   verb.flag("-f,--follow", options->follow, "Go on with what comes");
   verb.number("--since", options->since, "SEQ", "Only what came after this journal sequence");
   verb.output(options->format);

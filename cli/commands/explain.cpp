@@ -11,7 +11,7 @@
 namespace unik::cli {
 namespace {
 
-struct Options {
+struct ExplainOptions {
   std::vector<std::string> words;
   OutputFormat format = OutputFormat::kTable;
 };
@@ -57,7 +57,7 @@ Result<Explanation> explain_object(const Api& api, const ObjectRef& object) {
   return internal("unknown_kind", "an object kind outside the enumeration");
 }
 
-void print(const Session& session, const Explanation& explanation, OutputFormat format) {
+void print_explain(const Session& session, const Explanation& explanation, OutputFormat format) {
   switch (format) {
     case OutputFormat::kTable:
     case OutputFormat::kWide:
@@ -75,7 +75,7 @@ void print(const Session& session, const Explanation& explanation, OutputFormat 
   }
 }
 
-Result<int> run(const Session& session, const Options& options) {
+Result<int> run_explain(const Session& session, const ExplainOptions& options) {
   if (options.words.size() == 1 && options.words.front().find('/') == std::string::npos)
     return explain_schema(session, options.words.front(), options.format);
   const auto objects = parse_named_objects(options.words);
@@ -85,7 +85,7 @@ Result<int> run(const Session& session, const Options& options) {
   for (const ObjectRef& object : *objects) {
     const auto explanation = explain_object(*api, object);
     if (!explanation) return explanation.error();
-    print(session, *explanation, options.format);
+    print_explain(session, *explanation, options.format);
   }
   return 0;
 }
@@ -93,10 +93,10 @@ Result<int> run(const Session& session, const Options& options) {
 }  // namespace
 
 void add_explain(CommandTree& tree) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ExplainOptions>();
   VerbFlags verb =
       tree.add(kDesiredState, "explain", "Explain a field (app.spec.health), or why an object is so (app web)",
-               [options](const Session& session) { return run(session, *options); });
+               [options](const Session& session) { return run_explain(session, *options); });
   verb.words("object", options->words, "KIND[.FIELD] | KIND NAME", "A kind with fields, or an object", Need::kRequired);
   verb.output(options->format);
 }

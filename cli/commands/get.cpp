@@ -8,7 +8,7 @@
 namespace unik::cli {
 namespace {
 
-struct Options {
+struct GetOptions {
   std::vector<std::string> words;
   std::string at;
   OutputFormat format = OutputFormat::kTable;
@@ -22,7 +22,7 @@ Result<std::string> moment_of(const std::string& text) {
   return format_wall_time(*time);
 }
 
-Result<int> run(const Session& session, const Options& options) {
+Result<int> run_get(const Session& session, const GetOptions& options) {
   const auto objects = parse_objects(options.words);
   if (!objects) return objects.error();
   const auto at = moment_of(options.at);
@@ -59,9 +59,9 @@ Result<int> run(const Session& session, const Options& options) {
 }  // namespace
 
 void add_get(CommandTree& tree) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<GetOptions>();
   VerbFlags verb = tree.add(kDesiredState, "get", "Show objects: get KIND [NAME...] or KIND/NAME",
-                            [options](const Session& session) { return run(session, *options); });
+                            [options](const Session& session) { return run_get(session, *options); });
   verb.words("object", options->words, "KIND [NAME...]",
              "app, instance, node, tenant, operation, several (app,node) or all; and names", Need::kRequired);
   verb.text("--at", options->at, "SEQ|TIME", "As it was after a journal sequence, at a UTC time, or 5m ago");

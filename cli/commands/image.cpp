@@ -10,7 +10,7 @@
 namespace unik::cli {
 namespace {
 
-struct Options {
+struct ImageOptions {
   std::string image;
   std::string target;
   std::vector<std::string> names;
@@ -18,7 +18,7 @@ struct Options {
   OutputFormat format = OutputFormat::kTable;
 };
 
-Result<int> list(const Session& session, const Options& options) {
+Result<int> list_images(const Session& session, const ImageOptions& options) {
   const auto store = open_store(session);
   if (!store) return store.error();
   const auto images = store->images();
@@ -40,7 +40,7 @@ Result<int> list(const Session& session, const Options& options) {
   return 0;
 }
 
-Result<int> inspect(const Session& session, const Options& options) {
+Result<int> inspect(const Session& session, const ImageOptions& options) {
   const auto store = open_store(session);
   if (!store) return store.error();
   const auto image = find_image(*store, options.image);
@@ -52,7 +52,7 @@ Result<int> inspect(const Session& session, const Options& options) {
 }
 
 // Of an image of the store; of one that is not there, as its registry has it now.
-Result<int> digest(const Session& session, const Options& options) {
+Result<int> digest(const Session& session, const ImageOptions& options) {
   const auto store = open_store(session);
   if (!store) return store.error();
   const auto image = find_image(*store, options.image);
@@ -72,7 +72,7 @@ Result<int> digest(const Session& session, const Options& options) {
   return 0;
 }
 
-Result<int> pull_verb(const Session& session, const Options& options) {
+Result<int> pull_verb(const Session& session, const ImageOptions& options) {
   const auto store = open_store(session);
   if (!store) return store.error();
   const auto name = runtimes::parse_image_name(options.image);
@@ -86,7 +86,7 @@ Result<int> pull_verb(const Session& session, const Options& options) {
 }
 
 // `target` empty: the name of the image says where it goes.
-Result<int> push_verb(const Session& session, const Options& options) {
+Result<int> push_verb(const Session& session, const ImageOptions& options) {
   const auto store = open_store(session);
   if (!store) return store.error();
   const auto image = find_image(*store, options.image);
@@ -101,7 +101,7 @@ Result<int> push_verb(const Session& session, const Options& options) {
   return 0;
 }
 
-Result<int> copy(const Session& session, const Options& options) {
+Result<int> copy(const Session& session, const ImageOptions& options) {
   const auto store = open_store(session);
   if (!store) return store.error();
   const auto from = runtimes::parse_image_name(options.image);
@@ -134,7 +134,7 @@ Result<int> copy(const Session& session, const Options& options) {
   return 0;
 }
 
-Result<int> remove(const Session& session, const Options& options) {
+Result<int> remove(const Session& session, const ImageOptions& options) {
   const auto store = open_store(session);
   if (!store) return store.error();
   for (const std::string& word : options.names) {
@@ -147,7 +147,7 @@ Result<int> remove(const Session& session, const Options& options) {
   return 0;
 }
 
-Result<int> prune(const Session& session, const Options& options) {
+Result<int> prune(const Session& session, const ImageOptions& options) {
   const auto store = open_store(session);
   if (!store) return store.error();
   const auto collected = store->collect_garbage();
@@ -161,12 +161,12 @@ Result<int> prune(const Session& session, const Options& options) {
 void add_image(CommandTree& tree) {
   const VerbFlags group = tree.add_group(
       kImages, "image", "Images of this host and of registries: image list|inspect|digest|push|pull|copy|rm|prune");
-  const auto options = std::make_shared<Options>();
-  const auto add = [&](const char* name, const char* summary, Result<int> (*run)(const Session&, const Options&)) {
+  const auto options = std::make_shared<ImageOptions>();
+  const auto add = [&](const char* name, const char* summary, Result<int> (*run)(const Session&, const ImageOptions&)) {
     return tree.add_below(group, name, summary,
                           [options, run](const Session& session) { return run(session, *options); });
   };
-  add("list", "Show the images, what they weigh and how they run", list).output(options->format);
+  add("list", "Show the images, what they weigh and how they run", list_images).output(options->format);
 
   VerbFlags inspect_verb = add("inspect", "Show one image: command, annotations, layers", inspect);
   inspect_verb.word("image", options->image, "IMAGE", "NAME[:TAG], NAME@sha256:DIGEST or sha256:DIGEST",

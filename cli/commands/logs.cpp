@@ -9,7 +9,7 @@
 namespace unik::cli {
 namespace {
 
-struct Options {
+struct LogsOptions {
   std::string name;
   bool follow = false;
   std::optional<std::uint64_t> tail;
@@ -29,7 +29,7 @@ Result<std::string> bare_name(const std::string& word) {
   return word.substr(slash + 1);
 }
 
-Result<int> run(const Session& session, const Options& options) {
+Result<int> run_logs(const Session& session, const LogsOptions& options) {
   const auto name = bare_name(options.name);
   if (!name) return name.error();
   LogSelection selection;
@@ -54,9 +54,9 @@ Result<int> run(const Session& session, const Options& options) {
 }  // namespace
 
 void add_logs(CommandTree& tree) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<LogsOptions>();
   VerbFlags verb = tree.add(kShortcuts, "logs", "Print the console of an app's instances, or of one",
-                            [options](const Session& session) { return run(session, *options); });
+                            [options](const Session& session) { return run_logs(session, *options); });
   verb.word("name", options->name, "APP|INSTANCE", "An app, or an instance such as web-0-r42-1", Need::kRequired);
   verb.flag("-f,--follow", options->follow, "Go on with what comes");
   verb.number("--tail", options->tail, "N", "Only the last N lines");

@@ -8,7 +8,7 @@
 namespace unik::cli {
 namespace {
 
-struct Options {
+struct NodeOptions {
   std::vector<std::string> names;
   Drain drain;
   bool wait = false;
@@ -16,7 +16,7 @@ struct Options {
   OutputFormat format = OutputFormat::kTable;
 };
 
-Result<int> list(const Session& session, const Options& options) {
+Result<int> list_nodes(const Session& session, const NodeOptions& options) {
   const auto api = session.connect();
   if (!api) return api.error();
   const auto views = fetch_views(*api, {ObjectKind::kNode, ""});
@@ -25,7 +25,7 @@ Result<int> list(const Session& session, const Options& options) {
   return 0;
 }
 
-Result<int> set_schedulable(const Session& session, const Options& options, bool schedulable) {
+Result<int> set_schedulable(const Session& session, const NodeOptions& options, bool schedulable) {
   const auto api = session.connect();
   if (!api) return api.error();
   for (const std::string& word : options.names) {
@@ -56,7 +56,7 @@ Result<int> wait_for_drain(const Session& session, const Api& api, const std::st
   }
 }
 
-Result<int> drain(const Session& session, const Options& options) {
+Result<int> drain(const Session& session, const NodeOptions& options) {
   const auto api = session.connect();
   if (!api) return api.error();
   Backoff backoff(options.timeout);
@@ -78,9 +78,9 @@ Result<int> drain(const Session& session, const Options& options) {
 void add_node(CommandTree& tree) {
   const VerbFlags group =
       tree.add_group(kNodes, "node", "List nodes, keep instances off them: node list|cordon|uncordon|drain");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<NodeOptions>();
   VerbFlags list_verb = tree.add_below(group, "list", "Show nodes and what they carry",
-                                       [options](const Session& session) { return list(session, *options); });
+                                       [options](const Session& session) { return list_nodes(session, *options); });
   list_verb.output(options->format);
   for (const bool schedulable : {false, true}) {
     VerbFlags verb = tree.add_below(

@@ -10,7 +10,7 @@
 namespace unik::cli {
 namespace {
 
-struct Options {
+struct RecoverOptions {
   bool yes = false;
   std::vector<std::string> names;
   std::string node;
@@ -33,7 +33,7 @@ Result<void> confirm(const Session& session, bool yes) {
   return invalid("not_confirmed", "want `yes` or --yes, got `" + answer + "`: nothing was changed");
 }
 
-Result<int> recover(const Session& session, const Options& options) {
+Result<int> recover(const Session& session, const RecoverOptions& options) {
   const auto api = session.connect();
   if (!api) return api.error();
   if (const auto sure = confirm(session, options.yes); !sure) return sure.error();
@@ -44,7 +44,7 @@ Result<int> recover(const Session& session, const Options& options) {
   return 0;
 }
 
-Result<int> list(const Session& session, const Options& options) {
+Result<int> list_quarantine(const Session& session, const RecoverOptions& options) {
   const auto api = session.connect();
   if (!api) return api.error();
   const auto page = api->quarantine();
@@ -83,7 +83,7 @@ Result<std::string> node_of(const std::vector<QuarantinedView>& items, const std
                                           ": `unikctl quarantine list` shows them");
 }
 
-Result<int> decide(const Session& session, const Options& options, const std::string& verb) {
+Result<int> decide(const Session& session, const RecoverOptions& options, const std::string& verb) {
   const auto api = session.connect();
   if (!api) return api.error();
   const auto page = api->quarantine();
@@ -102,7 +102,7 @@ Result<int> decide(const Session& session, const Options& options, const std::st
 }  // namespace
 
 void add_recover(CommandTree& tree) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<RecoverOptions>();
   VerbFlags verb =
       tree.add(kSafety, "recover", "Go on from a restored store, after its nodes have shown that it is old",
                [options](const Session& session) { return recover(session, *options); });
@@ -112,9 +112,10 @@ void add_recover(CommandTree& tree) {
 void add_quarantine(CommandTree& tree) {
   const VerbFlags group =
       tree.add_group(kSafety, "quarantine", "Instances of a lost history: quarantine list|adopt|destroy");
-  const auto options = std::make_shared<Options>();
-  VerbFlags list_verb = tree.add_below(group, "list", "Show what nodes run that this history does not know",
-                                       [options](const Session& session) { return list(session, *options); });
+  const auto options = std::make_shared<RecoverOptions>();
+  VerbFlags list_verb =
+      tree.add_below(group, "list", "Show what nodes run that this history does not know",
+                     [options](const Session& session) { return list_quarantine(session, *options); });
   list_verb.output(options->format);
   for (const std::string name : {"adopt", "destroy"}) {
     VerbFlags verb =

@@ -11,7 +11,7 @@
 namespace unik::cli {
 namespace {
 
-struct Options {
+struct RolloutOptions {
   std::string app;
   OutputFormat format = OutputFormat::kTable;
   bool wait = false;
@@ -27,14 +27,14 @@ bool is_table(OutputFormat format) {
   return format == OutputFormat::kTable || format == OutputFormat::kWide;
 }
 
-void print(const Session& session, const RolloutView& view, OutputFormat format, const std::string& table) {
+void print_rollout(const Session& session, const RolloutView& view, OutputFormat format, const std::string& table) {
   if (is_table(format)) return session.out(table);
   if (format == OutputFormat::kName) return session.out("app/" + view.app + "\n");
   const std::string json = codec::to_json(view);
   session.out(format == OutputFormat::kJson ? pretty_json(json) : yaml_of(json));
 }
 
-Result<int> status(const Session& session, const Options& options) {
+Result<int> status(const Session& session, const RolloutOptions& options) {
   const auto api = session.connect();
   if (!api) return api.error();
   Backoff backoff(options.timeout);
@@ -43,7 +43,7 @@ Result<int> status(const Session& session, const Options& options) {
     if (!view) return view.error();
     const bool ended = view->phase != "progressing";
     if (!options.wait || ended) {
-      print(session, *view, options.format, render_rollout(*view, session.terminal().colour_out));
+      print_rollout(session, *view, options.format, render_rollout(*view, session.terminal().colour_out));
       // Done with a reason: done with going back.
       return options.wait && (view->phase != "done" || !view->reason.empty()) ? 1 : 0;
     }
@@ -54,17 +54,17 @@ Result<int> status(const Session& session, const Options& options) {
   }
 }
 
-Result<int> history(const Session& session, const Options& options) {
+Result<int> history(const Session& session, const RolloutOptions& options) {
   const auto api = session.connect();
   if (!api) return api.error();
   const auto view = api->rollout(bare(options.app));
   if (!view) return view.error();
-  print(session, *view, options.format,
-        render(history_table(*view, wire::read_clock().wall), session.terminal().colour_out));
+  print_rollout(session, *view, options.format,
+                render(history_table(*view, wire::read_clock().wall), session.terminal().colour_out));
   return 0;
 }
 
-Result<int> steer(const Session& session, const Options& options, const std::string& verb) {
+Result<int> steer(const Session& session, const RolloutOptions& options, const std::string& verb) {
   const auto api = session.connect();
   if (!api) return api.error();
   const auto reply = api->steer_rollout(bare(options.app), verb, options.to);
@@ -76,7 +76,7 @@ Result<int> steer(const Session& session, const Options& options, const std::str
 }  // namespace
 
 void add_rollout(CommandTree& tree) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<RolloutOptions>();
   VerbFlags group = tree.add_group(
       kDesiredState, "rollout",
       "See and steer how a new template replaces the old: rollout status|pause|resume|promote|abort|restart");
@@ -104,7 +104,7 @@ void add_rollout(CommandTree& tree) {
 }
 
 void add_history(CommandTree& tree) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<RolloutOptions>();
   VerbFlags verb = tree.add(kDesiredState, "history", "List the templates that an app has had, newest first",
                             [options](const Session& session) { return history(session, *options); });
   verb.word("app", options->app, "APP", "The app's name", Need::kRequired);
@@ -112,7 +112,7 @@ void add_history(CommandTree& tree) {
 }
 
 void add_rollback(CommandTree& tree) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<RolloutOptions>();
   VerbFlags verb = tree.add(kDesiredState, "rollback", "Declare an older template of an app again",
                             [options](const Session& session) { return steer(session, *options, "rollback"); });
   verb.word("app", options->app, "APP", "The app's name", Need::kRequired);

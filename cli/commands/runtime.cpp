@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 using runtimes::BuildMode;
 using runtimes::RuntimeSource;
 
-struct Options {
+struct RuntimeOptions {
   std::vector<std::string> names;  // or directories, for validate
   std::string name;
   std::string source;
@@ -61,7 +61,7 @@ Result<fs::path> own_source(const Session& session, const std::string& name) {
 }
 
 // With --source from there; where that is wrong or away, from the one that came with unikctl, which is said.
-Result<RuntimeSource> take_source(const Session& session, const Options& options, const std::string& name,
+Result<RuntimeSource> take_source(const Session& session, const RuntimeOptions& options, const std::string& name,
                                   const fs::path& scratch, bool with_lock = true) {
   if (auto parsed = parse_runtime_name(name); !parsed) return parsed.error();
   std::optional<Error> refused;
@@ -133,14 +133,14 @@ Result<std::vector<RuntimeRow>> rows_of(const Session& session) {
   return rows;
 }
 
-Result<int> list(const Session& session, const Options& options) {
+Result<int> list_runtimes(const Session& session, const RuntimeOptions& options) {
   const auto rows = rows_of(session);
   if (!rows) return rows.error();
   session.out(render_runtimes(*rows, options.format));
   return 0;
 }
 
-Result<int> info(const Session& session, const Options& options) {
+Result<int> info(const Session& session, const RuntimeOptions& options) {
   const auto wanted = parse_runtime_name(options.name);
   if (!wanted) return wanted.error();
   const auto rows = rows_of(session);
@@ -161,7 +161,7 @@ Result<int> info(const Session& session, const Options& options) {
 
 // ---- build ----
 
-Result<int> build(const Session& session, const Options& options) {
+Result<int> build(const Session& session, const RuntimeOptions& options) {
   const auto store = open_store(session);
   if (!store) return store.error();
   const Scratch scratch(session);
@@ -181,7 +181,7 @@ Result<int> build(const Session& session, const Options& options) {
 
 // ---- lock ----
 
-Result<int> lock(const Session& session, const Options& options) {
+Result<int> lock(const Session& session, const RuntimeOptions& options) {
   const Scratch scratch(session);
   auto source = take_source(session, options, options.name, scratch.path(), false);
   if (!source) return source.error();
@@ -207,7 +207,7 @@ Result<int> lock(const Session& session, const Options& options) {
 
 // ---- validate ----
 
-Result<int> validate(const Session& session, const Options& options) {
+Result<int> validate(const Session& session, const RuntimeOptions& options) {
   std::vector<fs::path> directories;
   for (const std::string& word : options.names) {
     const fs::path path = session.environment().working_dir / word;
@@ -233,7 +233,7 @@ Result<int> validate(const Session& session, const Options& options) {
   return all;
 }
 
-Result<int> test(const Session& session, const Options& options) {
+Result<int> test(const Session& session, const RuntimeOptions& options) {
   const Scratch scratch(session);
   const auto source = take_source(session, options, options.name, scratch.path());
   if (!source) return source.error();
@@ -245,15 +245,17 @@ Result<int> test(const Session& session, const Options& options) {
 void add_runtime(CommandTree& tree) {
   const VerbFlags group =
       tree.add_group(kImages, "runtime", "What apps stand on: runtime list|info|build|test|lock|validate");
-  const auto options = std::make_shared<Options>();
-  const auto add = [&](const char* name, const char* summary, Result<int> (*run)(const Session&, const Options&)) {
+  const auto options = std::make_shared<RuntimeOptions>();
+  const auto add = [&](const char* name, const char* summary,
+                       Result<int> (*run)(const Session&, const RuntimeOptions&)) {
     return tree.add_below(group, name, summary,
                           [options, run](const Session& session) { return run(session, *options); });
   };
   const auto source = [&](VerbFlags& verb) {
     verb.text("--source", options->source, "DIR|GIT", "Take the source from there; GIT may end in #BRANCH");
   };
-  add("list", "Show the runtimes that are installed, and those that can be built", list).output(options->format);
+  add("list", "Show the runtimes that are installed, and those that can be built", list_runtimes)
+      .output(options->format);
 
   VerbFlags info_verb = add("info", "Show one runtime: packages, versions, environment, image", info);
   info_verb.word("name", options->name, "NAME[@VERSION]", "The runtime", Need::kRequired);

@@ -14,7 +14,7 @@
 namespace unik::cli {
 namespace {
 
-struct Options {
+struct StatusOptions {
   OutputFormat format = OutputFormat::kTable;
   bool watch = false;
 };
@@ -90,7 +90,7 @@ class EventBell {
 };
 
 // Until it is interrupted. Where the output is no terminal, a picture is printed when it has changed.
-Result<int> watch(const Session& session, const Api& api, const Options& options) {
+Result<int> watch(const Session& session, const Api& api, const StatusOptions& options) {
   const Terminal& terminal = session.terminal();
   LiveRegion region(terminal.width, terminal.height);
   EventBell bell(api);
@@ -114,7 +114,7 @@ Result<int> watch(const Session& session, const Api& api, const Options& options
   }
 }
 
-Result<int> run(const Session& session, const Options& options) {
+Result<int> run_status(const Session& session, const StatusOptions& options) {
   const auto api = session.connect();
   if (!api) return api.error();
   if (options.watch) return watch(session, *api, options);
@@ -127,9 +127,9 @@ Result<int> run(const Session& session, const Options& options) {
 }  // namespace
 
 void add_status(CommandTree& tree) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<StatusOptions>();
   VerbFlags verb = tree.add(kShortcuts, "status", "Show apps, instances, operations and nodes in one view",
-                            [options](const Session& session) { return run(session, *options); });
+                            [options](const Session& session) { return run_status(session, *options); });
   verb.flag("-w,--watch", options->watch, "Draw again whenever something changes");
   verb.output(options->format);
 }

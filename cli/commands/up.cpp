@@ -7,7 +7,7 @@
 namespace unik::cli {
 namespace {
 
-Result<int> run(const Session& session) {
+Result<int> run_up(const Session& session) {
   const auto api = session.find_api();
   if (!api) return api.error();
   if (!api->target().local)
@@ -25,7 +25,7 @@ Result<int> run(const Session& session) {
 
 void add_up(CommandTree& tree) {
   tree.add(kAround, "up", "Start the local control plane and wait until it is ready",
-           [](const Session& session) { return run(session); });
+           [](const Session& session) { return run_up(session); });
 }
 
 }  // namespace unik::cli

@@ -10,7 +10,7 @@
 namespace unik::cli {
 namespace {
 
-struct Options {
+struct ValidateOptions {
   std::vector<std::string> files;
   OutputFormat format = OutputFormat::kTable;
 };
@@ -56,7 +56,7 @@ Result<std::vector<Valid>> check(std::vector<codec::ManifestText> texts) {
   return valid;
 }
 
-std::string json_of(const std::vector<Valid>& documents) {
+std::string json_of_validate(const std::vector<Valid>& documents) {
   codec::JsonWriter out;
   out.begin_object().key("items").begin_array();
   for (const Valid& document : documents) {
@@ -66,7 +66,7 @@ std::string json_of(const std::vector<Valid>& documents) {
   return out.end_array().end_object().take();
 }
 
-Result<int> run(const Session& session, const Options& options) {
+Result<int> run_validate(const Session& session, const ValidateOptions& options) {
   auto texts = read_manifest_files(session, options.files);
   if (!texts) return texts.error();
   const auto valid = check(std::move(texts).value());
@@ -78,10 +78,10 @@ Result<int> run(const Session& session, const Options& options) {
         session.out(to_string(document.where) + ": " + document.object + " is valid\n");
       break;
     case OutputFormat::kJson:
-      session.out(pretty_json(json_of(*valid)));
+      session.out(pretty_json(json_of_validate(*valid)));
       break;
     case OutputFormat::kYaml:
-      session.out(yaml_of(json_of(*valid)));
+      session.out(yaml_of(json_of_validate(*valid)));
       break;
     case OutputFormat::kName:
       for (const Valid& document : *valid) session.out(document.object + "\n");
@@ -93,9 +93,9 @@ Result<int> run(const Session& session, const Options& options) {
 }  // namespace
 
 void add_validate(CommandTree& tree) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ValidateOptions>();
   VerbFlags verb = tree.add(kDesiredState, "validate", "Check files; needs no control plane",
-                            [options](const Session& session) { return run(session, *options); });
+                            [options](const Session& session) { return run_validate(session, *options); });
   verb.files(options->files);
   verb.output(options->format);
 }

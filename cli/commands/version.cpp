@@ -9,12 +9,12 @@
 namespace unik::cli {
 namespace {
 
-struct Options {
+struct VersionOptions {
   OutputFormat format = OutputFormat::kTable;
 };
 
 // Starts nothing, and a control plane that does not answer is no error here.
-Result<int> run(const Session& session, const Options& options) {
+Result<int> run_version(const Session& session, const VersionOptions& options) {
   const auto api = session.find_api();
   const auto server = api ? api->version() : Result<std::string>(api.error());
   codec::JsonWriter out;
@@ -50,9 +50,9 @@ Result<int> run(const Session& session, const Options& options) {
 }  // namespace
 
 void add_version(CommandTree& tree) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<VersionOptions>();
   VerbFlags verb = tree.add(kAround, "version", "Print the version of unikctl and of the control plane",
-                            [options](const Session& session) { return run(session, *options); });
+                            [options](const Session& session) { return run_version(session, *options); });
   verb.output(options->format);
 }
 

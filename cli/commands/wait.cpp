@@ -9,7 +9,7 @@
 namespace unik::cli {
 namespace {
 
-struct Options {
+struct WaitOptions {
   std::vector<std::string> words;
   std::string condition;
   Duration timeout = std::chrono::minutes(5);
@@ -137,7 +137,7 @@ Result<Look> look(const Api& api, const ObjectRef& object, const Wanted& wanted)
 }
 
 Result<int> wait_for(const Session& session, const Api& api, const ObjectRef& object, const Wanted& wanted,
-                     const Options& options, Backoff& backoff) {
+                     const WaitOptions& options, Backoff& backoff) {
   std::string seen = "not seen yet";
   for (;;) {
     const auto now = look(api, object, wanted);
@@ -161,7 +161,7 @@ Result<int> wait_for(const Session& session, const Api& api, const ObjectRef& ob
   }
 }
 
-Result<int> run(const Session& session, const Options& options) {
+Result<int> run_wait(const Session& session, const WaitOptions& options) {
   const auto wanted = parse_wanted(options.condition);
   if (!wanted) return wanted.error();
   const auto objects = parse_named_objects(options.words);
@@ -181,9 +181,9 @@ Result<int> run(const Session& session, const Options& options) {
 }  // namespace
 
 void add_wait(CommandTree& tree) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<WaitOptions>();
   VerbFlags verb = tree.add(kDesiredState, "wait", "Return when an object is ready, deleted, or has a condition",
-                            [options](const Session& session) { return run(session, *options); });
+                            [options](const Session& session) { return run_wait(session, *options); });
   verb.words("object", options->words, "KIND/NAME...", "app, instance, node, tenant or operation, and names",
              Need::kRequired);
   verb.text("--for", options->condition, "WHAT", "ready (the default), deleted, or condition=TYPE[=STATUS]");

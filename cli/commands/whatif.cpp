@@ -9,13 +9,13 @@
 namespace unik::cli {
 namespace {
 
-struct Options {
+struct WhatifOptions {
   std::vector<std::string> lose;
   std::vector<std::string> add;
   OutputFormat format = OutputFormat::kTable;
 };
 
-Result<int> run(const Session& session, const Options& options) {
+Result<int> run_whatif(const Session& session, const WhatifOptions& options) {
   if (options.lose.empty() && options.add.empty()) return invalid("usage", "want --lose NODE or --add PATH, or both");
   const auto found = session.find_api();
   if (!found) return found.error();
@@ -46,9 +46,9 @@ Result<int> run(const Session& session, const Options& options) {
 }  // namespace
 
 void add_whatif(CommandTree& tree) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<WhatifOptions>();
   VerbFlags verb = tree.add(kNodes, "whatif", "Say where instances would go if nodes were lost or apps added",
-                            [options](const Session& session) { return run(session, *options); });
+                            [options](const Session& session) { return run_whatif(session, *options); });
   verb.list("--lose", options->lose, "NODE", "A node that would be gone; any number of times");
   verb.list("--add", options->add, "PATH", "Manifests that would be applied");
   verb.output(options->format);

@@ -8,6 +8,7 @@
 
 #include "controller/core/diff.hpp"
 #include "controller/core/field_diff.hpp"
+#include "controller/core/node_watch.hpp"
 #include "controller/core/quota.hpp"
 #include "controller/core/rollout_watch.hpp"
 #include "controller/core/wording.hpp"
@@ -22,6 +23,12 @@ Fault fault_in(const Resource& resource, std::string path, std::string message) 
   const Metadata& metadata = metadata_of(resource);
   std::string object = std::string(names_of(kind_of(resource)).singular) + "/" + metadata.name;
   return Fault{std::move(object), 0, 0, std::move(path), std::move(message)};
+}
+
+bool is_agent_id(std::string_view text) {
+  constexpr std::size_t kLongest = 64;
+  return !text.empty() && text.size() <= kLongest &&
+         text.find_first_not_of("0123456789abcdef-") == std::string_view::npos;
 }
 
 bool names_a_digest(std::string_view image) {
@@ -560,6 +567,9 @@ Result<ApplyReply> admit_cordon(Draft& draft, const CordonRequest& request) {
 }
 
 Result<void> check_register(const RegisterRequest& request, WallTime now) {
+  if (!is_agent_id(request.agent_id))
+    return invalid("bad_agent_id", "node/" + request.node + ": want an agent_id of 1 to 64 of `0-9a-f-`, got `" +
+                                       request.agent_id + "`");
   const auto latest = static_cast<std::uint64_t>((now + kMostClockError).time_since_epoch().count());
   if (request.agent_start > latest)
     return invalid("bad_agent_start", "node/" + request.node + ": want an agent's start of at most " +
@@ -572,9 +582,32 @@ Result<void> check_register(const RegisterRequest& request, WallTime now) {
   return {};
 }
 
-RegisterReply admit_register(Draft& draft, const RegisterRequest& request) {
+// Two agents under one name would both run what is placed on the node. The one that is registered keeps the name until
+// it has been silent for so long that it is unknown, and that no strict singleton of its can be left.
+Result<void> check_holder(const Draft& draft, const NodeRow& row, const RegisterRequest& request) {
+  if (row.agent_id.empty() || row.agent_id == request.agent_id) return {};
+  const Symbol name(request.node);
+  const Time last = heard(draft.world(), name);
+  Time until = last + kSilenceLimit;
+  for_each_on_node(draft.world(), name, [&](const InstanceId& id, const InstanceRow& instance) {
+    if (const std::optional<Time> over = lease_over_at(draft.world(), id, instance)) until = std::max(until, *over);
+  });
+  const Time now = draft.now().boot;
+  if (now >= until) return {};
+  return conflict(
+      "node_name_taken",
+      "node/" + request.node + ": another agent, on the host of boot id " + (row.info ? row.info->boot_id : "") +
+          ", has this name and was heard " +
+          format_duration(std::chrono::duration_cast<std::chrono::seconds>(now - last)) +
+          " ago: give this one another name, or end that one; the name is free when it has been silent for " +
+          format_duration(until - last));
+}
+
+Result<RegisterReply> admit_register(Draft& draft, const RegisterRequest& request) {
   const Symbol name(request.node);
   const NodeRow* const row = draft.world().nodes.find(name);
+  if (row != nullptr)
+    if (Result<void> free = check_holder(draft, *row, request); !free) return std::move(free).error();
   RegisterReply reply;
   reply.cluster_id = draft.world().cluster.cluster_id;
   NodeRow next;
@@ -599,6 +632,7 @@ RegisterReply admit_register(Draft& draft, const RegisterRequest& request) {
   next.node = std::move(node);
   next.info = request.info;
   next.agent_start = request.agent_start;
+  next.agent_id = request.agent_id;
   if (row == nullptr || !(next == *row)) draft.change(PutNode{std::move(next)});
   return reply;
 }

@@ -42,11 +42,12 @@ Result<ApplyReply> admit_delete(Draft& draft, const DeleteRequest& request);
 // `schedulable` ends a drain too.
 Result<ApplyReply> admit_cordon(Draft& draft, const CordonRequest& request);
 
-// `invalid` for a node of no size, or a start that no clock could have given: the agent's next one would have to lie
-// above it.
+// `invalid` for a node of no size, an agent without an id, or a start that no clock could have given: the agent's next
+// one would have to lie above it.
 Result<void> check_register(const RegisterRequest& request, WallTime now);
 
-// The newest start of an agent wins; an older one is told of it and changes nothing.
-RegisterReply admit_register(Draft& draft, const RegisterRequest& request);
+// The newest start of an agent wins; an older one is told of it and changes nothing. Another agent under the same name
+// is refused with `node_name_taken` while the first may still run what was placed there.
+Result<RegisterReply> admit_register(Draft& draft, const RegisterRequest& request);
 
 }  // namespace unik::controller

@@ -116,6 +116,7 @@ struct NodeRow {
   Shared<Node> node;
   Shared<NodeInfo> info;  // empty until an agent has registered
   std::uint64_t agent_start = 0;
+  std::string agent_id;  // of the agent that has registered; empty in rows from before agents had one
   NodeHealth health = NodeHealth::kNeverSeen;
   std::uint64_t goals_revision = 0;  // the last commit that changed what this node should do
   // The recovery since which all that runs there is known or quarantined; it gets no goals of a later one before.

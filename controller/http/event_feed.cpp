@@ -11,7 +11,8 @@
 namespace unik::controller {
 namespace {
 
-constexpr std::size_t kBatch = 200;  // records read at a time
+constexpr std::size_t kBatch = 200;                   // records read at a time
+constexpr std::uint64_t kRecordsBetweenLooks = 1000;  // at where the journal begins
 constexpr std::chrono::seconds kKeepAlive(15);
 
 // In the form of any other event, so that who knows no `resync` shows it at least. Its id is where to go on.
@@ -112,6 +113,7 @@ std::uint64_t EventFeed::head() const {
 
 void EventFeed::run() {
   std::list<std::shared_ptr<Watcher>> watchers;
+  std::uint64_t look_at = 0;
   while (true) {
     std::uint64_t head = 0;
     bool idle = false;
@@ -122,6 +124,10 @@ void EventFeed::run() {
       moved_ = false;
       head = head_;
       watchers.splice(watchers.end(), arriving_);
+    }
+    if (idle || head >= look_at) {
+      if (const Result<std::uint64_t> floor = reader_.floor()) floor_ = *floor;
+      look_at = head + kRecordsBetweenLooks;
     }
     std::size_t gone = 0;
     for (auto it = watchers.begin(); it != watchers.end();) {

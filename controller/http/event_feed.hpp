@@ -3,6 +3,7 @@
 // event of the type `resync` that says so, and goes on from where history begins.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <list>
@@ -36,6 +37,8 @@ class EventFeed {
   // The journal has grown to `head`.
   void advance(std::uint64_t head);
   std::uint64_t head() const;
+  // The record that the journal goes back to, as looked up now and then: it moves when the journal is compacted.
+  std::uint64_t floor() const { return floor_; }
 
  private:
   struct Watcher;
@@ -49,7 +52,8 @@ class EventFeed {
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::uint64_t head_;
-  bool moved_ = false;
+  std::atomic<std::uint64_t> floor_{0};
+  bool moved_ = true;  // where the journal begins is to be read
   bool ending_ = false;
   std::list<std::shared_ptr<Watcher>> arriving_;
   std::size_t watchers_ = 0;

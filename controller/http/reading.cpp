@@ -284,7 +284,7 @@ void add_reading_routes(ApiContext& context, std::vector<Route>& routes) {
                     [&context](Path, wire::HttpRequest, const wire::Responder& responder) {
                       wire::HttpResponse response;
                       response.content_type = "text/plain; version=0.0.4";
-                      response.body = context.metrics.text(*context.runner.world());
+                      response.body = context.metrics.text(*context.runner.world(), context.events.floor());
                       responder.send(std::move(response));
                     },
                     {},

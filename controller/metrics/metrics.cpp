@@ -6,8 +6,11 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <map>
+#include <mutex>
 #include <sstream>
+#include <utility>
 
 #include "controller/core/node_watch.hpp"
 
@@ -28,6 +31,23 @@ double seconds(Duration duration) {
 }  // namespace
 
 struct Metrics::Families {
+  // Whether this is the first word of a boot, which is measured once. One that was checked already may have booted
+  // before this controller started.
+  bool ends_a_boot(const InstanceId& id, const InstanceStatus& status) {
+    if (status.phase != Phase::kRunning || status.boot.start <= Duration::zero()) return false;
+    const std::lock_guard lock(mutex);
+    const auto [known, is_new] = booted.try_emplace(id, status.started_at);
+    if (is_new) return status.health == Health::kNone || status.health == Health::kStarting;
+    return std::exchange(known->second, status.started_at) != status.started_at;
+  }
+  void forget(const InstanceId& id) {
+    const std::lock_guard lock(mutex);
+    booted.erase(id);
+  }
+
+  std::mutex mutex;
+  std::map<InstanceId, WallTime> booted;  // when each instance's last measured boot was
+
   prometheus::Registry registry;
   prometheus::Family<prometheus::Histogram>& operation_seconds = prometheus::BuildHistogram()
                                                                      .Name("unikctl_operation_duration_seconds")
@@ -57,11 +77,17 @@ struct Metrics::Families {
                                     .Help("Events that the loop has taken")
                                     .Register(registry)
                                     .Add({});
-  prometheus::Gauge& journal_records = prometheus::BuildGauge()
-                                           .Name("unikctl_journal_records")
-                                           .Help("Sequence of the last record of the journal")
-                                           .Register(registry)
-                                           .Add({});
+  prometheus::Gauge& journal_records =
+      prometheus::BuildGauge()
+          .Name("unikctl_journal_records")
+          .Help("Records that the journal holds: those that history begins with are not")
+          .Register(registry)
+          .Add({});
+  prometheus::Gauge& journal_head = prometheus::BuildGauge()
+                                        .Name("unikctl_journal_head")
+                                        .Help("Sequence of the last record of the journal")
+                                        .Register(registry)
+                                        .Add({});
   prometheus::Family<prometheus::Gauge>& instances =
       prometheus::BuildGauge().Name("unikctl_instances").Help("Instances by phase").Register(registry);
   prometheus::Family<prometheus::Gauge>& nodes =
@@ -124,15 +150,16 @@ void Metrics::committed(const Record& record) {
         families_->rollbacks.Add({{"reason", app->row.state.reason}}).Increment();
     } else if (const auto* const seen = std::get_if<ObserveInstance>(&change)) {
       const InstanceStatus& status = *seen->status;
-      // The transition to running is the one that ends a boot.
-      if (status.phase == Phase::kRunning && status.health != Health::kHealthy && status.boot.start > Duration::zero())
+      if (families_->ends_a_boot(seen->id, status))
         families_->boot_seconds.Add({{"accelerator", status.accelerator}}, kBootSeconds)
             .Observe(seconds(status.boot.start));
+    } else if (const auto* const gone = std::get_if<RemoveInstance>(&change)) {
+      families_->forget(gone->id);
     }
   }
 }
 
-std::string Metrics::text(const World& world) {
+std::string Metrics::text(const World& world, std::uint64_t journal_floor) {
   std::map<Phase, double> phases = {
       {Phase::kPending, 0}, {Phase::kRunning, 0}, {Phase::kExited, 0}, {Phase::kFailed, 0}};
   for (const auto& [id, row] : world.instances) ++phases[row.status->phase];
@@ -160,7 +187,8 @@ std::string Metrics::text(const World& world) {
   for (const auto& [health, count] : healths)
     families_->nodes.Add({{"health", std::string(to_string(health))}}).Set(count);
   families_->apps.Set(static_cast<double>(world.apps.size()));
-  families_->journal_records.Set(static_cast<double>(world.revision));
+  families_->journal_records.Set(static_cast<double>(world.revision - std::min(journal_floor, world.revision)));
+  families_->journal_head.Set(static_cast<double>(world.revision));
   std::ostringstream out;
   prometheus::TextSerializer().Serialize(out, families_->registry.Collect());
   return out.str();

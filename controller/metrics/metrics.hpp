@@ -20,8 +20,8 @@ class Metrics {
   void turned(Duration turn_time, std::size_t events);
   void committed(const Record& record);
 
-  // Prometheus text format 0.0.4.
-  std::string text(const World& world);
+  // Prometheus text format 0.0.4. `journal_floor`: the record that the journal goes back to.
+  std::string text(const World& world, std::uint64_t journal_floor = 0);
 
  private:
   struct Families;

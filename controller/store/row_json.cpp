@@ -336,7 +336,9 @@ std::string row_json(const NodeRow& row) {
   JsonWriter out;
   out.begin_object().key("node").raw(codec::to_json(Resource(*row.node)));
   if (row.info) out.key("info").raw(codec::to_json(*row.info));
-  out.field("agent_start", row.agent_start).field("health", to_string(row.health));
+  out.field("agent_start", row.agent_start);
+  if (!row.agent_id.empty()) out.field("agent_id", row.agent_id);
+  out.field("health", to_string(row.health));
   out.field("goals_revision", row.goals_revision);
   if (row.recovery > 0) out.field("recovery", row.recovery);
   out.field("created_at_us", micros(row.created_at));
@@ -398,6 +400,7 @@ Result<NodeRow> node_row_from(JsonView value) {
   row.node = resource<Node>(in, "node");
   if (in.has("info")) row.info = in.value<NodeInfo>("info");
   row.agent_start = in.number<std::uint64_t>("agent_start");
+  if (in.has("agent_id")) row.agent_id = in.text("agent_id");
   row.health = in.choice("health", parse_node_health);
   row.goals_revision = in.number<std::uint64_t>("goals_revision");
   if (in.has("recovery")) row.recovery = in.number<std::uint64_t>("recovery");

@@ -160,6 +160,21 @@ TEST_F(LoopGoalsTest, EachStartIsNewerThanTheOneBefore) {
   EXPECT_EQ(host.last_report().agent_start, host.record.agent_start);
 }
 
+TEST_F(LoopGoalsTest, AnAgentWhoseNameIsTakenAsksOnAndSaysSoOnce) {
+  host.refusal = conflict("node_name_taken", "another agent has this name");
+  host.start();
+  host.run_for(5min);
+  EXPECT_GT(host.registers, 5U);
+  EXPECT_TRUE(host.heartbeats.empty());
+  const auto says = [](const std::string& note) {
+    return note.find("another agent has this name") != std::string::npos;
+  };
+  EXPECT_EQ(std::count_if(host.notes.begin(), host.notes.end(), says), 1);
+  host.refusal.reset();
+  host.run_for(1min);
+  EXPECT_FALSE(host.heartbeats.empty());
+}
+
 TEST_F(LoopGoalsTest, ALostRecordDoesNotRepeatAStart) {
   LoopOptions options{"n1", "boot", 5'000'000};
   Loop loop(options);

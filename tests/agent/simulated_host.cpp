@@ -155,6 +155,7 @@ void SimulatedHost::perform(const SendRegister& effect) {
   register_times.push_back(now_);
   expect(record.agent_start == effect.agent_start, "a start is told before it is stored");
   if (link_down) return answer(kSoon, LinkFailed{0, unavailable("no_route", "no route to host")});
+  if (refusal) return answer(kSoon, LinkFailed{0, *refusal});
   answer(kSoon, Registered{{"c1", std::chrono::seconds(10)}});
 }
 

@@ -106,6 +106,7 @@ class SimulatedHost {
   std::vector<std::pair<Time, StopStep>> stops;
   std::vector<Time> probes;
   std::vector<Time> register_times;
+  std::optional<Error> refusal;  // of whoever registers
   std::size_t most_outstanding = 0;
   std::vector<std::string> broken;  // invariants that did not hold; a test expects none
   const Loop& loop() const { return *loop_; }

@@ -275,6 +275,7 @@ Result<Fleet> Fleet::start(const wire::Endpoint& endpoint, std::size_t nodes) {
       report.digest = codec::digest_of(*report.body);
       RegisterRequest request;
       request.node = report.node;
+      request.agent_id = "a1";
       request.agent_start = report.agent_start;
       request.info.capacity = kCapacity;
       request.info.platform = "linux/amd64";

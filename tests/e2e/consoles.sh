@@ -27,6 +27,8 @@ write_app phoenix "[serve, '8080']" "ports: [{name: http, port: 8080, publish: $
 unikctl apply -f "$work/phoenix.yaml" >/dev/null 2>&1 || fail "apply"
 unikctl wait app/phoenix --for ready --timeout 120s >/dev/null || fail "phoenix did not become ready"
 until_true 30 answers well || fail "phoenix does not answer"
+expect_code 3 unikctl logs phoenix --previous
+said "it has no previous run"
 unikctl logs phoenix -f >"$work/followed" 2>&1 &
 follower=$!
 for code in 11 12; do

@@ -82,7 +82,12 @@ END
 gcc -m32 -nostdlib -static -Wl,-Ttext=0x100000 -Wl,--build-id=none -o "$work/multiboot" "$work/multiboot.S"
 expect_code 5 unikctl deploy "$work/multiboot" --restart never --wait
 said "hello from multiboot"
-
 unikctl destroy multiboot --wait >/dev/null
+
+step "one that is loaded beyond its memory is not started"
+gcc -m32 -nostdlib -static -Wl,-Ttext=0x8000000 -Wl,--build-id=none -o "$work/high" "$work/multiboot.S"
+expect_code 1 unikctl deploy "$work/high" --restart never --memory 64Mi --wait
+said "the kernel is loaded up to"
+unikctl destroy high --wait >/dev/null
 is_vm_count 0 || fail "VMs are left: $(vm_pids)"
 echo "all steps passed"

@@ -20,9 +20,10 @@ std::optional<Error> admit(Draft& draft, const Asked& asked) {
   if (asked.drain) return refusal(admit_drain(draft, *asked.drain));
   if (asked.rollout) return refusal(admit_rollout(draft, *asked.rollout));
   if (!asked.join) return std::nullopt;
-  const RegisterReply reply = admit_register(draft, *asked.join);
-  if (reply.newer_start == 0) return std::nullopt;
-  return conflict("old_start", "the agent's start " + std::to_string(reply.newer_start) + " is known already");
+  const Result<RegisterReply> reply = admit_register(draft, *asked.join);
+  if (!reply.ok()) return reply.error();
+  if (reply->newer_start == 0) return std::nullopt;
+  return conflict("old_start", "the agent's start " + std::to_string(reply->newer_start) + " is known already");
 }
 
 }  // namespace

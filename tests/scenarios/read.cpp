@@ -280,6 +280,8 @@ class Reader {
         stored_[name] = revision(what, words[1]);
       } else if (words.size() == 2 && words[0] == "start") {
         row->agent_start = number(what, words[1]);
+      } else if (words.size() == 2 && words[0] == "agent") {
+        row->agent_id = words[1];
       } else {
         refuse(what, "`" + fact + "` is nothing that a node can be");
       }
@@ -427,10 +429,12 @@ class Reader {
       asked.rollout->app = app_name(words[1]);
       if (words.size() == 3) asked.rollout->to = revision(value, words[2]);
     } else if (name == "register") {
-      if (words.size() != 3 || words[1] != "start") refuse(at, "want `NODE start N`");
+      const bool says_who = words.size() == 5 && words[3] == "agent";
+      if ((words.size() != 3 && !says_who) || words[1] != "start") refuse(at, "want `NODE start N [agent ID]`");
       asked.join.emplace();
       asked.join->node = words[0];
       asked.join->agent_start = number(value, words[2]);
+      if (says_who) asked.join->agent_id = words[4];
       asked.join->info.capacity = kCapacity;
     } else {
       refuse(at, "unknown section `" + name + "`");

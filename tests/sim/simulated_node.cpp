@@ -149,6 +149,7 @@ void SimulatedNode::roll_record_back() {
 void SimulatedNode::perform(const agent::SendRegister& effect) {
   RegisterRequest request;
   request.node = name_;
+  request.agent_id = std::to_string(index_);
   request.agent_start = effect.agent_start;
   request.labels = {{"zone", index_ % 2 == 0 ? "a" : "b"}};
   request.info = node_info();

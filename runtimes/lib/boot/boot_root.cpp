@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "runtimes/lib/boot/erofs_image.hpp"
+#include "runtimes/lib/elf/elf_info.hpp"
 #include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/oci/layer.hpp"
 
@@ -226,6 +227,8 @@ Result<BootFiles> prepare_boot(const BlobStore& store, const Digest& image, cons
                                     std::string(kLayerAnnotation) +
                                     "=kernel, found none; only images built by unikctl boot");
   if (auto found = find_kernels(store, *kernel, cache_dir, files); !found) return std::move(found).error();
+  if (files.kind == BootKind::kMultiboot || files.kind == BootKind::kPvh)
+    files.kernel_end = kernel_load_end(files.kernel);
 
   const std::vector<Descriptor> layers = root_layers(*manifest);
   if (layers.empty()) return files;

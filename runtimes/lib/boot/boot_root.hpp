@@ -35,6 +35,7 @@ struct BootFiles {
   std::filesystem::path root;        // erofs, read-only; empty for somebody else's kernel without a root
   std::filesystem::path kernel;      // somebody else's kernel or disk image; empty for `kUnik`
   std::filesystem::path initrd;      // of somebody else's kernel; empty when there is none
+  Bytes kernel_end;                  // how far up somebody else's Multiboot or PVH kernel is loaded; 0: not known
   ImageConfig config;                // entry point, cmd, env, working directory, user
 
   Duration kernel_took{};  // zero when it was there

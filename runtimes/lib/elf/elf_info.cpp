@@ -15,8 +15,10 @@ constexpr std::uint32_t kXenNotePhys32Entry = 18;
 constexpr std::size_t kMaxNoteBytes = 1 << 20;
 constexpr std::size_t kMaxVersionRecords = 4096;
 constexpr std::size_t kMaxNeeded = 1024;
+constexpr std::uint64_t kMostAddress = INT64_MAX;
 
 constexpr std::uint32_t kMultiboot1Magic = 0x1BADB002, kMultiboot2Magic = 0xE85250D6;
+constexpr std::uint32_t kMultiboot1SaysWhere = 1 << 16;  // the header has load addresses: load_end, bss_end at 20, 24
 
 struct Segment {
   std::uint32_t type = 0;
@@ -120,6 +122,13 @@ class ElfReader {
       if (segment.type == kLoad && (segment.offset > file_.size() || segment.size > file_.size() - segment.offset))
         return bad("it is cut short: a part that is to be loaded lies beyond its " + std::to_string(file_.size()) +
                    " bytes");
+      if (segment.type == kLoad) {
+        const std::uint64_t physical = wide() ? number(entry, 24, 8) : number(entry, 12, 4);
+        const std::uint64_t in_memory = wide() ? number(entry, 40, 8) : number(entry, 20, 4);
+        if (in_memory > kMostAddress || physical > kMostAddress - in_memory)
+          return bad("a part of it would be loaded at the end of all addresses");
+        info_.load_end = std::max(info_.load_end, physical + in_memory);
+      }
       segments_.push_back(segment);
     }
     return {};
@@ -296,11 +305,22 @@ Result<MultibootHeaders> find_multiboot(const std::filesystem::path& path) {
   MultibootHeaders found;
   const auto word = [&](std::size_t at) { return static_cast<std::uint32_t>(number_at(bytes, at, 4)); };
   for (std::size_t at = 0; at + 12 <= bytes.size() && at + 12 <= kMultiboot1Window; at += 4)
-    if (word(at) == kMultiboot1Magic && word(at) + word(at + 4) + word(at + 8) == 0) found.version1 = true;
+    if (word(at) == kMultiboot1Magic && word(at) + word(at + 4) + word(at + 8) == 0) {
+      found.version1 = true;
+      if ((word(at + 4) & kMultiboot1SaysWhere) != 0 && at + 28 <= bytes.size())
+        found.load_end = std::max(word(at + 20), word(at + 24));
+    }
   for (std::size_t at = 0; at + 16 <= bytes.size(); at += 8)
     if (word(at) == kMultiboot2Magic && word(at) + word(at + 4) + word(at + 8) + word(at + 12) == 0)
       found.version2 = true;
   return found;
+}
+
+Bytes kernel_load_end(const std::filesystem::path& path) {
+  const Result<MultibootHeaders> multiboot = find_multiboot(path);
+  if (multiboot.ok() && multiboot->load_end > 0) return Bytes{static_cast<std::int64_t>(multiboot->load_end)};
+  const Result<ElfInfo> elf = read_elf(path);
+  return Bytes{elf.ok() ? static_cast<std::int64_t>(elf->load_end) : 0};
 }
 
 }  // namespace unik::runtimes

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "api/result.hpp"
+#include "api/units.hpp"
 
 namespace unik::runtimes {
 
@@ -37,8 +38,9 @@ struct ElfInfo {
   std::uint16_t machine = 0;
   std::uint8_t os_abi = 0;
   std::uint64_t entry = 0;
-  std::string interpreter;  // empty: none asked for
-  bool dynamic = false;     // has a dynamic section (a static PIE has one too)
+  std::string interpreter;     // empty: none asked for
+  bool dynamic = false;        // has a dynamic section (a static PIE has one too)
+  std::uint64_t load_end = 0;  // the first physical address above all that is loaded
   std::string soname;
   std::vector<std::string> needed;  // DT_NEEDED, in order
   std::vector<std::string> rpath;   // split at `:`, unexpanded
@@ -61,9 +63,13 @@ Result<ElfInfo> read_elf(const std::filesystem::path& path);
 struct MultibootHeaders {
   bool version1 = false;
   bool version2 = false;
+  std::uint64_t load_end = 0;  // as in ElfInfo, where a header of version 1 says so
 
   bool operator==(const MultibootHeaders&) const = default;
 };
 Result<MultibootHeaders> find_multiboot(const std::filesystem::path& path);
+
+// How much memory a Multiboot or PVH kernel fills before it runs; 0 where the file does not say.
+Bytes kernel_load_end(const std::filesystem::path& path);
 
 }  // namespace unik::runtimes

@@ -14,12 +14,12 @@ using nlohmann::json;
 
 constexpr std::string_view kTarget = "x86_64-unknown-linux-gnu";
 
-std::optional<Evidence> detect(const SourceTree& source) {
+std::optional<Evidence> detect_cargo(const SourceTree& source) {
   if (!source.has("Cargo.toml")) return std::nullopt;
   return Evidence{"Cargo.toml"};
 }
 
-std::vector<ToolNeed> tools(const PackContext&) {
+std::vector<ToolNeed> tools_cargo(const PackContext&) {
   return {{"cargo", {"cargo"}, {"--version"}, "cargo ", "apt-get install cargo"},
           {"rustc", {"rustc"}, {"--version"}, "rustc ", "apt-get install rustc"},
           {"cc", {"cc"}, {"--version"}, "", "apt-get install gcc libc6-dev"}};
@@ -30,7 +30,7 @@ fs::path target_directory(const PackContext& context) {
   return context.places.app / "target";
 }
 
-Result<BuildPlan> plan(const PackContext& context) {
+Result<BuildPlan> plan_cargo(const PackContext& context) {
   BuildPlan plan;
   const bool release = context.mode == BuildMode::kRelease;
   if (context.source.has("Cargo.lock"))
@@ -94,7 +94,7 @@ Result<std::string> choose_program(const PackContext& context, const std::vector
                        "; name it by `default-run` in [package], or by run.command in unik.yaml");
 }
 
-Result<Launch> finish(const PackContext& context) {
+Result<Launch> finish_cargo(const PackContext& context) {
   const bool release = context.mode == BuildMode::kRelease;
   const fs::path built = target_directory(context) / kTarget / (release ? "release" : "debug");
   auto program = choose_program(context, programs_in(built));
@@ -112,6 +112,6 @@ Result<Launch> finish(const PackContext& context) {
 
 }  // namespace
 
-const Pack kCargoPack = {"cargo", "rust", "", "Cargo.toml", detect, tools, plan, finish};
+const Pack kCargoPack = {"cargo", "rust", "", "Cargo.toml", detect_cargo, tools_cargo, plan_cargo, finish_cargo};
 
 }  // namespace unik::runtimes

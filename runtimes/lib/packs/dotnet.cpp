@@ -22,17 +22,17 @@ std::vector<std::string> projects(const SourceTree& source) {
   return found;
 }
 
-std::optional<Evidence> detect(const SourceTree& source) {
+std::optional<Evidence> detect_dotnet(const SourceTree& source) {
   for (const auto& files : {source.files_in("", ".sln"), projects(source)})
     if (!files.empty()) return Evidence{files.front()};
   return std::nullopt;
 }
 
-std::vector<ToolNeed> tools(const PackContext&) {
+std::vector<ToolNeed> tools_dotnet(const PackContext&) {
   return {{"dotnet", {"dotnet"}, {"--version"}, "", kMend}};
 }
 
-bool is_program(const XmlElement& project) {
+bool is_program_project(const XmlElement& project) {
   const auto sdk = project.attributes.find("Sdk");
   const auto types = elements_named(project, "OutputType");
   const bool says_exe = std::any_of(types.begin(), types.end(), [](const XmlElement* type) {
@@ -46,11 +46,11 @@ bool is_program(const XmlElement& project) {
 Result<std::string> find_program(const PackContext& context) {
   std::vector<std::string> found;
   for (const std::string& path : projects(context.source))
-    if (is_program(read_xml(context.source.text_or_empty(path)))) found.push_back(path);
+    if (is_program_project(read_xml(context.source.text_or_empty(path)))) found.push_back(path);
   if (found.size() == 1) return found.front();
   std::string names;
   for (const std::string& path : found) names += (names.empty() ? "" : ", ") + path;
-  return in_source(context, detect(context.source)->file, "no_entry_point",
+  return in_source(context, detect_dotnet(context.source)->file, "no_entry_point",
                    "want one project with <OutputType>Exe</OutputType> or the web SDK, found " +
                        (names.empty() ? "none" : "several: " + names) +
                        "; build one alone by build.command and artifact.path in unik.yaml");
@@ -61,7 +61,7 @@ std::string beside(const std::string& project, const char* file) {
 }
 
 // Each project that asks for packages has its own lock.
-Result<std::string> find_lock(const PackContext& context, const std::string& program) {
+Result<std::string> find_nuget_lock(const PackContext& context, const std::string& program) {
   std::string first;
   for (const std::string& path : projects(context.source)) {
     if (elements_named(read_xml(context.source.text_or_empty(path)), "PackageReference").empty()) continue;
@@ -78,10 +78,10 @@ Result<std::string> find_lock(const PackContext& context, const std::string& pro
   return first;
 }
 
-Result<BuildPlan> plan(const PackContext& context) {
+Result<BuildPlan> plan_dotnet(const PackContext& context) {
   auto program = find_program(context);
   if (!program) return std::move(program).error();
-  auto lock = find_lock(context, *program);
+  auto lock = find_nuget_lock(context, *program);
   if (!lock) return std::move(lock).error();
   BuildPlan plan;
   const bool release = context.mode == BuildMode::kRelease;
@@ -107,7 +107,7 @@ Result<BuildPlan> plan(const PackContext& context) {
 }
 
 // Every program comes with NAME.runtimeconfig.json, a library without one; NAME itself starts it.
-Result<Launch> finish(const PackContext& context) {
+Result<Launch> finish_dotnet(const PackContext& context) {
   constexpr std::string_view kEnding = ".runtimeconfig.json";
   std::vector<std::string> names;
   std::error_code error;
@@ -118,7 +118,7 @@ Result<Launch> finish(const PackContext& context) {
     if (fs::is_regular_file(context.places.app / name, error)) names.push_back(name);
   }
   if (names.size() != 1 && context.recipe.run_command.empty())
-    return in_source(context, detect(context.source)->file, "no_entry_point",
+    return in_source(context, detect_dotnet(context.source)->file, "no_entry_point",
                      "want one program NAME with NAME.runtimeconfig.json in what was published, found " +
                          std::to_string(names.size()) +
                          R"(; name it by run.command in unik.yaml, as in ["/app/NAME"])");
@@ -129,6 +129,7 @@ Result<Launch> finish(const PackContext& context) {
 
 }  // namespace
 
-const Pack kDotnetPack = {"dotnet", "dotnet", "dotnet", "*.csproj or *.sln", detect, tools, plan, finish};
+const Pack kDotnetPack = {"dotnet",      "dotnet",     "dotnet",    "*.csproj or *.sln",
+                          detect_dotnet, tools_dotnet, plan_dotnet, finish_dotnet};
 
 }  // namespace unik::runtimes

@@ -6,12 +6,12 @@
 namespace unik::runtimes {
 namespace {
 
-std::optional<Evidence> detect(const SourceTree& source) {
+std::optional<Evidence> detect_go(const SourceTree& source) {
   if (!source.has("go.mod")) return std::nullopt;
   return Evidence{"go.mod"};
 }
 
-std::vector<ToolNeed> tools(const PackContext&) {
+std::vector<ToolNeed> tools_go(const PackContext&) {
   return {{"go", {"go"}, {"version"}, "go version ", "apt-get install golang-go"}};
 }
 
@@ -28,7 +28,7 @@ bool is_main_package(const SourceTree& source, const std::string& directory) {
 }
 
 // The package to build: the top one, or the only one below cmd/.
-Result<std::string> find_main(const PackContext& context) {
+Result<std::string> find_main_package(const PackContext& context) {
   if (is_main_package(context.source, "")) return std::string(".");
   std::vector<std::string> found;
   for (const std::string& directory : context.source.directories_in("cmd"))
@@ -42,7 +42,7 @@ Result<std::string> find_main(const PackContext& context) {
                        "; choose one by build.command and artifact.path in unik.yaml");
 }
 
-Result<BuildPlan> plan(const PackContext& context) {
+Result<BuildPlan> plan_go(const PackContext& context) {
   BuildPlan plan;
   const bool release = context.mode == BuildMode::kRelease;
   const bool vendored = context.source.has("vendor/modules.txt");
@@ -53,7 +53,7 @@ Result<BuildPlan> plan(const PackContext& context) {
           "want go.sum beside it, which pins what it requires, found none; run `go mod tidy` and commit it");
     plan.lock = context.source.has("go.sum") ? "go.sum" : "";
   }
-  auto main = find_main(context);
+  auto main = find_main_package(context);
   if (!main) return std::move(main).error();
   const std::string cache = context.places.cache.string();
   BuildStep compile{"compile", {context.tools.at("go").program.string(), "build"}, {}};
@@ -77,12 +77,12 @@ Result<BuildPlan> plan(const PackContext& context) {
   return plan;
 }
 
-Result<Launch> finish(const PackContext& context) {
+Result<Launch> finish_go(const PackContext& context) {
   return Launch{context.places.app, command_or(context, {"/app/app"}), {}};
 }
 
 }  // namespace
 
-const Pack kGoPack = {"go", "go", "", "go.mod", detect, tools, plan, finish};
+const Pack kGoPack = {"go", "go", "", "go.mod", detect_go, tools_go, plan_go, finish_go};
 
 }  // namespace unik::runtimes

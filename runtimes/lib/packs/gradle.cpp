@@ -15,18 +15,18 @@ std::string build_file(const SourceTree& source) {
   return "";
 }
 
-std::optional<Evidence> detect(const SourceTree& source) {
+std::optional<Evidence> detect_gradle(const SourceTree& source) {
   const std::string file = build_file(source);
   if (file.empty()) return std::nullopt;
   return Evidence{file};
 }
 
-std::vector<ToolNeed> tools(const PackContext& context) {
+std::vector<ToolNeed> tools_gradle(const PackContext& context) {
   return {jdk_tool(context), {"gradle", {"gradle"}, {"--version", "--quiet"}, "", "apt-get install gradle"}};
 }
 
 // Libraries of a repository: `implementation 'group:name:version'`.
-bool has_dependencies(const PackContext& context) {
+bool has_dependencies_gradle(const PackContext& context) {
   static const std::regex library(
       R"((implementation|api|compile|runtimeOnly|runtime|compileOnly)[\s(]+['"][^'"]+:[^'"]+)");
   return std::regex_search(context.source.text_or_empty(build_file(context.source)), library);
@@ -50,10 +50,10 @@ std::string init_script(const PackContext& context) {
          "}\n";
 }
 
-Result<BuildPlan> plan(const PackContext& context) {
+Result<BuildPlan> plan_gradle(const PackContext& context) {
   BuildPlan plan;
   const bool release = context.mode == BuildMode::kRelease;
-  if (has_dependencies(context)) {
+  if (has_dependencies_gradle(context)) {
     for (const char* lock : {"gradle.lockfile", "gradle/verification-metadata.xml"})
       if (context.source.has(lock)) plan.lock = lock;
     if (plan.lock.empty() && release)
@@ -70,13 +70,14 @@ Result<BuildPlan> plan(const PackContext& context) {
   return plan;
 }
 
-Result<Launch> finish(const PackContext& context) {
+Result<Launch> finish_gradle(const PackContext& context) {
   const std::vector<std::string> classes = main_classes(context.source);
   return launch_jar(context, build_file(context.source), classes.size() == 1 ? classes.front() : "");
 }
 
 }  // namespace
 
-const Pack kGradlePack = {"gradle", "java", "java", "build.gradle", detect, tools, plan, finish};
+const Pack kGradlePack = {"gradle",      "java",       "java",      "build.gradle",
+                          detect_gradle, tools_gradle, plan_gradle, finish_gradle};
 
 }  // namespace unik::runtimes

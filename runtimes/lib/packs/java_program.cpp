@@ -18,7 +18,7 @@ constexpr std::size_t kReadAtOnce = 64 << 10;
 // Where Maven and Gradle leave jars, from the project's directory or from a module's.
 constexpr std::string_view kOutputs[] = {"target", "build/libs"};
 
-bool is_program(const fs::path& jar) {
+bool is_program_jar(const fs::path& jar) {
   const std::string name = jar.filename().string();
   if (!name.ends_with(".jar") || name.starts_with("original-")) return false;
   for (const char* other : {"-sources.jar", "-javadoc.jar", "-tests.jar", "-test-sources.jar", "-plain.jar"})
@@ -30,7 +30,7 @@ void add_jars(std::vector<fs::path>& jars, const fs::path& project) {
   for (const std::string_view output : kOutputs) {
     std::error_code error;
     for (fs::directory_iterator entry(project / output, error), end; !error && entry != end; entry.increment(error))
-      if (entry->is_regular_file(error) && is_program(entry->path())) jars.push_back(entry->path());
+      if (entry->is_regular_file(error) && is_program_jar(entry->path())) jars.push_back(entry->path());
   }
 }
 

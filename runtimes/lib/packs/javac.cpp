@@ -9,13 +9,13 @@ namespace fs = std::filesystem;
 
 constexpr const char* kSourceList = ".unikctl-sources.txt";
 
-std::optional<Evidence> detect(const SourceTree& source) {
+std::optional<Evidence> detect_javac(const SourceTree& source) {
   const auto files = source.files_below(".java");
   if (files.empty()) return std::nullopt;
   return Evidence{files.front(), false};
 }
 
-std::vector<ToolNeed> tools(const PackContext& context) {
+std::vector<ToolNeed> tools_javac(const PackContext& context) {
   // --date came with 17.
   return {jdk_tool(context), {"jar", {"jar"}, {"--version"}, "jar ", "apt-get install openjdk-17-jdk-headless"}};
 }
@@ -28,21 +28,21 @@ std::vector<std::string> sources(const PackContext& context) {
   return found;
 }
 
-Result<std::string> find_main(const PackContext& context) {
+Result<std::string> find_main_class(const PackContext& context) {
   const std::vector<std::string> classes = main_classes(context.source);
   if (classes.size() == 1) return classes.front();
   if (!context.recipe.run_command.empty()) return std::string();
   std::string names;
   for (const std::string& name : classes) names += (names.empty() ? "" : ", ") + name;
   return in_source(
-      context, detect(context.source)->file, "no_entry_point",
+      context, detect_javac(context.source)->file, "no_entry_point",
       "want one class with `static void main`, found " + (names.empty() ? "none" : "several: " + names) +
           "; choose one by run.command in unik.yaml, as in [\"java\", \"-cp\", \"/app/app.jar:/app/lib/*\", "
           "\"Main\"]");
 }
 
-Result<BuildPlan> plan(const PackContext& context) {
-  auto main = find_main(context);
+Result<BuildPlan> plan_javac(const PackContext& context) {
+  auto main = find_main_class(context);
   if (!main) return std::move(main).error();
   BuildPlan plan;
   const bool release = context.mode == BuildMode::kRelease;
@@ -67,8 +67,8 @@ Result<BuildPlan> plan(const PackContext& context) {
   return plan;
 }
 
-Result<Launch> finish(const PackContext& context) {
-  auto main = find_main(context);
+Result<Launch> finish_javac(const PackContext& context) {
+  auto main = find_main_class(context);
   if (!main) return std::move(main).error();
   std::vector<std::string> command = {"java", "-jar", "/app/app.jar"};
   if (!context.source.files_in("lib", ".jar").empty()) {
@@ -83,6 +83,6 @@ Result<Launch> finish(const PackContext& context) {
 
 }  // namespace
 
-const Pack kJavacPack = {"javac", "java", "java", "*.java", detect, tools, plan, finish};
+const Pack kJavacPack = {"javac", "java", "java", "*.java", detect_javac, tools_javac, plan_javac, finish_javac};
 
 }  // namespace unik::runtimes

@@ -16,12 +16,12 @@ constexpr std::string_view kOfMaven[] = {"maven-clean-plugin",    "maven-compile
                                          "maven-surefire-plugin", "maven-site-plugin",     "maven-war-plugin",
                                          "maven-ear-plugin",      "maven-ejb-plugin"};
 
-std::optional<Evidence> detect(const SourceTree& source) {
+std::optional<Evidence> detect_maven(const SourceTree& source) {
   if (!source.has(kPom)) return std::nullopt;
   return Evidence{kPom};
 }
 
-std::vector<ToolNeed> tools(const PackContext& context) {
+std::vector<ToolNeed> tools_maven(const PackContext& context) {
   return {jdk_tool(context), {"mvn", {"mvn"}, {"-B", "--version"}, "Apache Maven ", "apt-get install maven"}};
 }
 
@@ -77,13 +77,13 @@ bool is_self_contained(const SourceTree& source) {
   return false;
 }
 
-bool has_dependencies(const SourceTree& source) {
+bool has_dependencies_maven(const SourceTree& source) {
   for (const std::string& path : source.files_below(kPom))
     if (!elements_named(read_xml(source.text_or_empty(path)), "dependency").empty()) return true;
   return false;
 }
 
-Result<BuildPlan> plan(const PackContext& context) {
+Result<BuildPlan> plan_maven(const PackContext& context) {
   BuildPlan plan;
   plan.lock = kPom;
   plan.deterministic = context.mode == BuildMode::kRelease;
@@ -99,7 +99,7 @@ Result<BuildPlan> plan(const PackContext& context) {
                                            std::string("-Dproject.build.outputTimestamp=") + kJarDate,
                                            "-Dmaven.test.skip=true", "package"});
   // In the same run, so that modules find each other.
-  if (has_dependencies(context.source) && !is_self_contained(context.source))
+  if (has_dependencies_maven(context.source) && !is_self_contained(context.source))
     package.args.insert(package.args.end(),
                         {"org.apache.maven.plugins:maven-dependency-plugin:copy-dependencies", "-DincludeScope=runtime",
                          "-DoutputDirectory=" + (context.places.app / "lib").string()});
@@ -117,12 +117,12 @@ std::string named_class(const SourceTree& source) {
   return classes.size() == 1 ? classes.front() : "";
 }
 
-Result<Launch> finish(const PackContext& context) {
+Result<Launch> finish_maven(const PackContext& context) {
   return launch_jar(context, kPom, named_class(context.source));
 }
 
 }  // namespace
 
-const Pack kMavenPack = {"maven", "java", "java", "pom.xml", detect, tools, plan, finish};
+const Pack kMavenPack = {"maven", "java", "java", "pom.xml", detect_maven, tools_maven, plan_maven, finish_maven};
 
 }  // namespace unik::runtimes

@@ -89,8 +89,8 @@ std::optional<std::string> program_of_dependency(const PackContext& context, con
 }
 
 // A path, node itself, or a program that a dependency brings.
-Result<std::vector<std::string>> guest_command(const PackContext& context, const NodeProject& project,
-                                               std::vector<std::string> command) {
+Result<std::vector<std::string>> guest_node_command(const PackContext& context, const NodeProject& project,
+                                                    std::vector<std::string> command) {
   const std::string name = command.front();
   if (name == "node" || name.find('/') != std::string::npos) return command;
   const auto program = program_of_dependency(context, project, name);
@@ -136,7 +136,7 @@ Result<Launch> launch_node(const PackContext& context, const NodeProject& projec
     return no_entry(context, "want a server, or index.html in one of " + static_site_places() +
                                  " after the script `build`, found neither");
   }
-  auto command = guest_command(context, project, std::move(entry->command));
+  auto command = guest_node_command(context, project, std::move(entry->command));
   if (!command) return std::move(command).error();
   Launch launch{context.places.work, *std::move(command), std::move(entry->environment)};
   launch.environment.emplace("NODE_ENV", "production");

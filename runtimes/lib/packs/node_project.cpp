@@ -29,7 +29,7 @@ Result<void> check_alone(const PackContext& context) {
                    "want one lock beside it, found " + found + "; remove those of the managers that are not used");
 }
 
-Result<std::string> find_lock(const NodeManager& manager, const PackContext& context) {
+Result<std::string> find_lock_of(const NodeManager& manager, const PackContext& context) {
   for (const std::string_view lock : manager.locks)
     if (context.source.has(lock)) return std::string(lock);
   if (context.mode == BuildMode::kDebug) return std::string();
@@ -99,7 +99,7 @@ Result<BuildPlan> plan_node(const NodeManager& manager, const PackContext& conte
   BuildPlan plan;
   plan.deterministic = context.mode == BuildMode::kRelease;
   if (project->installs()) {
-    auto lock = find_lock(manager, context);
+    auto lock = find_lock_of(manager, context);
     if (!lock) return std::move(lock).error();
     plan.lock = *std::move(lock);
     const bool locked = !plan.lock.empty();

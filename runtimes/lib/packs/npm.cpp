@@ -9,7 +9,7 @@ namespace {
 
 using nlohmann::json;
 
-std::optional<Evidence> detect(const SourceTree& source) {
+std::optional<Evidence> detect_npm(const SourceTree& source) {
   if (source.has("package.json")) return Evidence{"package.json"};
   for (const char* file :
        {"server.js", "server.mjs", "app.js", "app.mjs", "index.js", "index.mjs", "main.js", "main.mjs"})
@@ -36,7 +36,7 @@ bool is_fetched(const std::string& path, const json& entry) {
   return resolved.rfind("git+", 0) != 0;
 }
 
-Result<void> check_lock(const PackContext& context, const std::string& lock) {
+Result<void> check_lock_npm(const PackContext& context, const std::string& lock) {
   const json object = json::parse(context.source.text_or_empty(lock), nullptr, false);
   const json packages = object.is_object() ? object.value("packages", object.value("dependencies", json())) : json();
   if (!packages.is_object())
@@ -55,7 +55,7 @@ Result<void> check_lock(const PackContext& context, const std::string& lock) {
   return {};
 }
 
-std::vector<std::string> install(const PackContext& context, NodeInstall what, bool locked) {
+std::vector<std::string> install_npm(const PackContext& context, NodeInstall what, bool locked) {
   std::vector<std::string> args;
   if (what == NodeInstall::kPruning)
     args = {"prune"};
@@ -68,7 +68,7 @@ std::vector<std::string> install(const PackContext& context, NodeInstall what, b
   return args;
 }
 
-std::map<std::string, std::string> environment(const PackContext&) {
+std::map<std::string, std::string> environment_npm(const PackContext&) {
   return {{"npm_config_update_notifier", "false"}};
 }
 
@@ -76,9 +76,9 @@ const NodeManager& npm() {
   static const NodeManager manager = {{"npm", {"npm"}, {"--version"}, "", "apt-get install npm"},
                                       {"package-lock.json", "npm-shrinkwrap.json"},
                                       "npm install --package-lock-only",
-                                      check_lock,
-                                      install,
-                                      environment};
+                                      check_lock_npm,
+                                      install_npm,
+                                      environment_npm};
   return manager;
 }
 
@@ -88,7 +88,7 @@ const Pack kNpmPack = {"npm",
                        "nodejs",
                        "nodejs",
                        "package.json, or server.js",
-                       detect,
+                       detect_npm,
                        [](const PackContext& context) { return node_tools(npm(), context); },
                        [](const PackContext& context) { return plan_node(npm(), context); },
                        finish_node};

@@ -12,7 +12,7 @@ using nlohmann::json;
 
 constexpr std::string_view kRequirements = "requirements.txt";
 
-std::optional<Evidence> detect(const SourceTree& source) {
+std::optional<Evidence> detect_pip(const SourceTree& source) {
   for (const char* file : {"requirements.txt", "pyproject.toml", "Pipfile", "setup.py"})
     if (source.has(file)) return Evidence{file};
   const auto files = source.files_in("", ".py");
@@ -49,12 +49,12 @@ std::string mend_of(const std::string& file) {
          "`, and commit what it writes";
 }
 
-std::vector<ToolNeed> tools(const PackContext& context) {
+std::vector<ToolNeed> tools_pip(const PackContext& context) {
   const auto asking = asking_file(context);
   return python_tools(context, names_any(context.source.text_or_empty(kRequirements)) || (asking && !asking->empty()));
 }
 
-Result<BuildPlan> plan(const PackContext& context) {
+Result<BuildPlan> plan_pip(const PackContext& context) {
   if (auto one = check_one_python_lock(context); !one) return one.error();
   const bool release = context.mode == BuildMode::kRelease;
   const std::string text = context.source.text_or_empty(kRequirements);
@@ -80,7 +80,7 @@ Result<BuildPlan> plan(const PackContext& context) {
 
 }  // namespace
 
-const Pack kPipPack = {"pip",  "python", "python", "requirements.txt, pyproject.toml or *.py",
-                       detect, tools,    plan,     finish_python};
+const Pack kPipPack = {"pip",      "python",  "python", "requirements.txt, pyproject.toml or *.py",
+                       detect_pip, tools_pip, plan_pip, finish_python};
 
 }  // namespace unik::runtimes

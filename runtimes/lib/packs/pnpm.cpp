@@ -7,15 +7,15 @@
 namespace unik::runtimes {
 namespace {
 
-constexpr std::string_view kLock = "pnpm-lock.yaml";
+constexpr std::string_view kPnpmLock = "pnpm-lock.yaml";
 
-std::optional<Evidence> detect(const SourceTree& source) {
-  if (!source.has("package.json") || !source.has(kLock)) return std::nullopt;
-  return Evidence{std::string(kLock)};
+std::optional<Evidence> detect_pnpm(const SourceTree& source) {
+  if (!source.has("package.json") || !source.has(kPnpmLock)) return std::nullopt;
+  return Evidence{std::string(kPnpmLock)};
 }
 
 // What is fetched says so on one line: `resolution: {integrity: sha512-…}`.
-Result<void> check_lock(const PackContext& context, const std::string& lock) {
+Result<void> check_lock_pnpm(const PackContext& context, const std::string& lock) {
   std::istringstream lines(context.source.text_or_empty(lock));
   std::string package;
   for (std::string line; std::getline(lines, line);) {
@@ -31,7 +31,7 @@ Result<void> check_lock(const PackContext& context, const std::string& lock) {
   return {};
 }
 
-std::vector<std::string> install(const PackContext& context, NodeInstall what, bool locked) {
+std::vector<std::string> install_pnpm(const PackContext& context, NodeInstall what, bool locked) {
   std::vector<std::string> args = {"install",
                                    "--ignore-scripts",
                                    "--reporter=append-only",
@@ -43,7 +43,7 @@ std::vector<std::string> install(const PackContext& context, NodeInstall what, b
 }
 
 // Copies and not links, so that no build reaches into the store; and the pnpm that was asked, not one that it fetches.
-std::map<std::string, std::string> environment(const PackContext& context) {
+std::map<std::string, std::string> environment_pnpm(const PackContext& context) {
   return {{"CI", "true"},
           {"npm_config_cache_dir", (context.places.cache / "metadata").string()},
           {"npm_config_confirm_modules_purge", "false"},
@@ -55,11 +55,11 @@ std::map<std::string, std::string> environment(const PackContext& context) {
 const NodeManager& pnpm() {
   static const NodeManager manager = {
       {"pnpm", {"pnpm"}, {"--version"}, "", "npm install --global pnpm, or change to npm"},
-      {kLock},
+      {kPnpmLock},
       "pnpm install --lockfile-only",
-      check_lock,
-      install,
-      environment};
+      check_lock_pnpm,
+      install_pnpm,
+      environment_pnpm};
   return manager;
 }
 
@@ -69,7 +69,7 @@ const Pack kPnpmPack = {"pnpm",
                         "nodejs",
                         "nodejs",
                         "package.json with pnpm-lock.yaml",
-                        detect,
+                        detect_pnpm,
                         [](const PackContext& context) { return node_tools(pnpm(), context); },
                         [](const PackContext& context) { return plan_node(pnpm(), context); },
                         finish_node};

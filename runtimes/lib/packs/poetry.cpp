@@ -6,28 +6,29 @@
 namespace unik::runtimes {
 namespace {
 
-constexpr const char* kLock = "poetry.lock";
+constexpr const char* kPoetryLock = "poetry.lock";
 constexpr const char* kProject = "pyproject.toml";
 
-std::optional<Evidence> detect(const SourceTree& source) {
-  if (!source.has(kLock) || !source.has(kProject)) return std::nullopt;
-  return Evidence{kLock};
+std::optional<Evidence> detect_poetry(const SourceTree& source) {
+  if (!source.has(kPoetryLock) || !source.has(kProject)) return std::nullopt;
+  return Evidence{kPoetryLock};
 }
 
-std::vector<ToolNeed> tools(const PackContext& context) {
+std::vector<ToolNeed> tools_poetry(const PackContext& context) {
   return python_tools(context, true);
 }
 
-Result<BuildPlan> plan(const PackContext& context) {
+Result<BuildPlan> plan_poetry(const PackContext& context) {
   if (auto one = check_one_python_lock(context); !one) return one.error();
-  auto lines = requirements_of_poetry(context.source.text_or_empty(kLock), context.source.text_or_empty(kProject),
+  auto lines = requirements_of_poetry(context.source.text_or_empty(kPoetryLock), context.source.text_or_empty(kProject),
                                       python_version(context));
-  if (!lines) return in_source(context, kLock, lines.error().reason.c_str(), lines.error().message);
-  return plan_python(context, requirements_from(kLock, *lines));
+  if (!lines) return in_source(context, kPoetryLock, lines.error().reason.c_str(), lines.error().message);
+  return plan_python(context, requirements_from(kPoetryLock, *lines));
 }
 
 }  // namespace
 
-const Pack kPoetryPack = {"poetry", "python", "python", "poetry.lock", detect, tools, plan, finish_python};
+const Pack kPoetryPack = {"poetry",      "python",     "python",    "poetry.lock",
+                          detect_poetry, tools_poetry, plan_poetry, finish_python};
 
 }  // namespace unik::runtimes

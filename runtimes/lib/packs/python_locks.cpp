@@ -40,7 +40,7 @@ Result<json> read_toml(std::string_view text) {
   return json::parse(*converted, nullptr, false);
 }
 
-std::string text_of(const json& object, const char* key) {
+std::string text_in(const json& object, const char* key) {
   if (!object.is_object()) return "";
   const auto it = object.find(key);
   return it != object.end() && it->is_string() ? it->get<std::string>() : "";
@@ -126,7 +126,7 @@ std::vector<Requirement> uv_requirements(const json& array) {
   if (!array.is_array()) return found;
   for (const json& item : array) {
     if (!item.is_object()) continue;
-    found.push_back({normal_name(text_of(item, "name")), text_of(item, "version"), text_of(item, "marker"),
+    found.push_back({normal_name(text_in(item, "name")), text_in(item, "version"), text_in(item, "marker"),
                      texts(member(item, "extra"))});
   }
   return found;
@@ -134,22 +134,22 @@ std::vector<Requirement> uv_requirements(const json& array) {
 
 LockedPackage uv_package(const json& object) {
   LockedPackage package;
-  package.name = normal_name(text_of(object, "name"));
-  package.version = text_of(object, "version");
+  package.name = normal_name(text_in(object, "name"));
+  package.version = text_in(object, "version");
   package.requires_ = uv_requirements(member(object, "dependencies"));
   if (const json& optional = member(object, "optional-dependencies"); optional.is_object())
     for (const auto& [extra, array] : optional.items()) package.extras[extra] = uv_requirements(array);
-  if (text_of(member(object, "source"), "registry").empty()) return package;  // what pip cannot ask an index for
-  if (const std::string hash = text_of(member(object, "sdist"), "hash"); !hash.empty()) package.hashes.push_back(hash);
+  if (text_in(member(object, "source"), "registry").empty()) return package;  // what pip cannot ask an index for
+  if (const std::string hash = text_in(member(object, "sdist"), "hash"); !hash.empty()) package.hashes.push_back(hash);
   if (const json& wheels = member(object, "wheels"); wheels.is_array())
     for (const json& wheel : wheels)
-      if (const std::string hash = text_of(wheel, "hash"); !hash.empty()) package.hashes.push_back(hash);
+      if (const std::string hash = text_in(wheel, "hash"); !hash.empty()) package.hashes.push_back(hash);
   return package;
 }
 
 bool is_the_project(const json& object) {
   const json& source = member(object, "source");
-  return text_of(source, "virtual") == "." || text_of(source, "editable") == ".";
+  return text_in(source, "virtual") == "." || text_in(source, "editable") == ".";
 }
 
 // ---- poetry.lock ----
@@ -161,25 +161,25 @@ void add_poetry_requirements(std::vector<Requirement>& found, const std::string&
     return;
   }
   if (value.is_object() && member(value, "optional") == json(true)) return;  // asked for by an extra alone
-  std::string marker = text_of(value, "markers");
+  std::string marker = text_in(value, "markers");
   found.push_back({normal_name(name), "", std::move(marker), texts(member(value, "extras"))});
 }
 
 LockedPackage poetry_package(const json& object) {
   LockedPackage package;
-  package.name = normal_name(text_of(object, "name"));
-  package.version = text_of(object, "version");
-  package.marker = text_of(object, "markers");
+  package.name = normal_name(text_in(object, "name"));
+  package.version = text_in(object, "version");
+  package.marker = text_in(object, "markers");
   if (const json& required = member(object, "dependencies"); required.is_object())
     for (const auto& [name, value] : required.items()) add_poetry_requirements(package.requires_, name, value);
   if (const json& extras = member(object, "extras"); extras.is_object())
     for (const auto& [extra, array] : extras.items())
       for (const std::string& text : texts(array)) package.extras[extra].push_back(parse_requirement(text));
-  const std::string type = text_of(member(object, "source"), "type");
+  const std::string type = text_in(member(object, "source"), "type");
   if (!type.empty() && type != "legacy") return package;  // of Git, a path or a URL
   if (const json& files = member(object, "files"); files.is_array())
     for (const json& file : files)
-      if (const std::string hash = text_of(file, "hash"); !hash.empty()) package.hashes.push_back(hash);
+      if (const std::string hash = text_in(file, "hash"); !hash.empty()) package.hashes.push_back(hash);
   return package;
 }
 

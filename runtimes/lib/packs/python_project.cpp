@@ -24,7 +24,7 @@ std::string minor_version(const PackContext& context) {
   return it->second.substr(0, dot == std::string::npos ? dot : it->second.find('.', dot + 1));
 }
 
-std::string trimmed(const std::string& line) {
+std::string trimmed_line(const std::string& line) {
   const std::size_t begin = line.find_first_not_of(" \t\r");
   return begin == std::string::npos ? "" : line.substr(begin, line.find_last_not_of(" \t\r") - begin + 1);
 }
@@ -35,10 +35,10 @@ std::vector<std::string> logical_lines(const std::string& text) {
   std::string whole;
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t end = std::min(text.find('\n', begin), text.size());
-    std::string line = trimmed(text.substr(begin, end - begin));
+    std::string line = trimmed_line(text.substr(begin, end - begin));
     begin = end + 1;
     if (line.starts_with('#')) continue;
-    line = trimmed(line.substr(0, line.find(" #")));
+    line = trimmed_line(line.substr(0, line.find(" #")));
     const bool goes_on = line.ends_with('\\');
     if (goes_on) line.pop_back();
     whole += line;
@@ -61,7 +61,7 @@ BuildStep install_step(const PackContext& context, const PythonRequirements& req
 }
 
 // A program that a package brought is started by the guest's Python, not by the path of the one that installed it.
-std::vector<std::string> guest_command(const PackContext& context, std::vector<std::string> command) {
+std::vector<std::string> guest_python_command(const PackContext& context, std::vector<std::string> command) {
   const fs::path programs = context.places.work / kSitePackages / "bin";
   std::error_code error;
   std::string& first = command.front();
@@ -149,7 +149,7 @@ Result<Launch> finish_python(const PackContext& context) {
   fs::remove(work / kMadeRequirements, error);
   std::string path = "/app/" + std::string(kSitePackages);
   if (fs::is_directory(work / "src", error)) path = "/app/src:" + path;
-  Launch launch{work, guest_command(context, *std::move(entry)), {}};
+  Launch launch{work, guest_python_command(context, *std::move(entry)), {}};
   launch.environment = {{"PYTHONDONTWRITEBYTECODE", "1"}, {"PYTHONPATH", path}, {"PYTHONUNBUFFERED", "1"}};
   if (context.mode == BuildMode::kDebug) launch.environment["PYTHONFAULTHANDLER"] = "1";
   return launch;

@@ -6,26 +6,26 @@
 namespace unik::runtimes {
 namespace {
 
-constexpr const char* kLock = "uv.lock";
+constexpr const char* kUvLock = "uv.lock";
 
-std::optional<Evidence> detect(const SourceTree& source) {
-  if (!source.has(kLock)) return std::nullopt;
-  return Evidence{kLock};
+std::optional<Evidence> detect_uv(const SourceTree& source) {
+  if (!source.has(kUvLock)) return std::nullopt;
+  return Evidence{kUvLock};
 }
 
-std::vector<ToolNeed> tools(const PackContext& context) {
+std::vector<ToolNeed> tools_uv(const PackContext& context) {
   return python_tools(context, true);
 }
 
-Result<BuildPlan> plan(const PackContext& context) {
+Result<BuildPlan> plan_uv(const PackContext& context) {
   if (auto one = check_one_python_lock(context); !one) return one.error();
-  auto lines = requirements_of_uv(context.source.text_or_empty(kLock), python_version(context));
-  if (!lines) return in_source(context, kLock, lines.error().reason.c_str(), lines.error().message);
-  return plan_python(context, requirements_from(kLock, *lines));
+  auto lines = requirements_of_uv(context.source.text_or_empty(kUvLock), python_version(context));
+  if (!lines) return in_source(context, kUvLock, lines.error().reason.c_str(), lines.error().message);
+  return plan_python(context, requirements_from(kUvLock, *lines));
 }
 
 }  // namespace
 
-const Pack kUvPack = {"uv", "python", "python", "uv.lock", detect, tools, plan, finish_python};
+const Pack kUvPack = {"uv", "python", "python", "uv.lock", detect_uv, tools_uv, plan_uv, finish_python};
 
 }  // namespace unik::runtimes

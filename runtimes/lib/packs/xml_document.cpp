@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::string_view kSpace = " \t\r\n";
 
-std::string trimmed(std::string_view text) {
+std::string trimmed_text(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(kSpace);
   if (begin == std::string_view::npos) return "";
   return std::string(text.substr(begin, text.find_last_not_of(kSpace) - begin + 1));
@@ -28,9 +28,9 @@ std::string decoded(std::string_view text) {
   return plain;
 }
 
-class Reader {
+class XmlReader {
  public:
-  explicit Reader(std::string_view text) : rest_(text) {}
+  explicit XmlReader(std::string_view text) : rest_(text) {}
 
   // The children and the text of an element, up to its end tag.
   void read_into(XmlElement& parent, int depth) {
@@ -54,7 +54,7 @@ class Reader {
         read_element(parent, depth);
       }
     }
-    parent.text = trimmed(text);
+    parent.text = trimmed_text(text);
   }
 
  private:
@@ -106,7 +106,7 @@ std::string XmlElement::child(std::string_view wanted) const {
 
 XmlElement read_xml(std::string_view text) {
   XmlElement document;
-  Reader(text).read_into(document, 0);
+  XmlReader(text).read_into(document, 0);
   return document.children.empty() ? XmlElement{} : std::move(document.children.front());
 }
 

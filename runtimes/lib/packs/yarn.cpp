@@ -8,19 +8,19 @@
 namespace unik::runtimes {
 namespace {
 
-constexpr std::string_view kLock = "yarn.lock";
+constexpr std::string_view kYarnLock = "yarn.lock";
 
-std::optional<Evidence> detect(const SourceTree& source) {
-  if (!source.has("package.json") || !source.has(kLock)) return std::nullopt;
-  return Evidence{std::string(kLock)};
+std::optional<Evidence> detect_yarn(const SourceTree& source) {
+  if (!source.has("package.json") || !source.has(kYarnLock)) return std::nullopt;
+  return Evidence{std::string(kYarnLock)};
 }
 
 bool is_of_yarn_one(const PackContext& context) {
-  return context.source.text_or_empty(kLock).find("__metadata:") == std::string::npos;
+  return context.source.text_or_empty(kYarnLock).find("__metadata:") == std::string::npos;
 }
 
 // Entries are blocks: `"name@range":`, then indented lines.
-Result<void> check_lock(const PackContext& context, const std::string& lock) {
+Result<void> check_lock_yarn(const PackContext& context, const std::string& lock) {
   static const std::regex resolved(R"(\n +(resolved "?https?:|resolution: ".*@npm:))");
   static const std::regex hash(R"(\n +(integrity |checksum: ))");
   const std::string text = context.source.text_or_empty(lock);
@@ -49,13 +49,13 @@ std::vector<std::string> install_one(const PackContext& context, NodeInstall wha
   return args;
 }
 
-std::vector<std::string> install(const PackContext& context, NodeInstall what, bool locked) {
+std::vector<std::string> install_yarn(const PackContext& context, NodeInstall what, bool locked) {
   if (is_of_yarn_one(context)) return install_one(context, what, locked);
   if (what == NodeInstall::kBuilding) return {"install", "--immutable", "--mode=skip-build"};
   return {"workspaces", "focus", "--all", "--production"};
 }
 
-std::map<std::string, std::string> environment(const PackContext& context) {
+std::map<std::string, std::string> environment_yarn(const PackContext& context) {
   if (is_of_yarn_one(context)) return {};
   return {{"YARN_CACHE_FOLDER", context.places.cache.string()},
           {"YARN_ENABLE_GLOBAL_CACHE", "false"},
@@ -70,11 +70,11 @@ NodeManager yarn_for(const PackContext& context) {
   const std::string mend =
       one ? "npm install --global yarn@1, or change to npm" : "corepack enable yarn, or change to npm";
   return {{"yarn", {"yarn", "yarnpkg"}, {"--version"}, one ? "1." : "4.", mend},
-          {kLock},
+          {kYarnLock},
           "yarn install",
-          check_lock,
-          install,
-          environment};
+          check_lock_yarn,
+          install_yarn,
+          environment_yarn};
 }
 
 }  // namespace
@@ -83,7 +83,7 @@ const Pack kYarnPack = {"yarn",
                         "nodejs",
                         "nodejs",
                         "package.json with yarn.lock",
-                        detect,
+                        detect_yarn,
                         [](const PackContext& context) { return node_tools(yarn_for(context), context); },
                         [](const PackContext& context) { return plan_node(yarn_for(context), context); },
                         finish_node};

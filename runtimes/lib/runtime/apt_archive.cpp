@@ -12,12 +12,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMaxOutput = 16 << 20;
-constexpr std::size_t kShownOutput = 2000;
+constexpr std::size_t kMaxAptOutput = 16 << 20;
+constexpr std::size_t kShownAptOutput = 2000;
 constexpr Duration kAptLimit = std::chrono::minutes(20);
 
 std::string end_of(const std::string& text) {
-  return text.size() <= kShownOutput ? text : text.substr(text.size() - kShownOutput);
+  return text.size() <= kShownAptOutput ? text : text.substr(text.size() - kShownAptOutput);
 }
 
 Error apt_failed(const std::string& what, const std::string& output) {
@@ -80,7 +80,7 @@ Result<AptArchive::Output> AptArchive::run(const std::string& program, const std
   run.directory = directory;
   run.time_limit = kAptLimit;
   Output output;
-  run.output = [&](std::string_view text) { output.text += text.substr(0, kMaxOutput - output.text.size()); };
+  run.output = [&](std::string_view text) { output.text += text.substr(0, kMaxAptOutput - output.text.size()); };
   auto code = run_program(run);
   if (!code) return std::move(code).error();
   output.code = *code;

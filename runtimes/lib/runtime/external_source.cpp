@@ -13,7 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr Duration kGitLimit = std::chrono::minutes(5);
-constexpr std::size_t kMaxOutput = 64 << 10;
+constexpr std::size_t kMaxGitOutput = 64 << 10;
 
 Result<fs::path> clone(const std::string& text, const fs::path& scratch,
                        const std::map<std::string, std::string>& environment) {
@@ -37,7 +37,7 @@ Result<fs::path> clone(const std::string& text, const fs::path& scratch,
   run.environment["GIT_ALLOW_PROTOCOL"] = "file:git:http:https:ssh";
   run.time_limit = kGitLimit;
   std::string output;
-  run.output = [&](std::string_view piece) { output += piece.substr(0, kMaxOutput - output.size()); };
+  run.output = [&](std::string_view piece) { output += piece.substr(0, kMaxGitOutput - output.size()); };
   auto code = run_program(run);
   if (!code) return std::move(code).error();
   if (*code != 0)

@@ -15,8 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMaxOutput = 4 << 20;
-constexpr std::size_t kShownOutput = 2000;
+constexpr std::size_t kMaxNpmOutput = 4 << 20;
+constexpr std::size_t kShownNpmOutput = 2000;
 constexpr Duration kNpmLimit = std::chrono::minutes(20);
 
 using Numbers = std::array<std::uint64_t, 3>;
@@ -77,13 +77,13 @@ Result<std::string> NpmRegistry::run(const std::vector<std::string>& args, const
   run.directory = directory;
   run.time_limit = kNpmLimit;
   std::string output;
-  run.output = [&](std::string_view text) { output += text.substr(0, kMaxOutput - output.size()); };
+  run.output = [&](std::string_view text) { output += text.substr(0, kMaxNpmOutput - output.size()); };
   auto code = run_program(run);
   if (!code) return std::move(code).error();
   if (*code == 0) return output;
   return unavailable("npm_failed", "npm " + args.front() + " " + args.back() + ": want exit code 0, got " +
                                        std::to_string(*code) + (output.empty() ? "" : "; its end:\n") +
-                                       output.substr(output.size() - std::min(output.size(), kShownOutput)));
+                                       output.substr(output.size() - std::min(output.size(), kShownNpmOutput)));
 }
 
 Result<std::string> NpmRegistry::newest(const codec::NpmRequest& request, const fs::path& directory) const {

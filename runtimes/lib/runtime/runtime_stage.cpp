@@ -14,12 +14,12 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr Duration kCommandLimit = std::chrono::minutes(20);
-constexpr std::size_t kShownOutput = 4000;
-constexpr const char* kMerged[] = {"bin", "lib", "lib32", "lib64", "libx32", "sbin"};
+constexpr std::size_t kShownStageOutput = 4000;
+constexpr const char* kMergedDirectories[] = {"bin", "lib", "lib32", "lib64", "libx32", "sbin"};
 
 // Debian's packages of this release name /lib and /usr/lib for one directory.
 Result<void> merge_usr(FileTree& stage) {
-  for (const std::string name : kMerged) {
+  for (const std::string name : kMergedDirectories) {
     FileNode directory, link;
     directory.type = NodeType::kDirectory;
     directory.mode = 0755;
@@ -59,7 +59,7 @@ Result<void> run_command(const std::vector<std::string>& words, const fs::path& 
   run.output = [&](std::string_view text) {
     if (output) output(text);
     said += text;
-    if (said.size() > 2 * kShownOutput) said.erase(0, said.size() - kShownOutput);
+    if (said.size() > 2 * kShownStageOutput) said.erase(0, said.size() - kShownStageOutput);
   };
   auto code = run_program(run);
   if (!code) return std::move(code).error();

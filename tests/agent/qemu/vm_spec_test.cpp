@@ -57,6 +57,17 @@ TEST(VmSpec, MemoryIsRoundedUpToMiB) {
   EXPECT_EQ(plan_vm(launch_of({1000}, Bytes{0}), own_files(), kHost, "/d").error().reason, "bad_memory");
 }
 
+TEST(VmSpec, AKernelThatIsLoadedBeyondItsMemoryIsRefused) {
+  runtimes::BootFiles files;
+  files.kind = runtimes::BootKind::kMultiboot;
+  files.kernel = "/k/kernel";
+  files.kernel_end = mebibytes(64) + Bytes{1};
+  const Result<VmSpec> refused = plan_vm(launch_of({1000}, mebibytes(64)), files, kHost, "/d");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().reason, "kernel_beyond_memory");
+  EXPECT_TRUE(plan_vm(launch_of({1000}, mebibytes(65)), files, kHost, "/d").ok());
+}
+
 TEST(VmSpec, LowPortsMoveUpAndTheOthersStay) {
   EXPECT_EQ(host_port_of(80), 64592);
   EXPECT_EQ(host_port_of(1023), 65535);

@@ -152,7 +152,7 @@ TEST(ApiSchema, SaysWhatTheCodecWrites) {
 }
 
 TEST(ApiSchema, SaysWhatAgentAndControllerTellEachOther) {
-  RegisterRequest request{"n1", 7, {{"zone", "a"}}, *node().info};
+  RegisterRequest request{"n1", 7, {{"zone", "a"}}, *node().info, "3f-a1"};
   expect_described("RegisterRequest", {to_json(request)});
   expect_described("RegisterReply", {to_json(RegisterReply{"cluster", std::chrono::seconds(10), 8, true})});
   Report report{"n1", "boot", 7, 1, {"cluster", {0, 1}, 42}, 5, report_body()};

@@ -60,7 +60,7 @@ TEST(JsonRoundTrip, NodeInfo) {
 }
 TEST(JsonRoundTrip, RegisterRequest) {
   expect_round_trip<RegisterRequest>([] {
-    return RegisterRequest{values::label(), values::number(), values::labels(), values::node_info()};
+    return RegisterRequest{values::label(), values::number(), values::labels(), values::node_info(), values::text()};
   });
 }
 TEST(JsonRoundTrip, RegisterReply) {

@@ -270,20 +270,22 @@ TEST_F(ServerTest, ResponderDroppedIsA500) {
 TEST_F(ServerTest, NoticesThatAParkedClientLeft) {
   ServerLimits limits;
   limits.half_close = std::chrono::milliseconds(100);
-  Box<Responder> parked;
-  Box<bool> left;
+  Box<Responder> parked[2];
+  Box<bool> left[2];
+  std::atomic<int> now = 0;
   const auto park = [&](const HttpRequest&, Responder responder) {
-    responder.on_close([&] { left.put(true); });
-    parked.put(std::move(responder));
+    responder.on_close([&, i = now.load()] { left[i].put(true); });
+    parked[now].put(std::move(responder));
   };
   const Running running = serve(park, with_limits(limits));
-  for (int i = 0; i < 2; ++i) {
+  for (const int i : {0, 1}) {
+    now = i;
     RawClient client(server_->endpoints()[static_cast<std::size_t>(i)]);
     client.say(kGet);
-    ASSERT_TRUE(parked.wait());
+    ASSERT_TRUE(parked[i].wait());
     client.end();
-    ASSERT_TRUE(left.wait());
-    const Responder responder = *parked.wait();
+    ASSERT_TRUE(left[i].wait());
+    const Responder responder = *parked[i].wait();
     EXPECT_FALSE(responder.waiting());
     responder.send(HttpResponse{});
     Box<bool> late;

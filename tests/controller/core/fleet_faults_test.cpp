@@ -197,7 +197,7 @@ TEST(FleetFaults, SpreadHoldsInALargeFleet) {
     r.info.capacity = {MilliCpu{4000}, mebibytes(4096)};
     r.info.platform = "linux/amd64";
     r.info.accelerator = "tcg";
-    admit_register(draft, r);
+    EXPECT_TRUE(admit_register(draft, r).ok());
     NodeRow row = *draft.world().nodes.find(Symbol(name));
     row.health = NodeHealth::kReady;
     draft.change(PutNode{row});

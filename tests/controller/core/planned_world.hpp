@@ -54,7 +54,7 @@ class PlannedWorld {
       request.node = name;
       request.agent_start = 1;
       request.info.capacity = {MilliCpu{64'000}, memory};
-      admit_register(draft, request);
+      EXPECT_TRUE(admit_register(draft, request).ok());
     });
     report(name, {});
   }

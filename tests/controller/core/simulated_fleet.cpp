@@ -27,7 +27,7 @@ SimulatedFleet::SimulatedFleet(int nodes, Resources each) {
     request.info.capacity = each;
     request.info.platform = "linux/amd64";
     request.info.accelerator = "tcg";
-    admit_register(draft, request);
+    EXPECT_TRUE(admit_register(draft, request).ok());
   }
   world_ = draft.world();
   pass(seconds(1));

@@ -19,6 +19,7 @@ class TracedLoop {
   TracedLoop() : loop_(first_world(), LoopOptions{}) {
     RegisterRequest node;
     node.node = "n1";
+    node.agent_id = "a1";
     node.agent_start = 1;
     node.info.capacity = {MilliCpu{4000}, mebibytes(4096)};
     turn(RegisterAsked{++requests_, "register", node});

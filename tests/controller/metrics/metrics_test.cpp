@@ -49,5 +49,38 @@ TEST(Metrics, AnOperationIsCountedWhenItHasEnded) {
   EXPECT_TRUE(says(text, "unikctl_operation_failures_total{kind=\"deploy\",reason=\"no_eligible_node\"} 1")) << text;
 }
 
+TEST(Metrics, ABootIsMeasuredOnceAndEachRestartAgain) {
+  const InstanceId id{Symbol("default"), Symbol("web"), 0, 42, 1};
+  InstanceStatus status;
+  status.phase = Phase::kRunning;
+  status.accelerator = "tcg";
+  status.boot.start = std::chrono::milliseconds(300);
+  Metrics metrics;
+  const auto count_after = [&](Health health, int started_at) {
+    status.health = health;
+    status.started_at = WallTime(std::chrono::seconds(started_at));
+    Record record;
+    record.changes = {ObserveInstance{id, status}};
+    metrics.committed(record);
+    const std::string text = metrics.text({});
+    constexpr std::string_view kCount = "unikctl_boot_duration_seconds_count{accelerator=\"tcg\"} ";
+    const std::size_t at = text.find(kCount);
+    return at == std::string::npos ? 0 : std::stoi(text.substr(at + kCount.size()));
+  };
+  EXPECT_EQ(count_after(Health::kStarting, 1), 1);
+  EXPECT_EQ(count_after(Health::kHealthy, 1), 1);
+  EXPECT_EQ(count_after(Health::kUnhealthy, 1), 1);
+  EXPECT_EQ(count_after(Health::kStarting, 2), 2);
+}
+
+TEST(Metrics, TheJournalHasALengthAndAHead) {
+  World world = world_with(NodeHealth::kReady);
+  world.revision = 1000;
+  Metrics metrics;
+  const std::string text = metrics.text(world, 900);
+  EXPECT_TRUE(says(text, "unikctl_journal_records 100")) << text;
+  EXPECT_TRUE(says(text, "unikctl_journal_head 1000")) << text;
+}
+
 }  // namespace
 }  // namespace unik::controller

@@ -122,6 +122,7 @@ void LoopedStore::ask(const std::string& key, const Mutation& mutation) {
 void LoopedStore::register_node(const std::string& name) {
   RegisterRequest request;
   request.node = name;
+  request.agent_id = "a1";
   request.agent_start = 1;
   request.info.capacity = {MilliCpu{64'000}, mebibytes(1 << 16)};
   turn_until_answered([&](RequestId id) { return RegisterAsked{id, "", request}; });

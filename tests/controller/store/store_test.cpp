@@ -68,7 +68,7 @@ class StoreTest : public ::testing::Test {
       request.agent_start = 7;
       request.labels = {{"zone", "a"}};
       request.info.capacity = {MilliCpu{4000}, mebibytes(4096)};
-      admit_register(draft, request);
+      EXPECT_TRUE(admit_register(draft, request).ok());
     });
     step([](Draft& draft) {
       NodeRow row = *draft.world().nodes.find(Symbol("n1"));

@@ -46,6 +46,17 @@ TEST_F(ElfInfoTest, ReadsNotesPathsAndNames) {
   }
 }
 
+TEST_F(ElfInfoTest, AMultibootHeaderMaySayHowFarItsKernelReaches) {
+  constexpr std::uint32_t kSaysWhere = 1 << 16;
+  std::string kernel = multiboot1(kSaysWhere);
+  for (const std::uint32_t word : {0x100000u, 0x100000u, 0x180000u, 0x200000u, 0x10000cu})
+    append_number(kernel, word, 4);
+  write_file(dir_ / "kernel", kernel);
+  EXPECT_EQ(kernel_load_end(dir_ / "kernel"), mebibytes(2));
+  write_file(dir_ / "kernel", multiboot1());
+  EXPECT_EQ(kernel_load_end(dir_ / "kernel"), Bytes{});
+}
+
 TEST_F(ElfInfoTest, RefusesAFileThatIsCutShort) {
   for (const int bits : {32, 64}) {
     ElfDraft draft;
@@ -53,7 +64,10 @@ TEST_F(ElfInfoTest, RefusesAFileThatIsCutShort) {
     draft.extra = std::string(10'000, 'x');
     const std::string whole = make_elf(draft);
     write_file(dir_ / "elf", whole);
-    ASSERT_OK(read_elf(dir_ / "elf"));
+    const auto read = read_elf(dir_ / "elf");
+    ASSERT_OK(read);
+    EXPECT_EQ(read->load_end, 0x100000 + whole.size());
+    EXPECT_EQ(kernel_load_end(dir_ / "elf").value, static_cast<std::int64_t>(read->load_end));
     for (const std::size_t cut : {std::size_t{1}, whole.size() / 2}) {
       write_file(dir_ / "elf", whole.substr(0, whole.size() - cut));
       const auto elf = read_elf(dir_ / "elf");
