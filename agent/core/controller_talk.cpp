@@ -32,7 +32,7 @@ void ControllerTalk::registered(const RegisterReply& reply, Time now) {
 
 bool ControllerTalk::begin_again(bool later_is_silent, Time now) {
   if (phase_ != Phase::kRegistering) return false;
-  if (ever_registered_ && !later_is_silent) return failed(0, now), false;
+  if (ever_registered_ && !later_is_silent) return stand_aside(now), false;
   phase_ = Phase::kClosed;
   return true;
 }
@@ -45,11 +45,11 @@ bool ControllerTalk::begin_anew(std::uint64_t seq) {
 }
 
 void ControllerTalk::superseded(Time now) {
-  if (phase_ != Phase::kOpen) return;
-  phase_ = Phase::kToRegister;
-  outstanding_.clear();
-  wait_after_failure(now);
-  register_at_ = not_before_;
+  if (phase_ == Phase::kOpen) stand_aside(now);
+}
+
+void ControllerTalk::refused(Time now) {
+  if (phase_ == Phase::kRegistering) stand_aside(now);
 }
 
 std::optional<Time> ControllerTalk::answered(std::uint64_t seq, const HeartbeatReply& reply, Time now) {
@@ -139,6 +139,13 @@ std::optional<Time> ControllerTalk::wake_at() const {
 Time ControllerTalk::heartbeat_at() const {
   const Time wanted = news_ ? std::min(regular_at_, last_sent_ + kCoalesceNews) : regular_at_;
   return std::max(wanted, not_before_);
+}
+
+void ControllerTalk::stand_aside(Time now) {
+  phase_ = Phase::kToRegister;
+  outstanding_.clear();
+  failures_ = 0;
+  register_at_ = now + backoff_delay(kAskAgain, kAskAgain, 1, node_);
 }
 
 void ControllerTalk::wait_after_failure(Time now) {

@@ -22,6 +22,7 @@ inline constexpr Duration kLeastNextIn = std::chrono::milliseconds(100);  // bou
 inline constexpr Duration kMostNextIn = std::chrono::minutes(5);
 inline constexpr Duration kLinkBackoff = std::chrono::seconds(1);
 inline constexpr Duration kLinkMaxBackoff = std::chrono::seconds(30);
+inline constexpr Duration kAskAgain = std::chrono::seconds(5);  // while another agent has the node's name
 inline constexpr std::size_t kMostOutstanding = 2;  // one parked, and the newer one that releases it
 
 class ControllerTalk {
@@ -40,6 +41,8 @@ class ControllerTalk {
   bool begin_again(bool later_is_silent, Time now);
   // Another agent has registered under this node's name: this one asks now and then whether that one is still there.
   void superseded(Time now);
+  // The node's name is another agent's: this one asks now and then whether it has become free.
+  void refused(Time now);
   // The controller has heard a newer report under this very start, and `seq` is our newest: a life before this one had
   // the same number, as after a record was put back. Then this one must begin again; it waits for `open`.
   bool begin_anew(std::uint64_t seq);
@@ -71,6 +74,7 @@ class ControllerTalk {
   };
 
   Time heartbeat_at() const;
+  void stand_aside(Time now);
   void wait_after_failure(Time now);
 
   std::string node_;

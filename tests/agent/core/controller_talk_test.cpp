@@ -39,12 +39,26 @@ TEST_F(ControllerTalkTest, OneThatIsSupersededStandsAsideAndAsksNowAndThen) {
   for (int i = 0; i < 5; ++i) {
     const Duration pause = until_register();
     EXPECT_GT(pause, Duration::zero());
-    EXPECT_LE(pause, kLinkMaxBackoff);
+    EXPECT_LE(pause, kAskAgain);
     now_ += pause;
     talk_.register_sent(now_);
     EXPECT_FALSE(talk_.begin_again(false, now_)) << "the other still reports";
     EXPECT_FALSE(talk_.is_heartbeat_due(now_ + std::chrono::hours(1)));
   }
+}
+
+TEST_F(ControllerTalkTest, OneWhoseNameIsTakenAsksAtAnEvenPace) {
+  talk_.open(now_);
+  for (int i = 0; i < 20; ++i) {
+    now_ += until_register();
+    talk_.register_sent(now_);
+    talk_.refused(now_);
+    EXPECT_GE(until_register(), kAskAgain / 2);
+    EXPECT_LE(until_register(), kAskAgain);
+  }
+  now_ += until_register();
+  registered();
+  EXPECT_TRUE(talk_.is_heartbeat_due(now_));
 }
 
 TEST_F(ControllerTalkTest, OneThatWasSupersededReturnsWhenTheOtherIsSilent) {
