@@ -66,6 +66,8 @@ say "tests: $preset"
 if [ "$mode" = --full ]; then
   # How long controller and agent are away while the apps serve on (tests/e2e/away.sh).
   export E2E_AWAY=60
+  # What waits for leases to run out, too.
+  export E2E_LONG=1
   # Every runtime is built twice and booted, not only the quick ones (tests/e2e/runtimes.sh).
   export E2E_RUNTIMES=all
   ctest --preset "$preset" --no-tests=error

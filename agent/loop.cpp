@@ -214,8 +214,7 @@ void Loop::State::take(const LinkFailed& failed) {
     return talk_.superseded(node_.now.boot);
   }
   if (failed.error.reason == "node_name_taken") {
-    if (!std::exchange(said_taken_, true))
-      node_.note("not registered, and asking again: " + failed.error.message);
+    if (!std::exchange(said_taken_, true)) node_.note("not registered, and asking again: " + failed.error.message);
     return talk_.refused(node_.now.boot);
   }
   talk_.failed(failed.seq, node_.now.boot);

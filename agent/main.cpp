@@ -37,6 +37,7 @@ struct RunArguments {
   bool restrict_network = false;
   std::string log_level = "info";
   std::string log_format = "text";
+  std::string log_file;
 };
 
 int fail(const Error& error) {
@@ -111,6 +112,7 @@ int run(const RunArguments& arguments) {
   wire::LogOptions log;
   log.level = *level;
   log.format = *format;
+  log.file = arguments.log_file;
   if (Result<void> set = wire::setup_log(log); !set.ok()) return fail(set.error());
 
   const Result<agent::AgentOptions> options = to_options(arguments);
@@ -175,6 +177,8 @@ int main(int argc, char** argv) {
                         "Guests can be reached, but reach nothing themselves");
   run_command->add_option("--log-level", arguments.log_level, "debug, info, warning or error")->capture_default_str();
   run_command->add_option("--log-format", arguments.log_format, "text or json")->capture_default_str();
+  run_command->add_option("--log-file", arguments.log_file,
+                          "instead of stderr; at 16 MiB it is renamed to FILE.1, up to FILE.3");
 
   std::string qemu = "qemu-system-x86_64";
   CLI::App* probe_command = app.add_subcommand("probe", "Tell what this host can do, as JSON");

@@ -67,7 +67,8 @@ Result<void> wait_until(const std::function<bool()>& done, pid_t pid, const Daem
 DaemonSpec controller_spec(const Environment& environment, const LocalPaths& paths) {
   return {"unik-controller",
           environment.program_dir / "unik-controller",
-          {"--home", paths.home.string(), "--listen-unix", paths.socket.string(), "--log-format", "text"},
+          {"--home", paths.home.string(), "--listen-unix", paths.socket.string(), "--log-file",
+           paths.controller_log.string()},
           paths.controller_pid,
           paths.controller_log};
 }
@@ -76,7 +77,8 @@ DaemonSpec agent_spec(const Environment& environment, const LocalPaths& paths) {
   return {"unik-agent",
           environment.program_dir / "unik-agent",
           {"run", "--controller", wire::to_string(wire::unix_endpoint(paths.socket.string())), "--node",
-           std::string(kLocalNode), "--state", paths.agent_state.string(), "--publish-address", "127.0.0.1"},
+           std::string(kLocalNode), "--state", paths.agent_state.string(), "--publish-address", "127.0.0.1",
+           "--log-file", paths.agent_log.string()},
           paths.agent_pid,
           paths.agent_log};
 }

@@ -23,7 +23,7 @@ inline constexpr Duration kMostNextIn = std::chrono::minutes(5);
 inline constexpr Duration kLinkBackoff = std::chrono::seconds(1);
 inline constexpr Duration kLinkMaxBackoff = std::chrono::seconds(30);
 inline constexpr Duration kAskAgain = std::chrono::seconds(5);  // while another agent has the node's name
-inline constexpr std::size_t kMostOutstanding = 2;  // one parked, and the newer one that releases it
+inline constexpr std::size_t kMostOutstanding = 2;              // one parked, and the newer one that releases it
 
 class ControllerTalk {
  public:

@@ -100,17 +100,23 @@ Router::Router(std::vector<Route> routes) : routes_(std::move(routes)) {
                         [](const Route& route) { return route.pattern.find('{') == std::string::npos; });
 }
 
+const Route* Router::find(std::string_view method, std::string_view path) const {
+  const auto found = std::find_if(routes_.begin(), routes_.end(), [&](const Route& route) {
+    return route.method == method && match(route.pattern, path);
+  });
+  if (found != routes_.end()) return &*found;
+  return method == "HEAD" ? find("GET", path) : nullptr;
+}
+
 void Router::handle(wire::HttpRequest request, wire::Responder responder) const {
-  std::string allowed;
-  for (const Route& route : routes_) {
-    const std::optional<PathValues> values = match(route.pattern, request.path);
-    if (!values) continue;
-    if (route.method == request.method) {
-      if (const Result<void> checked = check_query(route, request); !checked) return responder.send(checked.error());
-      return route.handle(*values, std::move(request), std::move(responder));
-    }
-    allowed += (allowed.empty() ? "" : ", ") + route.method;
+  if (const Route* const route = find(request.method, request.path)) {
+    if (const Result<void> checked = check_query(*route, request); !checked) return responder.send(checked.error());
+    const PathValues values = *match(route->pattern, request.path);
+    return route->handle(values, std::move(request), std::move(responder));
   }
+  std::string allowed;
+  for (const Route& route : routes_)
+    if (match(route.pattern, request.path)) allowed += (allowed.empty() ? "" : ", ") + route.method;
   if (!allowed.empty()) return responder.send(method_not_allowed(request, allowed));
   responder.send(not_found("no_such_route", "there is no " + request.path + " in this API"));
 }

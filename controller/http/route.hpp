@@ -36,6 +36,10 @@ class Router {
 
   const std::vector<Route>& routes() const { return routes_; }
 
+  // None where the path is in no pattern, or has no such method. HEAD is answered as GET is, where it has no route of
+  // its own: the server leaves the body out.
+  const Route* find(std::string_view method, std::string_view path) const;
+
   // Answers 404 for a path that is in no pattern, 405 for one that has no such method, 400 for parameters that
   // `check_query` refuses.
   void handle(wire::HttpRequest request, wire::Responder responder) const;

@@ -115,7 +115,7 @@ TEST_F(Verbs, ApplyTakesFilesDirectoriesAndStdinAsOneRequest) {
   EXPECT_EQ(run.code, 0) << run.err;
   EXPECT_EQ(run.out, "app/web updated (replacement)\nnode/n1 created\ntenant/default unchanged\n");
   ASSERT_EQ(controller.seen().size(), 1u);
-  const std::string& body = controller.seen().front().body;
+  const std::string body = controller.seen().front().body;
   EXPECT_LT(body.find("\"App\""), body.find("\"Tenant\"")) << body;
   EXPECT_LT(body.find("\"Tenant\""), body.find("\"Node\"")) << body;
 }

@@ -30,7 +30,7 @@ void make_root_writable(void) {
   make_directory("/tmp/upper", 0755);
   make_directory("/tmp/work", 0755);
   make_directory("/tmp/root", 0755);
-  mount_on("overlay", "/tmp/root", 0, "lowerdir=/,upperdir=/tmp/upper,workdir=/tmp/work");
+  mount_on("overlay", "/tmp/root", MS_NOSUID | MS_NODEV, "lowerdir=/,upperdir=/tmp/upper,workdir=/tmp/work");
   if (chdir("/tmp/root") != 0 || mount(".", "/", NULL, MS_MOVE, NULL) != 0 || chroot(".") != 0 || chdir("/") != 0)
     fail("cannot enter the writable root: %s", strerror(errno));
   trace("root is writable, ephemeral");

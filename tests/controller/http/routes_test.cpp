@@ -77,6 +77,18 @@ TEST(Routes, AreThoseOfTheDescription) {
   fs::remove_all(home);
 }
 
+TEST(Routes, AnswerHeadAsGetWhereItHasNoRouteOfItsOwn) {
+  const auto route = [](const char* method, const char* pattern) { return Route{method, pattern, {}, {}, {}}; };
+  const Router router({route("GET", "/v1/apps/{name}"), route("DELETE", "/v1/apps/{name}"),
+                       route("GET", "/v1/blobs/{digest}"), route("HEAD", "/v1/blobs/{digest}"),
+                       route("POST", "/v1/apply")});
+  ASSERT_NE(router.find("HEAD", "/v1/apps/web"), nullptr);
+  EXPECT_EQ(router.find("HEAD", "/v1/apps/web")->method, "GET");
+  EXPECT_EQ(router.find("HEAD", "/v1/blobs/abc")->method, "HEAD");
+  EXPECT_EQ(router.find("HEAD", "/v1/apply"), nullptr);
+  EXPECT_EQ(router.find("PUT", "/v1/apps/web"), nullptr);
+}
+
 TEST(Routes, RefuseParametersThatTheyDoNotUnderstand) {
   Route route;
   route.query = {{"tenant", QueryRule::kName}, {"dry_run", QueryRule::kFlag}, {"tail", QueryRule::kNumber}};

@@ -13,6 +13,7 @@
 
 #include "api/stable_hash.hpp"
 #include "controller/store/sqlite.hpp"
+#include "tests/controller/store/enumeration.hpp"
 #include "tests/controller/store/faulty_vfs.hpp"
 #include "tests/controller/store/looped_store.hpp"
 
@@ -25,7 +26,7 @@ constexpr int kRequests = 300;
 constexpr std::size_t kPage = 4096;
 constexpr std::size_t kFrame = kPage + 24;
 constexpr std::size_t kLogHeader = 32;
-constexpr std::uint64_t kTries = 80;  // of each kind of damage
+constexpr std::uint64_t kTries = 80 / kPointStride;  // of each kind of damage
 
 std::string read(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
