@@ -2,10 +2,8 @@
 # Installs what is missing, builds, and runs the tests.
 #
 #   ./test.sh          everything that belongs to each change: unit tests, simulator, real VMs
-#   ./test.sh --ci     the same with warnings as errors, and under ASan and UBSan the simulator, the scenarios and the
-#                      tests of what reads foreign input
-#   ./test.sh --full   that and the long ones, all unit tests under ASan and UBSan, then under ThreadSanitizer, and a
-#                      while of fuzzing
+#   ./test.sh --ci     the same with warnings as errors, then unit tests and simulator under ASan and UBSan
+#   ./test.sh --full   that and the long ones, unit tests and simulator under ThreadSanitizer, and a while of fuzzing
 #   ./test.sh --bench  no tests, but every benchmark: one table, and a report of each in build/bench/
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -75,21 +73,18 @@ else
   ctest --preset "$preset" --no-tests=error -LE long
 fi
 
-if [ "$mode" = --ci ]; then
-  say "build and tests: asan"
-  cmake --preset asan >/dev/null
-  cmake --build --preset asan -j "$(nproc)" --target api_test codec_test wire_test scenario_test sim_test
-  ctest --preset asan --no-tests=error -R '^(api|codec|wire|scenario|sim)_test$'
-fi
-
-if [ "$mode" = --full ]; then
-  for sanitizer in asan tsan; do
-    say "build and unit tests: $sanitizer"
-    cmake --preset "$sanitizer" >/dev/null
-    cmake --build --preset "$sanitizer" -j "$(nproc)" --target unit_tests
-    ctest --preset "$sanitizer" --no-tests=error -L unit
-  done
-fi
+sanitizers=()
+case "$mode" in
+  --ci) sanitizers=(asan) ;;
+  --full) sanitizers=(asan tsan) ;;
+esac
+for sanitizer in "${sanitizers[@]}"; do
+  say "build: $sanitizer"
+  cmake --preset "$sanitizer" >/dev/null
+  cmake --build --preset "$sanitizer" -j "$(nproc)" --target unit_tests
+  say "unit tests and simulator: $sanitizer"
+  ctest --preset "$sanitizer" --no-tests=error -L unit -j "$(nproc)"
+done
 
 if [ "$mode" = --full ]; then
   say "fuzz targets, $fuzz_seconds s each"
