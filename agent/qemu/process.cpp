@@ -14,6 +14,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <string_view>
 
 #include "api/check.hpp"
@@ -23,6 +24,13 @@ namespace {
 
 constexpr std::size_t kChildStackBytes = 64 * 1024;
 constexpr std::size_t kMaxArgumentBytes = 256 * 1024;
+
+#if defined(__SANITIZE_THREAD__)
+// ThreadSanitizer keeps its books on our thread in our memory, where a child would write on.
+constexpr int kSharing = CLONE_VFORK;
+#else
+constexpr int kSharing = CLONE_VM | CLONE_VFORK;
+#endif
 
 // Everything that the child needs, made ready by the parent: between clone and exec it only makes system calls. It
 // shares our memory, and we stand still until it has become the program.
@@ -150,7 +158,11 @@ Result<Process> start_process(const ProcessSpec& spec) {
   const std::string oom_score = std::to_string(spec.oom_score_adj);
   const Fd null(open("/dev/null", O_RDWR | O_CLOEXEC));
 
-  ChildPlan plan;
+  // Shared, so that what went wrong is told by a child with a memory of its own too. The plan lies at the end that its
+  // stack does not reach.
+  void* stack = mmap(nullptr, kChildStackBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (stack == MAP_FAILED) return unavailable("spawn_failed", "cannot start " + *program + ": no memory for its stack");
+  ChildPlan& plan = *new (stack) ChildPlan;
   plan.program = program->c_str();
   plan.argv = argv.data();
   plan.envp = environ;
@@ -159,26 +171,25 @@ Result<Process> start_process(const ProcessSpec& spec) {
   plan.oom_score = spec.oom_score_adj == 0 ? nullptr : oom_score.c_str();
   plan.null_fd = null.get();
 
-  void* stack = mmap(nullptr, kChildStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-  if (stack == MAP_FAILED) return unavailable("spawn_failed", "cannot start " + *program + ": no memory for its stack");
   // No signal handler of ours may run in the child, which shares our memory.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, &before);
   int pidfd = -1;
-  const pid_t pid = clone(child_main, static_cast<char*>(stack) + kChildStackBytes,
-                          CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &plan, &pidfd);
+  const pid_t pid =
+      clone(child_main, static_cast<char*>(stack) + kChildStackBytes, kSharing | CLONE_PIDFD | SIGCHLD, &plan, &pidfd);
   const int clone_error = errno;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  const int child_error = plan.error;
+  const std::string step = plan.step;
   munmap(stack, kChildStackBytes);
 
   if (pid < 0) return unavailable("spawn_failed", "cannot start " + *program + ": " + std::strerror(clone_error));
   Process process{pid, Fd(pidfd)};
-  if (plan.error != 0) {
+  if (child_error != 0) {
     (void)reap(process.pidfd);
-    return unavailable("spawn_failed",
-                       "cannot start " + *program + ": " + plan.step + ": " + std::strerror(plan.error));
+    return unavailable("spawn_failed", "cannot start " + *program + ": " + step + ": " + std::strerror(child_error));
   }
   return process;
 }

@@ -101,6 +101,15 @@ code=0
 unikctl get app nothing 2>/dev/null || code=$?
 [ "$code" = 3 ] || fail "an unknown app exited with $code"
 
+step "a list comes in pages of 500, and the CLI shows it whole"
+for i in $(seq -w 1 501); do printf -- '---\napiVersion: unikctl.dev/v1\nkind: Tenant\nmetadata: {name: t%s}\n' "$i"; done >"$work/tenants.yaml"
+unikctl apply -f "$work/tenants.yaml" >/dev/null || fail "apply of 501 tenants"
+page=$(curl -s --unix-socket "$UNIKCTL_HOME/controller.sock" http://localhost/v1/tenants | jq -r '"\(.items | length) \(.continue)"')
+[ "$page" = "500 t499" ] || fail "want 500 tenants and where they go on, got $page"
+[ "$(unikctl get tenants -o name | grep -c '^tenant/t[0-9]')" = 501 ] || fail "unikctl get tenants does not show them all"
+[ "$(curl -sI --unix-socket "$UNIKCTL_HOME/controller.sock" http://localhost/v1/tenants | head -n 1 | tr -d '\r')" = "HTTP/1.1 200 OK" ] ||
+  fail "HEAD is not answered as GET is"
+
 step "destroy leaves nothing"
 unikctl destroy hello --wait || fail "destroy"
 until_true 30 is_vm_count 0 || fail "VMs are left: $(vm_pids)"
