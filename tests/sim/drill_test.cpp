@@ -1,4 +1,5 @@
-// One fault at a time, and exactly what it may and may not move: faults 7, 8 and 17, and a thousand agents.
+// One fault at a time, and exactly what it may and may not move: faults 7, 8 and 17, an agent of the same name, and a
+// thousand agents.
 
 #include <gtest/gtest.h>
 
@@ -75,6 +76,24 @@ TEST(Drills, WallClocksThatJumpByADayMoveNothing) {
   EXPECT_TRUE(outcome.broken.empty()) << describe(outcome);
   EXPECT_EQ(outcome.boots, kInstances);
   EXPECT_EQ(outcome.moved, 0U);
+}
+
+// Its VMs are left alone while it is heard; a namesake gets the name, and what is placed there, when it is not.
+TEST(Drills, ANodesNameStaysWithTheAgentThatReports) {
+  std::uint64_t passed = 0;
+  std::uint64_t stayed = 0;
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    Options options = drill(Drill::kNamesake, minutes(8));
+    options.seed = seed;
+    options.apps = 1 + static_cast<int>(seed % 6);
+    const Outcome outcome = simulate(options);
+    EXPECT_TRUE(outcome.broken.empty()) << "seed " << seed << describe(outcome);
+    (outcome.names_passed > 0 ? passed : stayed) += 1;
+    if (outcome.names_passed > 0) continue;
+    EXPECT_EQ(outcome.placed, outcome.declared) << "seed " << seed;
+  }
+  EXPECT_GT(passed, 20U);
+  EXPECT_GT(stayed, 40U);
 }
 
 TEST(Drills, ACrowdAtTheQuotasEdgeNeverPassesIt) {

@@ -25,11 +25,14 @@ void Drills::plan() {
 
 // Every other one is a strict singleton.
 void Drills::declare_apps() {
+  // Before a namesake may take a silent node's name, what it runs is replaced elsewhere, or not.
+  const bool patient = cluster_.options.drill == Drill::kNamesake && cluster_.random.chance(0.5);
+  const Duration lost_after = minutes(patient ? 5 : 1);
   controller::ApplyRequest apply;
   for (int i = 0; i < cluster_.options.apps; ++i) {
     App app = app_of("app" + std::to_string(i));
     app.spec.replicas = 3;
-    app.spec.disconnect.lost_after = minutes(1);
+    app.spec.disconnect.lost_after = lost_after;
     if (i % 2 == 1) app.spec.boot.singleton = Singleton::kStrict;
     apply.resources.push_back(std::move(app));
   }
@@ -49,6 +52,8 @@ void Drills::begin() {
       return kill_agent();
     case Drill::kAllSilent:
       return silence_all();
+    case Drill::kNamesake:
+      return namesake_.come_up();
     case Drill::kQuotaEdge:
       return crowd();
     case Drill::kClockJumps:

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "tests/sim/clients.hpp"
+#include "tests/sim/namesake.hpp"
 #include "tests/sim/simulated_cluster.hpp"
 
 namespace unik::sim {
@@ -24,6 +25,7 @@ class Drills {
 
   SimulatedCluster& cluster_;
   Clients& clients_;
+  Namesake namesake_{cluster_};
 };
 
 }  // namespace unik::sim

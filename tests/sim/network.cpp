@@ -50,7 +50,7 @@ void Network::send_heartbeat(int node, Report report, std::uint64_t life) {
       [this, node, life, seq] { fail_link(node, life, seq); });
 }
 
-void Network::launched(const std::string& on, const InstanceId& id, const BootSpec& boot) {
+void Network::launched(int on, const InstanceId& id, const BootSpec& boot) {
   checks_.check_launch(on, id, boot);
 }
 

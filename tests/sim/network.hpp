@@ -21,7 +21,7 @@ class Network : public Uplink {
 
   void send_register(int node, RegisterRequest request, std::uint64_t life) override;
   void send_heartbeat(int node, Report report, std::uint64_t life) override;
-  void launched(const std::string& on, const InstanceId& id, const BootSpec& boot) override;
+  void launched(int on, const InstanceId& id, const BootSpec& boot) override;
 
   // A planted bug: the nodes get what the record changes for them, before it is durable.
   void send_before_commit(const controller::Record& record);

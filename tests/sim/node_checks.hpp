@@ -15,7 +15,7 @@ class NodeChecks {
   explicit NodeChecks(SimulatedCluster& cluster) : cluster_(cluster) {}
 
   // One VM for an instance, ever, and of a strict singleton's slot one that runs.
-  void check_launch(const std::string& on, const InstanceId& id, const BootSpec& boot);
+  void check_launch(int on, const InstanceId& id, const BootSpec& boot);
   // Nothing is said before it is durable.
   void check_goals(const Goals& goals);
   // Within one life of an agent, what it has accepted never becomes older.
@@ -29,6 +29,9 @@ class NodeChecks {
   Resources capacity() const { return capacity_; }
 
  private:
+  void check_alone(std::size_t on, const InstanceId& id, bool strict);
+  void check_slot(std::size_t on, const InstanceId& id);
+
   SimulatedCluster& cluster_;
   std::map<int, std::pair<std::uint64_t, Stamp>> accepted_;  // by node: its life, and the goals
   Resources capacity_{MilliCpu{1}, Bytes{1}};

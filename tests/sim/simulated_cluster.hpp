@@ -26,6 +26,15 @@ struct SimulatedCluster {
   bool faulty() const { return timeline.now().boot < end_of_faults; }
   bool is_cut_off(std::size_t node) const { return faulty() && cut_until[node] > timeline.now().boot; }
 
+  // The controller cannot hear of what the node does.
+  bool is_unheard(std::size_t node) const { return is_cut_off(node) || !nodes[node]->is_up(); }
+  // Whether the controller takes the node's agent for the one that its name stands for: it does not know it yet, or no
+  // namesake has the name.
+  bool has_its_name(const SimulatedNode& node) const {
+    const controller::NodeRow* const row = controller.durable().nodes.find(Symbol(node.name()));
+    return row == nullptr || row->agent_id.empty() || row->agent_id == node.agent_id();
+  }
+
   // The first things that did not hold tell enough: what comes after them follows from them.
   void expect(bool holds, const std::string& what) {
     constexpr std::size_t kTold = 20;

@@ -23,7 +23,8 @@ using std::chrono::seconds;
 class Simulation {
  public:
   explicit Simulation(const Options& options) : cluster_(options) {
-    for (int i = 0; i < options.agents; ++i) add_node(i);
+    for (int i = 0; i < options.agents; ++i) add_node(i, "n" + std::to_string(i));
+    if (options.drill == Drill::kNamesake) add_node(options.agents, cluster_.nodes.front()->name());
     cluster_.controller.journal().on_begin = [this](const controller::Record& record) {
       if (cluster_.options.bug == PlantedBug::kSendBeforeCommit) network_.send_before_commit(record);
     };
@@ -41,8 +42,8 @@ class Simulation {
   }
 
  private:
-  void add_node(int index) {
-    auto node = std::make_unique<SimulatedNode>(index, cluster_.timeline, cluster_.random, network_);
+  void add_node(int index, const std::string& name) {
+    auto node = std::make_unique<SimulatedNode>(index, name, cluster_.timeline, cluster_.random, network_);
     if (cluster_.options.bug == PlantedBug::kNoGuards) node->take_guards_away();
     cluster_.nodes.push_back(std::move(node));
     cluster_.cut_until.emplace_back();
@@ -50,8 +51,9 @@ class Simulation {
 
   void start() {
     cluster_.controller.start();
-    for (const auto& node : cluster_.nodes)
-      cluster_.timeline.after(cluster_.random.between(Duration(0), seconds(2)), [&node = *node] { node.start(); });
+    for (int i = 0; i < cluster_.options.agents; ++i)
+      cluster_.timeline.after(cluster_.random.between(Duration(0), seconds(2)),
+                              [&node = *cluster_.nodes[static_cast<std::size_t>(i)]] { node.start(); });
   }
 
   void plan() {

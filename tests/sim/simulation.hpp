@@ -28,6 +28,7 @@ enum class Drill : std::uint8_t {
   kDeadAgent,   // a node's agent is killed for five minutes, and its VMs are not
   kAllSilent,   // every heartbeat is lost for five minutes
   kClockJumps,  // the wall clock jumps by a day, and back
+  kNamesake,    // a second agent comes up under the name of one that reports, and that may fall silent
   kQuotaEdge,   // a hundred declarations at once at the quota's edge, half of them invalid
 };
 
@@ -63,6 +64,7 @@ struct Outcome {
   std::uint64_t stale_goals_refused = 0;
   std::uint64_t quarantined = 0;
   std::uint64_t adopted = 0;
+  std::uint64_t names_passed = 0;  // from a silent agent to its namesake
 };
 
 Outcome simulate(const Options& options);
