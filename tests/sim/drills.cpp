@@ -40,7 +40,7 @@ void Drills::declare_apps() {
 }
 
 void Drills::begin() {
-  cluster_.drilling = true;
+  cluster_.drill_began = cluster_.timeline.now().boot;
   switch (cluster_.options.drill) {
     case Drill::kNone:
       return;
@@ -54,6 +54,8 @@ void Drills::begin() {
       return silence_all();
     case Drill::kNamesake:
       return namesake_.come_up();
+    case Drill::kColdStart:
+      return start_cold();
     case Drill::kQuotaEdge:
       return crowd();
     case Drill::kClockJumps:
@@ -73,6 +75,11 @@ void Drills::kill_agent() {
 
 void Drills::silence_all() {
   for (Time& until : cluster_.cut_until) until = cluster_.timeline.now().boot + minutes(5);
+}
+
+void Drills::start_cold() {
+  cluster_.controller.crash();
+  cluster_.timeline.after(cluster_.options.away, [this] { cluster_.controller.start(); });
 }
 
 // A day forward, two days back, a day forward: where it began.

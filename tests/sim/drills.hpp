@@ -20,6 +20,7 @@ class Drills {
   void flap(Duration away, Duration back);
   void kill_agent();
   void silence_all();
+  void start_cold();
   void jump_clocks();
   void crowd();
 

@@ -1,5 +1,6 @@
 #include "tests/sim/network.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "controller/core/goals.hpp"
@@ -39,6 +40,7 @@ void Network::send_heartbeat(int node, Report report, std::uint64_t life) {
   travel(
       node,
       [this, node, report = std::move(report), life] {
+        count_heartbeat();
         cluster_.controller.ask(
             [&](controller::RequestId id) {
               return controller::HeartbeatArrived{id, report};
@@ -48,6 +50,14 @@ void Network::send_heartbeat(int node, Report report, std::uint64_t life) {
             });
       },
       [this, node, life, seq] { fail_link(node, life, seq); });
+}
+
+void Network::count_heartbeat() {
+  if (!cluster_.drill_began || !cluster_.controller.is_up()) return;
+  const auto since = std::chrono::floor<seconds>(cluster_.timeline.now().boot - *cluster_.drill_began).count();
+  std::vector<std::uint64_t>& heartbeats = cluster_.outcome.heartbeats;
+  heartbeats.resize(std::max<std::size_t>(heartbeats.size(), static_cast<std::size_t>(since) + 1));
+  ++heartbeats.back();
 }
 
 void Network::launched(int on, const InstanceId& id, const BootSpec& boot) {

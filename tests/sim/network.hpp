@@ -30,6 +30,7 @@ class Network : public Uplink {
   void travel(int node, const std::function<void()>& arrive, const std::function<void()>& lost);
   void back_to_agent(int node, std::uint64_t life, std::uint64_t seq, const std::optional<controller::Answer>& answer);
   agent::Event event_of(int node, std::uint64_t seq, const controller::Answer& answer);
+  void count_heartbeat();
   void fail_link(int node, std::uint64_t life, std::uint64_t seq);
 
   SimulatedCluster& cluster_;

@@ -33,7 +33,7 @@ void RecordChecks::take(const Record& record) {
 
 void RecordChecks::look_at(const Change& change) {
   Outcome& outcome = cluster_.outcome;
-  if (cluster_.drilling && moves_something(change)) ++outcome.moved;
+  if (cluster_.drill_began && moves_something(change)) ++outcome.moved;
   if (const auto* const put = std::get_if<PutAnswer>(&change))
     cluster_.expect(keys_.insert(put->key).second, "the request " + put->key + " took effect twice");
   if (const auto* const removed = std::get_if<RemoveInstance>(&change)) check_forgotten(removed->id);

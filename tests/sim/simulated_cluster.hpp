@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,7 +50,7 @@ struct SimulatedCluster {
   std::vector<std::unique_ptr<SimulatedNode>> nodes;
   std::vector<Time> cut_until;  // by node: until then the network carries nothing to it and nothing from it
   const Time end_of_faults;
-  bool drilling = false;  // the drill has begun
+  std::optional<Time> drill_began;
   Outcome outcome;
 
  private:
