@@ -1,6 +1,9 @@
-// One fault at a time, and exactly what it may and may not move: faults 7, 8 and 17, and a thousand agents.
+// One fault at a time, and exactly what it may and may not move: faults 7, 8, 9 and 17, an agent of the same name, and
+// a thousand agents.
 
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 #include "tests/sim/simulation.hpp"
 
@@ -75,6 +78,46 @@ TEST(Drills, WallClocksThatJumpByADayMoveNothing) {
   EXPECT_TRUE(outcome.broken.empty()) << describe(outcome);
   EXPECT_EQ(outcome.boots, kInstances);
   EXPECT_EQ(outcome.moved, 0U);
+}
+
+// Its VMs are left alone while it is heard; a namesake gets the name, and what is placed there, when it is not.
+TEST(Drills, ANodesNameStaysWithTheAgentThatReports) {
+  std::uint64_t passed = 0;
+  std::uint64_t stayed = 0;
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    Options options = drill(Drill::kNamesake, minutes(8));
+    options.seed = seed;
+    options.apps = 1 + static_cast<int>(seed % 6);
+    const Outcome outcome = simulate(options);
+    EXPECT_TRUE(outcome.broken.empty()) << "seed " << seed << describe(outcome);
+    (outcome.names_passed > 0 ? passed : stayed) += 1;
+    if (outcome.names_passed > 0) continue;
+    EXPECT_EQ(outcome.placed, outcome.declared) << "seed " << seed;
+  }
+  EXPECT_GT(passed, 20U);
+  EXPECT_GT(stayed, 40U);
+}
+
+// Fault 9: a controller that has heard nobody yet counts every lease from its start, and its answers come in time. All
+// come back within a few seconds, since they wait alike; from then on each has its own place in the interval.
+TEST(Drills, AfterAColdStartNoLeaseIsLostAndNothingMoves) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    Options options = drill(Drill::kColdStart, minutes(3));
+    options.seed = seed;
+    options.agents = 300;
+    options.apps = 100;
+    const Outcome outcome = simulate(options);
+    EXPECT_TRUE(outcome.broken.empty()) << "seed " << seed << describe(outcome);
+    EXPECT_EQ(outcome.declared, 300U);
+    EXPECT_EQ(outcome.boots, outcome.declared) << "a VM was stopped";
+    EXPECT_EQ(outcome.strict_boots, outcome.declared / 2);
+    EXPECT_EQ(outcome.placed, outcome.declared);
+    EXPECT_EQ(outcome.moved, 0U);
+    const auto back = outcome.heartbeats.begin() + options.away / seconds(1);
+    EXPECT_GT(*std::max_element(back, back + 10), 150U) << "that was no storm";
+    // Of 300 agents with 10 s between two heartbeats 30 come in a second.
+    EXPECT_LT(*std::max_element(back + 15, back + 120), 60U);
+  }
 }
 
 TEST(Drills, ACrowdAtTheQuotasEdgeNeverPassesIt) {

@@ -27,6 +27,8 @@ void hide_strays(Report& report, const controller::World& durable) {
 
 void Saboteur::distort(RegisterRequest& request) const {
   if (bug_ == PlantedBug::kBoastfulNodes) request.info.capacity.cpu += request.info.capacity.cpu;
+  // The first of a name has the index that the name ends with.
+  if (bug_ == PlantedBug::kNamesakesLetIn) request.agent_id = request.node.substr(1);
 }
 
 void Saboteur::undisguise(Report& report) const {

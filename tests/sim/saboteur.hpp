@@ -24,6 +24,7 @@ enum class PlantedBug : std::uint8_t {
   kBoastfulNodes,       // nodes claim twice the CPUs that they have
   kNoQuota,             // quotas are lost on their way to the controller
   kEagerReports,        // instances are reported ready before they are
+  kNamesakesLetIn,      // an agent pretends to be the other one of its name
   kDeafNode,            // a node hears of no new goals any more
 };
 

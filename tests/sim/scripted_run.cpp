@@ -37,7 +37,8 @@ class ScriptedRun : public Uplink {
  public:
   ScriptedRun(Victim victim, std::optional<std::uint64_t> point, User user)
       : victim_(victim), point_(point), user_(user), controller_(timeline_, random_, {}) {
-    for (int i = 0; i < kNodes; ++i) nodes_.push_back(std::make_unique<SimulatedNode>(i, timeline_, random_, *this));
+    for (int i = 0; i < kNodes; ++i)
+      nodes_.push_back(std::make_unique<SimulatedNode>(i, "n" + std::to_string(i), timeline_, random_, *this));
   }
 
   ScriptOutcome run() {

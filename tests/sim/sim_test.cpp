@@ -150,6 +150,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Planted{PlantedBug::kBoastfulNodes, "BoastfulNodes", "capacity"},
                       Planted{PlantedBug::kNoQuota, "NoQuota", "quota"},
                       Planted{PlantedBug::kEagerReports, "EagerReports", "successor"},
+                      Planted{PlantedBug::kNamesakesLetIn, "NamesakesLetIn", "namesake: ", Drill::kNamesake},
                       Planted{PlantedBug::kDeafNode, "DeafNode", "still being"}),
     [](const auto& planted) { return planted.param.name; });
 

@@ -27,10 +27,11 @@ NodeInfo node_info() {
 
 }  // namespace
 
-SimulatedNode::SimulatedNode(int index, Timeline& timeline, Random& random, Uplink& uplink)
-    : index_(index), name_("n" + std::to_string(index)), timeline_(timeline), random_(random), uplink_(uplink) {}
+SimulatedNode::SimulatedNode(int index, std::string name, Timeline& timeline, Random& random, Uplink& uplink)
+    : index_(index), name_(std::move(name)), timeline_(timeline), random_(random), uplink_(uplink) {}
 
 void SimulatedNode::start() {
+  if (off_) return;
   agent::LoopOptions options;
   options.node = name_;
   options.boot_id = "boot";
@@ -60,6 +61,12 @@ void SimulatedNode::crash() {
   loop_.reset();
   inbox_.clear();
   ++life_;
+}
+
+void SimulatedNode::switch_off() {
+  crash();
+  vms_.clear();
+  off_ = true;
 }
 
 void SimulatedNode::deliver(agent::Event event) {
@@ -149,7 +156,7 @@ void SimulatedNode::roll_record_back() {
 void SimulatedNode::perform(const agent::SendRegister& effect) {
   RegisterRequest request;
   request.node = name_;
-  request.agent_id = std::to_string(index_);
+  request.agent_id = agent_id();
   request.agent_start = effect.agent_start;
   request.labels = {{"zone", index_ % 2 == 0 ? "a" : "b"}};
   request.info = node_info();
@@ -193,7 +200,7 @@ void SimulatedNode::perform(const agent::LaunchVm& effect) {
   vm.strict = effect.boot.singleton == Singleton::kStrict;
   vm.job = effect.boot.env.contains("JOB");
   vms_[effect.id] = vm;
-  uplink_.launched(name_, effect.id, effect.boot);
+  uplink_.launched(index_, effect.id, effect.boot);
   if (vm.strict) guard(effect.id, vm.process);
   timeline_.after(milliseconds(200), [this, id = effect.id, process = vm.process, run = effect.run] {
     const auto found = vms_.find(id);

@@ -23,7 +23,7 @@ class Uplink {
   virtual void send_register(int node, RegisterRequest request, std::uint64_t life) = 0;
   virtual void send_heartbeat(int node, Report report, std::uint64_t life) = 0;
   // Told of each VM that is started; nobody needs to listen.
-  virtual void launched(const std::string& /*node*/, const InstanceId& /*id*/, const BootSpec& /*boot*/) {}
+  virtual void launched(int /*node*/, const InstanceId& /*id*/, const BootSpec& /*boot*/) {}
 };
 
 struct SimulatedVm {
@@ -40,9 +40,11 @@ struct SimulatedVm {
 
 class SimulatedNode {
  public:
-  SimulatedNode(int index, Timeline& timeline, Random& random, Uplink& uplink);
+  // `index` is the node's own, in the simulation and as its agent's identity; another one may have the same name.
+  SimulatedNode(int index, std::string name, Timeline& timeline, Random& random, Uplink& uplink);
 
   const std::string& name() const { return name_; }
+  std::string agent_id() const { return std::to_string(index_); }
   void start();
   // The agent dies; VMs, record and images stay.
   void crash();
@@ -59,6 +61,8 @@ class SimulatedNode {
   void suspend(Duration length) { suspended_until_ = timeline_.now().boot + length; }
   void wake();
   bool is_suspended() const { return timeline_.now().boot < suspended_until_; }
+  // The host is switched off for good: its VMs are gone, and nothing starts there again.
+  void switch_off();
   // A planted bug: nobody ends a VM whose lease has run out but the agent.
   void take_guards_away() { guarded_ = false; }
   // A VM dies on its own.
@@ -108,6 +112,7 @@ class SimulatedNode {
   bool rolled_back_ = false;
   bool disk_failing_ = false;
   bool guarded_ = true;
+  bool off_ = false;
   Time suspended_until_{};
   Time leased_from_{};  // what a guard reads
   std::map<InstanceId, SimulatedVm> vms_;

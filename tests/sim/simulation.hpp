@@ -28,6 +28,8 @@ enum class Drill : std::uint8_t {
   kDeadAgent,   // a node's agent is killed for five minutes, and its VMs are not
   kAllSilent,   // every heartbeat is lost for five minutes
   kClockJumps,  // the wall clock jumps by a day, and back
+  kNamesake,    // a second agent comes up under the name of one that reports, and that may fall silent
+  kColdStart,   // the controller is away for `away`, and all agents come back to one that has heard nobody
   kQuotaEdge,   // a hundred declarations at once at the quota's edge, half of them invalid
 };
 
@@ -45,6 +47,7 @@ struct Options {
   bool restore = false;  // an old copy of the controller's store is put back when the faults have ended
   PlantedBug bug = PlantedBug::kNone;
   Drill drill = Drill::kNone;
+  Duration away = std::chrono::seconds(10);  // of kColdStart
 };
 
 struct Outcome {
@@ -63,6 +66,8 @@ struct Outcome {
   std::uint64_t stale_goals_refused = 0;
   std::uint64_t quarantined = 0;
   std::uint64_t adopted = 0;
+  std::vector<std::uint64_t> heartbeats;  // that reached the controller, in each second since the drill began
+  std::uint64_t names_passed = 0;         // from a silent agent to its namesake
 };
 
 Outcome simulate(const Options& options);

@@ -1,0 +1,104 @@
+#include "tests/sim/clients.hpp"
+
+#include <utility>
+#include <variant>
+
+namespace unik::sim {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+}  // namespace
+
+void Clients::plan() {
+  const Duration pause = cluster_.random.between(milliseconds(200), seconds(6));
+  cluster_.timeline.after(pause, [this] {
+    if (!cluster_.faulty()) return;
+    const controller::Caller caller = next_caller("user");
+    ask(caller, random_mutation(caller.trace_id));
+    plan();
+  });
+}
+
+// A restored store does not keep strict singletons from running twice (docs/decisions/0009).
+Users Clients::users() {
+  const Options& options = cluster_.options;
+  return {cluster_.random, options.apps, options.agents, cluster_.faulty(), !options.restore};
+}
+
+controller::Mutation Clients::random_mutation(const std::string& trace_id) {
+  Random& random = cluster_.random;
+  if (random.chance(0.25)) return random_steering(users(), trace_id);
+  if (random.chance(0.25))
+    return controller::DeleteRequest{
+        Kind::kApp, std::string(kDefaultTenant), {random_app(users()).metadata.name}, trace_id};
+  controller::ApplyRequest apply;
+  apply.follow = random.chance(0.5);
+  apply.trace_id = trace_id;
+  apply.resources.push_back(random_app(users()));
+  return apply;
+}
+
+void Clients::end_steering() {
+  for (int i = 0; i < cluster_.options.agents; ++i)
+    ask_as("operator", controller::CordonRequest{cluster_.nodes[static_cast<std::size_t>(i)]->name(), true});
+  Tenant tenant;
+  tenant.metadata.name = kDefaultTenant;
+  controller::ApplyRequest apply;
+  apply.resources.push_back(std::move(tenant));
+  for (const auto& [name, row] : cluster_.controller.durable().apps) {
+    if (row.deleting) continue;
+    App app = *row.app;
+    app.metadata.uid = app.metadata.generation = 0;  // whatever has come of it by then
+    app.spec.boot.env.erase("BROKEN");
+    app.spec.boot.env.erase("JOB");
+    app.spec.run.restart = {};
+    app.spec.boot.env["LAST"] = "1";
+    apply.resources.push_back(std::move(app));
+  }
+  ask_as("operator", std::move(apply));
+}
+
+void Clients::ask_as(const char* actor, controller::Mutation mutation) {
+  ask(next_caller(actor), std::move(mutation));
+}
+
+controller::Caller Clients::next_caller(const char* actor) {
+  controller::Caller caller;
+  caller.actor = actor;
+  caller.trace_id = "t" + std::to_string(++asked_);
+  caller.idempotency_key = "key-" + std::to_string(asked_);
+  caller.body_hash = asked_;
+  return caller;
+}
+
+// What was asked of the quota is remembered; a planted bug loses it on its way.
+void Clients::ask(const controller::Caller& caller, controller::Mutation mutation) {
+  if (auto* const apply = std::get_if<controller::ApplyRequest>(&mutation))
+    for (Resource& resource : apply->resources)
+      if (auto* const tenant = std::get_if<Tenant>(&resource)) {
+        checks_.asked(caller.idempotency_key, tenant->spec.quota);
+        cluster_.saboteur.distort(*tenant);
+      }
+  keep_asking(caller, mutation);
+}
+
+void Clients::keep_asking(const controller::Caller& caller, const controller::Mutation& mutation) {
+  const auto again = [this, caller, mutation] {
+    cluster_.timeline.after(milliseconds(500), [this, caller, mutation] { keep_asking(caller, mutation); });
+  };
+  cluster_.controller.ask(
+      [&](controller::RequestId id) {
+        return controller::MutationAsked{id, caller, mutation};
+      },
+      [this, again](const std::optional<controller::Answer>& answer) {
+        const Error* const error = answer ? std::get_if<Error>(&*answer) : nullptr;
+        // What the quota refuses is for a person to mend.
+        const bool refused = error != nullptr && error->reason.starts_with("quota_");
+        if (error != nullptr) ++cluster_.outcome.refused;
+        if (!answer || (error != nullptr && traits(error->code).retryable && !refused)) again();
+      });
+}
+
+}  // namespace unik::sim

@@ -1,0 +1,102 @@
+#include "tests/sim/faults.hpp"
+
+namespace unik::sim {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+}  // namespace
+
+void Faults::plan() {
+  cluster_.timeline.after(cluster_.random.between(milliseconds(100), seconds(8)), [this] {
+    if (!cluster_.faulty()) return;
+    do_harm();
+    plan();
+  });
+}
+
+void Faults::do_harm() {
+  const Options& options = cluster_.options;
+  Random& random = cluster_.random;
+  const std::size_t index = random.below(cluster_.nodes.size());
+  SimulatedNode& node = *cluster_.nodes[index];
+  switch (random.below(10)) {
+    case 0:
+      if (options.crashes) crash_controller();
+      break;
+    case 1:
+    case 2:
+      if (options.crashes && node.is_up()) crash_agent(node, false);
+      break;
+    case 3:
+      if (options.crashes && node.is_up()) crash_agent(node, true);
+      break;
+    case 4:
+      if (options.network_faults) cut_off(index);
+      break;
+    case 5:
+      if (options.disk_faults) fail_disks(node);
+      break;
+    case 6:
+      if (options.clock_jumps)
+        cluster_.timeline.jump_wall_clock(random.chance(0.5) ? std::chrono::hours(24) : -std::chrono::hours(24));
+      break;
+    case 7:
+      if (options.crashes) node.kill_some_vm();
+      break;
+    case 8:
+      if (options.crashes && random.chance(0.3)) node.suspend(random.between(seconds(10), seconds(600)));
+      break;
+    case 9:
+      if (options.crashes && node.is_up()) crash_agent(node, false, seconds(200));
+      break;
+  }
+}
+
+// Most cuts heal before the node is given up.
+void Faults::cut_off(std::size_t node) {
+  Random& random = cluster_.random;
+  const Duration length = random.between(seconds(1), seconds(random.chance(0.3) ? 200 : 60));
+  cluster_.cut_until[node] = cluster_.timeline.now().boot + length;
+}
+
+void Faults::crash_controller() {
+  SimulatedController& controller = cluster_.controller;
+  if (!controller.is_up()) return;
+  ++cluster_.outcome.controller_crashes;
+  controller.crash();
+  cluster_.timeline.after(cluster_.random.between(milliseconds(50), seconds(20)), [&controller] {
+    if (!controller.is_up()) controller.start();
+  });
+}
+
+void Faults::crash_agent(SimulatedNode& node, bool lose_record, Duration at_most) {
+  ++cluster_.outcome.agent_crashes;
+  node.crash();
+  if (lose_record) node.roll_record_back();
+  cluster_.timeline.after(cluster_.random.between(milliseconds(50), at_most), [&node] {
+    if (!node.is_up()) node.start();
+  });
+}
+
+void Faults::fail_disks(SimulatedNode& node) {
+  cluster_.controller.journal().set_failing(true);
+  node.set_disk_failing(true);
+  cluster_.timeline.after(cluster_.random.between(milliseconds(500), seconds(10)), [this, &node] {
+    cluster_.controller.journal().set_failing(false);
+    node.set_disk_failing(false);
+  });
+}
+
+void Faults::heal() {
+  cluster_.controller.journal().set_failing(false);
+  if (!cluster_.controller.is_up()) cluster_.controller.start();
+  for (const auto& node : cluster_.nodes) {
+    node->set_disk_failing(false);
+    node->wake();
+    if (!node->is_up()) node->start();
+  }
+}
+
+}  // namespace unik::sim

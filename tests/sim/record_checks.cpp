@@ -1,0 +1,159 @@
+#include "tests/sim/record_checks.hpp"
+
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "controller/core/diff.hpp"
+#include "controller/store/row_json.hpp"
+#include "tests/sim/fleet_checks.hpp"
+
+namespace unik::sim {
+namespace {
+
+using namespace controller;
+
+// A lease, readiness or a place: what the passing of wall time must not touch.
+bool moves_something(const Change& change) {
+  return std::holds_alternative<PutInstance>(change) || std::holds_alternative<RemoveInstance>(change) ||
+         std::holds_alternative<ObserveInstance>(change) || std::holds_alternative<PutNode>(change);
+}
+
+}  // namespace
+
+void RecordChecks::take(const Record& record) {
+  remember(record);
+  for (const Change& change : record.changes) look_at(change);
+  check_derived(record);
+  check_quota(record);
+  check_turns(record);
+  check_fleet(record);
+  before_ = cluster_.controller.durable();
+}
+
+void RecordChecks::look_at(const Change& change) {
+  Outcome& outcome = cluster_.outcome;
+  if (cluster_.drill_began && moves_something(change)) ++outcome.moved;
+  if (const auto* const put = std::get_if<PutAnswer>(&change))
+    cluster_.expect(keys_.insert(put->key).second, "the request " + put->key + " took effect twice");
+  if (const auto* const removed = std::get_if<RemoveInstance>(&change)) check_forgotten(removed->id);
+  if (std::holds_alternative<PutStray>(change)) ++outcome.strays;
+  if (const auto* const put = std::get_if<PutInstance>(&change))
+    if (!put->row.node.empty() && placed_.insert(put->id).second) ++outcome.placed;
+}
+
+// Every byte that decides what a record means.
+void RecordChecks::remember(const Record& record) {
+  std::vector<std::string>& journal = cluster_.outcome.journal;
+  journal.push_back(std::to_string(record.seq) + ' ' + std::to_string(record.epoch.recovery_count) + '.' +
+                    std::to_string(record.epoch.term) + ' ' + std::to_string(record.at.time_since_epoch().count()) +
+                    ' ' + record.actor + ' ' + record.trace_id);
+  for (const Change& change : record.changes) journal.push_back(change_json(change));
+}
+
+void RecordChecks::begin_again() {
+  before_ = cluster_.controller.durable();
+  cluster_.outcome.journal.clear();
+  keys_.clear();
+  for (const Record& record : cluster_.controller.journal().records()) {
+    remember(record);
+    for (const Change& change : record.changes)
+      if (const auto* const put = std::get_if<PutAnswer>(&change)) keys_.insert(put->key);
+  }
+  declared_ = declared_instances();
+}
+
+std::int64_t RecordChecks::declared_instances() const {
+  const TenantUsage* const usage = cluster_.controller.durable().usage.find(Symbol(kDefaultTenant));
+  return usage == nullptr ? 0 : usage->instances;
+}
+
+// An instance is forgotten only when its VM is gone; a disk that gave back an old record may have brought it back,
+// and of a host that sleeps nothing serves: a strict one's guard ends it as the first thing after. Where a namesake has
+// the name, its word counts: what the other host runs is nobody's, but no strict singleton can be left there.
+void RecordChecks::check_forgotten(const InstanceId& id) {
+  for (const auto& node : cluster_.nodes) {
+    const auto vm = node->vms().find(id);
+    if (vm == node->vms().end() || !vm->second.running) continue;
+    const bool excused = vm->second.strict ? node->is_suspended() : !cluster_.has_its_name(*node);
+    cluster_.expect(node->rolled_back() || excused,
+                    "the controller forgot " + to_string(id) + " while it runs on " + node->name());
+  }
+}
+
+// What is kept up with each change is what a recount gives.
+void RecordChecks::check_derived(const Record& record) {
+  const World& world = cluster_.controller.durable();
+  World recounted = world;
+  derive(recounted);
+  cluster_.expect(same_tables(world, recounted), "a recount gives other sums at record " + std::to_string(record.seq));
+}
+
+// Nobody declares more than the quota lets them; what was declared before it became less may stay.
+void RecordChecks::check_quota(const Record& record) {
+  for (const Change& change : record.changes)
+    if (const auto* const put = std::get_if<PutAnswer>(&change))
+      if (const auto asked = quotas_.find(put->key); asked != quotas_.end()) quota_ = asked->second;
+  const std::int64_t instances = declared_instances();
+  cluster_.expect(
+      !quota_.instances || instances <= *quota_.instances || instances <= declared_,
+      "quota: the tenant declares " + std::to_string(instances) + " instances at record " + std::to_string(record.seq));
+  declared_ = instances;
+}
+
+// What an operation plans, it plans in its turn.
+void RecordChecks::check_turns(const Record& record) {
+  for (const Change& change : record.changes) {
+    const auto* const put = std::get_if<PutInstance>(&change);
+    if (put != nullptr && put->row.goal != InstanceGoal::kStop) check_turn(record, put->id);
+  }
+}
+
+// An operation that comes back from a silent node takes its turn at once, so that only new ones are counted.
+void RecordChecks::check_turn(const Record& record, const InstanceId& planned) {
+  const World& world = cluster_.controller.durable();
+  bool at_work = false;
+  bool waits = false;
+  for (const auto& [key, operation] : world.operations) {
+    if (operation->target != planned.app_name()) continue;
+    at_work |= operation->state == OperationState::kRunning;
+    // One that waited for a silent node until this very record had a turn when its app was planned.
+    const bool comes_back = before_.operations.contains(key) && !before_.queued_operations.contains(key);
+    waits |= world.queued_operations.contains(key) && !comes_back;
+  }
+  // One that ended, or found its way blocked, with this very record had the turn.
+  for (const Change& change : record.changes)
+    if (const auto* const ended = std::get_if<PutOperation>(&change))
+      at_work |=
+          ended->operation->target == planned.app_name() && (is_final(*ended->operation) || ended->operation->error);
+  cluster_.expect(at_work || !waits, to_string(planned) + " was planned while its operation waited for its turn");
+}
+
+void RecordChecks::check_fleet(const Record& record) {
+  const World& world = cluster_.controller.durable();
+  std::vector<std::string> broken = check_nodes(world, nodes_.capacity());
+  for (std::string& text : check_strict_slots(before_, record)) broken.push_back(std::move(text));
+  // One that has just died has no clocks to judge by.
+  if (cluster_.controller.is_up())
+    for (std::string& text : check_budgets(before_, world, cluster_.controller.world()))
+      broken.push_back(std::move(text));
+  for (const std::string& text : broken) cluster_.expect(false, text);
+  for (const Change& change : record.changes) {
+    const auto* const put = std::get_if<PutInstance>(&change);
+    if (put != nullptr && put->row.goal == InstanceGoal::kStop && is_ready(*put->row.status)) check_successor(put->id);
+  }
+}
+
+// What an old instance is stopped for has really begun to serve: by its node, not by what was said of it.
+void RecordChecks::check_successor(const InstanceId& old) {
+  for_each_instance(cluster_.controller.durable(), old.app_name(), [&](const InstanceId& id, const InstanceRow& row) {
+    if (id.slot != old.slot || row.goal != InstanceGoal::kRun || !is_ready(*row.status)) return;
+    for (const auto& node : cluster_.nodes) {
+      const auto vm = node->vms().find(id);
+      cluster_.expect(vm == node->vms().end() || !vm->second.running || vm->second.started,
+                      "successor: " + to_string(old) + " is stopped for " + to_string(id) + ", which has not started");
+    }
+  });
+}
+
+}  // namespace unik::sim

@@ -1,0 +1,90 @@
+#include "tests/sim/rest_checks.hpp"
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "controller/core/diff.hpp"
+#include "controller/core/reconcile.hpp"
+#include "controller/store/row_json.hpp"
+
+namespace unik::sim {
+namespace {
+
+using namespace controller;
+
+using Running = std::map<InstanceId, std::string>;  // the VMs that run, and the names of their nodes
+
+Running check_running(SimulatedCluster& cluster) {
+  const World& world = cluster.controller.durable();
+  Running running;
+  for (const auto& node : cluster.nodes) {
+    for (const auto& [id, vm] : node->vms()) {
+      if (!vm.running) continue;
+      cluster.expect(running.emplace(id, node->name()).second, "two VMs run for " + to_string(id));
+      const InstanceRow* const row = world.instances.find(id);
+      cluster.expect(row != nullptr && row->node == Symbol(node->name()) && row->goal == InstanceGoal::kRun,
+                     to_string(id) + " runs on " + node->name() + " and nobody wants it");
+    }
+  }
+  return running;
+}
+
+void check_app(SimulatedCluster& cluster, const AppName& name, const AppRow& app, const Running& running) {
+  const World& world = cluster.controller.durable();
+  cluster.expect(!app.deleting, "app " + to_string(name) + " is still being deleted");
+  std::set<std::uint32_t> slots;
+  CurrentTemplate current(world, name, app.rollout);
+  for_each_instance(world, name, [&](const InstanceId& id, const InstanceRow& row) {
+    if (row.node.empty()) return;
+    cluster.expect(row.goal == InstanceGoal::kRun, to_string(id) + " is still being stopped");
+    cluster.expect(current.covers(id.rollout), to_string(id) + " is of an old rollout");
+    cluster.expect(running.contains(id), to_string(id) + " should run and has no VM");
+    cluster.expect(is_ready(*row.status), to_string(id) + " is not ready: " + row.status->reason);
+    slots.insert(id.slot);
+  });
+  cluster.expect(slots.size() == app.app->spec.replicas || world.unplaced.size() > 0,
+                 "app " + to_string(name) + " has " + std::to_string(slots.size()) + " of " +
+                     std::to_string(app.app->spec.replicas));
+}
+
+void check_operations(SimulatedCluster& cluster) {
+  const World& world = cluster.controller.durable();
+  for (const auto& [index, nothing] : world.active_operations)
+    cluster.expect(!world.unplaced.empty(), "operation " + to_string(index.key) + " on " + to_string(index.app) +
+                                                " has not ended: " + (*world.operations.find(index.key))->message);
+}
+
+void check_fold(SimulatedCluster& cluster) {
+  World folded;
+  for (const Record& record : cluster.controller.journal().records()) apply(folded, record);
+  cluster.expect(same_tables(folded, cluster.controller.durable()), "folding the journal does not give the tables");
+}
+
+void expect_no_plan(SimulatedCluster& cluster, const World& world, const std::string& name) {
+  Dirty everything;
+  everything.everything = true;
+  const Plan plan = reconcile(world, everything, Now{world.as_of, cluster.timeline.now().wall});
+  for (const Change& change : plan.changes) cluster.expect(false, name + " still changes " + change_json(change));
+}
+
+// What is left to do for a plan of everything, by a World that has heard every node, is nothing.
+void check_settled(SimulatedCluster& cluster) {
+  expect_no_plan(cluster, cluster.controller.world(), "a plan of everything");
+  // Without the clocks that an app at rest has, each one is planned at length.
+  World at_length = cluster.controller.world();
+  at_length.clocks.ready_since = {};
+  expect_no_plan(cluster, at_length, "a plan of everything at length");
+}
+
+}  // namespace
+
+void check_rest(SimulatedCluster& cluster) {
+  const Running running = check_running(cluster);
+  for (const auto& [name, app] : cluster.controller.durable().apps) check_app(cluster, name, app, running);
+  check_operations(cluster);
+  check_fold(cluster);
+  check_settled(cluster);
+}
+
+}  // namespace unik::sim

@@ -1,0 +1,74 @@
+#include "tests/sim/restored_backup.hpp"
+
+#include "controller/core/recovery.hpp"
+
+namespace unik::sim {
+namespace {
+
+using std::chrono::seconds;
+
+}  // namespace
+
+void RestoredBackup::plan_copy() {
+  const Duration when = cluster_.random.between(seconds(5), cluster_.options.faulty - seconds(5));
+  cluster_.timeline.after(when, [this] { cluster_.controller.journal().copy(); });
+}
+
+void RestoredBackup::restore() {
+  SimulatedController& controller = cluster_.controller;
+  if (controller.is_up()) controller.crash();
+  controller.journal().restore();
+  records_.begin_again();
+  find_unknown();
+  const bool newer = nodes_.has_accepted_beyond(controller.durable().revision);
+  controller.start();
+  cluster_.timeline.after(seconds(25), [this, newer] {
+    cluster_.expect(!newer || cluster_.controller.world().history_lost,
+                    "the controller has not noticed that its history is lost");
+    check_left_alone();
+    clients_.ask_as("operator", controller::RecoverRequest{});
+  });
+  cluster_.timeline.after(seconds(60), [this] {
+    check_left_alone();
+    decide();
+  });
+  cluster_.timeline.after(seconds(80), [this] { clients_.end_steering(); });
+}
+
+void RestoredBackup::find_unknown() {
+  const controller::World& world = cluster_.controller.durable();
+  for (std::size_t i = 0; i < cluster_.nodes.size(); ++i) {
+    const Symbol node(cluster_.nodes[i]->name());
+    for (const auto& [id, vm] : cluster_.nodes[i]->vms()) {
+      const controller::InstanceRow* const row = world.instances.find(id);
+      const bool known = (row != nullptr && row->node == node) || world.strays.contains({node, id});
+      // One of a broken app ends by itself soon after its start, a job a little later.
+      const bool lasts =
+          vm.running && vm.started && !vm.job && cluster_.timeline.now().wall - vm.started_at > seconds(2);
+      if (lasts && !known) unknown_[{i, id}] = vm.process;
+    }
+  }
+}
+
+void RestoredBackup::check_left_alone() {
+  for (const auto& [where, process] : unknown_) {
+    const SimulatedNode& node = *cluster_.nodes[where.first];
+    const auto vm = node.vms().find(where.second);
+    cluster_.expect(vm != node.vms().end() && vm->second.running && vm->second.process == process,
+                    to_string(where.second) + " of the lost history was stopped on " + node.name());
+  }
+}
+
+// Adopts what can be adopted and destroys the rest.
+void RestoredBackup::decide() {
+  cluster_.expect(!cluster_.controller.durable().cluster.history_lost, "the controller has not recovered");
+  for (const QuarantinedView& one : controller::view_quarantine(cluster_.controller.world())) {
+    ++cluster_.outcome.quarantined;
+    const bool adopt = one.obstacle.empty();
+    if (adopt) ++cluster_.outcome.adopted;
+    const auto verb = adopt ? controller::QuarantineVerb::kAdopt : controller::QuarantineVerb::kDestroy;
+    clients_.ask_as("operator", controller::QuarantineRequest{Symbol(one.node), one.id, verb});
+  }
+}
+
+}  // namespace unik::sim
