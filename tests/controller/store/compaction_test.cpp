@@ -10,9 +10,9 @@
 #include "controller/store/history.hpp"
 #include "controller/store/store.hpp"
 #include "tests/controller/store/dying_vfs.hpp"
-#include "tests/controller/store/enumeration.hpp"
 #include "tests/controller/store/long_journal.hpp"
 #include "tests/controller/store/store_home.hpp"
+#include "tests/point_stride.hpp"
 
 namespace unik::controller {
 namespace {

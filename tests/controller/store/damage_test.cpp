@@ -13,9 +13,9 @@
 
 #include "api/stable_hash.hpp"
 #include "controller/store/sqlite.hpp"
-#include "tests/controller/store/enumeration.hpp"
 #include "tests/controller/store/faulty_vfs.hpp"
 #include "tests/controller/store/looped_store.hpp"
+#include "tests/point_stride.hpp"
 
 namespace unik::controller {
 namespace {

@@ -9,10 +9,10 @@
 #include <iostream>
 #include <utility>
 
-#include "tests/controller/store/enumeration.hpp"
 #include "tests/controller/store/failing_memory.hpp"
 #include "tests/controller/store/faulty_vfs.hpp"
 #include "tests/controller/store/looped_store.hpp"
+#include "tests/point_stride.hpp"
 
 namespace unik::controller {
 namespace {
