@@ -1,10 +1,10 @@
-// How densely the tests of a store try "at each call". Where a sanitizer checks every instruction that takes minutes,
-// and every eighth point runs the same code; all of them are tried in the other builds.
+// How densely tests try "at each call" and "on each seed". Where a sanitizer checks every instruction that takes
+// minutes, and every eighth runs the same code; all of them are tried in the other builds.
 #pragma once
 
 #include <cstdint>
 
-namespace unik::controller {
+namespace unik {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 inline constexpr std::uint64_t kPointStride = 8;
@@ -12,4 +12,4 @@ inline constexpr std::uint64_t kPointStride = 8;
 inline constexpr std::uint64_t kPointStride = 1;
 #endif
 
-}  // namespace unik::controller
+}  // namespace unik

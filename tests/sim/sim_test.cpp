@@ -5,11 +5,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <string>
 #include <string_view>
 
+#include "tests/point_stride.hpp"
 #include "tests/sim/simulation.hpp"
 
 namespace unik::sim {
@@ -33,7 +35,7 @@ struct Range {
 };
 // The first `count` seeds, or the one that was asked for.
 Range seeds(std::uint64_t count) {
-  return g_only > 0 ? Range{g_only, g_only} : Range{1, count};
+  return g_only > 0 ? Range{g_only, g_only} : Range{1, std::max<std::uint64_t>(count / kPointStride, 1)};
 }
 
 // What broke, and how to see it again.
