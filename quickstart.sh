@@ -14,7 +14,8 @@ say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 say "packages, and with them the guest kernel and base runtime (minutes the first time, then cached)"
 install_packages "${kernel_packages[@]}"
 mkdir -p build
-runtimes/base/build.sh --variant host --out build/base >build/base.log 2>&1 &
+# The kernel is cached as a whole: its objects would only cost time.
+CCACHE_DISABLE=1 runtimes/base/build.sh --variant host --out build/base >build/base.log 2>&1 &
 base_pid=$!
 install_packages "${build_packages[@]}" "${guest_packages[@]}" "${quick_packages[@]}"
 

@@ -42,7 +42,7 @@ esac
 # The guest's kernel takes minutes when it is not cached: it is built beside the programs.
 say "base runtime, in the background"
 mkdir -p build
-runtimes/base/build.sh --variant "$kernels" --out build/base >build/base.log 2>&1 &
+CCACHE_DISABLE=1 runtimes/base/build.sh --variant "$kernels" --out build/base >build/base.log 2>&1 &
 base_pid=$!
 
 say "build: $preset"
