@@ -93,7 +93,7 @@ class Loop::State {
 
   std::uint64_t agent_start_ = 0;
   std::uint64_t start_version_ = 0;  // of the record that holds it
-  bool said_taken_ = false;          // that another agent has the node's name, since this one was registered last
+  bool said_refused_ = false;        // why this one is not registered, since it was last
   Goals goals_;                      // stored, and acted on
   std::optional<Goals> offered_;     // newer ones that are not stored yet
   std::vector<PortRecord> ports_;
@@ -162,14 +162,15 @@ void Loop::State::take(const RecordFailed& failed) {
 
 void Loop::State::take(const Registered& registered) {
   if (const std::uint64_t newer = registered.reply.newer_start; newer > 0) {
-    node_.note(
-        "the controller knows a later start of this node's agent: the record is old, or another agent has its name");
+    if (!std::exchange(said_refused_, true))
+      node_.note(
+          "the controller knows a later start of this node's agent: the record is old, or another agent has its name");
     if (!talk_.begin_again(registered.reply.newer_is_silent, node_.now.boot)) return;
     agent_start_ = std::max(agent_start_, newer) + 1;
     start_version_ = node_.keeper.mark();
     return;
   }
-  said_taken_ = false;
+  said_refused_ = false;
   const std::string& cluster = goals_.stamp.cluster_id;
   if (!cluster.empty() && cluster != registered.reply.cluster_id)
     node_.note("registered with cluster " + registered.reply.cluster_id + ", but the goals are of " + cluster +
@@ -213,10 +214,10 @@ void Loop::State::take(const LinkFailed& failed) {
     node_.note("another agent has registered as " + options_.node + ": this one stands aside while that one reports");
     return talk_.superseded(node_.now.boot);
   }
-  if (failed.error.reason == "node_name_taken") {
-    if (!std::exchange(said_taken_, true)) node_.note("not registered, and asking again: " + failed.error.message);
-    return talk_.refused(node_.now.boot);
-  }
+  const bool is_refusal = failed.error.code == ErrorCode::kInvalid || failed.error.code == ErrorCode::kConflict;
+  if (failed.seq == 0 && is_refusal && !std::exchange(said_refused_, true))
+    node_.note("not registered, and asking again: " + failed.error.message);
+  if (failed.error.reason == "node_name_taken") return talk_.refused(node_.now.boot);
   talk_.failed(failed.seq, node_.now.boot);
 }
 

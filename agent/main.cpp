@@ -113,6 +113,7 @@ int run(const RunArguments& arguments) {
   log.level = *level;
   log.format = *format;
   log.file = arguments.log_file;
+  log.takes_stderr = true;
   if (Result<void> set = wire::setup_log(log); !set.ok()) return fail(set.error());
 
   const Result<agent::AgentOptions> options = to_options(arguments);
@@ -178,7 +179,7 @@ int main(int argc, char** argv) {
   run_command->add_option("--log-level", arguments.log_level, "debug, info, warning or error")->capture_default_str();
   run_command->add_option("--log-format", arguments.log_format, "text or json")->capture_default_str();
   run_command->add_option("--log-file", arguments.log_file,
-                          "instead of stderr; at 16 MiB it is renamed to FILE.1, up to FILE.3");
+                          "instead of stderr; at 16 MiB NAME.log becomes NAME.1.log, up to NAME.3.log");
 
   std::string qemu = "qemu-system-x86_64";
   CLI::App* probe_command = app.add_subcommand("probe", "Tell what this host can do, as JSON");

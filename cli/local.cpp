@@ -19,8 +19,9 @@ namespace {
 constexpr Duration kControllerPatience = std::chrono::seconds(30);
 // Its first probe of the accelerator included, and where its record was lost, the time until its name is free again.
 constexpr Duration kAgentPatience = std::chrono::seconds(120);
-constexpr Duration kLockPatience = std::chrono::seconds(90);
+constexpr Duration kLockPatience = std::chrono::seconds(180);  // longer than both
 constexpr Duration kStopGrace = std::chrono::seconds(15);
+constexpr Duration kSilentWait = std::chrono::seconds(5);
 constexpr Duration kFirstPoll = std::chrono::milliseconds(5);
 constexpr Duration kLastPoll = std::chrono::milliseconds(200);
 constexpr std::size_t kTailLines = 12;
@@ -47,7 +48,8 @@ Result<void> ensure_dirs(const LocalPaths& paths) {
 
 // Polls `done` until it holds, `pid` has ended, or the time is over.
 Result<void> wait_until(const std::function<bool()>& done, pid_t pid, const DaemonSpec& spec, Duration patience,
-                        const std::string& wanted) {
+                        const std::string& wanted, const Say& say) {
+  bool said = false;
   const auto begin = std::chrono::steady_clock::now();
   for (Duration pause = kFirstPoll;; pause = std::min(pause * 2, kLastPoll)) {
     if (done()) return {};
@@ -60,6 +62,10 @@ Result<void> wait_until(const std::function<bool()>& done, pid_t pid, const Daem
     if (std::chrono::steady_clock::now() - begin > patience)
       return timed_out("not_ready", wanted + " is not ready after " + format_duration(patience) + "; the end of " +
                                         spec.log_file.string() + ":" + tail_of(spec.log_file, kTailLines));
+    if (!said && std::chrono::steady_clock::now() - begin > kSilentWait) {
+      said = true;
+      say("waiting for " + wanted + "; the last line of its log:" + tail_of(spec.log_file, 1));
+    }
     std::this_thread::sleep_for(pause);
   }
 }
@@ -136,7 +142,7 @@ Result<UpResult> ensure_up(const Environment& environment, const Api& api, const
       result.started_controller = true;
     }
     const auto ready = wait_until([&] { return is_up(api); }, controller, controller_daemon, kControllerPatience,
-                                  "the local controller");
+                                  "the local controller", say);
     if (!ready) return ready.error();
   }
 
@@ -157,7 +163,7 @@ Result<UpResult> ensure_up(const Environment& environment, const Api& api, const
     if (!node || node->health != "ready" || !node->last_report_ago) return false;
     return node->agent_start != dead_start;
   };
-  const auto ready = wait_until(node_ready, agent, agent_daemon, kAgentPatience, "the local node");
+  const auto ready = wait_until(node_ready, agent, agent_daemon, kAgentPatience, "the local node", say);
   if (!ready) return ready.error();
   return result;
 }

@@ -39,6 +39,10 @@ bool goals_are_news(const World& world, const NodeRow& row, const Stamp& accepte
 
 }  // namespace
 
+Error superseded_agent(const std::string& node) {
+  return conflict("superseded_agent", "a newer agent of node `" + node + "` has registered");
+}
+
 // Goals that this controller never gave: what it gave after its store was copied or cut has been lost. What a node has
 // accepted when it is first heard was given before this controller started, however much it has committed since.
 bool Heartbeats::shows_lost_history(const World& world, Symbol node, const Stamp& accepted) {
@@ -71,8 +75,7 @@ void Heartbeats::arrive(World& world, const HeartbeatArrived& event, Time now, L
     return;
   }
   if (row->agent_start > report.agent_start) {
-    effects.list.push_back(
-        Reply{event.id, conflict("superseded_agent", "a newer agent of node `" + report.node + "` has registered")});
+    effects.list.push_back(Reply{event.id, superseded_agent(report.node)});
     return;
   }
   if (!report.accepted_stamp.cluster_id.empty() && report.accepted_stamp.cluster_id != world.cluster.cluster_id) {

@@ -11,6 +11,9 @@
 
 namespace unik::controller {
 
+// What an agent is told whose node has a newer one.
+Error superseded_agent(const std::string& node);
+
 class Heartbeats {
  public:
   // `loaded`: the last record that was there when this controller started.

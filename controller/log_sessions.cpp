@@ -41,7 +41,9 @@ void LogSessions::open(const World& world, const LogsAsked& event, Time now, std
         event.session, not_found("no_such_run", "`" + event.name + "` was not restarted: it has no previous run")});
     return;
   }
-  if (!event.query.follow) effects.list.push_back(EndLogs{event.session, std::nullopt});
+  // A run that is over has an end, however long somebody would follow.
+  if (!event.query.follow || event.query.select == LogSelect::kPrevious)
+    effects.list.push_back(EndLogs{event.session, std::nullopt});
 }
 
 void LogSessions::ask_for_new(const World& world, std::uint64_t id, Session& session, bool follow_up, Time now,
@@ -51,7 +53,8 @@ void LogSessions::ask_for_new(const World& world, std::uint64_t id, Session& ses
     if (row.node.empty() || session.asked.contains(instance)) return;
     if (session.only && *session.only != instance) return;
     if (session.query.follow && has_no_console_yet(*row.status)) return;
-    if (!follow_up && session.query.select == LogSelect::kPrevious && row.status->restarts == 0) return;
+    const bool counts = !world.history_lost && session.query.select == LogSelect::kPrevious;
+    if (counts && row.status->restarts == 0) return;
     found.push_back(instance);
   });
   LogQuery query = session.query;
@@ -108,7 +111,8 @@ void LogSessions::push_ended(const World& world, const LogPushEnded& event, Now 
 void LogSessions::look_again(const World& world, const std::set<AppName>& apps, Time now, std::set<Symbol>& wake,
                              Effects& effects) {
   for (auto& [id, session] : sessions_)
-    if (session.query.follow && apps.contains(session.app)) ask_for_new(world, id, session, true, now, wake, effects);
+    if (session.query.follow && session.query.select == LogSelect::kCurrent && apps.contains(session.app))
+      ask_for_new(world, id, session, true, now, wake, effects);
 }
 
 void LogSessions::pass_time(Time now, Effects& effects) {

@@ -147,11 +147,23 @@ class Loop::State {
   }
 
   void take(const HeartbeatArrived& event) {
+    if (loses_its_name(event.report)) {
+      reply(event.id, superseded_agent(event.report.node));
+      return;
+    }
     const bool lost = world_.history_lost;
     heartbeats_.arrive(world_, event, time_, logs_, dirty_, effects_);
     if (world_.history_lost != lost)
       publish(nullptr, {{"controller", "restored: a node knows a later history than this store"}});
     observed_ = true;
+  }
+
+  // A registration that is under way counts already: an answer as before it would renew the leases of an agent whose
+  // instances the next one is given in a moment.
+  bool loses_its_name(const Report& report) const {
+    if (!flight_) return false;
+    const NodeRow* const next = flight_->after.nodes.find(Symbol(report.node));
+    return next != nullptr && next->info && next->agent_start > report.agent_start;
   }
 
   void take(const LogsAsked& event) { logs_.open(world_, event, time_, wake_, effects_); }

@@ -153,6 +153,7 @@ Result<void> serve(const Options& options, const sigset_t& signals) {
   if (!server) return server.error();
   for (const wire::Endpoint& endpoint : server->endpoints())
     wire::log(wire::LogLevel::kInfo, "http", "listening", {{"address", to_string(endpoint)}});
+  metrics.begin(*runner.world());
   wire::log(wire::LogLevel::kInfo, "controller", "ready", {{"cluster_id", cluster_id}, {"revision", head}});
 
   int signal = 0;
@@ -175,7 +176,8 @@ int main(int argc, char** argv) {
   app.add_option("--listen", options.listen, "loopback HOST:PORT to listen on; may be given several times");
   app.add_option("--log-level", options.log_level, "debug, info, warning or error")->capture_default_str();
   app.add_option("--log-format", options.log_format, "text or json")->capture_default_str();
-  app.add_option("--log-file", options.log_file, "instead of stderr; at 16 MiB it is renamed to FILE.1, up to FILE.3");
+  app.add_option("--log-file", options.log_file,
+                 "instead of stderr; at 16 MiB NAME.log becomes NAME.1.log, up to NAME.3.log");
   app.add_option("--heartbeat-ms", options.heartbeat_ms, "how often nodes report, in milliseconds")
       ->check(CLI::Range(100, 15'000))  // a strict singleton's lease lasts for four of them
       ->capture_default_str();
@@ -204,7 +206,7 @@ int main(int argc, char** argv) {
   const Result<wire::LogLevel> level = wire::parse_log_level(options.log_level);
   const Result<wire::LogFormat> format = wire::parse_log_format(options.log_format);
   Result<void> done = level && format ? Result<void>() : Result<void>(level ? format.error() : level.error());
-  if (done) done = wire::setup_log({*level, *format, options.log_file, wire::LogOptions().file_bytes});
+  if (done) done = wire::setup_log({*level, *format, options.log_file, wire::LogOptions().file_bytes, true});
   if (done) done = serve(options, signals);
   if (done) return 0;
   std::cerr << "error: " << to_string(done.error()) << "\n";

@@ -101,10 +101,10 @@ Result<VmSpec> plan_vm(const LaunchVm& launch, const runtimes::BootFiles& files,
     spec.kernel = std::move(*kernel);
   } else {
     if (files.kernel.empty()) return invalid("no_kernel", "want an image with a kernel or disk, found none");
-    if (files.kernel_end > launch.boot.resources.memory)
+    if (files.kernel_end > mebibytes(spec.memory_mib))
       return invalid("kernel_beyond_memory", "the kernel is loaded up to " + format_bytes(files.kernel_end) +
                                                  ": want more memory than that, got " +
-                                                 format_bytes(launch.boot.resources.memory));
+                                                 format_bytes(mebibytes(spec.memory_mib)));
     spec.kernel = files.kernel.string();
     spec.initrd = files.initrd.string();
     spec.kernel_arguments = join_arguments(files.config, launch.boot.args);

@@ -4,6 +4,7 @@
 #include <spdlog/logger.h>
 #include <spdlog/sinks/rotating_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -154,9 +155,15 @@ Result<spdlog::sink_ptr> open_sink(const LogOptions& options) {
   const int fd = open(options.file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
   if (fd < 0) return failed(std::strerror(errno));
   close(fd);
+  spdlog::file_event_handlers handlers;
+  handlers.after_open = [takes_stderr = options.takes_stderr](const std::string&, std::FILE* file) {
+    fcntl(fileno(file), F_SETFD, FD_CLOEXEC);
+    fchmod(fileno(file), 0640);
+    if (takes_stderr) dup2(fileno(file), STDERR_FILENO);
+  };
   try {
     return spdlog::sink_ptr(std::make_shared<spdlog::sinks::rotating_file_sink_mt>(
-        options.file, static_cast<std::size_t>(options.file_bytes.value), kKeptFiles));
+        options.file, static_cast<std::size_t>(options.file_bytes.value), kKeptFiles, false, handlers));
   } catch (const spdlog::spdlog_ex& error) {
     return failed(error.what());
   }

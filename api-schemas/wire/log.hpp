@@ -31,7 +31,8 @@ struct LogOptions {
   LogLevel level = LogLevel::kInfo;
   LogFormat format = LogFormat::kText;
   std::string file;                  // empty: stderr; otherwise appended to
-  Bytes file_bytes = mebibytes(16);  // at this size it is renamed to FILE.1, up to FILE.3
+  Bytes file_bytes = mebibytes(16);  // at this size NAME.log becomes NAME.1.log, up to NAME.3.log
+  bool takes_stderr = false;         // what else the program writes to stderr goes to that file too
 
   bool operator==(const LogOptions&) const = default;
 };

@@ -105,7 +105,8 @@ const Route* Router::find(std::string_view method, std::string_view path) const 
     return route.method == method && match(route.pattern, path);
   });
   if (found != routes_.end()) return &*found;
-  return method == "HEAD" ? find("GET", path) : nullptr;
+  const Route* const whole = method == "HEAD" ? find("GET", path) : nullptr;
+  return whole != nullptr && !whole->streams ? whole : nullptr;
 }
 
 void Router::handle(wire::HttpRequest request, wire::Responder responder) const {
@@ -115,8 +116,8 @@ void Router::handle(wire::HttpRequest request, wire::Responder responder) const 
     return route->handle(values, std::move(request), std::move(responder));
   }
   std::string allowed;
-  for (const Route& route : routes_)
-    if (match(route.pattern, request.path)) allowed += (allowed.empty() ? "" : ", ") + route.method;
+  for (const char* const method : {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+    if (find(method, request.path) != nullptr) allowed += (allowed.empty() ? "" : ", ") + std::string(method);
   if (!allowed.empty()) return responder.send(method_not_allowed(request, allowed));
   responder.send(not_found("no_such_route", "there is no " + request.path + " in this API"));
 }

@@ -24,7 +24,8 @@ struct Route {
   std::string pattern;  // `/v1/apps/{name}`
   std::function<void(const PathValues&, wire::HttpRequest, wire::Responder)> handle;
   wire::BodyPolicy body;
-  QueryRules query;  // all the parameters that it knows
+  QueryRules query;      // all the parameters that it knows
+  bool streams = false;  // its answer may go on for as long as somebody reads it: not asked for by HEAD
 };
 
 // Fails with `invalid`/`bad_query` for a parameter that the route does not know, or whose value is not what it takes.

@@ -62,14 +62,16 @@ void add_stream_routes(ApiContext& context, std::vector<Route>& routes) {
                      {"since", QueryRule::kText},
                      {"previous", QueryRule::kFlag},
                      {"timestamps", QueryRule::kFlag},
-                     {"prefix", QueryRule::kFlag}}});
+                     {"prefix", QueryRule::kFlag}},
+                    true});
   routes.push_back({"GET",
                     "/v1/events",
                     [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
                       watch_events(context, request, responder);
                     },
                     {},
-                    {{"tenant", QueryRule::kName}, {"follow", QueryRule::kFlag}, {"since", QueryRule::kNumber}}});
+                    {{"tenant", QueryRule::kName}, {"follow", QueryRule::kFlag}, {"since", QueryRule::kNumber}},
+                    true});
   routes.push_back({"POST",
                     "/v1/nodes/{name}/logs/{stream_id}",
                     [&context](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {

@@ -31,14 +31,12 @@ double seconds(Duration duration) {
 }  // namespace
 
 struct Metrics::Families {
-  // Whether this is the first word of a boot, which is measured once. One that was checked already may have booted
-  // before this controller started.
+  // Whether this is the first word of a boot, which is measured once.
   bool ends_a_boot(const InstanceId& id, const InstanceStatus& status) {
     if (status.phase != Phase::kRunning || status.boot.start <= Duration::zero()) return false;
     const std::lock_guard lock(mutex);
     const auto [known, is_new] = booted.try_emplace(id, status.started_at);
-    if (is_new) return status.health == Health::kNone || status.health == Health::kStarting;
-    return std::exchange(known->second, status.started_at) != status.started_at;
+    return std::exchange(known->second, status.started_at) != status.started_at || is_new;
   }
   void forget(const InstanceId& id) {
     const std::lock_guard lock(mutex);
@@ -125,6 +123,12 @@ struct Metrics::Families {
 
 Metrics::Metrics() : families_(std::make_unique<Families>()) {}
 Metrics::~Metrics() = default;
+
+void Metrics::begin(const World& world) {
+  const std::lock_guard lock(families_->mutex);
+  for (const auto& [id, row] : world.instances)
+    if (row.status->phase == Phase::kRunning) families_->booted.try_emplace(id, row.status->started_at);
+}
 
 void Metrics::turned(Duration turn_time, std::size_t events) {
   families_->turn_seconds.Observe(seconds(turn_time));

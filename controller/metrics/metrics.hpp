@@ -16,6 +16,8 @@ class Metrics {
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
 
+  // What runs already when the controller starts: no boot of it is measured again. Any thread.
+  void begin(const World& world);
   // Any thread.
   void turned(Duration turn_time, std::size_t events);
   void committed(const Record& record);

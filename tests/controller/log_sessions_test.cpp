@@ -31,8 +31,9 @@ class LogSessionsTest : public ::testing::Test {
     apply(world_, PutInstance{id_, instance});
   }
 
-  void start_instance() {
+  void start_instance(std::uint32_t restarts = 0) {
     InstanceStatus status;
+    status.restarts = restarts;
     status.phase = Phase::kRunning;
     status.started_at = WallTime(std::chrono::seconds(5));
     apply(world_, ObserveInstance{id_, status});
@@ -79,6 +80,38 @@ TEST_F(LogSessionsTest, ASilentNodeIsGivenUp) {
   sessions_.pass_time(Time{} + kLogPatience, effects_);
   ASSERT_EQ(effects_.list.size(), 1U);
   EXPECT_EQ(std::get<GiveUpLog>(effects_.list.front()).error.reason, "node_silent");
+}
+
+TEST_F(LogSessionsTest, APreviousRunIsOnlyThereAfterARestart) {
+  start_instance();
+  LogsAsked asked = ask("web", true);
+  asked.query.select = LogSelect::kPrevious;
+  sessions_.open(world_, asked, Time{}, wake_, effects_);
+  ASSERT_EQ(effects_.list.size(), 1U);
+  EXPECT_EQ(std::get<EndLogs>(effects_.list.front()).error->reason, "no_such_run");
+
+  // A store that was restored knows less than the nodes.
+  world_.history_lost = true;
+  effects_ = {};
+  asked.session = 2;
+  sessions_.open(world_, asked, Time{}, wake_, effects_);
+  EXPECT_EQ(sessions_.requests_for(Symbol("n1")).size(), 1U);
+}
+
+TEST_F(LogSessionsTest, FollowingAPreviousRunEndsWithIt) {
+  start_instance(1);
+  LogsAsked asked = ask("web", true);
+  asked.query.select = LogSelect::kPrevious;
+  sessions_.open(world_, asked, Time{}, wake_, effects_);
+  EXPECT_EQ(sessions_.requests_for(Symbol("n1")).size(), 1U);
+  EXPECT_FALSE(std::get<EndLogs>(effects_.list.back()).error.has_value());
+  const InstanceId other{Symbol("default"), Symbol("web"), 1, 2, 1};
+  InstanceRow instance;
+  instance.node = Symbol("n1");
+  instance.status = InstanceStatus{};
+  apply(world_, PutInstance{other, instance});
+  sessions_.look_again(world_, {{Symbol("default"), Symbol("web")}}, Time{}, wake_, effects_);
+  EXPECT_EQ(sessions_.requests_for(Symbol("n1")).size(), 1U) << "whoever comes later has no previous run";
 }
 
 TEST_F(LogSessionsTest, NobodysLogIsNotFound) {

@@ -33,5 +33,92 @@ TEST(Loop, RefusesTheChangeThatIsOneTooManyAndKeepsTheOthers) {
   EXPECT_GT(answered, 1U) << "the others are at work";
 }
 
+// The real loop, whose commits come home when the test says so.
+class HeldLoop {
+ public:
+  HeldLoop() : loop_(first_world(), {}) {}
+
+  // What was answered to `events`, and in the turns that they brought.
+  std::vector<Reply> turn(std::vector<Event> events) {
+    std::vector<Reply> replies;
+    for (int turns = 0; turns < 20 && (turns == 0 || !events.empty()); ++turns) {
+      std::vector<Event> next;
+      for (const Effect& effect : loop_.turn(now(), events).list) {
+        if (const auto* const reply = std::get_if<Reply>(&effect)) replies.push_back(*reply);
+        const auto* const begun = std::get_if<BeginCommit>(&effect);
+        if (begun == nullptr) continue;
+        held_ = begun->record->seq;
+        if (!holding) next.emplace_back(Committed{held_});
+      }
+      events = std::move(next);
+      boot_ += std::chrono::milliseconds(2);
+    }
+    return replies;
+  }
+  void pass(Duration time) {
+    for (; time > Duration::zero(); time -= std::chrono::seconds(1)) {
+      boot_ += std::chrono::seconds(1);
+      turn({});
+    }
+  }
+  std::vector<Reply> release() {
+    holding = false;
+    return turn({Committed{held_}});
+  }
+
+  RegisterAsked registers(const std::string& agent, std::uint64_t start) {
+    RegisterRequest request;
+    request.node = "n1";
+    request.agent_id = agent;
+    request.agent_start = start;
+    request.info.capacity = {MilliCpu{4000}, mebibytes(4096)};
+    return {++last_, "", request};
+  }
+  HeartbeatArrived reports(std::uint64_t start, std::uint64_t seq) {
+    Report report;
+    report.node = "n1";
+    report.agent_start = start;
+    report.seq = seq;
+    report.digest = seq;
+    report.body.emplace();
+    report.accepted_stamp = {loop_.world().cluster.cluster_id, loop_.world().cluster.epoch, loop_.world().revision};
+    return {++last_, report};
+  }
+
+  bool holding = false;
+
+ private:
+  static World first_world() {
+    World world;
+    apply(world, first_record("cluster", {}));
+    return world;
+  }
+  Now now() const { return {boot_, WallTime(std::chrono::hours(500'000) + boot_.time_since_epoch())}; }
+
+  Loop loop_;
+  Time boot_{std::chrono::hours(1)};
+  RequestId last_ = 0;
+  std::uint64_t held_ = 0;
+};
+
+// Between the decision that another agent gets the name and its being durable the first one may be heard again.
+TEST(Loop, RenewsNoLeaseOfAnAgentWhoseNameIsBeingGivenToAnother) {
+  HeldLoop loop;
+  loop.turn({loop.registers("a1", 10)});
+  loop.turn({loop.reports(10, 1)});
+  loop.turn({loop.reports(10, 2)});
+  loop.pass(std::chrono::seconds(80));
+  loop.holding = true;
+  EXPECT_TRUE(loop.turn({loop.registers("b2", 20)}).empty()) << "its commit is under way";
+  const std::vector<Reply> told = loop.turn({loop.reports(10, 3)});
+  ASSERT_EQ(told.size(), 1U) << "it is parked, and released as a renewal when the other reports";
+  const auto* const error = std::get_if<Error>(&told.front().answer);
+  ASSERT_NE(error, nullptr);
+  EXPECT_EQ(error->reason, "superseded_agent");
+  const std::vector<Reply> registered = loop.release();
+  ASSERT_EQ(registered.size(), 1U);
+  EXPECT_NE(std::get_if<RegisterReply>(&registered.front().answer), nullptr);
+}
+
 }  // namespace
 }  // namespace unik::controller

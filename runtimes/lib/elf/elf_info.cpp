@@ -125,9 +125,8 @@ class ElfReader {
       if (segment.type == kLoad) {
         const std::uint64_t physical = wide() ? number(entry, 24, 8) : number(entry, 12, 4);
         const std::uint64_t in_memory = wide() ? number(entry, 40, 8) : number(entry, 20, 4);
-        if (in_memory > kMostAddress || physical > kMostAddress - in_memory)
-          return bad("a part of it would be loaded at the end of all addresses");
-        info_.load_end = std::max(info_.load_end, physical + in_memory);
+        const bool wraps = in_memory > kMostAddress || physical > kMostAddress - in_memory;
+        if (in_memory > 0) info_.load_end = std::max(info_.load_end, wraps ? kMostAddress : physical + in_memory);
       }
       segments_.push_back(segment);
     }
@@ -309,6 +308,7 @@ Result<MultibootHeaders> find_multiboot(const std::filesystem::path& path) {
       found.version1 = true;
       if ((word(at + 4) & kMultiboot1SaysWhere) != 0 && at + 28 <= bytes.size())
         found.load_end = std::max(word(at + 20), word(at + 24));
+      break;  // the first one is what a loader takes
     }
   for (std::size_t at = 0; at + 16 <= bytes.size(); at += 8)
     if (word(at) == kMultiboot2Magic && word(at) + word(at + 4) + word(at + 8) + word(at + 12) == 0)

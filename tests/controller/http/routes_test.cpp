@@ -78,14 +78,17 @@ TEST(Routes, AreThoseOfTheDescription) {
 }
 
 TEST(Routes, AnswerHeadAsGetWhereItHasNoRouteOfItsOwn) {
-  const auto route = [](const char* method, const char* pattern) { return Route{method, pattern, {}, {}, {}}; };
+  const auto route = [](const char* method, const char* pattern, bool streams = false) {
+    return Route{method, pattern, {}, {}, {}, streams};
+  };
   const Router router({route("GET", "/v1/apps/{name}"), route("DELETE", "/v1/apps/{name}"),
                        route("GET", "/v1/blobs/{digest}"), route("HEAD", "/v1/blobs/{digest}"),
-                       route("POST", "/v1/apply")});
+                       route("POST", "/v1/apply"), route("GET", "/v1/events", true)});
   ASSERT_NE(router.find("HEAD", "/v1/apps/web"), nullptr);
   EXPECT_EQ(router.find("HEAD", "/v1/apps/web")->method, "GET");
   EXPECT_EQ(router.find("HEAD", "/v1/blobs/abc")->method, "HEAD");
   EXPECT_EQ(router.find("HEAD", "/v1/apply"), nullptr);
+  EXPECT_EQ(router.find("HEAD", "/v1/events"), nullptr) << "nobody would read it";
   EXPECT_EQ(router.find("PUT", "/v1/apps/web"), nullptr);
 }
 
