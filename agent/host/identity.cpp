@@ -18,7 +18,7 @@ Result<std::string> load_identity(const std::string& state_dir) {
   }
   if (!text.ok()) return std::move(text).error();
   const std::string id = text->substr(0, text->find('\n'));
-  if (id.size() != wire::new_trace_id().size() || id.find_first_not_of("0123456789abcdef") != std::string::npos)
+  if (!wire::is_trace_id(id))
     return internal("corrupt_identity",
                     path + ": want 32 hexadecimal digits, found something else; remove the file: the agent is then " +
                         "another one, and gets the node's name when the one before has been silent for a while");

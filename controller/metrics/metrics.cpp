@@ -75,12 +75,11 @@ struct Metrics::Families {
                                     .Help("Events that the loop has taken")
                                     .Register(registry)
                                     .Add({});
-  prometheus::Gauge& journal_records =
-      prometheus::BuildGauge()
-          .Name("unikctl_journal_records")
-          .Help("Records that the journal holds: those that history begins with are not")
-          .Register(registry)
-          .Add({});
+  prometheus::Gauge& journal_records = prometheus::BuildGauge()
+                                           .Name("unikctl_journal_records")
+                                           .Help("Records of the journal after the one that history begins at")
+                                           .Register(registry)
+                                           .Add({});
   prometheus::Gauge& journal_head = prometheus::BuildGauge()
                                         .Name("unikctl_journal_head")
                                         .Help("Sequence of the last record of the journal")
