@@ -15,6 +15,7 @@
 #include "cli/output/images.hpp"
 #include "cli/output/views.hpp"
 #include "cli/runtimes.hpp"
+#include "cli/script_source.hpp"
 #include "runtimes/lib/elf/recognise.hpp"
 #include "runtimes/lib/pack/base_runtime.hpp"
 #include "runtimes/lib/pack/binary_pack.hpp"
@@ -107,6 +108,7 @@ Result<runtimes::AppBuildOptions> app_build_options(const Session& session, cons
   options.mode = request.debug ? runtimes::BuildMode::kDebug : runtimes::BuildMode::kRelease;
   options.environment = runtimes::build_environment(options.directory, session.environment().variables);
   options.rebuild = request.rebuild;
+  options.runtime = request.runtime;
   auto includes = parse_includes(session, request.includes);
   if (!includes) return includes.error();
   options.includes = std::move(includes).value();
@@ -133,10 +135,23 @@ Result<Packed> run_pack(const Session& session, const runtimes::BlobStore& store
   return Packed{std::move(built->image), std::move(recipe), built->reused, false};
 }
 
+Error brings_everything(const std::filesystem::path& path) {
+  return invalid("no_runtime_needed", "--runtime: want a project that a pack builds, or a script (.py, .js), and " +
+                                          path.string() + " brings all that it runs on; leave the flag out");
+}
+
+Result<Packed> pack_script(const Session& session, const runtimes::BlobStore& store, const PackRequest& request,
+                           const std::filesystem::path& path) {
+  auto source = lay_out_script(home_of(session.environment()), path);
+  if (!source) return source.error();
+  return run_pack(session, store, request, source->directory, std::move(source->recipe));
+}
+
 Result<Packed> pack_source(const Session& session, const runtimes::BlobStore& store, const PackRequest& request,
                            const std::filesystem::path& directory) {
   auto recipe = read_recipe(directory);
   if (!recipe) return recipe.error();
+  if (has_own_build(*recipe) && !request.runtime.empty()) return brings_everything(directory / "unik.yaml");
   return has_own_build(*recipe) ? run_own_build(session, store, request, directory, *std::move(recipe))
                                 : run_pack(session, store, request, directory, *std::move(recipe));
 }
@@ -253,8 +268,12 @@ Result<Packed> pack(const Session& session, const runtimes::BlobStore& store, co
   if (!hold) return hold.error();
   if (request.rootfs) return pack_root(session, store, request);
   const std::filesystem::path path = absolute(session, request.path);
+  std::error_code ignored;
+  if (script_language(path) && std::filesystem::is_regular_file(path, ignored))
+    return pack_script(session, store, request, path);
   const auto packer = runtimes::choose_packer(path);
   if (!packer) return packer.error();
+  if (!request.runtime.empty() && *packer != runtimes::DeployAs::kSource) return brings_everything(path);
   if (request.initrd && *packer != runtimes::DeployAs::kKernel)
     return invalid("usage", "--initrd goes with a kernel, and " + path.string() + " is none");
   switch (*packer) {

@@ -25,6 +25,7 @@ struct PackRequest {
   std::vector<std::string> includes;            // PATH[:DEST]
   std::vector<std::string> args;                // of a root file system or kernel: part of the image
   std::string name;                             // empty: of the directory or file
+  std::string runtime;                          // NAME[@VERSION], over the recipe's and the pack's
   bool debug = false;                           // a debug build; UNIKCTL_DEBUG=1 for a build command of unik.yaml
   bool rebuild = false;
 };

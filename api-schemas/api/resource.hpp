@@ -200,6 +200,9 @@ struct Disconnect {
   bool operator==(const Disconnect&) const = default;
 };
 
+// Whether the app follows when `image rebase` puts its image onto another base.
+enum class Rebase : std::uint8_t { kNone, kAuto };
+
 struct AppSpec {
   std::string source;  // only in files: a directory that the CLI builds and replaces by `boot.image`
   BootSpec boot;
@@ -209,6 +212,7 @@ struct AppSpec {
   Disruption disruption;
   std::optional<RolloutPolicy> rollout;  // absent: the tenant's
   Disconnect disconnect;
+  Rebase rebase = Rebase::kNone;
 
   bool operator==(const AppSpec&) const = default;
 };

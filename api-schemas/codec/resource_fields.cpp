@@ -312,6 +312,22 @@ std::optional<Singleton> parse_singleton(std::string_view text) {
   return std::nullopt;
 }
 
+std::string_view to_string(Rebase rebase) {
+  switch (rebase) {
+    case Rebase::kNone:
+      return "none";
+    case Rebase::kAuto:
+      return "auto";
+  }
+  UNIK_CHECK(false, "a kind of rebase outside the enumeration");
+}
+
+std::optional<Rebase> parse_rebase(std::string_view text) {
+  for (const Rebase rebase : {Rebase::kNone, Rebase::kAuto})
+    if (to_string(rebase) == text) return rebase;
+  return std::nullopt;
+}
+
 void read_app_fields(Fields& in, AppSpec& spec, PortList ports) {
   in.texts("args", spec.boot.args, kMaxArgs);
   in.text_map("env", spec.boot.env, kMaxEnv, env_name, any_text);
@@ -336,6 +352,7 @@ void read_app_fields(Fields& in, AppSpec& spec, PortList ports) {
   in.object("rollout", "App.spec.rollout", [&](Fields& rollout) { read_rollout(rollout, spec.rollout.emplace()); });
   in.object("disconnect", "App.spec.disconnect",
             [&](Fields& disconnect) { read_disconnect(disconnect, spec.disconnect); });
+  in.one_of("rebase", spec.rebase, parse_rebase, "none or auto");
   in.object("rootfs", "App.spec.rootfs", [&](Fields& rootfs) {
     rootfs.one_of("writable", spec.boot.writable, parse_root_writable, "none or ephemeral");
   });

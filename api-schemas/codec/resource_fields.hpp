@@ -31,6 +31,8 @@ std::optional<RootWritable> parse_root_writable(std::string_view text);
 std::string_view to_string(RootWritable writable);
 std::optional<Singleton> parse_singleton(std::string_view text);
 std::string_view to_string(Singleton singleton);
+std::optional<Rebase> parse_rebase(std::string_view text);
+std::string_view to_string(Rebase rebase);
 
 inline constexpr std::size_t kMaxReplicas = 1000;
 inline constexpr std::size_t kMaxArgs = 1024;

@@ -140,6 +140,7 @@ void write_app_fields(Writer& out, const AppSpec& spec, Extent extent) {
       out.field("stopOnClientAfter", format_duration(*spec.disconnect.stop_on_client_after));
     out.field("replace", spec.disconnect.replace).end_object();
   }
+  if (all || spec.rebase != defaults.rebase) out.field("rebase", to_string(spec.rebase));
   if (all || spec.boot.writable != defaults.boot.writable)
     out.key("rootfs").begin_object().field("writable", to_string(spec.boot.writable)).end_object();
   if (all || spec.boot.debug) out.field("debug", spec.boot.debug);

@@ -12,6 +12,7 @@ namespace {
 struct BuildOptions {
   std::string directory = ".";
   std::string name;
+  std::string runtime;
   std::vector<std::string> includes;
   OutputFormat format = OutputFormat::kTable;
   bool debug = false;
@@ -37,6 +38,7 @@ Result<int> run_build(const Session& session, const BuildOptions& options) {
   PackRequest request;
   request.path = options.directory;
   request.includes = options.includes;
+  request.runtime = options.runtime;
   request.debug = options.debug;
   request.rebuild = options.rebuild;
   const std::filesystem::path directory = session.environment().working_dir / request.path;
@@ -75,6 +77,8 @@ void add_build(CommandTree& tree) {
                             [options](const Session& session) { return run_build(session, *options); });
   verb.word("dir", options->directory, "DIR", "A project, or a directory with unik.yaml (.)", Need::kOptional);
   verb.text("--name", options->name, "NAME", "The image's name (the directory's)");
+  verb.text("--runtime", options->runtime, "NAME[@VERSION]",
+            "What a project or script runs on (what its pack chooses)");
   verb.list("--include", options->includes, "PATH[:DEST]", "A file or directory to lay into the image; again for more");
   verb.flag("--debug", options->debug,
             "Keep symbols, take what no lock pins; a command of unik.yaml sees UNIKCTL_DEBUG=1");

@@ -121,7 +121,7 @@ Result<Subject> take_subject(const Session& session, const DeployOptions& option
       if (subject || subject.error().reason != "no_such_image") return subject;
     }
     return not_found("no_such_file",
-                     "want a directory, a program, a kernel, an image (NAME, HOST/NAME:TAG, "
+                     "want a directory, a script, a program, a kernel, an image (NAME, HOST/NAME:TAG, "
                      "NAME@sha256:DIGEST, oci:DIR, docker-archive:FILE), and `" +
                          text + "` is none of them");
   }
@@ -186,11 +186,11 @@ Result<int> run_deploy(const Session& session, const DeployOptions& options) {
 void add_deploy(CommandTree& tree) {
   const auto options = std::make_shared<DeployOptions>();
   VerbFlags verb =
-      tree.add(kShortcuts, "deploy", "Build or pack something and run it: deploy DIR|PROGRAM|KERNEL [-- ARGS]",
+      tree.add(kShortcuts, "deploy", "Build or pack something and run it: deploy DIR|SCRIPT|PROGRAM|KERNEL [-- ARGS]",
                [options](const Session& session) { return run_deploy(session, *options); });
   tree.take_guest_args(verb);
-  verb.word("subject", options->subject, "DIR|PROGRAM|KERNEL|IMAGE",
-            "A project (.), a Linux program, a kernel, an image: NAME, HOST/NAME:TAG, oci:DIR, "
+  verb.word("subject", options->subject, "DIR|SCRIPT|PROGRAM|KERNEL|IMAGE",
+            "A project (.), a script (.py, .js), a Linux program, a kernel, an image: NAME, HOST/NAME:TAG, oci:DIR, "
             "oci-archive:FILE, docker-archive:FILE, NAME@sha256:DIGEST",
             Need::kOptional);
   AppFlags& app = options->app;
@@ -201,6 +201,8 @@ void add_deploy(CommandTree& tree) {
   verb.list("-e,--env", app.env, "NAME[=VALUE]", "An environment variable; again for more");
   verb.list("-p,--publish", app.publish, "[HOST:]PORT",
             "Reach the guest's PORT at the node's HOST port, or a free one; again for more");
+  verb.text("--runtime", options->pack.runtime, "NAME[@VERSION]",
+            "What a project or script runs on (what its pack chooses)");
   verb.text("--rootfs", options->rootfs, "PATH", "Run a root file system: a directory, tar, cpio or erofs image");
   verb.list("--include", options->pack.includes, "PATH[:DEST]",
             "A file or directory to lay into the image; again for more");

@@ -138,6 +138,7 @@ Fields policies_of(const App& app) {
       spec.placement.tolerations, [](const Toleration& one) { return one.key + (one.value ? "=" + *one.value : ""); });
   fields["spec.disruption.maxUnavailable"] = number(spec.disruption.max_unavailable);
   if (spec.rollout) add_rollout(fields, *spec.rollout);
+  fields["spec.rebase"] = quote(app.spec.rebase == Rebase::kAuto ? "auto" : "none");
   fields["spec.disconnect.lostAfter"] = quote(format_duration(spec.disconnect.lost_after));
   fields["spec.disconnect.replace"] = boolean(spec.disconnect.replace);
   if (spec.disconnect.stop_on_client_after)

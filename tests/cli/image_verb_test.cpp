@@ -4,7 +4,9 @@
 #include <fstream>
 
 #include "cli/output/images.hpp"
+#include "codec/views_json.hpp"
 #include "runtimes/lib/oci/image_facts.hpp"
+#include "tests/cli/samples.hpp"
 #include "tests/cli/simulated_controller.hpp"
 
 namespace unik::cli {
@@ -19,7 +21,7 @@ class ImageVerbs : public testing::Test {
   BlobStore store() { return *BlobStore::open(controller.directory() / "home" / "images"); }
 
   // An image that has the shape of a packed one. Its content, and so its digest, follows from `text`.
-  Descriptor put_image(const std::string& name, const std::string& text) {
+  Descriptor put_image(const std::string& name, const std::string& text, const std::string& below = "the layer ") {
     const BlobStore blobs = store();
     runtimes::ImageConfig config;
     config.entrypoint = {"/app/web", "--quiet"};
@@ -28,7 +30,7 @@ class ImageVerbs : public testing::Test {
     config.exposed_ports = {"8080/tcp"};
     runtimes::Manifest manifest;
     for (const std::string layer : {"kernel", "base", "app"}) {
-      const auto blob = blobs.put(layer == "app" ? text : "the layer " + layer);
+      const auto blob = blobs.put(layer == "app" ? text : below + layer);
       config.diff_ids.push_back(blob->digest);
       manifest.layers.push_back({std::string(runtimes::kLayerTarMediaType),
                                  blob->digest,
@@ -174,6 +176,62 @@ TEST_F(ImageVerbs, ADamagedImageHidesNoOther) {
   EXPECT_NE(run.out.find("api"), std::string::npos);
   EXPECT_NE(run.out.find("incomplete"), std::string::npos) << run.out;
   EXPECT_NE(run.err.find(to_string(web.digest)), std::string::npos) << run.err;
+}
+
+TEST_F(ImageVerbs, RebaseTakesWhatAnotherImageStandsOn) {
+  const Descriptor web = put_image("web", "app one");
+  const Descriptor api = put_image("api", "app two", "a newer layer ");
+  const RunResult run = unikctl({"image", "rebase", "web", "--to", "api"});
+  EXPECT_EQ(run.code, 0) << run.err;
+  const auto manifest = store().manifest(store().find_image("web")->manifest.digest);
+  ASSERT_TRUE(manifest.ok());
+  EXPECT_EQ(run.out, "web@" + to_string(store().find_image("web")->manifest.digest) + "\n");
+  EXPECT_EQ(manifest->layers[1], store().manifest(api.digest)->layers[1]);
+  EXPECT_EQ(manifest->layers[2], store().manifest(web.digest)->layers[2]);
+  const RunResult again = unikctl({"image", "rebase", "web", "--to", "api"});
+  EXPECT_EQ(again.out, run.out);
+  EXPECT_NE(again.err.find("image/web stands on api already"), std::string::npos) << again.err;
+}
+
+TEST_F(ImageVerbs, RebaseOfAllMovesThoseThatStandOnThatBase) {
+  const Descriptor web = put_image("web", "app one");
+  const Descriptor api = put_image("api", "app two");
+  const Descriptor other = put_image("other", "app three", "another layer ");
+  put_image("newer", "app four", "a newer layer ");
+  const std::string from = to_string(store().manifest(web.digest)->layers[1].digest);
+  const std::string to = to_string(store().manifest(store().find_image("newer")->manifest.digest)->layers[1].digest);
+  const RunResult run = unikctl({"image", "rebase", "--all", "--from", from, "--to", to});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_NE(store().find_image("web")->manifest.digest, web.digest);
+  EXPECT_NE(store().find_image("api")->manifest.digest, api.digest);
+  EXPECT_EQ(store().find_image("other")->manifest.digest, other.digest);
+  for (const std::vector<std::string>& wrong :
+       {std::vector<std::string>{"image", "rebase"}, {"image", "rebase", "--all"}, {"image", "rebase", "web", "--all"}})
+    EXPECT_EQ(unikctl(wrong).code, 2);
+  EXPECT_EQ(unikctl({"image", "rebase", "web", "--to", "nothing"}).code, 3);
+  EXPECT_EQ(unikctl({"image", "rebase", "web", "--to", "sha256:" + std::string(64, '0')}).code, 3);
+}
+
+TEST_F(ImageVerbs, AppsThatSaySoFollowARebase) {
+  const Descriptor web = put_image("web", "app one");
+  put_image("newer", "app two", "a newer layer ");
+  codec::Page<AppView> apps;
+  apps.items = {sample_app(), sample_app(), sample_app()};
+  apps.items[0].app.spec.boot.image = "web@" + to_string(web.digest);
+  apps.items[0].app.spec.rebase = Rebase::kAuto;
+  apps.items[1].app.spec.boot.image = "web@" + to_string(web.digest);
+  apps.items[2].app.spec.rebase = Rebase::kAuto;
+  controller.answer("GET /v1/apps", 200, codec::to_json(apps));
+  controller.answer("POST /v1/apply", 200, codec::to_json(ApplyReply{}));
+  controller.answer("GET /readyz", 200, "{}");
+  controller.answer("POST /v1/artifacts", 200, "{}");
+  const RunResult run = unikctl({"image", "rebase", "web", "--to", "newer"});
+  EXPECT_EQ(run.code, 0) << run.err;
+  ASSERT_EQ(controller.seen("POST /v1/apply").size(), 1U) << run.err;
+  const std::string body = controller.seen("POST /v1/apply").front().body;
+  EXPECT_NE(body.find("web@" + to_string(store().find_image("web")->manifest.digest)), std::string::npos) << body;
+  EXPECT_NE(body.find("\"generation\":2"), std::string::npos) << "a change in between must not be lost: " << body;
+  EXPECT_NE(run.err.find("app/web rolls over to it"), std::string::npos) << run.err;
 }
 
 TEST_F(ImageVerbs, NamesForCompletionAreThoseOfTheStore) {

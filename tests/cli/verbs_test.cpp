@@ -548,7 +548,7 @@ TEST_F(Verbs, UpAndDownAreForTheLocalControlPlaneOnly) {
 TEST_F(Verbs, DeployOfNothingSaysWhatIsTaken) {
   const RunResult run = unikctl({"deploy", "no-such-thing"});
   EXPECT_EQ(run.code, 3);
-  EXPECT_NE(run.err.find("want a directory, a program, a kernel"), std::string::npos) << run.err;
+  EXPECT_NE(run.err.find("want a directory, a script, a program, a kernel"), std::string::npos) << run.err;
 }
 
 }  // namespace

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::uint32_t kLoad = 1, kDynamic = 2, kInterp = 3, kNote = 4;
 constexpr std::uint64_t kNeeded = 1, kStrTab = 5, kSoname = 14, kRpath = 15, kRunpath = 29, kVerNeed = 0x6ffffffe,
-                        kVerNeedNum = 0x6fffffff;
+                        kVerNeedNum = 0x6fffffff, kVerDef = 0x6ffffffc, kVerDefNum = 0x6ffffffd;
 constexpr std::uint32_t kXenNotePhys32Entry = 18;
 constexpr std::size_t kMaxNoteBytes = 1 << 20;
 constexpr std::size_t kMaxVersionRecords = 4096;
@@ -39,13 +39,7 @@ std::vector<std::string> split_path(const std::string& text) {
 std::optional<GlibcVersion> parse_glibc(std::string_view text) {
   constexpr std::string_view kPrefix = "GLIBC_";
   if (!text.starts_with(kPrefix)) return std::nullopt;
-  text.remove_prefix(kPrefix.size());
-  GlibcVersion version;
-  const char* end = text.data() + text.size();
-  const auto major = std::from_chars(text.data(), end, version.major);
-  if (major.ec != std::errc() || major.ptr == end || *major.ptr != '.') return std::nullopt;
-  if (std::from_chars(major.ptr + 1, end, version.minor).ec != std::errc()) return std::nullopt;
-  return version;
+  return parse_glibc_version(text.substr(kPrefix.size()));
 }
 
 class ElfReader {
@@ -180,7 +174,7 @@ class ElfReader {
     const auto table = file_.read(segment->offset, segment->size / width * width);
     if (!table) return bad("its dynamic section lies outside the file");
     std::vector<std::pair<std::uint64_t, std::uint64_t>> named;  // tag, index of the string
-    std::uint64_t versions = 0, version_count = 0;
+    std::uint64_t versions = 0, version_count = 0, defined = 0, defined_count = 0;
     for (std::uint64_t at = 0; at + width <= table->size(); at += width) {
       const std::uint64_t tag = number(*table, at, width / 2), value = number(*table, at + width / 2, width / 2);
       if (tag == 0) break;
@@ -188,6 +182,8 @@ class ElfReader {
       if (tag == kStrTab) strings_ = value;
       if (tag == kVerNeed) versions = value;
       if (tag == kVerNeedNum) version_count = value;
+      if (tag == kVerDef) defined = value;
+      if (tag == kVerDefNum) defined_count = value;
     }
     if (named.size() > kMaxNeeded) return bad("want at most 1024 names in its dynamic section, found more");
     for (const auto& [tag, index] : named) {
@@ -198,6 +194,8 @@ class ElfReader {
       if (tag == kRpath) info_.rpath = split_path(*text);
       if (tag == kRunpath) info_.runpath = split_path(*text);
     }
+    if (defined != 0)
+      if (auto read = read_defined_versions(defined, defined_count); !read) return read;
     if (versions == 0) return {};
     return read_versions(versions, version_count);
   }
@@ -216,8 +214,7 @@ class ElfReader {
         const auto version = each_place ? file_.read(each_place->offset, 16) : std::nullopt;
         if (!version) return bad("its symbol versions lie outside the file");
         const auto name = string_at(number(*version, 8, 4));
-        const auto glibc = name ? parse_glibc(*name) : std::nullopt;
-        if (glibc && (!info_.newest_glibc || *info_.newest_glibc < *glibc)) info_.newest_glibc = glibc;
+        if (name) keep_newest(info_.newest_glibc, parse_glibc(*name));
         const std::uint64_t next = number(*version, 12, 4);
         if (next == 0) break;
         each += next;
@@ -228,6 +225,27 @@ class ElfReader {
       address += next;
     }
     return {};
+  }
+
+  // Elf_Verdef: a chain of versions, each with its name first; bounded as well.
+  Result<void> read_defined_versions(std::uint64_t address, std::uint64_t count) {
+    for (std::uint64_t records = 0; records < count; ++records) {
+      if (records == kMaxVersionRecords) return bad("want at most 4096 symbol versions, found more");
+      const auto place = place_of(address);
+      const auto version = place ? file_.read(place->offset, 20) : std::nullopt;
+      const auto name_place = version ? place_of(address + number(*version, 12, 4)) : std::nullopt;
+      const auto name_index = name_place ? file_.read(name_place->offset, 4) : std::nullopt;
+      if (!name_index) return bad("its symbol versions lie outside the file");
+      if (const auto name = string_at(number(*name_index, 0, 4))) keep_newest(info_.defined_glibc, parse_glibc(*name));
+      const std::uint64_t next = number(*version, 16, 4);
+      if (next == 0) break;
+      address += next;
+    }
+    return {};
+  }
+
+  static void keep_newest(std::optional<GlibcVersion>& newest, const std::optional<GlibcVersion>& version) {
+    if (version && (!newest || *newest < *version)) newest = version;
   }
 
   Result<void> read_notes() {
@@ -260,6 +278,15 @@ class ElfReader {
 
 std::string to_string(const GlibcVersion& version) {
   return std::to_string(version.major) + "." + std::to_string(version.minor);
+}
+
+std::optional<GlibcVersion> parse_glibc_version(std::string_view text) {
+  GlibcVersion version;
+  const char* end = text.data() + text.size();
+  const auto major = std::from_chars(text.data(), end, version.major);
+  if (major.ec != std::errc() || major.ptr == end || *major.ptr != '.') return std::nullopt;
+  if (std::from_chars(major.ptr + 1, end, version.minor).ec != std::errc()) return std::nullopt;
+  return version;
 }
 
 std::string machine_name(std::uint16_t machine) {

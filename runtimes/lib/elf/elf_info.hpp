@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "api/result.hpp"
@@ -30,6 +31,8 @@ struct GlibcVersion {
   auto operator<=>(const GlibcVersion&) const = default;
 };
 std::string to_string(const GlibcVersion& version);
+// Of `2.34`, and of `2.2.5` its first two numbers.
+std::optional<GlibcVersion> parse_glibc_version(std::string_view text);
 
 struct ElfInfo {
   int bits = 64;  // 32 or 64
@@ -45,8 +48,9 @@ struct ElfInfo {
   std::vector<std::string> needed;  // DT_NEEDED, in order
   std::vector<std::string> rpath;   // split at `:`, unexpanded
   std::vector<std::string> runpath;
-  std::optional<std::uint32_t> pvh_entry;    // XEN_ELFNOTE_PHYS32_ENTRY
-  std::optional<GlibcVersion> newest_glibc;  // of all symbol versions asked for
+  std::optional<std::uint32_t> pvh_entry;     // XEN_ELFNOTE_PHYS32_ENTRY
+  std::optional<GlibcVersion> newest_glibc;   // of all symbol versions asked for
+  std::optional<GlibcVersion> defined_glibc;  // the newest that it defines: of a C library
 
   // Asks for no interpreter and no libraries: runs alone.
   bool is_static() const { return interpreter.empty() && needed.empty(); }

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "api/result.hpp"
@@ -44,6 +45,22 @@ Result<std::string> read_file(const std::filesystem::path& path, Bytes max);
 
 // A name in `directory` that no other call of any process has given: for a temporary file beside its place.
 std::filesystem::path fresh_name(const std::filesystem::path& directory, std::string_view prefix);
+
+// A private directory that goes again with all that is in it. Below a store's own `tmp` it is swept after a kill.
+class ScratchDirectory {
+ public:
+  explicit ScratchDirectory(std::filesystem::path path) : path_(std::move(path)) {}
+  ScratchDirectory(const ScratchDirectory&) = delete;
+  ScratchDirectory& operator=(const ScratchDirectory&) = delete;
+  ~ScratchDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
 
 // Temporary file, fsync, rename, fsync of the directory: readers see the old bytes or the new ones.
 Result<void> replace_file(const std::filesystem::path& path, std::string_view bytes);

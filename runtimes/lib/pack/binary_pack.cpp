@@ -139,6 +139,7 @@ Result<PackedImage> pack_guest(const BlobStore& store, const BaseRuntime& base, 
   std::vector<LayerDraft> layers{{"kernel", *std::move(kernel)}, {"base", std::move(base_files)}};
   if (runtime) {
     annotations[std::string(kRuntimeAnnotation)] = runtime->name + "@" + runtime->version;
+    annotations[std::string(kProvidesAnnotation)] = print_provides(runtime->provides);
     layers.push_back({"runtime", {}, runtime->layer});
   }
   layers.push_back({"app", guest.app_layer()});

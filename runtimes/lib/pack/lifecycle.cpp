@@ -32,6 +32,7 @@ struct Prepared {
 };
 
 std::string runtime_name(const Pack& pack, const AppBuildOptions& options) {
+  if (!options.runtime.empty()) return options.runtime;
   return options.recipe.runtime.empty() ? std::string(pack.runtime) : options.recipe.runtime;
 }
 
@@ -119,7 +120,11 @@ Result<std::string> inputs_of(const Prepared& prepared, const AppBuildOptions& o
     text += '\0' + to_hex(*digest);
   }
   text += '\0' + std::string(prepared.pack->name) + '\0' + prepared.cache_key;
-  if (prepared.runtime) text += '\0' + to_string(prepared.runtime->layer.descriptor.digest);
+  if (prepared.runtime) {
+    text += '\0' + to_string(prepared.runtime->layer.descriptor.digest) + '\0' + prepared.runtime->name + '@' +
+            prepared.runtime->version + '\0' + print_provides(prepared.runtime->provides);
+    for (const auto& [name, value] : prepared.runtime->environment) text += '\0' + name + '=' + value;
+  }
   for (const std::string& word : options.recipe.run_command) text += '\0' + word;
   for (const Port& port : options.recipe.deploy.boot.ports) text += '\0' + std::to_string(port.port);
   for (const BuildStep& step : prepared.plan.steps) text += '\0' + printable_command(step, context.places);

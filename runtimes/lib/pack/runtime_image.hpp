@@ -12,7 +12,7 @@
 
 namespace unik::runtimes {
 
-// On a manifest: what the app stands on, `python@1.0.0`; and on a runtime's own, what it provides, `python=3.11`.
+// On a manifest: the runtime that it is or stands on, `python@1.0.0`, and what that provides, `python=3.11`.
 inline constexpr std::string_view kRuntimeAnnotation = "dev.unikctl.runtime";
 inline constexpr std::string_view kProvidesAnnotation = "dev.unikctl.provides";
 
@@ -27,5 +27,9 @@ struct RuntimeImage {
 
   bool operator==(const RuntimeImage&) const = default;
 };
+
+// `python=3.11,pip=23` as pairs, and back.
+std::map<std::string, std::string> parse_provides(std::string_view text);
+std::string print_provides(const std::map<std::string, std::string>& provides);
 
 }  // namespace unik::runtimes

@@ -57,17 +57,6 @@ Result<void> lay_out(const BlobStore& store, const Descriptor& layer, const fs::
 
 }  // namespace
 
-std::map<std::string, std::string> parse_provides(std::string_view text) {
-  std::map<std::string, std::string> pairs;
-  while (!text.empty()) {
-    const std::string_view pair = text.substr(0, text.find(','));
-    text.remove_prefix(std::min(pair.size() + 1, text.size()));
-    const std::size_t equals = pair.find('=');
-    if (equals != std::string_view::npos) pairs.emplace(pair.substr(0, equals), pair.substr(equals + 1));
-  }
-  return pairs;
-}
-
 Result<std::vector<InstalledRuntime>> installed_runtimes(const BlobStore& store) {
   auto images = store.images();
   if (!images) return std::move(images).error();

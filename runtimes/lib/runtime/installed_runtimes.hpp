@@ -35,7 +35,4 @@ const InstalledRuntime* find_installed(const std::vector<InstalledRuntime>& inst
 Result<RuntimeImage> open_runtime(const BlobStore& store, const std::filesystem::path& roots,
                                   const InstalledRuntime& installed);
 
-// `python=3.11,pip=23` as pairs.
-std::map<std::string, std::string> parse_provides(std::string_view text);
-
 }  // namespace unik::runtimes

@@ -1,7 +1,5 @@
 #include "runtimes/lib/runtime/runtime_build.hpp"
 
-#include <system_error>
-
 #include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/pack/image_assembly.hpp"
 #include "runtimes/lib/pack/runtime_image.hpp"
@@ -14,34 +12,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A private directory that goes again, however the build ends. Below the store's own, it is swept after a kill.
-class Scratch {
- public:
-  explicit Scratch(fs::path path) : path_(std::move(path)) {}
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
-
-std::string joined(const std::map<std::string, std::string>& pairs) {
-  std::string text;
-  for (const auto& [name, value] : pairs) text += (text.empty() ? "" : ",") + name + "=" + value;
-  return text;
-}
-
 Annotations annotations_of(const RuntimeBuildOptions& options, const std::optional<GlibcVersion>& glibc,
                            bool reproducible) {
   const codec::RuntimeManifest& manifest = options.source.manifest;
   Annotations annotations;
   annotations[std::string(kRuntimeAnnotation)] = manifest.name + "@" + manifest.version;
-  annotations[std::string(kProvidesAnnotation)] = joined(manifest.provides);
+  annotations[std::string(kProvidesAnnotation)] = print_provides(manifest.provides);
   annotations[std::string(kSourceAnnotation)] = to_string(digest_of(options.source));
   annotations["org.opencontainers.image.description"] = manifest.description;
   annotations["org.opencontainers.image.version"] = manifest.version;
@@ -92,7 +68,7 @@ Result<PackedImage> assemble(const BlobStore& store, const RuntimeBuildOptions& 
 Result<BuiltRuntime> build_runtime(const BlobStore& store, const RuntimeBuildOptions& options) {
   auto hold = store.hold();
   if (!hold) return std::move(hold).error();
-  const Scratch scratch(fresh_name(store.dir() / "tmp", "runtime-"));
+  const ScratchDirectory scratch(fresh_name(store.dir() / "tmp", "runtime-"));
   if (auto made = make_directories(scratch.path()); !made) return std::move(made).error();
   FetchedPackages packages;
   ClosedFiles closed;

@@ -63,6 +63,7 @@ spec:
   placement:
     nodeSelector: {zone: a}
   singleton: strict
+  rebase: auto
   rootfs: {writable: ephemeral}
   debug: true
 )");
@@ -84,6 +85,7 @@ spec:
                        3s};
   expected.spec.replicas = 3;
   expected.spec.placement.node_selector = {{"zone", "a"}};
+  expected.spec.rebase = Rebase::kAuto;
   EXPECT_EQ(result->front().resource, Resource(expected));
   EXPECT_EQ(to_string(result->front().where), "a.yaml:1:1");
 }
@@ -242,7 +244,8 @@ TEST(ManifestFaults, NameThePlaceTheFieldAndTheCure) {
       {app("  replica: 3\n"),
        "a.yaml:6:3: spec.replica: unknown field `replica` in App.spec: did you mean `replicas`? fields here: args, "
        "debug, disconnect, disruption, env, "
-       "health, image, placement, ports, replicas, resources, restart, rollout, rootfs, singleton, source, stop"},
+       "health, image, placement, ports, rebase, replicas, resources, restart, rollout, rootfs, singleton, source, "
+       "stop"},
       {app("  ports: [{port: 1}]\n  health: {htp: {port: 1}, tcp: {port: 1}}\n"),
        "a.yaml:7:12: spec.health.htp: unknown field `htp` in App.spec.health: did you mean `http`? fields here: "
        "failures, grace, "

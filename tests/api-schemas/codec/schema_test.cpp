@@ -437,7 +437,8 @@ TEST(Explain, TakesAPathAsFaultsWriteIt) {
 TEST(Explain, CompletesWhatWasTyped) {
   using Words = std::vector<std::string>;
   EXPECT_EQ(completions("App.sp"), Words{"App.spec"});
-  EXPECT_EQ(completions("app.spec.re"), (Words{"app.spec.replicas", "app.spec.resources", "app.spec.restart"}));
+  EXPECT_EQ(completions("app.spec.re"),
+            (Words{"app.spec.replicas", "app.spec.resources", "app.spec.restart", "app.spec.rebase"}));
   EXPECT_EQ(completions("App.spec.rollout.str"), Words{"App.spec.rollout.strategy"});
   EXPECT_EQ(completions("Te"), Words{"Tenant"});
   EXPECT_EQ(completions(""), (Words{"app", "node", "tenant", "unik.yaml"}));
@@ -452,7 +453,7 @@ TEST(Explain, NamesTheNearestAndAllThatIsThere) {
       to_string(unknown.error()),
       "not_found: want a field of App.spec, got `replica`: did you mean `replicas`? there is source, image, args, env, "
       "replicas, resources, ports, health, restart, stop, placement, singleton, disruption, rollout, disconnect, "
-      "rootfs, debug");
+      "rebase, rootfs, debug");
   EXPECT_EQ(to_string(explain("pod").error()),
             "not_found: want a kind, got `pod`: there is App, Node, Tenant, unik.yaml");
   EXPECT_EQ(to_string(explain("app.spec.replicas.x").error()),

@@ -73,7 +73,7 @@ TEST(UnikYamlFile, NamesFaultsAsManifestsDo) {
        "unik.yaml:1:10: deploy.image: unknown field `image` in unik.yaml deploy: fields here: args, debug, "
        "disconnect, disruption, env, health, "
        "placement, ports, "
-       "replicas, resources, restart, rollout, rootfs, singleton, stop"},
+       "rebase, replicas, resources, restart, rollout, rootfs, singleton, stop"},
       {"version: 1\n---\nversion: 1\n", "unik.yaml:3:1: want one document, got another one"},
       {"- a\n", "unik.yaml:1:1: want a mapping of fields, got a list"},
   };

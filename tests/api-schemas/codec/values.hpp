@@ -251,6 +251,7 @@ inline AppSpec app_spec() {
   if (coin()) out.disruption.max_unavailable = count(1, 1000);
   if (coin()) out.rollout = rollout();
   if (coin()) out.disconnect = {duration(std::chrono::minutes(1), std::chrono::hours(24)), coin(), std::nullopt};
+  out.rebase = coin() ? Rebase::kAuto : Rebase::kNone;
   if (coin()) out.disconnect.stop_on_client_after = duration(std::chrono::minutes(1), std::chrono::hours(24));
   return out;
 }

@@ -1,0 +1,203 @@
+// image rebase: other layers below an app, its own untouched; apps that declare `rebase: auto` follow.
+#include <algorithm>
+#include <memory>
+
+#include "cli/commands/commands.hpp"
+#include "cli/deployed_image.hpp"
+#include "cli/packing.hpp"
+#include "codec/json.hpp"
+#include "runtimes/lib/oci/image_facts.hpp"
+#include "runtimes/lib/pack/rebase.hpp"
+
+namespace unik::cli {
+namespace {
+
+using runtimes::BlobStore;
+using runtimes::Digest;
+using runtimes::ImageBase;
+using runtimes::Manifest;
+using runtimes::NamedImage;
+
+struct RebaseOptions {
+  std::vector<std::string> names;
+  bool all = false;
+  std::string from;
+  std::string to;  // empty: this host's base runtime
+};
+
+// An image of the store whose name has got a new digest.
+struct Moved {
+  Digest from;
+  runtimes::Reference to;
+};
+
+// The images of the store that unikctl built, with their manifests.
+struct Candidate {
+  NamedImage image;
+  Manifest manifest;
+};
+
+Result<std::vector<Candidate>> built_images(const Session& session, const BlobStore& store) {
+  const auto images = store.images();
+  if (!images) return images.error();
+  std::vector<Candidate> found;
+  for (const NamedImage& image : *images) {
+    const auto manifest = store.manifest(image.manifest.digest);
+    if (!manifest)
+      session.warn(image.name + ": " + manifest.error().message);
+    else if (runs_as(*manifest) == runtimes::RunsAs::kUnikernel && find_layer(*manifest, "base") != nullptr)
+      found.push_back({image, *manifest});
+  }
+  return found;
+}
+
+Digest layer_digest(const Manifest& manifest, std::string_view layer) {
+  const runtimes::Descriptor* found = find_layer(manifest, layer);
+  return found == nullptr ? Digest{} : found->digest;
+}
+
+// `--from` and `--to`: an image by name or digest, what an app of that name stands on, or the digest of a layer `base`
+// as `image list -o wide` shows it.
+Result<ImageBase> find_base(const BlobStore& store, const std::vector<Candidate>& images, const std::string& text) {
+  const auto image = find_image(store, text);
+  if (image) return base_of_image(store, *image);
+  const auto digest = runtimes::parse_digest(text);
+  if (!digest) return image.error();
+  for (const Candidate& candidate : images) {
+    if (layer_digest(candidate.manifest, "base") != *digest) continue;
+    auto base = base_of_image(store, candidate.image);
+    if (!base) return base;
+    std::erase_if(base->layers, [&](const runtimes::LayerBlob& layer) {
+      return layer.descriptor.digest == layer_digest(candidate.manifest, "runtime");
+    });
+    return ImageBase{text, "", std::move(base->layers), {}, {}};
+  }
+  return not_found("no_such_base", "want an image of the store, or the digest of the base that one stands on, got `" +
+                                       text + "`; `unikctl image list -o wide` shows them");
+}
+
+Result<ImageBase> target_base(const Session& session, const BlobStore& store, const std::vector<Candidate>& images,
+                              const std::string& to) {
+  if (!to.empty()) return find_base(store, images, to);
+  const auto base = runtimes::find_base_runtime(runtimes::base_runtime_places(home_of(session.environment())));
+  if (!base) return base.error();
+  return base_of_host(store, *base);
+}
+
+bool stands_on(const Manifest& manifest, const ImageBase& base) {
+  return std::all_of(base.layers.begin(), base.layers.end(), [&](const runtimes::LayerBlob& layer) {
+    return std::any_of(manifest.layers.begin(), manifest.layers.end(),
+                       [&](const runtimes::Descriptor& there) { return there.digest == layer.descriptor.digest; });
+  });
+}
+
+Result<std::vector<NamedImage>> chosen_images(const BlobStore& store, const std::vector<Candidate>& images,
+                                              const RebaseOptions& options) {
+  std::vector<NamedImage> chosen;
+  for (const std::string& name : options.names) {
+    auto image = find_image(store, name);
+    if (!image) return image.error();
+    chosen.push_back(*std::move(image));
+  }
+  if (!options.all) return chosen;
+  const auto from = find_base(store, images, options.from);
+  if (!from) return from.error();
+  for (const Candidate& candidate : images)
+    if (find_layer(candidate.manifest, "app") != nullptr && stands_on(candidate.manifest, *from))
+      chosen.push_back(candidate.image);
+  return chosen;
+}
+
+// What the runtime below an app put into its environment, as far as that runtime is in the store.
+std::map<std::string, std::string> environment_below(const BlobStore& store, const std::vector<Candidate>& images,
+                                                     const NamedImage& image) {
+  const auto manifest = store.manifest(image.manifest.digest);
+  if (!manifest || find_layer(*manifest, "runtime") == nullptr) return {};
+  for (const Candidate& candidate : images)
+    if (find_layer(candidate.manifest, "app") == nullptr &&
+        layer_digest(candidate.manifest, "runtime") == layer_digest(*manifest, "runtime"))
+      if (const auto base = base_of_image(store, candidate.image)) return base->environment;
+  return {};
+}
+
+// Apps that run an image which was moved, and say that they follow it.
+Result<void> roll_apps(const Session& session, const BlobStore& store, const std::vector<Moved>& moved) {
+  const auto api = session.find_api();
+  if (!api) return api.error();
+  if (!api->ready()) {
+    session.say("no control plane answers at " + api->where() + ": no app was moved");
+    return {};
+  }
+  const auto apps = api->apps();
+  if (!apps) return apps.error();
+  for (const AppView& view : apps->items) {
+    if (view.app.spec.rebase != Rebase::kAuto) continue;
+    const auto runs = runtimes::parse_reference(view.app.spec.boot.image);
+    const auto move = std::find_if(moved.begin(), moved.end(),
+                                   [&](const Moved& one) { return runs.ok() && one.from == runs->digest; });
+    if (move == moved.end()) continue;
+    const auto image = resolve_image(session, &*api, store, to_string(move->to), {});
+    if (!image) return image.error();
+    if (image->image)
+      if (auto sent = upload(session, *api, store, *image->image); !sent) return sent;
+    App app = view.app;
+    set_image(app, *image);
+    const auto reply = api->apply(codec::to_json(Resource(app)), false);
+    if (!reply) return reply.error();
+    session.say("app/" + app.metadata.name + " rolls over to it");
+  }
+  return {};
+}
+
+Result<int> rebase(const Session& session, const RebaseOptions& options) {
+  if (options.all == !options.names.empty() || options.all == options.from.empty())
+    return invalid("usage", "want images by name, or --all --from BASE for those that stand on one");
+  const auto store = open_store(session);
+  if (!store) return store.error();
+  const auto hold = store->hold();
+  if (!hold) return hold.error();
+  const auto images = built_images(session, *store);
+  if (!images) return images.error();
+  const auto to = target_base(session, *store, *images, options.to);
+  if (!to) return to.error();
+  const auto chosen = chosen_images(*store, *images, options);
+  if (!chosen) return chosen.error();
+  if (chosen->empty()) session.say("no image of the store stands on " + options.from);
+
+  std::vector<Moved> moved;
+  std::vector<Error> refused;
+  for (const NamedImage& image : *chosen) {
+    const auto rebased = rebase_image(*store, image, *to, environment_below(*store, *images, image));
+    if (!rebased) {
+      refused.push_back(rebased.error());
+      continue;
+    }
+    const runtimes::Reference reference{name_without_tag(*runtimes::parse_image_name(image.name)),
+                                        rebased->manifest.digest};
+    session.out(to_string(reference) + "\n");
+    if (rebased->changed)
+      moved.push_back({image.manifest.digest, reference});
+    else
+      session.say("image/" + image.name + " stands on " + to->name + " already");
+  }
+  if (!moved.empty())
+    if (auto rolled = roll_apps(session, *store, moved); !rolled) return rolled.error();
+  for (std::size_t i = 1; i < refused.size(); ++i) session.warn(refused[i].message);
+  if (!refused.empty()) return refused.front();
+  return 0;
+}
+
+}  // namespace
+
+void add_image_rebase(CommandTree& tree, const VerbFlags& image) {
+  const auto options = std::make_shared<RebaseOptions>();
+  VerbFlags verb = tree.add_below(image, "rebase", "Put an app onto another base or runtime, without building it",
+                                  [options](const Session& session) { return rebase(session, *options); });
+  verb.words("image", options->names, "IMAGE...", "The images", Need::kOptional);
+  verb.flag("--all", options->all, "All images that stand on --from");
+  verb.text("--from", options->from, "BASE", "With --all: an image, or the digest of a base");
+  verb.text("--to", options->to, "BASE",
+            "A base, a runtime, or an image whose base is taken (the base runtime of this host)");
+}
+
+}  // namespace unik::cli

@@ -1,0 +1,67 @@
+#include "cli/script_source.hpp"
+
+#include <system_error>
+
+#include "runtimes/lib/oci/digest.hpp"
+#include "runtimes/lib/oci/durable_file.hpp"
+
+namespace unik::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr Bytes kMaxScript = mebibytes(16);
+constexpr std::size_t kHexOfPath = 16;
+
+struct Interpreter {
+  std::string_view ending;
+  std::string_view language;
+  const char* program;
+  const char* file;  // what the script is called in the image; null: as it is
+};
+constexpr Interpreter kInterpreters[] = {{".py", "python", "python3", nullptr},
+                                         {".js", "nodejs", "node", "main.js"},
+                                         {".mjs", "nodejs", "node", "main.mjs"},
+                                         {".cjs", "nodejs", "node", "main.cjs"}};
+
+const Interpreter* interpreter_of(const fs::path& path) {
+  for (const Interpreter& interpreter : kInterpreters)
+    if (path.extension() == interpreter.ending) return &interpreter;
+  return nullptr;
+}
+
+// All but what a build keeps for the next one.
+Result<void> sweep(const fs::path& directory) {
+  std::error_code error;
+  for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error))
+    if (entry->path().filename() != ".unikctl") fs::remove_all(entry->path(), error);
+  if (error) return unavailable("store_failed", "clearing " + directory.string() + ": " + error.message());
+  return {};
+}
+
+}  // namespace
+
+std::optional<std::string_view> script_language(const fs::path& path) {
+  const Interpreter* interpreter = interpreter_of(path);
+  return interpreter == nullptr ? std::nullopt : std::optional(interpreter->language);
+}
+
+Result<ScriptSource> lay_out_script(const fs::path& home, const fs::path& script) {
+  const Interpreter* interpreter = interpreter_of(script);
+  if (interpreter == nullptr)
+    return invalid("not_a_script", script.string() + ": want a name that ends in .py, .js, .mjs or .cjs");
+  auto text = runtimes::read_file(script, kMaxScript);
+  if (!text) return std::move(text).error();
+  const std::string file = interpreter->file == nullptr ? script.filename().string() : interpreter->file;
+  ScriptSource source;
+  source.directory = home / "scripts" / to_hex(runtimes::sha256(script.string())).substr(0, kHexOfPath);
+  if (auto made = runtimes::make_directories(source.directory); !made) return std::move(made).error();
+  if (auto swept = sweep(source.directory); !swept) return std::move(swept).error();
+  if (auto written = runtimes::replace_file(source.directory / file, *text); !written)
+    return std::move(written).error();
+  source.recipe.language = interpreter->language;
+  source.recipe.run_command = {interpreter->program, file};
+  return source;
+}
+
+}  // namespace unik::cli
