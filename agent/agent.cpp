@@ -99,6 +99,9 @@ class Agent {
                                           *consoles_, client_);
     ProberOptions prober;
     prober.backend_port = host_port_of;
+    prober.guest_accepts = [this](const InstanceId& id, std::uint16_t port, auto answer) {
+      hypervisor_->ask_accepted(id, port, std::move(answer));
+    };
     prober_ = std::make_unique<Prober>(prober, deliver());
     ForwarderOptions forwarder;
     forwarder.directory = options_.state_dir + "/forward";

@@ -128,6 +128,26 @@ std::string request_body(const Manifests& manifests) {
   return body;
 }
 
+Result<ApplyReply> ask_with_images(const Session& session, const Api& api, const Manifests& manifests, const Ask& ask) {
+  const std::string body = request_body(manifests);
+  auto reply = ask(body);
+  if (reply) return reply;
+  if (reply.error().reason != "image_unknown") return placed(reply.error(), manifests);
+  const auto store = open_store(session);
+  if (!store) return store.error();
+  for (const codec::ParsedManifest& manifest : manifests.documents) {
+    const App* app = std::get_if<App>(&manifest.resource);
+    if (app == nullptr) continue;
+    const auto image = resolve_image(session, &api, *store, app->spec.boot.image, {});
+    if (!image && image.error().reason == "no_such_image") return placed(reply.error(), manifests);
+    if (!image) return at_field(image.error(), manifests, manifest, "spec.image");
+    if (image->image)
+      if (auto sent = upload(session, api, *store, *image->image); !sent) return sent.error();
+  }
+  reply = ask(body);
+  return reply ? reply : Result<ApplyReply>(placed(reply.error(), manifests));
+}
+
 Error placed(Error error, const Manifests& manifests) {
   for (Fault& fault : error.details) {
     if (fault.line != 0) continue;

@@ -1,6 +1,7 @@
 // The objects of `-f`: parsed as a whole, their sources built, and written as one canonical text for the API.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,11 @@ Result<void> prepare_images(const Session& session, const Api& api, Manifests& m
 
 // Several JSON documents as one YAML stream.
 std::string request_body(const Manifests& manifests);
+
+// Asks the control plane with the manifests as a body. Where it lacks an image that they name by digest, and this host
+// or the image's registry has it, the image is sent and the question asked again. Errors are `placed`.
+using Ask = std::function<Result<ApplyReply>(const std::string& body)>;
+Result<ApplyReply> ask_with_images(const Session& session, const Api& api, const Manifests& manifests, const Ask& ask);
 
 // An error of the control plane, whose faults name an object and a field (`app/web`, `spec.health`), with the places of
 // these fields in the files.

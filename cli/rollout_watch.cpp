@@ -116,13 +116,14 @@ class StayingUp {
 
 Result<int> print_success(const Session& session, const Deployed& deployed) {
   print_timelines(session, deployed.instances);
+  int code = 0;
   for (const LaunchUrl& url : deployed.app.urls) {
-    if (!url.url.empty())
-      session.out(url.url + "\n");
-    else
-      session.warn("port " + url.port_name + " is not published: " + url.problem);
+    if (!url.url.empty()) session.out(url.url + "\n");
+    if (!url.url.empty()) continue;
+    session.warn("port " + url.port_name + " is not published: " + url.problem);
+    code = 1;
   }
-  return 0;
+  return code;
 }
 
 // The operation is done once the instances were up. An app without a check that ends as soon as it has begun was up

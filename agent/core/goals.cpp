@@ -25,7 +25,8 @@ bool want_running(Instance& instance, const EnsureRunning& goal, Time now) {
   const bool was_refused = !std::exchange(instance.goal_problem, {}).empty();
   if (instance.want == Want::kRunning && instance.goal == goal) return was_refused;
   const bool was_wanted = instance.want == Want::kRunning;
-  const bool other_check = instance.goal.run.health != goal.run.health;
+  // Another pace is taken up as it goes; another question begins anew.
+  const bool other_check = target_of(instance.goal.run.health) != target_of(goal.run.health);
   instance.want = Want::kRunning;
   instance.goal = goal;
   instance.forgotten = false;
@@ -80,7 +81,7 @@ std::vector<InstanceId> keep_boots(const Goals& held, Goals& offered) {
   return kept;
 }
 
-std::set<InstanceId> apply_goals(const Goals& goals, Instances& instances, Time now) {
+AppliedGoals apply_goals(const Goals& goals, Instances& instances, Time now) {
   std::map<InstanceId, const EnsureAbsent*> absent;
   for (const Action& action : goals.actions)
     if (const auto* goal = std::get_if<EnsureAbsent>(&action)) absent.emplace(goal->id, goal);
@@ -89,7 +90,7 @@ std::set<InstanceId> apply_goals(const Goals& goals, Instances& instances, Time 
   for (const auto& [id, goal] : absent) instances.try_emplace(id).first->second.id = id;
   for (const auto& [id, goal] : running) instances.try_emplace(id).first->second.id = id;
 
-  std::set<InstanceId> changed;
+  AppliedGoals applied;
   for (auto& [id, instance] : instances) {
     if (const auto trace = goals.traces.find(id); trace != goals.traces.end()) instance.trace_id = trace->second;
     const auto runs = running.find(id);
@@ -97,9 +98,10 @@ std::set<InstanceId> apply_goals(const Goals& goals, Instances& instances, Time 
     const bool moved = runs != running.end()    ? want_running(instance, *runs->second, now)
                        : leaves != absent.end() ? want_absent(instance, *leaves->second)
                                                 : want_nothing(instance);
-    if (moved) changed.insert(id);
+    if (moved) applied.changed.insert(id);
+    if (moved && instance.want == Want::kRunning && revive(instance, now)) applied.revived.insert(id);
   }
-  return changed;
+  return applied;
 }
 
 std::set<std::string> images_of(const Goals& goals) {

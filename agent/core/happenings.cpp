@@ -1,9 +1,23 @@
 #include "agent/core/happenings.hpp"
 
+#include <algorithm>
+
 #include "agent/core/restart.hpp"
 #include "agent/core/settle.hpp"
 
 namespace unik::agent {
+
+namespace {
+
+// So that the next agent can still tell how this run came up.
+void keep_boot(NodeState& node, Instance& instance) {
+  change_record(node, instance, [&] {
+    instance.record.boot = instance.vm.boot;
+    instance.record.boot_run = instance.vm.run;
+  });
+}
+
+}  // namespace
 
 void take(NodeState& node, const ImageReady& ready) {
   for (const InstanceId& id : node.images.arrived(ready.image)) {
@@ -41,11 +55,11 @@ void take(NodeState& node, const VmStarted& started) {
   vm.accelerator = started.accelerator;
   vm.boot.start = started.start;
   vm.boot.first_byte = started.first_byte;
-  // A first byte that nobody was there to time came before the app at the latest.
-  vm.boot.total =
-      vm.launched - vm.decided + (vm.boot.first_byte > Duration::zero() ? vm.boot.first_byte : started.start);
+  // Until the app runs and is heard: its first byte may be the kernel's, or one that nobody was there to time.
+  vm.boot.total = vm.launched - vm.decided + std::max(vm.boot.first_byte, started.start);
   instance->recent_problem.clear();
   if (instance->want == Want::kRunning) instance->health = begin_health(instance->goal.run.health, node.now.boot);
+  if (!instance->goal.run.health) keep_boot(node, *instance);
   node.touch(started.id);
 }
 
@@ -66,8 +80,10 @@ void take(NodeState& node, const ProbeDone& done) {
   if (!instance->goal.run.health) return;
   const bool passed_before = instance->health.passed;
   note_answer(instance->health, *instance->goal.run.health, done.passed, done.detail, node.now.boot);
-  if (!passed_before && done.passed && !instance->vm.adopted)
+  if (!passed_before && done.passed && !instance->vm.adopted) {
     instance->vm.boot.healthy = node.now.boot - instance->vm.decided;
+    keep_boot(node, *instance);
+  }
   node.touch(done.id);
 }
 

@@ -23,7 +23,8 @@ void adopt(Instance& instance, const AdoptedVm& vm, Time now) {
   instance.vm.remains = true;
   instance.vm.accelerator = vm.accelerator;
   instance.vm.started_at = vm.started_at;
-  instance.vm.boot = vm.boot;
+  const bool kept = instance.record.boot_run == vm.run && instance.record.boot != BootTimes{};
+  instance.vm.boot = kept ? instance.record.boot : vm.boot;
   instance.vm.decided = now;
   instance.vm.launched = now;
   // Only a lost record is behind its VM: no run may be launched under a number that was used.

@@ -124,6 +124,15 @@ void end_run(Instance& instance, const RunEnd& end, Time now) {
   instance.health = {};
 }
 
+bool revive(Instance& instance, Time now) {
+  InstanceRecord& record = instance.record;
+  if (!record.ended || !record.ended_reason.empty() || !record.last_exit) return false;
+  if (!allows_restart(instance.goal.run.restart.policy, *record.last_exit)) return false;
+  record.ended = false;
+  restart_at_once(instance, now);
+  return true;
+}
+
 void fail_for_good(Instance& instance, const Error& error, std::string_view fallback_reason) {
   instance.record.ended = true;
   instance.record.ended_reason = error.reason.empty() ? std::string(fallback_reason) : error.reason;

@@ -28,6 +28,10 @@ inline bool is_end_taken_up(const Instance& instance) {
   return instance.record.ended || instance.vm.run < instance.record.restarts;
 }
 
+// An app that has ended by itself, and that the restart policy which its goal has now would start again, is started
+// again. Says whether it is.
+bool revive(Instance& instance, Time now);
+
 // Its image or VM can never be had.
 void fail_for_good(Instance& instance, const Error& error, std::string_view fallback_reason);
 

@@ -1,5 +1,7 @@
 #include "agent/host/record_json.hpp"
 
+#include <utility>
+
 #include "api/stable_hash.hpp"
 #include "codec/json.hpp"
 #include "codec/json_reader.hpp"
@@ -24,6 +26,17 @@ std::string hex(std::uint64_t value) {
   return text;
 }
 
+constexpr std::pair<const char*, Duration BootTimes::*> kBootParts[] = {
+    {"fetch_us", &BootTimes::fetch}, {"prepare_us", &BootTimes::prepare},
+    {"start_us", &BootTimes::start}, {"first_byte_us", &BootTimes::first_byte},
+    {"total_us", &BootTimes::total}, {"healthy_us", &BootTimes::healthy}};
+
+void write(codec::JsonWriter& json, std::uint32_t run, const BootTimes& boot) {
+  json.begin_object().field("run", run);
+  for (const auto& [name, part] : kBootParts) json.field(name, (boot.*part).count());
+  json.end_object();
+}
+
 void write(codec::JsonWriter& json, const InstanceId& id, const InstanceRecord& instance) {
   json.begin_object().field("id", to_string(id)).field("restarts", instance.restarts);
   if (instance.last_exit) {
@@ -31,7 +44,9 @@ void write(codec::JsonWriter& json, const InstanceId& id, const InstanceRecord& 
     json.field("kind", to_string(instance.last_exit->kind)).field("code", instance.last_exit->code).end_object();
   }
   json.field("ended", instance.ended).field("ended_reason", instance.ended_reason);
-  json.field("address", instance.address).end_object();
+  json.field("address", instance.address);
+  if (instance.boot != BootTimes{}) write(json.key("boot"), instance.boot_run, instance.boot);
+  json.end_object();
 }
 
 std::string write(const NodeRecord& record) {
@@ -72,6 +87,9 @@ Result<void> read_instances(codec::JsonView list, NodeRecord& record) {
     instance.ended = item["ended"].boolean().value_or(false);
     instance.ended_reason = item["ended_reason"].text_or("");
     instance.address = item["address"].text_or("");
+    const codec::JsonView boot = item["boot"];
+    instance.boot_run = static_cast<std::uint32_t>(boot["run"].unsigned_integer().value_or(0));
+    for (const auto& [name, part] : kBootParts) instance.boot.*part = Duration(boot[name].integer().value_or(0));
   }
   return {};
 }

@@ -30,6 +30,7 @@ namespace {
 constexpr std::size_t kStatusBytes = 12;       // `HTTP/1.1 200`
 constexpr std::size_t kDrainBytes = 64 << 10;  // read after the status, so that the app sees no reset; then closed
 constexpr int kEventsPerWait = 256;
+constexpr Duration kAskAgain = std::chrono::milliseconds(50);  // whether the guest has taken a connection up
 
 // 0 for what is no HTTP/1 status line.
 int parse_status(std::string_view text) {
@@ -39,36 +40,59 @@ int parse_status(std::string_view text) {
   return problem == std::errc() && end == text.data() + kStatusBytes ? status : 0;
 }
 
+struct Arrived {
+  std::vector<ProbeHealth> probes;
+  std::vector<std::pair<std::uint64_t, std::optional<bool>>> answers;  // by the question's number
+  bool stop = false;
+};
+
+// What other threads bring. An answer may come when the prober has gone.
+class Mailbox {
+ public:
+  int fd() const { return wake_.get(); }
+
+  template <typename Fn>
+  void bring(Fn fn) {
+    {
+      const std::lock_guard lock(mutex_);
+      fn(arrived_);
+    }
+    const std::uint64_t one = 1;
+    (void)!::write(wake_.get(), &one, sizeof one);
+  }
+
+  Arrived take() {
+    std::uint64_t ignored = 0;
+    (void)!::read(wake_.get(), &ignored, sizeof ignored);
+    const std::lock_guard lock(mutex_);
+    return std::exchange(arrived_, {});
+  }
+
+ private:
+  const Fd wake_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  std::mutex mutex_;
+  Arrived arrived_;
+};
+
 }  // namespace
 
 class Prober::State {
  public:
   State(ProberOptions options, std::function<void(Event)> deliver)
-      : options_(std::move(options)),
-        deliver_(std::move(deliver)),
-        epoll_(::epoll_create1(EPOLL_CLOEXEC)),
-        wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+      : options_(std::move(options)), deliver_(std::move(deliver)), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
     epoll_event event{};
     event.events = EPOLLIN;
-    ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event);
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, mailbox_->fd(), &event);
     thread_ = start_thread([this] { run(); });
   }
 
   ~State() {
-    {
-      const std::lock_guard lock(mutex_);
-      stop_ = true;
-    }
-    wake();
+    mailbox_->bring([](Arrived& arrived) { arrived.stop = true; });
     thread_.join();
   }
 
   void probe(ProbeHealth request) {
-    {
-      const std::lock_guard lock(mutex_);
-      arrived_.push_back(std::move(request));
-    }
-    wake();
+    mailbox_->bring([&](Arrived& arrived) { arrived.probes.push_back(std::move(request)); });
   }
 
  private:
@@ -76,7 +100,7 @@ class Prober::State {
   using Deadlines = std::multimap<Time, Check*>;
 
   struct Check {
-    enum class Stage : std::uint8_t { kConnecting, kSettling, kAsking, kDraining };
+    enum class Stage : std::uint8_t { kConnecting, kSettling, kConfirming, kAsking, kDraining };
 
     ProbeHealth request;
     Fd fd;
@@ -85,15 +109,11 @@ class Prober::State {
     std::string out;  // what is left to send
     std::string in;   // the beginning of the answer
     std::size_t drained = 0;
+    std::uint64_t question = 0;  // to the guest's network, unanswered
     Deadlines::iterator deadline;
     std::list<std::unique_ptr<Check>>::iterator self;
     bool ended = false;
   };
-
-  void wake() {
-    const std::uint64_t one = 1;
-    (void)!::write(wake_.get(), &one, sizeof one);
-  }
 
   void run() {
     std::array<epoll_event, kEventsPerWait> events;
@@ -103,7 +123,7 @@ class Prober::State {
       for (int i = 0; i < count; ++i) {
         auto* const check = static_cast<Check*>(events[static_cast<std::size_t>(i)].data.ptr);
         if (check == nullptr) {
-          if (!take_arrived()) return;
+          if (!take_arrived(now)) return;
         } else if (!check->ended) {
           go_on(*check, now);
         }
@@ -126,16 +146,11 @@ class Prober::State {
   }
 
   // False when the thread is to end.
-  bool take_arrived() {
-    std::uint64_t ignored = 0;
-    (void)!::read(wake_.get(), &ignored, sizeof ignored);
-    std::vector<ProbeHealth> arrived;
-    {
-      const std::lock_guard lock(mutex_);
-      if (stop_) return false;
-      arrived = std::exchange(arrived_, {});
-    }
-    for (ProbeHealth& request : arrived) {
+  bool take_arrived(Time now) {
+    Arrived arrived = mailbox_->take();
+    if (arrived.stop) return false;
+    for (const auto& [question, accepted] : arrived.answers) confirmed(question, accepted, now);
+    for (ProbeHealth& request : arrived.probes) {
       if (waiting_.size() < kProbesWaiting)
         waiting_.push_back(std::move(request));
       else
@@ -184,6 +199,7 @@ class Prober::State {
       case Check::Stage::kConnecting:
         return connected(check, now);
       case Check::Stage::kSettling:
+      case Check::Stage::kConfirming:
         return settle(check);
       case Check::Stage::kAsking:
         return ask(check);
@@ -213,6 +229,28 @@ class Prober::State {
     if (got > 0) return finish(check, true, "speaks");
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     finish(check, false, "was closed at once: nothing listens on it inside the guest, or it does not want us");
+  }
+
+  void confirm(Check& check) {
+    check.stage = Check::Stage::kConfirming;
+    check.question = ++last_question_;
+    asked_[check.question] = &check;
+    expire_at(check, check.times_out);
+    options_.guest_accepts(
+        check.request.id, check.request.check.port,
+        [mailbox = mailbox_, question = check.question](std::optional<bool> accepted) {
+          mailbox->bring([&](Arrived& arrived) { arrived.answers.emplace_back(question, accepted); });
+        });
+  }
+
+  void confirmed(std::uint64_t question, std::optional<bool> accepted, Time now) {
+    const auto found = asked_.find(question);
+    if (found == asked_.end()) return;  // it was closed meanwhile
+    Check& check = *found->second;
+    asked_.erase(found);
+    check.question = 0;
+    if (accepted.value_or(true)) return finish(check, true, "accepts connections");
+    expire_at(check, std::min(now + kAskAgain, check.times_out));
   }
 
   void ask(Check& check) {
@@ -254,7 +292,10 @@ class Prober::State {
       case Check::Stage::kConnecting:
         return finish(check, false, "could not be connected to" + within);
       case Check::Stage::kSettling:
-        return finish(check, true, "accepts connections");
+        return options_.guest_accepts ? confirm(check) : finish(check, true, "accepts connections");
+      case Check::Stage::kConfirming:
+        if (check.question == 0 && check.deadline->first < check.times_out) return confirm(check);
+        return finish(check, false, "was not taken up by the guest" + within);
       case Check::Stage::kAsking:
         return finish(check, false, "was not answered" + within);
       case Check::Stage::kDraining:
@@ -274,6 +315,7 @@ class Prober::State {
 
   void end(Check& check) {
     deadlines_.erase(check.deadline);
+    asked_.erase(check.question);
     check.fd.reset();
     check.ended = true;
     ended_.splice(ended_.end(), checks_, check.self);
@@ -282,17 +324,15 @@ class Prober::State {
   const ProberOptions options_;
   const std::function<void(Event)> deliver_;
   const Fd epoll_;
-  const Fd wake_;
-
-  std::mutex mutex_;  // what probe() and the thread share
-  std::vector<ProbeHealth> arrived_;
-  bool stop_ = false;
+  const std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();  // what other threads and this one share
 
   // The thread's own.
   std::deque<ProbeHealth> waiting_;
   std::list<std::unique_ptr<Check>> checks_;
   std::list<std::unique_ptr<Check>> ended_;  // freed once no event can name them
   Deadlines deadlines_;
+  std::map<std::uint64_t, Check*> asked_;  // by the number of the question that it waits for
+  std::uint64_t last_question_ = 0;
 
   std::thread thread_;
 };

@@ -86,6 +86,10 @@ std::vector<std::string> environment_of(const BootSpec& boot, const runtimes::Im
 
 }  // namespace
 
+std::string_view guest_address() {
+  return kGuestAddress.substr(0, kGuestAddress.find('/'));
+}
+
 Result<std::string> guest_config(const InstanceId& id, const BootSpec& boot, const runtimes::ImageConfig& image) {
   const std::vector<std::string> program = program_of(boot, image);
   if (program.empty() || program.front().empty())

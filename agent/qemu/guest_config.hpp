@@ -2,12 +2,16 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "agent/ports.hpp"
 #include "api/result.hpp"
 #include "runtimes/lib/oci/image.hpp"
 
 namespace unik::agent {
+
+// Where a guest is in the network that QEMU's user mode gives it for itself, whoever configures it.
+std::string_view guest_address();
 
 // The configuration's bytes. The image's entry point comes first, then the app's arguments or, where there are none,
 // the image's default ones; the app's environment goes over the image's. Holds secrets: goes into a memfd and nowhere

@@ -32,7 +32,13 @@ constexpr Duration kGuardBegins = std::chrono::seconds(10);  // from the launch 
 constexpr Duration kRecheck = std::chrono::seconds(1);
 constexpr Duration kAdoptPause = std::chrono::milliseconds(5);
 
-using Command = std::variant<LaunchVm, StopVm, ForgetVm>;
+struct AskAccepted {
+  InstanceId id;
+  std::uint16_t guest_port = 0;
+  Vm::Accepted answer;
+};
+
+using Command = std::variant<LaunchVm, StopVm, ForgetVm, AskAccepted>;
 
 // All that is known of one instance: a VM that lives, or how the last one ended.
 struct Known {
@@ -233,6 +239,12 @@ class Hypervisor::State {
     if (dir.ok() && !dir->is_locked()) dir->remove();
   }
 
+  void carry_out(AskAccepted& question) {
+    const auto found = known_.find(question.id);
+    if (found == known_.end() || !found->second.vm) return question.answer(std::nullopt);
+    found->second.vm->ask_accepted(question.guest_port, std::move(question.answer));
+  }
+
   void begin(Known& known) {
     const LaunchVm launch = *known.launch;
     if (Result<void> begun = try_begin(known); !begun.ok())
@@ -420,6 +432,9 @@ void Hypervisor::stop(StopVm effect) {
 }
 void Hypervisor::forget(ForgetVm effect) {
   state_->ask(effect);
+}
+void Hypervisor::ask_accepted(const InstanceId& id, std::uint16_t guest_port, Vm::Accepted answer) {
+  state_->ask(AskAccepted{id, guest_port, std::move(answer)});
 }
 
 }  // namespace unik::agent

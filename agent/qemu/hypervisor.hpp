@@ -16,6 +16,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -66,6 +67,10 @@ class Hypervisor {
   void launch(LaunchVm effect);
   void stop(StopVm effect);
   void forget(ForgetVm effect);
+
+  // Whether the guest has taken up a connection to its port, see Vm::ask_accepted. `answer` is called once, from the
+  // hypervisor's thread, unless this ends before.
+  void ask_accepted(const InstanceId& id, std::uint16_t guest_port, std::function<void(std::optional<bool>)> answer);
 
  private:
   class State;

@@ -31,7 +31,8 @@ Result<QmpMessage> parse_qmp_line(std::string_view line) {
         QmpEvent{root["event"].text_or(""), data["reason"].text_or(""), data["guest"].boolean().value_or(false)});
   }
   if (root["return"].exists())
-    return QmpMessage(QmpReturn{root["id"].text_or(""), root["return"]["status"].text_or("")});
+    return QmpMessage(
+        QmpReturn{root["id"].text_or(""), root["return"]["status"].text_or(""), root["return"].text_or("")});
   if (root["error"].is_object())
     return QmpMessage(QmpFailure{root["id"].text_or(""), root["error"]["desc"].text_or("")});
   return invalid("bad_qmp", "want a QMP greeting, return, error or event, got something else");
@@ -39,6 +40,11 @@ Result<QmpMessage> parse_qmp_line(std::string_view line) {
 
 std::string qmp_command(std::string_view name, std::string_view id) {
   return "{\"execute\":\"" + std::string(name) + "\",\"id\":\"" + std::string(id) + "\"}\n";
+}
+
+std::string qmp_monitor_command(std::string_view line, std::string_view id) {
+  return "{\"execute\":\"human-monitor-command\",\"arguments\":{\"command-line\":\"" + std::string(line) +
+         "\"},\"id\":\"" + std::string(id) + "\"}\n";
 }
 
 Result<std::vector<QmpMessage>> QmpSession::feed(std::string_view bytes) {

@@ -14,7 +14,7 @@
 
 namespace unik::agent {
 
-inline constexpr std::size_t kMaxQmpLine = 64 * 1024;
+inline constexpr std::size_t kMaxQmpLine = 512 * 1024;  // a table of some thousand connections
 
 struct QmpGreeting {
   std::string version;  // `7.2.22`; empty when it could not be read
@@ -24,6 +24,7 @@ struct QmpGreeting {
 struct QmpReturn {
   std::string id;      // of the command; empty when it had none
   std::string status;  // of a query-status: `running`, `internal-error`; else empty
+  std::string text;    // of a human-monitor-command
 
   bool operator==(const QmpReturn&) const = default;
 };
@@ -47,6 +48,8 @@ Result<QmpMessage> parse_qmp_line(std::string_view line);
 
 // `{"execute": NAME, "id": ID}` and a line feed. Both are our own words, never foreign text.
 std::string qmp_command(std::string_view name, std::string_view id);
+// The same for a line that a person would type into QEMU's monitor.
+std::string qmp_monitor_command(std::string_view line, std::string_view id);
 
 class QmpSession {
  public:

@@ -10,6 +10,7 @@
 
 #include "agent/forward/backlog.hpp"
 #include "agent/qemu/command_line.hpp"
+#include "agent/qemu/usernet.hpp"
 #include "api/guest.h"
 #include "wire/log.hpp"
 
@@ -17,7 +18,8 @@ namespace unik::agent {
 namespace {
 
 constexpr int kLastQmpReads = 16;  // what a dead QEMU may have left in its socket
-constexpr std::string_view kCapabilities = "capabilities";
+constexpr std::string_view kCapabilities = "capabilities", kUsernet = "usernet";
+constexpr std::size_t kMaxQuestions = 64;  // unanswered ones of one VM
 constexpr std::string_view kStopLine = UNIK_GUEST_COMMAND_STOP "\n";
 
 void warn(std::string_view message, const InstanceId& id, const Error& error) {
@@ -39,6 +41,7 @@ Vm::Vm(std::uint64_t token, InstanceDir dir, RunFile run, Poller& poller, Starte
       launched_(launched) {}
 
 Vm::~Vm() {
+  while (!questions_.empty()) answer_question(std::nullopt);
   poller_.unwatch(tag(Source::kRecords));
   poller_.unwatch(tag(Source::kConsole));
 }
@@ -179,6 +182,24 @@ void Vm::on_message(const QmpMessage& message, Now now) {
     if (event->name == "STOP") send_qmp(qmp_command("query-status", "status"));
   }
   if (answer != nullptr && answer->status == "internal-error") internal_error_ = true;
+  if (answer != nullptr && answer->id == kUsernet) answer_question(answer->text);
+  const auto* failure = std::get_if<QmpFailure>(&message);
+  if (failure != nullptr && failure->id == kUsernet) answer_question(std::nullopt);
+}
+
+void Vm::ask_accepted(std::uint16_t guest_port, Accepted answer) {
+  if (questions_.size() >= kMaxQuestions) return answer(std::nullopt);
+  if (!qmp_) connect_qmp();
+  if (!qmp_) return answer(std::nullopt);
+  questions_.push_back({guest_port, std::move(answer)});
+  send_qmp(qmp_monitor_command("info usernet", kUsernet));
+}
+
+void Vm::answer_question(std::optional<std::string_view> usernet) {
+  if (questions_.empty()) return;
+  const Question question = std::move(questions_.front());
+  questions_.pop_front();
+  question.answer(usernet ? std::optional(guest_accepted(*usernet, question.guest_port)) : std::nullopt);
 }
 
 VmOutcome Vm::finish(Now now) {
@@ -239,6 +260,7 @@ void Vm::connect_qmp() {
 }
 
 void Vm::drop_qmp() {
+  while (!questions_.empty()) answer_question(std::nullopt);
   if (!qmp_) return;
   poller_.remove(qmp_);
   qmp_.reset();

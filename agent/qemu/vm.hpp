@@ -5,8 +5,10 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
+#include <string_view>
 
 #include "agent/ports.hpp"
 #include "agent/qemu/guest_records.hpp"
@@ -54,6 +56,11 @@ class Vm {
   // Carries out one step of a stop; a step that cannot be taken is left to the next, harder one.
   void stop(StopStep step);
 
+  // Whether the guest has taken up a connection to `guest_port`: asked of QEMU (usernet.hpp). `answer` is called once;
+  // nullopt: it cannot be told.
+  using Accepted = std::function<void(std::optional<bool>)>;
+  void ask_accepted(std::uint16_t guest_port, Accepted answer);
+
   // KVM has lost its way in this guest: QEMU stopped it for an internal error.
   bool internal_error() const { return internal_error_; }
   bool was_asked_to_stop() const { return killed_ || asked_; }
@@ -80,6 +87,7 @@ class Vm {
   void send_qmp(std::string_view command);
   void connect_qmp();
   void drop_qmp();
+  void answer_question(std::optional<std::string_view> usernet);
   bool recognise();
 
   const std::uint64_t token_;
@@ -96,6 +104,11 @@ class Vm {
   std::uint64_t records_read_ = 0;
   GuestRecordParser parser_;
   QmpSession session_;
+  struct Question {
+    std::uint16_t guest_port = 0;
+    Accepted answer;
+  };
+  std::deque<Question> questions_;  // in the order in which QEMU answers
   bool shut_down_by_guest_ = false;
   bool reset_by_guest_ = false;
   bool internal_error_ = false;

@@ -26,6 +26,18 @@ std::size_t args_and_env_bytes(const BootSpec& boot) {
   return bytes;
 }
 
+CheckTarget target_of(const std::optional<HealthCheck>& health) {
+  return health ? CheckTarget{health->port, health->path} : CheckTarget{};
+}
+
+void aim(std::optional<HealthCheck>& health, const std::optional<CheckTarget>& target) {
+  if (!target) return;
+  if (target->port == 0) return health.reset();
+  if (!health) health.emplace();
+  health->port = target->port;
+  health->path = target->path;
+}
+
 Kind kind_of(const Resource& resource) {
   return static_cast<Kind>(resource.index());
 }

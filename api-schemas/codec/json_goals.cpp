@@ -75,6 +75,11 @@ void write(JsonWriter& out, const BootSpec& boot) {
   out.end_array().field("writable", to_string(boot.writable)).field("debug", boot.debug);
   if (boot.singleton != Singleton::kNone) out.field("singleton", to_string(boot.singleton));
   if (boot.restart != 0) out.field("restart", boot.restart);
+  if (const auto& check = boot.check) {
+    out.key("check").begin_object().field("port", check->port);
+    if (check->path) out.field("path", *check->path);
+    out.end_object();
+  }
   out.end_object();
 }
 
@@ -94,6 +99,11 @@ void read(Fields& in, BootSpec& boot) {
   in.boolean("debug", boot.debug);
   in.one_of("singleton", boot.singleton, parse_singleton, "none or strict");
   in.integer("restart", boot.restart);
+  in.object("check", "check", [&](Fields& fields) {
+    CheckTarget& check = boot.check.emplace();
+    fields.integer("port", check.port);
+    if (std::string path; fields.text("path", path)) check.path = std::move(path);
+  });
 }
 
 void write(JsonWriter& out, const RunPolicy& run) {

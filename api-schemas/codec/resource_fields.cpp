@@ -342,6 +342,7 @@ void read_app_fields(Fields& in, AppSpec& spec, PortList ports) {
   in.object("health", "App.spec.health", [&](Fields& health) {
     read_health(health, spec.run.health.emplace(), ports == PortList::kWhole ? &spec.boot.ports : nullptr);
   });
+  spec.boot.check = target_of(spec.run.health);
   in.object("restart", "App.spec.restart", [&](Fields& restart) { read_restart(restart, spec.run.restart); });
   in.object("stop", "App.spec.stop",
             [&](Fields& stop) { stop.duration("timeout", spec.run.stop_timeout, Duration::zero(), kLongestWait); });

@@ -22,8 +22,9 @@ Result<int> run_apply(const Session& session, const ApplyOptions& options) {
   const auto api = session.connect();
   if (!api) return api.error();
   if (auto built = prepare_images(session, *api, *manifests); !built) return built.error();
-  const auto reply = api->apply(request_body(*manifests), options.dry_run);
-  if (!reply) return placed(reply.error(), *manifests);
+  const auto reply = ask_with_images(session, *api, *manifests,
+                                     [&](const std::string& body) { return api->apply(body, options.dry_run); });
+  if (!reply) return reply.error();
   show_reply(session, *reply, options.format);
   return 0;
 }

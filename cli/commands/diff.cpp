@@ -23,8 +23,9 @@ Result<int> run_diff(const Session& session, const DiffOptions& options) {
   const auto api = session.connect();
   if (!api) return api.error();
   if (auto built = prepare_images(session, *api, *manifests); !built) return built.error();
-  const auto reply = api->apply(request_body(*manifests), true);
-  if (!reply) return placed(reply.error(), *manifests);
+  const auto reply =
+      ask_with_images(session, *api, *manifests, [&](const std::string& body) { return api->apply(body, true); });
+  if (!reply) return reply.error();
   if (options.format == OutputFormat::kTable || options.format == OutputFormat::kWide)
     session.out(render_diff(*reply, session.terminal().colour_out) +
                 render_placements(reply->placements, session.terminal().colour_out));

@@ -19,7 +19,6 @@ Result<int> run_whatif(const Session& session, const WhatifOptions& options) {
   if (options.lose.empty() && options.add.empty()) return invalid("usage", "want --lose NODE or --add PATH, or both");
   const auto found = session.find_api();
   if (!found) return found.error();
-  std::string body;
   Manifests manifests;
   if (!options.add.empty()) {
     auto read = read_manifests(session, options.add, found->target().tenant);
@@ -28,12 +27,12 @@ Result<int> run_whatif(const Session& session, const WhatifOptions& options) {
     const auto api = session.connect();
     if (!api) return api.error();
     if (auto built = prepare_images(session, *api, manifests); !built) return built.error();
-    body = request_body(manifests);
   }
   const auto api = session.connect();
   if (!api) return api.error();
-  const auto reply = api->whatif(options.lose, body);
-  if (!reply) return placed(reply.error(), manifests);
+  const auto reply = ask_with_images(session, *api, manifests,
+                                     [&](const std::string& body) { return api->whatif(options.lose, body); });
+  if (!reply) return reply.error();
   if (options.format != OutputFormat::kTable && options.format != OutputFormat::kWide) {
     show_reply(session, *reply, options.format);
     return 0;

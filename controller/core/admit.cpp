@@ -369,6 +369,16 @@ class Applier {
     report(old ? &*old : nullptr, tenant, same);
   }
 
+  // The newest that brought this very generation up: the same asked for again is answered the same, until it changes.
+  const Operation* done_already(const App& app) const {
+    const Operation* newest = nullptr;
+    for (const auto& [key, operation] : draft_.world().operations)
+      if (operation->kind == OperationKind::kDeploy && operation->uid == app.metadata.uid &&
+          operation->generation == app.metadata.generation)
+        newest = &*operation;
+    return newest != nullptr && newest->state == OperationState::kSucceeded ? newest : nullptr;
+  }
+
   // The operation of this very generation if there is one, else a new one.
   void follow(const App& app) {
     const AppName name = app.name();
@@ -381,6 +391,7 @@ class Applier {
       reply_.operations.push_back(operation);
       return;
     }
+    if (const Operation* const done = done_already(app)) return reply_.operations.push_back(*done);
     Operation operation;
     const OperationKey key{draft_.world().revision, next_operation_index(draft_.world())};
     operation.operation_id = to_string(key);

@@ -56,11 +56,15 @@ void add_resources(Fields& fields, const std::string& path, const Resources& res
   fields[path + ".memory"] = quote(format_bytes(resources.memory));
 }
 
+void add_target(Fields& fields, const CheckTarget& target) {
+  const std::string probe = std::string("spec.health") + (target.path ? ".http" : ".tcp");
+  fields[probe + ".port"] = number(target.port);
+  if (target.path) fields[probe + ".path"] = quote(*target.path);
+}
+
 void add_health(Fields& fields, const HealthCheck& health) {
   const std::string path = "spec.health";
-  const std::string probe = path + (health.path ? ".http" : ".tcp");
-  fields[probe + ".port"] = number(health.port);
-  if (health.path) fields[probe + ".path"] = quote(*health.path);
+  add_target(fields, {health.port, health.path});
   fields[path + ".interval"] = quote(format_duration(health.interval));
   fields[path + ".timeout"] = quote(format_duration(health.timeout));
   fields[path + ".failures"] = number(health.failures);
@@ -110,6 +114,7 @@ Fields fields_of(const BootSpec& boot) {
   fields["spec.rootfs.writable"] = quote(boot.writable == RootWritable::kEphemeral ? "ephemeral" : "none");
   fields["spec.singleton"] = quote(boot.singleton == Singleton::kStrict ? "strict" : "none");
   fields["spec.debug"] = boolean(boot.debug);
+  if (boot.check && boot.check->port != 0) add_target(fields, *boot.check);
   return fields;
 }
 

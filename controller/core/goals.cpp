@@ -39,6 +39,7 @@ Goals goals_of(const World& world, Symbol node) {
     UNIK_CHECK(boot != nullptr && app != nullptr, "an instance without its template or its app");
     images.insert((*boot)->image);
     EnsureRunning goal{id, **boot, app->app->spec.run, app->app->spec.disconnect.stop_on_client_after};
+    aim(goal.run.health, (*boot)->check);
     if (!holds_ports(world, *app, id)) goal.run.publications.clear();
     instances[id] = std::move(goal);
   });

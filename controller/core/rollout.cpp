@@ -82,13 +82,21 @@ class Planner {
 
   bool is_taken(std::uint32_t index) const { return facts_.strict && taken_.contains(index); }
 
+  Duration proof_of(const Slot& slot) const {
+    const Duration stated = facts_.policy.gate.healthy_for;
+    const bool unchecked = !facts_.checked && !facts_.is_job && any_serves(slot.outdated);
+    return stated == Duration::zero() && unchecked ? kUncheckedProof : stated;
+  }
+
   // What has ended well counts as arrived: it will not become ready again.
-  bool has_arrived(const Joined& instance) {
+  bool has_arrived(const Slot& slot) {
+    const Joined& instance = *slot.current;
     if (instance.row->status->phase == Phase::kExited) return ended_well(*instance.row->status);
     if (!instance.serves) return false;
-    if (facts_.policy.gate.healthy_for == Duration::zero()) return true;
+    const Duration proof = proof_of(slot);
+    if (proof == Duration::zero()) return true;
     const Time* const since = facts_.ready_since->find(instance.id);
-    const Time proved = (since == nullptr ? facts_.now : *since) + facts_.policy.gate.healthy_for;
+    const Time proved = (since == nullptr ? facts_.now : *since) + proof;
     if (facts_.now >= proved) return true;
     earlier(steps_.wake_at, proved);
     return false;
@@ -97,7 +105,7 @@ class Planner {
   void count() {
     bool canaries_arrived = true;
     for (const auto& [index, slot] : slots_) {
-      const bool arrived = slot.current != nullptr && has_arrived(*slot.current);
+      const bool arrived = slot.current != nullptr && has_arrived(slot);
       if (arrived) ++steps_.arrived;
       if (arrived && ended_well(*slot.current->row->status)) ++ended_;
       if (index < canaries(facts_)) canaries_arrived &= arrived;
@@ -167,7 +175,7 @@ class Planner {
   }
 
   void stop_what_is_replaced(const Slot& slot, bool has_successor) {
-    const bool replaced = slot.current != nullptr && has_arrived(*slot.current);
+    const bool replaced = slot.current != nullptr && has_arrived(slot);
     // Blue/green: nothing old goes before everything new is there.
     const bool outdated_may_go = replaced && (!facts_.state.blue_green || steps_.arrived == facts_.replicas);
     for (const Joined* const old : slot.outdated)
@@ -276,6 +284,7 @@ RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app
   RolloutFacts facts;
   facts.instances = diff_app(world, name, app, now);
   facts.replicas = app.app->spec.replicas;
+  facts.checked = app.app->spec.run.health.has_value();
   facts.is_job = is_job(*app.app);
   facts.policy = rollout_policy(world, *app.app);
   // A way back is not measured by what it leads away from.

@@ -21,10 +21,15 @@ namespace unik::controller {
 // The app's own policy, else its tenant's, else the default.
 RolloutPolicy rollout_policy(const World& world, const App& app);
 
+// How long an instance that no check asks has to run before it may replace one that serves: a program that dies at once
+// has served for a moment too. Where the gate says how long, that counts.
+inline constexpr Duration kUncheckedProof = std::chrono::seconds(2);
+
 // What the policies decide from.
 struct RolloutFacts {
   std::vector<Joined> instances;
   std::uint32_t replicas = 0;
+  bool checked = true;  // a health check says whether an instance serves
   bool is_job = false;  // done when its instances have ended, not when they run
   RolloutPolicy policy;
   bool strict = false;              // in no slot may two run at once: the old one is seen gone first

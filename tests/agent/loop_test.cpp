@@ -218,6 +218,40 @@ INSTANTIATE_TEST_SUITE_P(
                     PolicyCase{RestartPolicy::kNever, {ExitKind::kPanicked, 0}, false, "kernel_panic"},
                     PolicyCase{RestartPolicy::kNever, {ExitKind::kCrashed, 0}, false, "vm_crashed"}));
 
+TEST_F(LoopTest, StartsAnEndedAppWhenItsNewRestartPolicyWould) {
+  EnsureRunning job = running(web);
+  job.run.restart.policy = RestartPolicy::kNever;
+  boot({job});
+  host.end_vm(web, {ExitKind::kExited, 0});
+  host.run_for(1s);
+  EXPECT_EQ(host.status(web)->phase, Phase::kExited);
+  EnsureRunning other = job;
+  other.run.restart.policy = RestartPolicy::kOnFailure;
+  host.want({other});
+  host.run_for(5s);
+  EXPECT_EQ(host.launches[web], 1U) << "it has ended well";
+  other.run.restart.policy = RestartPolicy::kAlways;
+  host.want({other});
+  host.run_for(5s);
+  EXPECT_TRUE(host.is_running(web));
+  EXPECT_EQ(host.launches[web], 2U);
+  host.crash();
+  host.start();
+  host.run_for(5s);
+  EXPECT_EQ(host.launches[web], 2U);
+}
+
+TEST_F(LoopTest, StillTellsHowARunCameUpAfterItsOwnCrash) {
+  boot({checked(web)}, 5s);
+  const BootTimes before = host.status(web)->boot;
+  EXPECT_GT(before.healthy, Duration::zero());
+  host.crash();
+  host.start();
+  host.run_for(5s);
+  EXPECT_EQ(host.status(web)->boot, before);
+  EXPECT_EQ(host.launches[web], 1U);
+}
+
 TEST_F(LoopTest, TakesUpAnExitThatItDidNotSee) {
   EnsureRunning job = running(web);
   job.run.restart.policy = RestartPolicy::kNever;
@@ -302,6 +336,18 @@ TEST_F(LoopTest, AppliesARunPolicyInPlace) {
   EXPECT_EQ(host.launches[web], 1U);
   EXPECT_EQ(host.status(web)->health, Health::kHealthy);
   EXPECT_EQ(host.backends_of(web), std::set<std::string>{"http"});
+}
+
+TEST_F(LoopTest, AnotherPaceOfTheSameCheckDoubtsNobody) {
+  boot({checked(web)}, 2s);
+  EXPECT_EQ(host.status(web)->health, Health::kHealthy);
+  EnsureRunning slower = checked(web);
+  slower.run.health->interval = 30s;
+  slower.run.health->failures = 5;
+  host.want({slower});
+  host.run_for(1s);
+  EXPECT_EQ(host.status(web)->health, Health::kHealthy);
+  EXPECT_EQ(host.launches[web], 1U);
 }
 
 TEST_F(LoopTest, RefusesAnotherBootSpecUnderTheSameId) {

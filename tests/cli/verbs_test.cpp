@@ -242,6 +242,20 @@ TEST_F(Verbs, DeployWaitShowsTheTimelineAndTheUrl) {
             "healthy 1.3s\nhttp://127.0.0.1:18080\n");
 }
 
+TEST_F(Verbs, DeployWaitFailsWhereAPortIsNotPublished) {
+  ApplyReply reply;
+  reply.operations = {sample_operation()};
+  controller.answer("POST /v1/deployments", 202, codec::to_json(reply));
+  controller.answer("GET /v1/operations/op-42-0", 200, operation_json(OperationState::kSucceeded));
+  AppView app = sample_app();
+  app.urls = {{"http", "local", "", "port 80 is in use"}};
+  controller.answer("GET /v1/apps/web", 200, codec::to_json(app));
+  controller.answer("GET /v1/instances", 200, instance_page({sample_instance(0)}));
+  const RunResult run = unikctl({"deploy", kSampleImage, "--wait"});
+  EXPECT_EQ(run.code, 1);
+  EXPECT_NE(run.err.find("port http is not published: port 80 is in use"), std::string::npos) << run.err;
+}
+
 TEST_F(Verbs, DeployWaitTellsWhyItFailedWithTheLastLines) {
   ApplyReply reply;
   reply.operations = {sample_operation()};

@@ -136,7 +136,7 @@ TEST(Prober, SaysWhatWentWrong) {
 
 TEST(Prober, TakesATcpConnectionThatStaysOpenForHealthy) {
   Inbox inbox;
-  Prober prober({.at_once = 4, .tcp_settle = 20ms, .backend_port = {}}, inbox.deliver());
+  Prober prober({.at_once = 4, .tcp_settle = 20ms, .guest_accepts = {}, .backend_port = {}}, inbox.deliver());
   TestServer silent(echo_nothing);
   prober.probe(tcp_probe(1, silent.port()));
   EXPECT_EQ(inbox.await(1).detail, "port " + std::to_string(silent.port()) + " accepts connections");
@@ -152,10 +152,63 @@ TEST(Prober, TakesATcpConnectionThatStaysOpenForHealthy) {
 
 TEST(Prober, DoesNotTakeUserModeNetworksAcceptForTheGuests) {
   Inbox inbox;
-  Prober prober({.at_once = 4, .tcp_settle = 10s, .backend_port = {}}, inbox.deliver());
+  Prober prober({.at_once = 4, .tcp_settle = 10s, .guest_accepts = {}, .backend_port = {}}, inbox.deliver());
   TestServer slirp([](int fd) { ::shutdown(fd, SHUT_RDWR); });
   prober.probe(tcp_probe(1, slirp.port(), 20s));
   EXPECT_FALSE(inbox.await(1).passed);
+}
+
+// What user-mode networking looks like from outside while the guest has not answered yet, or never will: open.
+TEST(Prober, WaitsUntilTheGuestItselfHasTakenTheConnectionUp) {
+  Inbox inbox;
+  std::atomic<int> asked = 0;
+  ProberOptions options;
+  options.tcp_settle = 1ms;
+  options.guest_accepts = [&](const InstanceId& id, std::uint16_t port, const ProberOptions::Answer& answer) {
+    EXPECT_EQ(id, kId);
+    EXPECT_GT(port, 0);
+    answer(++asked == 3);
+  };
+  Prober prober(options, inbox.deliver());
+  TestServer slirp(echo_nothing);
+  prober.probe(tcp_probe(1, slirp.port()));
+  EXPECT_TRUE(inbox.await(1).passed);
+  EXPECT_EQ(asked, 3);
+}
+
+TEST(Prober, FailsWhereTheGuestTakesNothingUp) {
+  Inbox inbox;
+  ProberOptions options;
+  options.tcp_settle = 1ms;
+  options.guest_accepts = [](const InstanceId&, std::uint16_t, const ProberOptions::Answer& answer) { answer(false); };
+  Prober prober(options, inbox.deliver());
+  TestServer slirp(echo_nothing);
+  prober.probe(tcp_probe(1, slirp.port(), 200ms));
+  EXPECT_FALSE(inbox.await(1).passed);
+  EXPECT_EQ(inbox.await(1).detail,
+            "port " + std::to_string(slirp.port()) + " was not taken up by the guest within 200ms");
+}
+
+TEST(Prober, BelievesTheConnectionWhereNobodyCanTellAndOutlivesLateAnswers) {
+  Inbox inbox;
+  std::vector<ProberOptions::Answer> late;
+  {
+    ProberOptions options;
+    options.tcp_settle = 1ms;
+    options.guest_accepts = [&](const InstanceId&, std::uint16_t port, const ProberOptions::Answer& answer) {
+      if (port == 1) late.push_back(answer);
+      if (port != 1) answer(std::nullopt);
+    };
+    TestServer slirp(echo_nothing);
+    options.backend_port = [&](std::uint16_t) { return slirp.port(); };
+    Prober prober(options, inbox.deliver());
+    prober.probe(tcp_probe(1, 2));
+    EXPECT_TRUE(inbox.await(1).passed);
+    prober.probe(tcp_probe(2, 1, 100ms));
+    EXPECT_FALSE(inbox.await(2).passed);
+  }
+  ASSERT_EQ(late.size(), 1U);
+  late.front()(true);
 }
 
 TEST(Prober, RunsNoMoreAtOnceThanItIsAllowedAndAnswersEachOnce) {
@@ -172,7 +225,7 @@ TEST(Prober, RunsNoMoreAtOnceThanItIsAllowedAndAnswersEachOnce) {
     send_all(fd, "HTTP/1.1 200 OK\r\n\r\n");
     ::shutdown(fd, SHUT_RDWR);
   });
-  Prober prober({.at_once = 8, .tcp_settle = 1ms, .backend_port = {}}, inbox.deliver());
+  Prober prober({.at_once = 8, .tcp_settle = 1ms, .guest_accepts = {}, .backend_port = {}}, inbox.deliver());
   for (std::uint64_t number = 0; number < 400; ++number) prober.probe(http_probe(number, server.port(), "/"));
   for (std::uint64_t number = 0; number < 400; ++number) EXPECT_TRUE(inbox.await(number).passed);
   EXPECT_EQ(inbox.count(), 400u);
@@ -182,7 +235,10 @@ TEST(Prober, RunsNoMoreAtOnceThanItIsAllowedAndAnswersEachOnce) {
 TEST(Prober, UsesThePortOnWhichTheGuestAnswersHere) {
   Inbox inbox;
   TestServer server(answer("HTTP/1.1 200 OK\r\n\r\n"));
-  Prober prober({.at_once = 1, .tcp_settle = 1ms, .backend_port = [&](std::uint16_t) { return server.port(); }},
+  Prober prober({.at_once = 1,
+                 .tcp_settle = 1ms,
+                 .guest_accepts = {},
+                 .backend_port = [&](std::uint16_t) { return server.port(); }},
                 inbox.deliver());
   prober.probe(http_probe(1, 80, "/"));
   EXPECT_TRUE(inbox.await(1).passed);

@@ -17,6 +17,20 @@ TEST(Operations, ADeployIsDoneWhenItsInstancesServe) {
   EXPECT_EQ(planned.operation(deploy).state, OperationState::kSucceeded);
 }
 
+TEST(Operations, TheSameDeployAgainIsTheSameOperationUntilSomethingChanges) {
+  PlannedWorld world;
+  world.add_node("n1");
+  const Operation first = world.deploy(PlannedWorld::app("web"));
+  EXPECT_EQ(world.deploy(PlannedWorld::app("web")).operation_id, first.operation_id) << "while it is at work";
+  world.report_all();
+  const std::uint64_t revision = world.world().revision;
+  EXPECT_EQ(world.deploy(PlannedWorld::app("web")).operation_id, first.operation_id) << "and after";
+  EXPECT_EQ(world.world().revision, revision);
+  const Operation second = world.deploy(PlannedWorld::app("web", 2));
+  EXPECT_NE(second.operation_id, first.operation_id);
+  EXPECT_NE(world.deploy(PlannedWorld::app("web")).operation_id, first.operation_id) << "it is another generation";
+}
+
 TEST(Operations, ADestroyIsDoneWhenTheLastInstanceIsGone) {
   PlannedWorld planned;
   planned.add_node("n1");

@@ -1,0 +1,86 @@
+// A health check belongs to the template: each instance is asked what it was born to answer.
+#include <gtest/gtest.h>
+
+#include "controller/core/goals.hpp"
+#include "controller/core/steer.hpp"
+#include "tests/controller/core/planned_world.hpp"
+
+namespace unik::controller {
+namespace {
+
+App checked(std::uint16_t port, const std::string& version) {
+  App app = PlannedWorld::app("web", 1, version);
+  app.spec.run.health.emplace().port = port;
+  app.spec.boot.check = target_of(app.spec.run.health);
+  return app;
+}
+
+// By the rollout of the instance: the port that its goal has checked, 0 for none.
+std::map<std::uint64_t, std::uint16_t> checked_ports(PlannedWorld& world) {
+  std::map<std::uint64_t, std::uint16_t> ports;
+  for (const Action& action : goals_of(world.world(), Symbol("n1")).actions)
+    if (const auto* goal = std::get_if<EnsureRunning>(&action))
+      ports[goal->id.rollout] = goal->run.health ? goal->run.health->port : 0;
+  return ports;
+}
+
+std::vector<std::uint16_t> values(const std::map<std::uint64_t, std::uint16_t>& map) {
+  std::vector<std::uint16_t> list;
+  for (const auto& [key, value] : map) list.push_back(value);
+  return list;
+}
+
+class CheckTargetTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    world.add_node("n1");
+    world.deploy(checked(8080, "1"));
+    world.report_all();
+  }
+  PlannedWorld world;
+};
+
+TEST_F(CheckTargetTest, AnotherPortRollsOutWithTheProgramThatListensThere) {
+  world.deploy(checked(8081, "2"));
+  EXPECT_EQ(values(checked_ports(world)), (std::vector<std::uint16_t>{8080, 8081}));
+}
+
+TEST_F(CheckTargetTest, AnotherPortAloneIsARolloutToo) {
+  world.deploy(checked(8081, "1"));
+  EXPECT_EQ(values(checked_ports(world)), (std::vector<std::uint16_t>{8080, 8081}));
+}
+
+TEST_F(CheckTargetTest, AnotherPaceIsNone) {
+  App slower = checked(8080, "1");
+  slower.spec.run.health->interval = std::chrono::minutes(1);
+  world.deploy(slower);
+  EXPECT_EQ(values(checked_ports(world)), std::vector<std::uint16_t>{8080});
+}
+
+TEST_F(CheckTargetTest, ACheckThatComesOrGoesTouchesNoOldInstance) {
+  App bare = PlannedWorld::app("web", 1, "2");
+  bare.spec.boot.check = target_of(bare.spec.run.health);
+  world.deploy(bare);
+  EXPECT_EQ(values(checked_ports(world)), (std::vector<std::uint16_t>{8080, 0}));
+}
+
+TEST_F(CheckTargetTest, AWayBackBringsItsCheckBack) {
+  world.report_all();
+  world.deploy(checked(8081, "2"));
+  world.step([](Draft& draft) {
+    EXPECT_TRUE(admit_rollout(draft, {{Symbol("default"), Symbol("web")}, RolloutVerb::kRollback, {}, "trace"}).ok());
+  });
+  EXPECT_EQ(world.world().apps.find({Symbol("default"), Symbol("web")})->app->spec.run.health->port, 8080);
+}
+
+TEST_F(CheckTargetTest, AStoreFromBeforeItWasKeptAsksWhatTheAppDeclares) {
+  PlannedWorld old;
+  old.add_node("n1");
+  App app = PlannedWorld::app("web");
+  app.spec.run.health.emplace().port = 9090;
+  old.deploy(app);
+  EXPECT_EQ(values(checked_ports(old)), std::vector<std::uint16_t>{9090});
+}
+
+}  // namespace
+}  // namespace unik::controller
