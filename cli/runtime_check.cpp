@@ -28,7 +28,7 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t kCheckFailureLines = 40;
 constexpr Duration kDestroyLimit = std::chrono::minutes(2);
 constexpr std::size_t kMaxOutput = 64 << 10;
-constexpr Duration kAskLimit = std::chrono::seconds(10);
+constexpr Duration kAskLimit = std::chrono::minutes(1);  // a first answer under emulation has much to compile
 
 // The app's name: dots have no place in it.
 std::string app_name(const std::string& runtime) {

@@ -26,13 +26,12 @@ std::size_t args_and_env_bytes(const BootSpec& boot) {
   return bytes;
 }
 
-CheckTarget target_of(const std::optional<HealthCheck>& health) {
-  return health ? CheckTarget{health->port, health->path} : CheckTarget{};
+std::optional<CheckTarget> target_of(const std::optional<HealthCheck>& health) {
+  return health ? std::optional(CheckTarget{health->port, health->path}) : std::nullopt;
 }
 
 void aim(std::optional<HealthCheck>& health, const std::optional<CheckTarget>& target) {
-  if (!target) return;
-  if (target->port == 0) return health.reset();
+  if (!target) return health.reset();
   if (!health) health.emplace();
   health->port = target->port;
   health->path = target->path;

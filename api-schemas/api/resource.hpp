@@ -60,7 +60,7 @@ enum class Singleton : std::uint8_t { kNone, kStrict };
 // What a health check asks of the guest. It belongs to the template: each instance is judged by the check that it was
 // born with, so that another port rolls out with the program that listens there, and rolls back with it.
 struct CheckTarget {
-  std::uint16_t port = 0;  // 0: no check is declared
+  std::uint16_t port = 0;
   std::optional<std::string> path;
 
   bool operator==(const CheckTarget&) const = default;
@@ -77,7 +77,7 @@ struct BootSpec {
   Singleton singleton = Singleton::kNone;  // a VM is born with the guard that ends it, or without
   bool debug = false;                      // trace the boot on the console
   std::uint64_t restart = 0;               // grows with each `rollout restart`; 0 in what users declare
-  std::optional<CheckTarget> check;        // of RunPolicy::health; absent where it was not kept: then the app's counts
+  std::optional<CheckTarget> check;        // of RunPolicy::health
 
   bool operator==(const BootSpec&) const = default;
 };
@@ -106,8 +106,8 @@ struct HealthCheck {
   bool operator==(const HealthCheck&) const = default;
 };
 
-CheckTarget target_of(const std::optional<HealthCheck>& health);
-// Makes `health` ask what `target` says, at the pace that it has; nothing where the target was not kept.
+std::optional<CheckTarget> target_of(const std::optional<HealthCheck>& health);
+// Makes `health` ask what `target` says, at the pace that it has.
 void aim(std::optional<HealthCheck>& health, const std::optional<CheckTarget>& target);
 
 enum class RestartPolicy : std::uint8_t { kAlways, kOnFailure, kNever };

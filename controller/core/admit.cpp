@@ -306,6 +306,7 @@ class Applier {
   void put(App app) {
     const AppName name = app.name();
     const AppRow* const row = draft_.world().apps.find(name);
+    app.spec.boot.check = target_of(app.spec.run.health);
     const App* const before = declared(app);
     const bool same = settle(app, before);
     const std::optional<Resource> old = before == nullptr ? std::nullopt : std::optional<Resource>(*before);

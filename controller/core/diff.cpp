@@ -180,7 +180,6 @@ std::optional<Time> lease_over_at(const World& world, const InstanceId& id, cons
 bool same_but_for_restarts(const BootSpec& a, const BootSpec& b) {
   BootSpec other = b;
   other.restart = a.restart;
-  if (!a.check || !b.check) other.check = a.check;  // of a store from before it was kept
   return a == other;
 }
 

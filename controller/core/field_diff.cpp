@@ -114,7 +114,7 @@ Fields fields_of(const BootSpec& boot) {
   fields["spec.rootfs.writable"] = quote(boot.writable == RootWritable::kEphemeral ? "ephemeral" : "none");
   fields["spec.singleton"] = quote(boot.singleton == Singleton::kStrict ? "strict" : "none");
   fields["spec.debug"] = boolean(boot.debug);
-  if (boot.check && boot.check->port != 0) add_target(fields, *boot.check);
+  if (boot.check) add_target(fields, *boot.check);
   return fields;
 }
 

@@ -25,6 +25,8 @@ FinalState final_state(const SimulatedHost& host) {
   FinalState state;
   state.goals = host.record.goals;
   state.instances = host.record.instances;
+  // How fast a run came up is told as far as it was seen.
+  for (auto& [id, record] : state.instances) record.boot = {}, record.boot_run = 0;
   for (const auto& [id, vm] : host.vms)
     if (host.is_running(id)) state.running.insert(id);
   state.table = host.table;

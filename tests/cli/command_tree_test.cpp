@@ -132,7 +132,7 @@ TEST(Help, ShowsTheWholeLineAsItIsTyped) {
     return text.substr(at, text.find('\n', at) - at);
   };
   EXPECT_EQ(usage_of({}), "Usage: unikctl [FLAGS] [VERB]");
-  EXPECT_EQ(usage_of({"deploy"}), "Usage: unikctl deploy [FLAGS] [DIR|PROGRAM|KERNEL|IMAGE] [-- ARGS]");
+  EXPECT_EQ(usage_of({"deploy"}), "Usage: unikctl deploy [FLAGS] [DIR|SCRIPT|PROGRAM|KERNEL|IMAGE] [-- ARGS]");
   EXPECT_EQ(usage_of({"wait"}), "Usage: unikctl wait [FLAGS] KIND/NAME...");
   EXPECT_EQ(usage_of({"node"}), "Usage: unikctl node [FLAGS] VERB");
   EXPECT_EQ(usage_of({"node", "cordon"}), "Usage: unikctl node cordon [FLAGS] NODE...");

@@ -9,9 +9,11 @@ TEST(Qmp, EachKindOfMessageIsRead) {
   EXPECT_EQ(*parse_qmp_line(R"({"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": ""},
       "capabilities": ["oob"]}})"),
             QmpMessage(QmpGreeting{"7.2.22"}));
-  EXPECT_EQ(*parse_qmp_line(R"({"return": {}, "id": "capabilities"})"), QmpMessage(QmpReturn{"capabilities", ""}));
+  EXPECT_EQ(*parse_qmp_line(R"({"return": {}, "id": "capabilities"})"), QmpMessage(QmpReturn{"capabilities", "", ""}));
   EXPECT_EQ(*parse_qmp_line(R"({"return": {"running": false, "status": "internal-error"}, "id": "status"})"),
-            QmpMessage(QmpReturn{"status", "internal-error"}));
+            QmpMessage(QmpReturn{"status", "internal-error", ""}));
+  EXPECT_EQ(*parse_qmp_line(R"({"return": "a\r\nb\r\n", "id": "usernet"})"),
+            QmpMessage(QmpReturn{"usernet", "", "a\r\nb\r\n"}));
   EXPECT_EQ(*parse_qmp_line(R"({"id": "quit", "error": {"class": "CommandNotFound", "desc": "no"}})"),
             QmpMessage(QmpFailure{"quit", "no"}));
   EXPECT_EQ(*parse_qmp_line(R"({"timestamp": {"seconds": 1, "microseconds": 2}, "event": "SHUTDOWN",
@@ -34,7 +36,7 @@ TEST(Qmp, ASessionTakesAnyPieces) {
       ASSERT_TRUE(messages.ok());
       all.insert(all.end(), messages->begin(), messages->end());
     }
-    EXPECT_EQ(all, (std::vector<QmpMessage>{QmpReturn{"a", ""}, QmpEvent{"STOP", "", false}}));
+    EXPECT_EQ(all, (std::vector<QmpMessage>{QmpReturn{"a", "", ""}, QmpEvent{"STOP", "", false}}));
   }
 }
 
@@ -42,7 +44,7 @@ TEST(Qmp, ALineWithoutEndIsRefused) {
   QmpSession session;
   const std::string chunk(16 * 1024, ' ');
   bool refused = false;
-  for (int i = 0; i < 8 && !refused; ++i) refused = !session.feed(chunk).ok();
+  for (std::size_t sent = 0; sent <= kMaxQmpLine && !refused; sent += chunk.size()) refused = !session.feed(chunk).ok();
   EXPECT_TRUE(refused);
 }
 

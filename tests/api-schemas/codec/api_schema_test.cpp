@@ -123,6 +123,7 @@ Goals goals() {
   run.boot.env = {{"A", "b"}};
   run.boot.ports = {{"http", 80}};
   run.boot.singleton = Singleton::kStrict;
+  run.boot.check = CheckTarget{8080, "/"};
   run.boot.restart = 1;
   run.run.publications = {{"http", 80, std::uint16_t{8080}}};
   run.run.health.emplace().path = "/";

@@ -78,7 +78,9 @@ spec:
                         {{"admin", 9091}, {"http", 8080}, {"port-9090", 9090}},
                         RootWritable::kEphemeral,
                         Singleton::kStrict,
-                        true};
+                        true,
+                        0,
+                        CheckTarget{8080, "/up"}};
   expected.spec.run = {{{"http", 8080, std::uint16_t{18080}}, {"port-9090", 9090, std::nullopt}},
                        HealthCheck{8080, "/up", 4s, 2s, 5, 1min},
                        {RestartPolicy::kOnFailure, 2s, 1min},

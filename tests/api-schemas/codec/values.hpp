@@ -156,6 +156,7 @@ inline BootSpec boot() {
   out.writable = coin() ? RootWritable::kEphemeral : RootWritable::kNo;
   out.singleton = coin() ? Singleton::kStrict : Singleton::kNone;
   out.debug = coin();
+  if (coin()) out.check = CheckTarget{port(), coin() ? std::optional(made_of("abc/", 0, 9)) : std::nullopt};
   return out;
 }
 
@@ -246,6 +247,7 @@ inline AppSpec app_spec() {
     out.source = "./" + text();
   }
   out.run = run(out.boot);
+  out.boot.check = target_of(out.run.health);
   out.replicas = static_cast<std::uint32_t>(below(1001));
   out.placement = placement();
   if (coin()) out.disruption.max_unavailable = count(1, 1000);

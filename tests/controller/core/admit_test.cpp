@@ -23,7 +23,7 @@ App random_app() {
 
 // Takes some members over from another App; the binding fails to compile when a BootSpec has one more.
 void take_some(App& app, const App& other) {
-  auto& [image, args, env, resources, ports, writable, singleton, debug, restart] = app.spec.boot;
+  auto& [image, args, env, resources, ports, writable, singleton, debug, restart, check] = app.spec.boot;
   const BootSpec& boot = other.spec.boot;
   if (values::below(6) == 0) image = boot.image;
   if (values::below(6) == 0) args = boot.args;
@@ -34,6 +34,7 @@ void take_some(App& app, const App& other) {
   if (values::below(6) == 0) singleton = boot.singleton;
   if (values::below(6) == 0) debug = boot.debug;
   if (values::below(3) == 0) app.spec.run = other.spec.run;
+  check = target_of(app.spec.run.health);
   if (values::below(3) == 0) app.spec.placement = other.spec.placement;
   if (values::below(3) == 0) app.spec.replicas = other.spec.replicas;
 }

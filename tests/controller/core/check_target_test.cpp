@@ -10,8 +10,8 @@ namespace {
 
 App checked(std::uint16_t port, const std::string& version) {
   App app = PlannedWorld::app("web", 1, version);
-  app.spec.run.health.emplace().port = port;
-  app.spec.boot.check = target_of(app.spec.run.health);
+  app.spec.boot.ports = {{"http", port}};
+  app.spec.run.health->port = port;
   return app;
 }
 
@@ -59,7 +59,7 @@ TEST_F(CheckTargetTest, AnotherPaceIsNone) {
 
 TEST_F(CheckTargetTest, ACheckThatComesOrGoesTouchesNoOldInstance) {
   App bare = PlannedWorld::app("web", 1, "2");
-  bare.spec.boot.check = target_of(bare.spec.run.health);
+  bare.spec.run.health.reset();
   world.deploy(bare);
   EXPECT_EQ(values(checked_ports(world)), (std::vector<std::uint16_t>{8080, 0}));
 }
@@ -71,15 +71,6 @@ TEST_F(CheckTargetTest, AWayBackBringsItsCheckBack) {
     EXPECT_TRUE(admit_rollout(draft, {{Symbol("default"), Symbol("web")}, RolloutVerb::kRollback, {}, "trace"}).ok());
   });
   EXPECT_EQ(world.world().apps.find({Symbol("default"), Symbol("web")})->app->spec.run.health->port, 8080);
-}
-
-TEST_F(CheckTargetTest, AStoreFromBeforeItWasKeptAsksWhatTheAppDeclares) {
-  PlannedWorld old;
-  old.add_node("n1");
-  App app = PlannedWorld::app("web");
-  app.spec.run.health.emplace().port = 9090;
-  old.deploy(app);
-  EXPECT_EQ(values(checked_ports(old)), std::vector<std::uint16_t>{9090});
 }
 
 }  // namespace

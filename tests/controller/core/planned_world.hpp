@@ -66,6 +66,8 @@ class PlannedWorld {
     app.spec.boot.image = name + "@sha256:" + std::string(64, 'a');
     app.spec.boot.env = {{"VERSION", version}};
     app.spec.replicas = replicas;
+    app.spec.boot.ports = {{"http", 8080}};
+    app.spec.run.health.emplace().port = 8080;
     return app;
   }
 
