@@ -9,8 +9,6 @@
 namespace unik::controller {
 namespace {
 
-constexpr const char* kPausedByHand = "paused";
-
 Error no_such_app(const AppName& name) {
   return not_found("app_not_found", "there is no app `" + name.app.str() + "`");
 }

@@ -449,10 +449,58 @@ TEST_F(Verbs, WaitTellsReadyFailedDeletedAndLate) {
   app.conditions = {{"Ready", "False", "Progressing", "1 of 2 ready"}, {"Rollout", "False", "Failed", "no progress"}};
   now(200, codec::to_json(app));
   EXPECT_EQ(unikctl({"wait", "app/web", "--timeout", "5s"}).code, 1);
+  app.conditions = {{"Ready", "True", "Ready", "2 of 2 ready"},
+                    {"Rollout", "False", "RolledBack", "rollout 7 was given up: web-0-r7-1: crash_loop"}};
+  now(200, codec::to_json(app));
+  const RunResult rolled_back = unikctl({"wait", "app/web", "--timeout", "5s"});
+  EXPECT_EQ(rolled_back.code, 1);
+  EXPECT_EQ(rolled_back.err, "app/web failed: degraded, RolledBack: rollout 7 was given up: web-0-r7-1: crash_loop\n");
+  app.phase = "paused";
+  app.conditions = {{"Rollout", "False", "Paused", "by hand"}};
+  now(200, codec::to_json(app));
+  EXPECT_EQ(unikctl({"wait", "app/web", "--timeout", "30ms"}).code, 9) << "it may be resumed";
+  app.conditions = {{"Rollout", "False", "Failed", "web-0-r7-1: crash_loop"}};
+  now(200, codec::to_json(app));
+  EXPECT_EQ(unikctl({"wait", "app/web", "--timeout", "5s"}).code, 1) << "it was paused because it failed";
   now(404, codec::to_json(not_found("app_not_found", "there is no app `web`")));
   EXPECT_EQ(unikctl({"wait", "app/web", "--for", "deleted", "--timeout", "5s"}).code, 0);
   EXPECT_EQ(unikctl({"wait", "app/web"}).code, 3);
   EXPECT_EQ(unikctl({"wait", "app/web", "--for", "happy"}).code, 2);
+}
+
+TEST_F(Verbs, WaitTakesAJobsInstanceThatEndedWellForDone) {
+  InstanceView ended = sample_instance(0);
+  ended.status.phase = Phase::kExited;
+  ended.status.reason = "completed";
+  ended.status.last_exit = Exit{ExitKind::kExited, 0};
+  controller.answer("GET /v1/instances/web-0-r42-1", 200, codec::to_json(ended));
+  ended.status.last_exit = Exit{ExitKind::kExited, 3};
+  controller.answer("GET /v1/instances/web-0-r42-1", 200, codec::to_json(ended));
+  EXPECT_EQ(unikctl({"wait", "instance/web-0-r42-1"}).code, 0);
+  EXPECT_EQ(unikctl({"wait", "instance/web-0-r42-1"}).code, 1);
+}
+
+TEST_F(Verbs, RolloutStatusEndsWithOneWhenItWasGivenUp) {
+  struct Case {
+    const char* phase;
+    const char* reason;
+    int code;
+    int waited_code;
+  };
+  for (const Case& one : {Case{"done", "", 0, 0},
+                          {"done", "crash_loop", 1, 1},
+                          {"failed", "boot_time", 1, 1},
+                          {"paused", "crash_loop", 1, 1},
+                          {"paused", "paused", 0, 1}}) {
+    RolloutView view;
+    view.app = "web";
+    view.phase = one.phase;
+    view.reason = one.reason;
+    controller.forget("GET /v1/rollouts/web");
+    controller.answer("GET /v1/rollouts/web", 200, codec::to_json(view));
+    EXPECT_EQ(unikctl({"rollout", "status", "web"}).code, one.code) << one.phase << one.reason;
+    EXPECT_EQ(unikctl({"rollout", "status", "web", "--wait"}).code, one.waited_code) << one.phase << one.reason;
+  }
 }
 
 TEST_F(Verbs, EventsPrintsLinesAndSendsSince) {
