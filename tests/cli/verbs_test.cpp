@@ -89,6 +89,18 @@ TEST_F(Verbs, GetPrintsATableAndFollowsPages) {
   EXPECT_EQ(controller.seen("GET /v1/apps")[1].target, "/v1/apps?tenant=default&continue=web");
 }
 
+TEST_F(Verbs, GetShowsWhatIsThereAndThenWhatIsNot) {
+  controller.answer("GET /v1/apps/web", 200, codec::to_json(sample_app()));
+  controller.answer("GET /v1/apps/a", 404, codec::to_json(not_found("app_not_found", "there is no app `a`")));
+  controller.answer("GET /v1/apps/b", 404, codec::to_json(not_found("app_not_found", "there is no app `b`")));
+  const RunResult run = unikctl({"get", "app", "a", "web", "b", "-o", "name"});
+  EXPECT_EQ(run.code, 3);
+  EXPECT_EQ(run.out, "app/web\n");
+  EXPECT_TRUE(run.err.starts_with("error: not_found: there is no app `a`")) << run.err;
+  EXPECT_TRUE(run.err.ends_with("\n  app/b: there is no app `b`\n")) << run.err;
+  EXPECT_EQ(unikctl({"get", "app", "a", "-o", "json"}).out, "");
+}
+
 TEST_F(Verbs, GetOfNothingSaysSoOnStderr) {
   controller.answer("GET /v1/apps", 200, R"({"items":[],"revision":1})");
   const RunResult run = unikctl({"get", "app", "--tenant", "team-a"});
