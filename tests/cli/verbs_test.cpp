@@ -529,6 +529,21 @@ TEST_F(Verbs, EventsPrintsLinesAndSendsSince) {
   EXPECT_EQ(controller.seen("GET /v1/events").front().target, "/v1/events?tenant=default&follow=0&since=42");
 }
 
+TEST_F(Verbs, StreamsEndWhenStdoutTakesNoMore) {
+  EventView event;
+  event.seq = 43;
+  controller.answer("GET /v1/events", 200, "id: 43\ndata: " + codec::to_json(event) + "\n\n");
+  controller.answer("GET /v1/apps/web", 200, codec::to_json(sample_app()));
+  controller.answer("GET /v1/logs/web", Answer{200, "web-0-r42-1 | 2026-11-22T10:00:00.000Z one\n", true});
+  controller.answer("GET /v1/status", 200, codec::to_json(sample_status()));
+  for (const std::vector<std::string>& args : std::vector<std::vector<std::string>>{
+           {"events", "-f"}, {"logs", "web", "-f"}, {"status", "--watch"}, {"--help"}, {"version"}}) {
+    const RunResult run = run_unikctl_on_full_disk(controller, args);
+    EXPECT_EQ(run.code, 7) << args.front();
+    EXPECT_NE(run.err.find("error: unavailable: stdout cannot be written to\n"), std::string::npos) << run.err;
+  }
+}
+
 TEST_F(Verbs, EventsSinceARecordThatIsNotThereIsAMistake) {
   controller.answer("GET /v1/version", 200, R"({"version":"0.1.0","cluster_id":"c-1","revision":41})");
   controller.answer("GET /v1/events", 200, "");
