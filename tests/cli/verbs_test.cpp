@@ -132,6 +132,22 @@ TEST_F(Verbs, ApplyTakesFilesDirectoriesAndStdinAsOneRequest) {
   EXPECT_LT(body.find("\"Tenant\""), body.find("\"Node\"")) << body;
 }
 
+TEST_F(Verbs, ApplyTakesWhatGetHasPrintedAsJson) {
+  controller.answer("POST /v1/apply", 200, codec::to_json(sample_reply()));
+  controller.answer("GET /v1/apps/web", 200, codec::to_json(sample_app()));
+  const RunResult got = unikctl({"get", "app", "web", "-o", "json"});
+  const RunResult applied = unikctl({"apply", "-f", "-"}, got.out);
+  EXPECT_EQ(applied.code, 0) << applied.err;
+}
+
+TEST_F(Verbs, ApplyOfAnEmptyPathReadsNothing) {
+  write("web.yaml", kManifest);
+  const RunResult run = unikctl({"apply", "-f", ""});
+  EXPECT_EQ(run.code, 2);
+  EXPECT_NE(run.err.find("--file: want"), std::string::npos) << run.err;
+  EXPECT_TRUE(controller.seen().empty());
+}
+
 TEST_F(Verbs, ApplyTellsAllFaultsAndSendsNothing) {
   write("bad.yaml",
         "apiVersion: unikctl.dev/v1\nkind: App\nmetadata: {name: web}\nspec:\n  image: x\n  replicsa: 2\n  replicas: "
