@@ -153,7 +153,9 @@ std::string describe(const Condition& condition) {
 std::string describe_instance(const InstanceId& id, const InstanceRow& row) {
   std::string text = short_name(id) + " is " + std::string(to_string(row.status->phase));
   if (!row.node.empty()) text += " on " + row.node.str();
-  if (!row.status->reason.empty()) text += ", " + row.status->reason;
+  const std::string& reason = row.status->reason;
+  const bool starting = row.status->health == Health::kStarting;
+  if (!reason.empty() || starting) text += ", " + (reason.empty() ? std::string(to_string(Health::kStarting)) : reason);
   if (!row.status->message.empty()) text += ": " + row.status->message;
   return text;
 }

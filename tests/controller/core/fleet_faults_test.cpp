@@ -196,6 +196,38 @@ TEST(FleetFaults, RollbackAfterRestartIsAChange) {
                     [&](const InstanceId& i, const InstanceRow&) { EXPECT_EQ(fleet.version_of(i), "1"); });
 }
 
+TEST(FleetFaults, RollbackAfterARestartOfTheOnlyTemplateSaysWhatHasServed) {
+  SimulatedFleet fleet(2);
+  ASSERT_TRUE(fleet.apply({web(1, "1")}));
+  fleet.settle();
+  ASSERT_TRUE(fleet.steer("web", RolloutVerb::kRestart));
+  fleet.settle();
+  const Result<ApplyReply> reply = fleet.steer("web", RolloutVerb::kRollback);
+  ASSERT_FALSE(reply);
+  EXPECT_NE(reply.error().message.find("but the current one, before or after a restart"), std::string::npos)
+      << reply.error().message;
+}
+
+TEST(FleetFaults, ExplainSaysWhatAStartingInstanceWaitsFor) {
+  SimulatedFleet fleet(1);
+  ASSERT_TRUE(fleet.apply({web(1, "1")}));
+  fleet.settle();
+  World world = fleet.world();
+  ++world.revision;
+  Draft draft(world, Now{world.as_of, {}});
+  for_each_instance(world, {Symbol("default"), Symbol("web")}, [&](const InstanceId& id, const InstanceRow& row) {
+    InstanceStatus status = *row.status;
+    status.health = Health::kStarting;
+    status.message = "health check: port 9999 failed: connection refused";
+    draft.change(ObserveInstance{id, status});
+  });
+  const std::optional<Explanation> why = explain_app(draft.world(), {Symbol("default"), Symbol("web")});
+  ASSERT_TRUE(why && !why->reasons.empty());
+  EXPECT_NE(why->reasons.front().find("is running on n1, starting: health check: port 9999 failed"), std::string::npos)
+      << why->reasons.front();
+  EXPECT_NE(why->summary.find("health check: port 9999 failed"), std::string::npos) << why->summary;
+}
+
 TEST(FleetFaults, SpreadHoldsInALargeFleet) {
   SimulatedFleet fleet(0);
   for (int i = 0; i < 2000; ++i) {
