@@ -3,12 +3,14 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -20,6 +22,7 @@
 #include "agent/qemu/guard.hpp"
 #include "api/ids.hpp"
 #include "codec/json_writer.hpp"
+#include "wire/daemon_arguments.hpp"
 #include "wire/log.hpp"
 
 namespace {
@@ -157,6 +160,7 @@ int guard(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  ::umask(077);  // consoles, goals and boot roots are for nobody else
   if (argc > 1 && std::string(argv[1]) == "forward") return forward(argc, argv);
   if (argc > 1 && std::string(argv[1]) == "guard") return guard(argc, argv);
 
@@ -186,7 +190,7 @@ int main(int argc, char** argv) {
   probe_command->add_option("--qemu", qemu, "QEMU's program")->capture_default_str();
   app.add_subcommand("forward", "Serve published ports; started by `run`");
   app.add_subcommand("guard", "End a strict singleton's VM when its lease runs out; started by `run`");
-  CLI11_PARSE(app, argc, argv);
+  if (const std::optional<int> ended = wire::parse_arguments(app, argc, argv)) return *ended;
 
   return run_command->parsed() ? run(arguments) : probe(qemu);
 }

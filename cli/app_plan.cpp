@@ -76,15 +76,20 @@ class Planner {
     faults_.push_back({"", 0, 0, std::move(flag), std::move(message)});
   }
 
+  // Nothing would be taken for nothing said.
+  template <typename Amount>
+  void set_amount(const char* flag, const std::string& text, const Result<Amount>& read, Amount least,
+                  const std::string& least_text, Amount& out) {
+    if (!read) return fault(flag, read.error().message);
+    if (*read < least) return fault(flag, "want at least " + least_text + ", got `" + text + "`");
+    out = *read;
+  }
+
   void set_resources(Resources& resources) {
-    if (!flags_.cpu.empty()) {
-      const auto cpu = parse_milli_cpu(flags_.cpu);
-      cpu ? void(resources.cpu = *cpu) : fault("--cpu", cpu.error().message);
-    }
-    if (!flags_.memory.empty()) {
-      const auto memory = parse_bytes(flags_.memory);
-      memory ? void(resources.memory = *memory) : fault("--memory", memory.error().message);
-    }
+    if (const std::string& cpu = flags_.cpu; !cpu.empty())
+      set_amount("--cpu", cpu, parse_milli_cpu(cpu), kLeastCpu, format_milli_cpu(kLeastCpu), resources.cpu);
+    if (const std::string& memory = flags_.memory; !memory.empty())
+      set_amount("--memory", memory, parse_bytes(memory), kLeastMemory, format_bytes(kLeastMemory), resources.memory);
   }
 
   void set_environment(std::map<std::string, std::string>& env) {

@@ -29,19 +29,26 @@ Result<void> stream_console(const Session& session, const Api& api, LogSelection
   selection.timestamps = true;
   LogLines lines(format);
   bool told = false;
+  bool ever_good = false;
   Time last_good = wire::read_clock().boot;
   for (;;) {
     const auto ended = api.logs(resumed(selection, lines), [&](std::string_view chunk) {
       told = false;
+      ever_good = true;
       last_good = wire::read_clock().boot;
       session.out(lines.feed(chunk));
-      return true;
+      return session.can_write();
     });
+    if (!session.can_write()) return {};
     const bool again = !ended && selection.follow && may_heal(ended.error()) &&
                        wire::read_clock().boot - last_good <= kReconnectPatience;
     if (!again) {
       session.out(lines.finish());
-      return ended;
+      // A control plane that was away meanwhile tells it so.
+      const bool gone = ended.ok() || (ever_good && ended.error().code == ErrorCode::kNotFound);
+      if (!gone || !selection.follow || selection.previous) return ended;
+      session.say(selection.name + " is gone: there is nothing more to follow");
+      return {};
     }
     if (!std::exchange(told, true)) session.warn("the console broke off, opening it again: " + ended.error().message);
     lines.reconnected();

@@ -11,7 +11,7 @@
 
 namespace unik::cli {
 
-// Follows until the server ends the stream well: the app or instance is gone. A connection that breaks is opened again
+// Follows until the app or instance is gone, says so on stderr, and ends well. A connection that breaks is opened again
 // for as long as the control plane comes back within kReconnectPatience. `selection.prefix` and `timestamps` are set by
 // it: what the user sees is up to `format`. Without `selection.follow` it reads once.
 Result<void> stream_console(const Session& session, const Api& api, LogSelection selection, LogFormat format);

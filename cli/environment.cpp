@@ -6,6 +6,8 @@
 #include <iostream>
 #include <system_error>
 
+#include "wire/user_home.hpp"
+
 extern char** environ;
 
 namespace unik::cli {
@@ -35,6 +37,7 @@ Environment read_environment() {
     if (equals != std::string_view::npos)
       environment.variables[std::string(text.substr(0, equals))] = text.substr(equals + 1);
   }
+  environment.variables["HOME"] = wire::user_home();
   std::error_code ignored;
   environment.working_dir = std::filesystem::current_path(ignored);
   environment.program_dir = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();

@@ -1,6 +1,5 @@
 #include "cli/local.hpp"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "cli/daemon.hpp"
+#include "wire/private_directory.hpp"
 
 namespace unik::cli {
 namespace {
@@ -38,10 +38,8 @@ Error no_home(const std::string& what, const std::filesystem::path& dir, const s
 // Who may write there may run VMs as this user: so nobody else may.
 Result<void> ensure_dirs(const LocalPaths& paths) {
   for (const auto& dir : directories_of(paths)) {
-    std::error_code problem;
-    const bool created = std::filesystem::create_directories(dir, problem);
-    if (problem) return no_home("create", dir, problem.message());
-    if (created) chmod(dir.c_str(), 0700);
+    if (const std::error_code problem = wire::make_private_directory(dir))
+      return no_home("create", dir, problem.message());
   }
   return {};
 }

@@ -51,6 +51,8 @@ class Reading {
   explicit Reading(const Session& session) : session_(session) {}
 
   Result<void> take(const std::string& given) {
+    if (given.empty())
+      return invalid("bad_usage", "--file: want a manifest, a directory of them or - for stdin, got an empty path");
     if (given == "-") return take(given, *session_.terminal().in);
     std::error_code ignored;
     if (fs::is_directory(session_.environment().working_dir / given, ignored)) return take_directory(given);

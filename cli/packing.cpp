@@ -24,6 +24,7 @@
 #include "runtimes/lib/pack/rootfs_pack.hpp"
 #include "runtimes/lib/pack/source_build.hpp"
 #include "runtimes/lib/packs/packs.hpp"
+#include "wire/private_directory.hpp"
 
 namespace unik::cli {
 namespace {
@@ -240,9 +241,7 @@ Result<void> upload_blob(const Session& session, const Api& api, const runtimes:
 
 Result<runtimes::BlobStore> open_store(const Session& session) {
   const std::filesystem::path home = home_of(session.environment());
-  std::error_code problem;
-  std::filesystem::create_directories(home, problem);
-  if (problem)
+  if (const std::error_code problem = wire::make_private_directory(home))
     return unavailable("no_home", "cannot create " + home.string() + ": " + problem.message() +
                                       "; set UNIKCTL_HOME to a directory that you may write");
   return runtimes::BlobStore::open(home / "images");

@@ -22,14 +22,11 @@ int run(const std::vector<std::string>& args, const Environment& environment, co
   add_all(tree);
   const auto parsed = tree.parse(args);
   if (!parsed) return fail(parsed.error(), terminal);
-  if (parsed->verb == nullptr) {
-    *terminal.out << parsed->text << std::flush;
-    return 0;
-  }
   const Session session(environment, terminal, parsed->flags, parsed->guest_args);
-  const auto code = (*parsed->verb)(session);
+  if (parsed->verb == nullptr) session.out(parsed->text);
+  const auto code = parsed->verb == nullptr ? Result<int>(0) : (*parsed->verb)(session);
   if (!code) return fail(code.error(), terminal);
-  if (!*terminal.out) return fail(unavailable("write_failed", "stdout cannot be written to"), terminal);
+  if (!session.can_write()) return fail(unavailable("write_failed", "stdout cannot be written to"), terminal);
   return *code;
 }
 

@@ -29,6 +29,10 @@ void Session::out(std::string_view text) const {
   *terminal_.out << text << std::flush;
 }
 
+bool Session::can_write() const {
+  return terminal_.out->good();
+}
+
 void Session::say(std::string_view text) const {
   *terminal_.err << text << '\n' << std::flush;
 }

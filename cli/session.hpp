@@ -31,6 +31,7 @@ class Session {
   Result<Api> connect() const;
 
   void out(std::string_view text) const;  // results, written at once
+  bool can_write() const;                 // false: stdout took not all of it; a verb that streams ends, `run` says why
   void say(std::string_view text) const;  // a line of progress on stderr
   void warn(std::string_view text) const;
 

@@ -110,9 +110,18 @@ void LogSessions::push_ended(const World& world, const LogPushEnded& event, Now 
 
 void LogSessions::look_again(const World& world, const std::set<AppName>& apps, Time now, std::set<Symbol>& wake,
                              Effects& effects) {
-  for (auto& [id, session] : sessions_)
-    if (session.query.follow && session.query.select == LogSelect::kCurrent && apps.contains(session.app))
-      ask_for_new(world, id, session, true, now, wake, effects);
+  for (auto& [id, session] : sessions_) {
+    const bool follows = session.query.follow && session.query.select == LogSelect::kCurrent;
+    if (!follows || session.ended || !apps.contains(session.app)) continue;
+    ask_for_new(world, id, session, true, now, wake, effects);
+    if (!is_gone(world, session)) continue;
+    session.ended = true;
+    effects.list.push_back(EndLogs{id, std::nullopt});
+  }
+}
+
+bool LogSessions::is_gone(const World& world, const Session& session) {
+  return session.only ? !world.instances.contains(*session.only) : !world.apps.contains(session.app);
 }
 
 void LogSessions::pass_time(Time now, Effects& effects) {

@@ -26,7 +26,7 @@ class LogSessions {
   // A console that is followed and broke off is asked for again while its instance is there.
   void push_ended(const World& world, const LogPushEnded& event, Now now, std::set<Symbol>& wake, Effects& effects);
 
-  // Finds new instances for the sessions that follow `apps`.
+  // Finds new instances for the sessions that follow `apps`, and ends those whose app or instance has gone.
   void look_again(const World& world, const std::set<AppName>& apps, Time now, std::set<Symbol>& wake,
                   Effects& effects);
   void pass_time(Time now, Effects& effects);
@@ -42,7 +42,9 @@ class LogSessions {
     LogQuery query;
     std::set<InstanceId> asked;
     std::uint32_t streams = 0;
+    bool ended = false;  // nothing more will come than what its streams bring
   };
+  static bool is_gone(const World& world, const Session& session);
   struct Stream {
     std::uint64_t session = 0;
     Symbol node;

@@ -306,6 +306,8 @@ class Loop::State {
     for (const Change& change : record.changes) {
       if (const auto* const put = std::get_if<PutInstance>(&change)) flight.apps.insert(put->id.app_name());
       if (const auto* const seen = std::get_if<ObserveInstance>(&change)) flight.apps.insert(seen->id.app_name());
+      if (const auto* const gone = std::get_if<RemoveInstance>(&change)) flight.apps.insert(gone->id.app_name());
+      if (const auto* const gone = std::get_if<RemoveApp>(&change)) flight.apps.insert(gone->name);
     }
     flight.record = std::make_shared<const Record>(std::move(record));
     flight.after = std::move(after);

@@ -2,19 +2,24 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <string>
 
 #include "controller/http/api.hpp"
 #include "controller/store/restored.hpp"
 #include "wire/clock.hpp"
+#include "wire/daemon_arguments.hpp"
 #include "wire/log.hpp"
+#include "wire/private_directory.hpp"
 #include "wire/sole_lock.hpp"
+#include "wire/user_home.hpp"
 
 namespace {
 
@@ -49,8 +54,21 @@ std::string default_home() {
   if (const char* const home = std::getenv("UNIKCTL_HOME"); home != nullptr && *home != '\0') return home;
   if (const char* const data = std::getenv("XDG_DATA_HOME"); data != nullptr && *data != '\0')
     return std::string(data) + "/unikctl";
-  const char* const home = std::getenv("HOME");
-  return std::string(home == nullptr ? "/root" : home) + "/.local/share/unikctl";
+  return wire::user_home() + "/.local/share/unikctl";
+}
+
+// The journal holds what apps were told in their env. A home that an earlier version made is open to everybody.
+void keep_private(const std::string& home) {
+  if (!wire::is_open_to_others(home)) return;
+  std::error_code ignored;
+  bool ours = std::filesystem::is_empty(home, ignored);
+  for (const char* const part : {"/controller.db", "/run/start.lock", "/images/oci-layout"})
+    ours = ours || std::filesystem::exists(home + part, ignored);
+  const bool closed = ours && wire::close_to_others(home);
+  wire::log(wire::LogLevel::kWarning, "controller",
+            closed ? "other users could look into the home: closed it to them"
+                   : "other users may look into the home, and it is not this controller's own: choose another --home",
+            {{"home", home}});
 }
 
 // Held as long as the process lives: two controllers on one store would each undo the other.
@@ -83,14 +101,16 @@ Result<std::vector<wire::ListenAddress>> addresses(const Options& options) {
 Result<World> found(Store& store) {
   Result<World> world = store.load();
   if (!world || world->revision > 0) return world;
-  const CommitResult committed = store.commit(first_record(wire::new_trace_id(), wire::read_clock().wall));
+  Record first = first_record(wire::new_trace_id(), wire::read_clock().wall);
+  first.trace_id = wire::new_trace_id();
+  const CommitResult committed = store.commit(first);
   if (committed.outcome != CommitOutcome::kCommitted) return committed.error;
   return store.load();
 }
 
 Result<void> serve(const Options& options, const sigset_t& signals) {
-  std::error_code failed;
-  std::filesystem::create_directories(options.home, failed);
+  wire::make_private_directory(options.home);  // `lock_home` says what is wrong with one that cannot be made
+  keep_private(options.home);
   if (Result<void> locked = lock_home(options.home); !locked) return locked;
   const std::string path = options.home + "/controller.db";
   Result<Store> store = open_or_restored(path, [](const Error& loss, const std::string& kept) {
@@ -168,6 +188,7 @@ Result<void> serve(const Options& options, const sigset_t& signals) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  ::umask(077);
   Options options;
   options.home = default_home();
   CLI::App app("unik-controller: keeps what is declared running");
@@ -192,7 +213,7 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(std::uint64_t{kBasesPerRetention}, std::uint64_t{1} << 40))
       ->capture_default_str();
   app.set_version_flag("--version", UNIK_VERSION);
-  CLI11_PARSE(app, argc, argv);
+  if (const std::optional<int> ended = wire::parse_arguments(app, argc, argv)) return *ended;
   if (options.listen_unix.empty()) options.listen_unix = options.home + "/controller.sock";
 
   // Before the first thread, so that all of them inherit it: signals are taken by sigwait alone.

@@ -71,6 +71,7 @@ void note_answer(HealthState& state, const HealthCheck& check, bool passed, cons
   } else {
     note_failure(state, check, now);
   }
+  state.slow = !state.passed && now >= state.since + kSlowStart;
   state.assumed = false;
   state.next = next_probe(state, check, now);
 }

@@ -18,10 +18,14 @@ inline constexpr Duration kFirstProbeDelay = std::chrono::milliseconds(50);
 inline constexpr Duration kLeastProbeInterval = std::chrono::milliseconds(10);
 inline constexpr Duration kProbeSlack = std::chrono::seconds(5);  // beyond the timeout; then the probe counts as failed
 
+// From when on a start that does not pass is told: most apps answer only after the first probes, which is no news.
+inline constexpr Duration kSlowStart = std::chrono::seconds(3);
+
 struct HealthState {
   Health value = Health::kNone;
   bool assumed = false;        // taken to be healthy until the first answer
   bool passed = false;         // some probe of this run has
+  bool slow = false;           // none has, and should have by now
   std::uint32_t failures = 0;  // in a row, those of the grace not counted
   std::uint64_t probe = 0;     // the one in flight, or 0
   Time sent{};

@@ -68,7 +68,8 @@ std::string describe_problem(const Instance& instance, Bucket bucket) {
   if (!instance.goal_problem.empty()) return instance.goal_problem;
   if (bucket == Bucket::kStray) return "no goal names it: it is left alone until one says absent";
   const bool runs = instance.vm.state == VmState::kRunning;
-  if (runs && instance.health.value == Health::kUnhealthy) return "health check: " + instance.health.detail;
+  const HealthState& health = instance.health;
+  if (runs && (health.value == Health::kUnhealthy || health.slow)) return "health check: " + health.detail;
   return runs ? std::string() : instance.recent_problem;
 }
 

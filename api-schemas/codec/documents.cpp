@@ -50,13 +50,24 @@ std::size_t content_of(std::string_view text) {
   return std::min(text.find_first_not_of(" \t\r\n", mark), text.size());
 }
 
+// What JSON misses at the end of the text. YAML's words for an open brace are about what it has taken it for.
+std::optional<Problem> ends_too_soon(std::string_view text, const Tree& json) {
+  if (json.problems().empty() || json.problems().back().offset < text.size()) return std::nullopt;
+  return Problem{json.problems().back().offset, "a brace, bracket or quote is opened and never closed"};
+}
+
 // A document that begins with a brace is JSON if it can be, else YAML in flow style: YAML parsers lack some of JSON's
 // escapes, and take several times as long.
 bool read_tree(std::string_view text, Tree& tree) {
   const std::size_t content = content_of(text);
   if (content < text.size() && text[content] == '{') {
     if (read_json(text, tree, content)) return true;
+    const std::optional<Problem> ended = ends_too_soon(text, tree);
     tree.clear();
+    if (read_yaml(text, tree)) return true;
+    if (!ended) return false;
+    tree.clear();
+    return tree.fail(ended->offset, ended->message);
   }
   return read_yaml(text, tree);
 }
@@ -116,9 +127,13 @@ std::vector<Fault> faults_of(Decoding& decoding, std::string_view text, const st
 }
 
 Error bad_manifest(std::vector<Fault> faults) {
-  Error error = invalid("bad_manifest", std::to_string(faults.size()) + (faults.size() == 1 ? " fault" : " faults") +
-                                            " in the manifests, so nothing of them is used");
-  if (faults.size() > kMaxFaults) {
+  // A document's own list is bounded too, so beyond the bound nobody knows how many there are.
+  const bool more = faults.size() > kMaxFaults;
+  Error error =
+      invalid("bad_manifest", (more ? "more than " + std::to_string(kMaxFaults) : std::to_string(faults.size())) +
+                                  (faults.size() == 1 ? " fault" : " faults") +
+                                  " in the manifests, so nothing of them is used");
+  if (more) {
     error.message += " (the first " + std::to_string(kMaxFaults) + " are listed)";
     faults.resize(kMaxFaults);
   }

@@ -27,14 +27,17 @@ const TreeNode* member(const TreeNode& mapping, std::string_view name) {
   return nullptr;
 }
 
+// By its number, or by the `name` in it: what is sorted by name once it was read has lost its number.
 const TreeNode* element(const TreeNode& sequence, std::string_view index) {
+  if (sequence.kind != NodeKind::kSequence) return nullptr;
   std::size_t number = 0;
   const auto [end, problem] = std::from_chars(index.data(), index.data() + index.size(), number);
-  if (sequence.kind != NodeKind::kSequence || problem != std::errc() || end != index.data() + index.size())
-    return nullptr;
-  const TreeNode* at = sequence.child;
-  for (; at != nullptr && number > 0; --number) at = at->next;
-  return at;
+  const bool by_number = problem == std::errc() && end == index.data() + index.size();
+  for (const TreeNode* at = sequence.child; at != nullptr; at = at->next) {
+    const TreeNode* const name = by_number ? nullptr : member(*at, "name");
+    if (by_number ? number-- == 0 : name != nullptr && name->text() == index) return at;
+  }
+  return nullptr;
 }
 
 // The node of `path` below `root`, or the last above it that is there.

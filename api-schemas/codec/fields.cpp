@@ -150,7 +150,8 @@ std::string Path::str() const {
 }
 
 void At::fault(std::string message) const {
-  if (decoding.faults.size() < kMaxFaults) decoding.faults.push_back({node.offset, path.str(), std::move(message)});
+  // One beyond the bound tells that there are more.
+  if (decoding.faults.size() <= kMaxFaults) decoding.faults.push_back({node.offset, path.str(), std::move(message)});
 }
 
 void At::want(std::string_view wanted) const {

@@ -374,6 +374,7 @@ std::optional<Resource> read_resource(const At& at, std::string_view default_ten
     if (!kind) want_kind(value);
   });
   in.require("kind", "App, Node or Tenant");
+  in.find("status");  // what `get` shows can be applied again: the state in it is what it was then, and is ignored
   if (!kind) {
     if (!at.decoding.reading.refuse_unknown && !in.has("kind")) at.fault("want `kind` to be App, Node or Tenant");
     in.find("metadata");

@@ -122,7 +122,7 @@ bool Tree::fail(std::uint32_t offset, std::string message) {
 }
 
 void Tree::complain(std::uint32_t offset, std::string message) {
-  if (problems_.size() < kMaxFaults) problems_.push_back({offset, std::move(message)});
+  if (problems_.size() <= kMaxFaults) problems_.push_back({offset, std::move(message)});
 }
 
 void Tree::remember(std::size_t anchor, const TreeNode* node, std::size_t cost) {

@@ -65,7 +65,7 @@ Result<int> print_names(const Session& session, const NamesOptions& options) {
     const auto views = fetch_views(*api, {kind, ""});
     if (!views) return views.error();
     const ObjectStyle style{OutputFormat::kName, false, {}, false};
-    std::string names = std::visit([&](const auto& items) { return render_objects(items, style); }, *views);
+    std::string names = render_objects({*views}, style);
     while (!names.empty()) {
       const std::size_t end = names.find('\n');
       const std::string name = names.substr(0, end);

@@ -16,6 +16,7 @@
 #include "codec/json_reader.hpp"
 #include "runtimes/lib/pack/base_runtime.hpp"
 #include "runtimes/lib/pack/run_program.hpp"
+#include "wire/private_directory.hpp"
 
 namespace unik::cli {
 namespace {
@@ -153,7 +154,11 @@ Finding check_disk(const Session& session) {
 Finding check_home_directory(const Session& session) {
   if (const auto checked = check_home(session.environment()); !checked)
     return {"home", Level::kFail, checked.error().message, "set UNIKCTL_HOME, or change who owns the directory"};
-  return {"home", Level::kOk, home_of(session.environment()).string() + " may be written", ""};
+  const std::string home = home_of(session.environment()).string();
+  if (wire::is_open_to_others(home))
+    return {"home", Level::kWarn, home + " may be written, and other users may look into it: apps' env stands there",
+            "chmod 700 " + home + " (the controller does it when it starts, where the directory is its own)"};
+  return {"home", Level::kOk, home + " may be written, by you alone", ""};
 }
 
 Finding check_config(const Session& session) {

@@ -62,8 +62,9 @@ Result<int> run_events(const Session& session, const EventsOptions& options) {
       told = false;
       last_good = wire::read_clock().boot;
       session.out(line_of(event, options.format, session.terminal().colour_out));
-      return true;
+      return session.can_write();
     });
+    if (!session.can_write()) return 0;
     if (!options.follow) return ended ? Result<int>(0) : ended.error();
     const bool may_heal = ended || ended.error().code == ErrorCode::kUnavailable;
     if (!may_heal || wire::read_clock().boot - last_good > kReconnectPatience)

@@ -1,5 +1,7 @@
 // get KIND [NAME…]: what is there, in any format.
+#include <iterator>
 #include <memory>
+#include <optional>
 
 #include "cli/commands/commands.hpp"
 #include "cli/commands/show.hpp"
@@ -22,6 +24,40 @@ Result<std::string> moment_of(const std::string& text) {
   return format_wall_time(*time);
 }
 
+// What was asked for, objects of a kind that stand together as one list; and what of it is not there.
+struct Found {
+  std::vector<Views> kinds;
+  std::optional<Error> missing;
+};
+
+void add(Views views, Found& found) {
+  if (found.kinds.empty() || found.kinds.back().index() != views.index())
+    return void(found.kinds.push_back(std::move(views)));
+  std::visit(
+      [&](auto& items) {
+        auto& more = std::get<std::remove_reference_t<decltype(items)>>(views);
+        items.insert(items.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+      },
+      found.kinds.back());
+}
+
+Result<Found> find(const Api& api, const std::vector<ObjectRef>& objects) {
+  Found found;
+  for (const ObjectRef& object : objects) {
+    auto views = fetch_views(api, object);
+    if (views) {
+      add(std::move(views).value(), found);
+    } else if (views.error().code != ErrorCode::kNotFound || object.name.empty()) {
+      return views.error();
+    } else if (!found.missing) {
+      found.missing = views.error();
+    } else {
+      found.missing->details.push_back({to_string(object), 0, 0, "", views.error().message});
+    }
+  }
+  return found;
+}
+
 Result<int> run_get(const Session& session, const GetOptions& options) {
   const auto objects = parse_objects(options.words);
   if (!objects) return objects.error();
@@ -30,29 +66,13 @@ Result<int> run_get(const Session& session, const GetOptions& options) {
   auto api = session.connect();
   if (!api) return api.error();
   api->look_at(*at);
-  // Several of one kind are one list; of several kinds, one list each, tables with a line between them.
-  const bool table = options.format == OutputFormat::kTable || options.format == OutputFormat::kWide;
-  bool shown = false;
-  for (std::size_t i = 0; i < objects->size();) {
-    const ObjectKind kind = (*objects)[i].kind;
-    const bool single = objects->size() == 1 && !(*objects)[i].name.empty();
-    auto views = fetch_views(*api, (*objects)[i]);
-    if (!views) return views.error();
-    for (++i; i < objects->size() && (*objects)[i].kind == kind; ++i) {
-      const auto more = fetch_views(*api, (*objects)[i]);
-      if (!more) return more.error();
-      std::visit(
-          [&](auto& items) {
-            const auto& others = std::get<std::remove_reference_t<decltype(items)>>(*more);
-            items.insert(items.end(), others.begin(), others.end());
-          },
-          *views);
-    }
-    const bool empty = std::visit([](const auto& items) { return items.empty(); }, *views);
-    if (table && shown && !empty) session.out("\n");
-    show(session, *views, kind, options.format, single, api->target().tenant);
-    shown = shown || !empty;
-  }
+  const auto found = find(*api, *objects);
+  if (!found) return found.error();
+  // What is there is shown all the same.
+  const bool single = objects->size() == 1 && !objects->front().name.empty();
+  if (!found->missing || !found->kinds.empty())
+    show(session, found->kinds, options.format, single, api->target().tenant);
+  if (found->missing) return *found->missing;
   return 0;
 }
 

@@ -21,7 +21,7 @@ Result<int> list_nodes(const Session& session, const NodeOptions& options) {
   if (!api) return api.error();
   const auto views = fetch_views(*api, {ObjectKind::kNode, ""});
   if (!views) return views.error();
-  show(session, *views, ObjectKind::kNode, options.format, false, "");
+  show(session, {*views}, options.format, false, "");
   return 0;
 }
 

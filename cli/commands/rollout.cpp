@@ -34,6 +34,12 @@ void print_rollout(const Session& session, const RolloutView& view, OutputFormat
   session.out(format == OutputFormat::kJson ? pretty_json(json) : yaml_of(json));
 }
 
+// Its phase may be done all the same: done with going back.
+bool is_given_up(const RolloutView& view) {
+  const bool by_hand = view.phase == "paused" && view.reason == "paused";
+  return !view.reason.empty() && !by_hand;
+}
+
 Result<int> status(const Session& session, const RolloutOptions& options) {
   const auto api = session.connect();
   if (!api) return api.error();
@@ -44,8 +50,7 @@ Result<int> status(const Session& session, const RolloutOptions& options) {
     const bool ended = view->phase != "progressing";
     if (!options.wait || ended) {
       print_rollout(session, *view, options.format, render_rollout(*view, session.terminal().colour_out));
-      // Done with a reason: done with going back.
-      return options.wait && (view->phase != "done" || !view->reason.empty()) ? 1 : 0;
+      return is_given_up(*view) || (options.wait && view->phase != "done") ? 1 : 0;
     }
     if (!backoff.pause())
       return timed_out("wait_timed_out", "the rollout of " + view->app + " is not done after " +
@@ -80,8 +85,9 @@ void add_rollout(CommandTree& tree) {
   VerbFlags group = tree.add_group(
       kDesiredState, "rollout",
       "See and steer how a new template replaces the old: rollout status|pause|resume|promote|abort|restart");
-  VerbFlags status_verb = tree.add_below(group, "status", "Show how far it is and what holds it back",
-                                         [options](const Session& session) { return status(session, *options); });
+  VerbFlags status_verb =
+      tree.add_below(group, "status", "Show how far it is and what holds it back; code 1 when it was given up",
+                     [options](const Session& session) { return status(session, *options); });
   status_verb.word("app", options->app, "APP", "The app's name", Need::kRequired);
   status_verb.flag("--wait", options->wait, "Return when it has ended; code 1 unless it is done");
   status_verb.duration("--timeout", options->timeout, "How long to wait (10m)");

@@ -2,7 +2,6 @@
 
 #include "cli/output/diff.hpp"
 #include "cli/output/document.hpp"
-#include "cli/output/objects.hpp"
 #include "wire/clock.hpp"
 
 namespace unik::cli {
@@ -19,6 +18,20 @@ Result<Views> fetch_of(const ObjectRef& object, All all, One one) {
   if (!view) return view.error();
   return Views(std::vector<View>{std::move(view).value()});
 }
+
+// `apps in tenant default`
+struct NamesOf {
+  const std::string& tenant;
+
+  std::string in_tenant(ObjectKind kind) const { return std::string(names_of(kind).plural) + " in tenant " + tenant; }
+  std::string operator()(const std::vector<AppView>&) const { return in_tenant(ObjectKind::kApp); }
+  std::string operator()(const std::vector<InstanceView>&) const { return in_tenant(ObjectKind::kInstance); }
+  std::string operator()(const std::vector<Operation>&) const { return in_tenant(ObjectKind::kOperation); }
+  std::string operator()(const std::vector<NodeView>&) const { return std::string(names_of(ObjectKind::kNode).plural); }
+  std::string operator()(const std::vector<TenantView>&) const {
+    return std::string(names_of(ObjectKind::kTenant).plural);
+  }
+};
 
 }  // namespace
 
@@ -43,17 +56,13 @@ Result<Views> fetch_views(const Api& api, const ObjectRef& object) {
   return internal("unknown_kind", "an object kind outside the enumeration");
 }
 
-void show(const Session& session, const Views& views, ObjectKind kind, OutputFormat format, bool single,
+void show(const Session& session, const std::vector<Views>& kinds, OutputFormat format, bool single,
           const std::string& tenant) {
-  const bool table = format == OutputFormat::kTable || format == OutputFormat::kWide;
-  const bool empty = std::visit([](const auto& items) { return items.empty(); }, views);
-  if (empty && table) {
-    const bool in_tenant = kind != ObjectKind::kNode && kind != ObjectKind::kTenant;
-    session.say("no " + std::string(names_of(kind).plural) + (in_tenant ? " in tenant " + tenant : ""));
-    return;
-  }
+  if (format == OutputFormat::kTable || format == OutputFormat::kWide)
+    for (const Views& views : kinds)
+      if (is_empty(views)) session.say("no " + std::visit(NamesOf{tenant}, views));
   const ObjectStyle style{format, session.terminal().colour_out, wire::read_clock().wall, single};
-  session.out(std::visit([&](const auto& items) { return render_objects(items, style); }, views));
+  session.out(render_objects(kinds, style));
 }
 
 void show_reply(const Session& session, const ApplyReply& reply, OutputFormat format) {

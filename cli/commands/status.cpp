@@ -89,7 +89,8 @@ class EventBell {
   wire::HttpClient client_;  // last: its end waits for callbacks that use the others
 };
 
-// Until it is interrupted. Where the output is no terminal, a picture is printed when it has changed.
+// Until it is interrupted, or stdout takes no more. Where the output is no terminal, a picture is printed when it has
+// changed.
 Result<int> watch(const Session& session, const Api& api, const StatusOptions& options) {
   const Terminal& terminal = session.terminal();
   LiveRegion region(terminal.width, terminal.height);
@@ -108,6 +109,7 @@ Result<int> watch(const Session& session, const Api& api, const StatusOptions& o
       else if (status->revision != shown_revision)
         session.out(picture_of(*status, options.format, false) + "\n");
       shown_revision = status->revision;
+      if (!session.can_write()) return 0;
     }
     bell.wait(kRedrawEvery);
     std::this_thread::sleep_for(kSettle);

@@ -5,6 +5,7 @@
 #include "cli/commands/commands.hpp"
 #include "cli/objects.hpp"
 #include "cli/operations.hpp"
+#include "cli/rollout_watch.hpp"
 
 namespace unik::cli {
 namespace {
@@ -68,11 +69,13 @@ std::string why(const std::vector<Condition>& conditions) {
   return "";
 }
 
-// Some of it may serve, but nothing more is done for it.
-bool is_given_up(const AppView& app) {
-  return std::any_of(app.conditions.begin(), app.conditions.end(), [](const Condition& condition) {
-    return condition.type == "Rollout" && condition.reason == "Failed";
-  });
+// The rollout of what is declared was given up: some of it may serve, and so may an older template, but nothing more is
+// done for it.
+const Condition* given_up(const AppView& app) {
+  for (const Condition& condition : app.conditions)
+    if (condition.type == "Rollout" && (condition.reason == "Failed" || condition.reason == "RolledBack"))
+      return &condition;
+  return nullptr;
 }
 
 Result<Look> look_ready(const Api& api, const ObjectRef& object) {
@@ -80,14 +83,17 @@ Result<Look> look_ready(const Api& api, const ObjectRef& object) {
     case ObjectKind::kApp: {
       const auto app = api.app(object.name);
       if (!app) return app.error();
-      return look_at(app->phase == "ready" || app->phase == "completed", app->phase == "failed" || is_given_up(*app),
-                     app->phase + why(app->conditions));
+      const bool done = app->phase == "ready" || app->phase == "completed";
+      if (const Condition* const rollout = given_up(*app); rollout != nullptr && !done)
+        return look_at(false, true, app->phase + ", " + rollout->reason + ": " + rollout->message);
+      return look_at(done, app->phase == "failed", app->phase + why(app->conditions));
     }
     case ObjectKind::kInstance: {
       const auto instance = api.instance(object.name);
       if (!instance) return instance.error();
       const InstanceStatus& status = instance->status;
-      return look_at(is_ready(status), is_final(status),
+      const bool ended_well = status.phase == Phase::kExited && exit_code_of(status) == 0;
+      return look_at(is_ready(status) || ended_well, is_final(status),
                      std::string(to_string(status.phase)) + (status.reason.empty() ? "" : ", " + status.reason));
     }
     case ObjectKind::kNode: {

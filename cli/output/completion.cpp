@@ -38,7 +38,7 @@ std::string words_of(const CLI::App& verb) {
     const std::string type = option->get_type_name();
     if (type.starts_with("KIND[.FIELD]")) return "fields";
     if (type.starts_with("KIND")) return "objects";
-    if (type == "APP...") return "names app";
+    if (type == "APP" || type == "APP...") return "names app";
     if (type == "APP|INSTANCE") return "names app instance";
     if (type == "QUARANTINED...") return "names quarantine";
     if (type == "NODE...") return "names node";
@@ -63,12 +63,23 @@ void collect(const CLI::App& app, const std::string& path, std::vector<Entry>& o
   }
 }
 
-constexpr std::string_view kBashHead = R"sh(_unikctl() {
+// Bash cuts `--restart=never` into three words, and `condition=Ready` too.
+constexpr std::string_view kBashHead = R"sh(_unikctl_files() {
+  compopt -o filenames 2>/dev/null
+  COMPREPLY=($(compgen -f -- "$1"))
+}
+_unikctl() {
   local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}"
   local path="" kind="" word flags="" words="" i
   COMPREPLY=()
+  if [ "$cur" = "=" ]; then
+    cur=""
+  elif [ "$prev" = "=" ]; then
+    prev="${COMP_WORDS[COMP_CWORD-2]}"
+  fi
   for ((i = 1; i < COMP_CWORD; i++)); do
     word="${COMP_WORDS[i]}"
+    [ "$word" = "=" ] || [ "${COMP_WORDS[i-1]}" = "=" ] && continue
     case "${COMP_WORDS[i-1]}" in @VALUED@) continue ;; esac
     case "$path/$word" in
 )sh";
@@ -80,11 +91,16 @@ constexpr std::string_view kBashMiddle =
   case "$prev" in
     -o|--output) COMPREPLY=($(compgen -W "table wide json yaml name" -- "$cur")); return ;;
     --restart) COMPREPLY=($(compgen -W "always on-failure never" -- "$cur")); return ;;
-    --for) COMPREPLY=($(compgen -W "ready deleted condition=" -- "$cur")); return ;;
+    --for)
+      COMPREPLY=($(compgen -W "ready deleted condition=" -- "$cur"))
+      [ "${COMPREPLY[*]}" = "condition=" ] && compopt -o nospace 2>/dev/null
+      return ;;
+    condition) COMPREPLY=($(compgen -W "Ready Rollout Schedulable Drained" -- "$cur")); return ;;
+    --lose|--node) COMPREPLY=($(compgen -W "$(unikctl __names node 2>/dev/null)" -- "$cur")); return ;;
     --tenant) COMPREPLY=($(compgen -W "$(unikctl __names tenant 2>/dev/null)" -- "$cur")); return ;;
     --context) COMPREPLY=($(compgen -W "$(unikctl __names context 2>/dev/null)" -- "$cur")); return ;;
-    --rootfs|--initrd|--include|--add|--file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    -f) [ "$path" = logs ] || [ "$path" = events ] || { COMPREPLY=($(compgen -f -- "$cur")); return; } ;;
+    --rootfs|--initrd|--include|--add|--file) _unikctl_files "$cur"; return ;;
+    -f) [ "$path" = logs ] || [ "$path" = events ] || { _unikctl_files "$cur"; return; } ;;
     @VALUED@) return ;;
   esac
   case "$path" in
@@ -116,10 +132,10 @@ constexpr std::string_view kBashTail = R"sh(  esac
       fi ;;
     names\ *) COMPREPLY=($(compgen -W "$(unikctl __names ${words#names } 2>/dev/null)" -- "$cur")) ;;
     words\ *) COMPREPLY=($(compgen -W "${words#words }" -- "$cur")) ;;
-    files) COMPREPLY=($(compgen -f -- "$cur")) ;;
+    files) _unikctl_files "$cur" ;;
   esac
 }
-complete -o filenames -o bashdefault -F _unikctl unikctl
+complete -o bashdefault -F _unikctl unikctl
 )sh";
 
 std::string with(std::string_view text, std::string_view mark, const std::string& value) {
@@ -214,6 +230,8 @@ std::string fish_flags(const std::vector<const CLI::Option*>& options, const std
     if (option->check_lname("output")) text += " -f -a 'table wide json yaml name'";
     if (option->check_lname("tenant")) text += " -f -a '(unikctl __names tenant 2>/dev/null)'";
     if (option->check_lname("context")) text += " -f -a '(unikctl __names context 2>/dev/null)'";
+    if (option->check_lname("lose") || option->check_lname("node"))
+      text += " -f -a '(unikctl __names node 2>/dev/null)'";
     if (option->check_lname("restart")) text += " -f -a 'always on-failure never'";
     text += " -d " + fish_quote(option->get_description()) + "\n";
   }

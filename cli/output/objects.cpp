@@ -44,56 +44,68 @@ std::optional<Resource> manifest_of(const Operation&) {
 }
 
 template <typename View>
-std::string json_of(const std::vector<View>& views, bool single) {
-  std::vector<std::string> texts;
+void add_json(const std::vector<View>& views, std::vector<std::string>& texts) {
   for (const View& view : views) texts.push_back(codec::to_json(view));
+}
+
+std::string json_of(const std::vector<std::string>& texts, bool single) {
   return single && texts.size() == 1 ? texts.front() : json_list(texts);
 }
 
 template <typename View>
-std::string yaml_text_of(const std::vector<View>& views, bool single) {
+std::string yaml_of_kind(const std::vector<View>& views, bool single) {
   std::vector<Resource> manifests;
   for (const View& view : views)
     if (auto manifest = manifest_of(view)) manifests.push_back(std::move(*manifest));
   if (manifests.size() == views.size()) return codec::to_yaml(manifests);
-  return yaml_of(json_of(views, single));
+  std::vector<std::string> texts;
+  add_json(views, texts);
+  return yaml_of(json_of(texts, single));
 }
 
 template <typename View>
-std::string render(const std::vector<View>& views, const ObjectStyle& style) {
-  switch (style.format) {
-    case OutputFormat::kTable:
-    case OutputFormat::kWide:
-      if (views.empty()) return "";
-      return cli::render(table_of(views, style.now, style.format == OutputFormat::kWide), style.colour);
-    case OutputFormat::kJson:
-      return pretty_json(json_of(views, style.single));
-    case OutputFormat::kYaml:
-      return yaml_text_of(views, style.single);
-    case OutputFormat::kName:
-      break;
-  }
+std::string names_of_kind(const std::vector<View>& views) {
   std::string names;
   for (const View& view : views) names += name_of(view) + "\n";
   return names;
 }
 
+template <typename Render>
+std::string joined(const std::vector<Views>& kinds, std::string_view separator, Render render_kind) {
+  std::string text;
+  for (const Views& views : kinds) {
+    const std::string one = std::visit(render_kind, views);
+    if (!text.empty() && !one.empty()) text += separator;
+    text += one;
+  }
+  return text;
+}
+
 }  // namespace
 
-std::string render_objects(const std::vector<AppView>& apps, const ObjectStyle& style) {
-  return render(apps, style);
+bool is_empty(const Views& views) {
+  return std::visit([](const auto& items) { return items.empty(); }, views);
 }
-std::string render_objects(const std::vector<InstanceView>& instances, const ObjectStyle& style) {
-  return render(instances, style);
-}
-std::string render_objects(const std::vector<NodeView>& nodes, const ObjectStyle& style) {
-  return render(nodes, style);
-}
-std::string render_objects(const std::vector<TenantView>& tenants, const ObjectStyle& style) {
-  return render(tenants, style);
-}
-std::string render_objects(const std::vector<Operation>& operations, const ObjectStyle& style) {
-  return render(operations, style);
+
+std::string render_objects(const std::vector<Views>& kinds, const ObjectStyle& style) {
+  switch (style.format) {
+    case OutputFormat::kTable:
+    case OutputFormat::kWide:
+      return joined(kinds, "\n", [&](const auto& items) {
+        return items.empty() ? ""
+                             : render(table_of(items, style.now, style.format == OutputFormat::kWide), style.colour);
+      });
+    case OutputFormat::kJson: {
+      std::vector<std::string> texts;
+      for (const Views& views : kinds) std::visit([&](const auto& items) { add_json(items, texts); }, views);
+      return pretty_json(json_of(texts, style.single));
+    }
+    case OutputFormat::kYaml:
+      return joined(kinds, "---\n", [&](const auto& items) { return yaml_of_kind(items, style.single); });
+    case OutputFormat::kName:
+      break;
+  }
+  return joined(kinds, "", [](const auto& items) { return names_of_kind(items); });
 }
 
 }  // namespace unik::cli

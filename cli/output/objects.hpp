@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "api/views.hpp"
@@ -16,12 +17,15 @@ struct ObjectStyle {
   bool single = false;  // asked for by name: JSON and YAML give the object itself, not a list
 };
 
-// JSON is complete. YAML of declared kinds is the manifest, which can be committed and applied; of the others it is
-// what JSON says. `-o name` gives `app/web`, one a line. Tables of nothing are empty: the caller says so on stderr.
-std::string render_objects(const std::vector<AppView>& apps, const ObjectStyle& style);
-std::string render_objects(const std::vector<InstanceView>& instances, const ObjectStyle& style);
-std::string render_objects(const std::vector<NodeView>& nodes, const ObjectStyle& style);
-std::string render_objects(const std::vector<TenantView>& tenants, const ObjectStyle& style);
-std::string render_objects(const std::vector<Operation>& operations, const ObjectStyle& style);
+// Of one kind.
+using Views = std::variant<std::vector<AppView>, std::vector<InstanceView>, std::vector<NodeView>,
+                           std::vector<TenantView>, std::vector<Operation>>;
+
+bool is_empty(const Views& views);
+
+// JSON is complete, and one document. YAML of declared kinds is the manifests, which can be committed and applied; of
+// the others it is what JSON says; a document each. `-o name` gives `app/web`, one a line. Tables of several kinds have
+// a line between them, those of nothing are left out: the caller says so on stderr.
+std::string render_objects(const std::vector<Views>& kinds, const ObjectStyle& style);
 
 }  // namespace unik::cli

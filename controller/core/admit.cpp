@@ -147,16 +147,33 @@ std::string owner_name(const AppName& owner, const App& asking) {
   return owner.tenant == Symbol(asking.metadata.tenant) ? "app " + to_string(owner) : "another tenant";
 }
 
-void check_host_ports(const Resource& resource, const App& app, const HostPorts& ports, std::vector<Fault>& faults) {
+// Ports are sorted by name, so a number would name another one than the user's.
+std::string publish_path(const App& app, const Publication& publication) {
+  const bool alone = app.spec.boot.ports.size() == 1;
+  return "spec.ports[" + (alone ? "0" : publication.port_name) + "].publish";
+}
+
+// What is wrong with a request by itself, and what only stands against what is there.
+struct Findings {
+  std::vector<Fault> faults;
+  std::vector<Fault> clashes;
+};
+
+// `asked` are the apps of this very request that came before.
+void check_host_ports(const Resource& resource, const App& app, const HostPorts& ports, const std::set<AppName>& asked,
+                      Findings& found) {
   std::set<std::uint16_t> own;
   for (const Publication& publication : app.spec.run.publications) {
     if (!publication.host_port) continue;
     const std::string number = std::to_string(*publication.host_port);
+    const std::string path = publish_path(app, publication);
     if (!own.insert(*publication.host_port).second)
-      faults.push_back(fault_in(resource, "spec.ports", "host port " + number + " is published twice"));
-    if (const auto owner = ports.other_owner(*publication.host_port, app.name()))
-      faults.push_back(fault_in(resource, "spec.ports",
-                                "host port " + number + " is published by " + owner_name(*owner, app) + " already"));
+      found.faults.push_back(fault_in(resource, path, "host port " + number + " is published twice"));
+    const auto owner = ports.other_owner(*publication.host_port, app.name());
+    if (!owner) continue;
+    (asked.contains(*owner) ? found.faults : found.clashes)
+        .push_back(fault_in(resource, path,
+                            "host port " + number + " is published by " + owner_name(*owner, app) + " already"));
   }
 }
 
@@ -177,12 +194,18 @@ class Applier {
 
   Result<ApplyReply> run() {
     std::vector<Resource> resources = request_.resources;
-    if (std::vector<Fault> faults = check(resources); !faults.empty()) {
+    Findings found = check(resources);
+    if (std::vector<Fault>& faults = found.faults; !faults.empty()) {
       Error error = invalid(
           "invalid_spec", faults.size() == 1
                               ? "nothing was applied: one field is not acceptable"
                               : "nothing was applied: " + std::to_string(faults.size()) + " fields are not acceptable");
       error.details = std::move(faults);
+      return error;
+    }
+    if (!found.clashes.empty()) {
+      Error error = conflict("host_port_taken", "nothing was applied: choose another host port, or `publish: auto`");
+      error.details = std::move(found.clashes);
       return error;
     }
     if (Result<void> origins = check_origins(resources); !origins) return std::move(origins).error();
@@ -196,8 +219,9 @@ class Applier {
 
  private:
   // Also fills the tenants' defaults in.
-  std::vector<Fault> check(std::vector<Resource>& resources) const {
-    std::vector<Fault> faults;
+  Findings check(std::vector<Resource>& resources) const {
+    Findings found;
+    std::vector<Fault>& faults = found.faults;
     std::map<std::string, TenantSpec> tenants;  // those that this very request declares
     for (const Resource& resource : resources)
       if (const Tenant* const tenant = std::get_if<Tenant>(&resource)) {
@@ -205,6 +229,7 @@ class Applier {
         check_rollout(resource, tenant->spec.rollout, faults);
       }
     HostPorts ports(draft_.world());
+    std::set<AppName> asked;
     for (Resource& resource : resources) {
       App* const app = std::get_if<App>(&resource);
       if (app == nullptr) continue;
@@ -218,10 +243,11 @@ class Applier {
       take_defaults(*app, policy);
       check_limits(resource, *app, policy.limits, faults);
       check_app(resource, *app, faults);
-      check_host_ports(resource, *app, ports, faults);
+      check_host_ports(resource, *app, ports, asked, found);
       ports.claim(app->name(), *app);
+      asked.insert(app->name());
     }
-    return faults;
+    return found;
   }
 
   const App* declared(const App& app) const {

@@ -44,7 +44,7 @@ Joined classify_by_node(const World& world, const AppRow& app, const InstanceId&
     return joined(id, row, Bucket::kLost, "its node has been silent for too long");
   switch (leaving(world, *node, *app.app, now)) {
     case Leaving::kNo:
-      return joined(id, row, Bucket::kCurrent, "as declared");
+      return joined(id, row, Bucket::kCurrent, "of the current template");
     case Leaving::kDrain:
       if (is_job(*app.app))
         return joined(id, row, Bucket::kCurrent, "its node is being drained, and waits for it to end");

@@ -8,6 +8,7 @@
 #include "controller/core/place.hpp"
 #include "controller/core/recovery.hpp"
 #include "controller/core/rollout.hpp"
+#include "controller/core/steer.hpp"
 #include "controller/core/wording.hpp"
 
 namespace unik::controller {
@@ -53,7 +54,13 @@ bool is_frozen(const AppRow& row) {
   return row.frozen_generation == row.app->metadata.generation;
 }
 
-std::string phase_of(const AppRow& row, const Count& total) {
+// Going back, or gone back: something else than what is declared runs, or is to.
+bool is_rolled_back(const World& world, const AppRow& row) {
+  const bool going_on = row.state.phase == RolloutPhase::kProgressing || row.state.phase == RolloutPhase::kDone;
+  return going_on && !row.deleting && !runs_what_is_declared(world, row);
+}
+
+std::string phase_of(const World& world, const AppRow& row, const Count& total) {
   const std::uint32_t desired = row.app->spec.replicas;
   if (row.deleting) return "deleting";
   if (is_frozen(row)) return "frozen";
@@ -62,7 +69,8 @@ std::string phase_of(const AppRow& row, const Count& total) {
   // One that was given up may still come to serve, but nothing is done about it any more.
   const bool given_up = row.state.phase == RolloutPhase::kFailed && total.up_to_date < desired;
   if (total.failed > 0 || given_up) return total.ready > 0 ? "degraded" : "failed";
-  if (total.up_to_date >= desired) return "ready";
+  // What serves then is not what was asked for.
+  if (total.up_to_date >= desired) return is_rolled_back(world, row) ? "degraded" : "ready";
   if (total.ready == 0) return "pending";
   return "progressing";
 }
@@ -103,15 +111,15 @@ Condition rollout_condition(const World& world, const AppRow& row) {
       break;
     case RolloutPhase::kPaused:
       condition.status = "False";
-      condition.reason = "Paused";
+      // Nobody will go on with one that was paused because it failed.
+      condition.reason = row.state.reason == kPausedByHand ? "Paused" : "Failed";
       break;
     case RolloutPhase::kFailed:
       condition.status = "False";
       condition.reason = "Failed";
       break;
   }
-  const bool going_on = row.state.phase == RolloutPhase::kProgressing || row.state.phase == RolloutPhase::kDone;
-  if (going_on && !row.deleting && !runs_what_is_declared(world, row)) {
+  if (is_rolled_back(world, row)) {
     condition.status = "False";
     condition.reason = "RolledBack";
   }
@@ -145,7 +153,9 @@ std::string describe(const Condition& condition) {
 std::string describe_instance(const InstanceId& id, const InstanceRow& row) {
   std::string text = short_name(id) + " is " + std::string(to_string(row.status->phase));
   if (!row.node.empty()) text += " on " + row.node.str();
-  if (!row.status->reason.empty()) text += ", " + row.status->reason;
+  const std::string& reason = row.status->reason;
+  const bool starting = row.status->health == Health::kStarting;
+  if (!reason.empty() || starting) text += ", " + (reason.empty() ? std::string(to_string(Health::kStarting)) : reason);
   if (!row.status->message.empty()) text += ": " + row.status->message;
   return text;
 }
@@ -169,7 +179,7 @@ AppView view_app(const World& world, const AppName& name, const AppRow& row) {
   const Count total = count(world, name, row);
   AppView view;
   view.app = *row.app;
-  view.phase = phase_of(row, total);
+  view.phase = phase_of(world, row, total);
   view.desired = row.app->spec.replicas;
   view.ready = total.ready;
   view.up_to_date = total.up_to_date;

@@ -9,8 +9,6 @@
 namespace unik::controller {
 namespace {
 
-constexpr const char* kPausedByHand = "paused";
-
 Error no_such_app(const AppName& name) {
   return not_found("app_not_found", "there is no app `" + name.app.str() + "`");
 }
@@ -98,7 +96,9 @@ Result<ApplyReply> rollback(Draft& draft, const AppRow& row, const RolloutReques
     return not_found("template_not_found", "`" + name.app.str() + "` has no template " + std::to_string(*request.to) +
                                                ": `unikctl history " + name.app.str() + "` lists them");
   if (found == nullptr)
-    return conflict("no_good_template", "no other template of `" + name.app.str() + "` has served: `unikctl history " +
+    return conflict("no_good_template", "no template of `" + name.app.str() +
+                                            "` has served but the current one, before or after a restart: `unikctl "
+                                            "history " +
                                             name.app.str() + "` lists them, `--to` takes any");
   ApplyRequest apply;
   apply.trace_id = request.trace_id;

@@ -9,6 +9,9 @@
 
 namespace unik::controller {
 
+// The reason of a rollout that somebody has paused. With any other, a paused one has failed.
+inline constexpr const char* kPausedByHand = "paused";
+
 enum class RolloutVerb : std::uint8_t {
   kPause,     // replace nothing more until resumed
   kResume,    // go on, also after a failure

@@ -121,7 +121,9 @@ void add_artifact_routes(ApiContext& context, std::vector<Route>& routes) {
                       put_artifact(context, request, responder);
                     },
                     wire::BodyPolicy{true, static_cast<std::uint64_t>(runtimes::kMaxBlob.value)},
-                    {{"digest", QueryRule::kText}}});
+                    {{"digest", QueryRule::kText}},
+                    false,
+                    true});
   routes.push_back({"GET",
                     "/v1/artifacts/{digest}",
                     [&context](const PathValues& path, wire::HttpRequest, const wire::Responder& responder) {

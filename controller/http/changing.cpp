@@ -1,4 +1,6 @@
+#include <set>
 #include <sstream>
+#include <string_view>
 #include <utility>
 
 #include "api/stable_hash.hpp"
@@ -120,9 +122,22 @@ Result<DrainRequest> read_drain(const PathValues& path, const wire::HttpRequest&
   return drain;
 }
 
+// What is not understood could be what was meant to keep a request from doing harm.
+Result<void> check_members(codec::JsonView object, const std::set<std::string_view>& known) {
+  if (!object.is_object()) return invalid("bad_message", "want a JSON object as the body");
+  for (codec::JsonView member = object.first(); member.exists(); member = member.next()) {
+    if (known.contains(member.key())) continue;
+    std::string names;
+    for (const std::string_view name : known) names += (names.empty() ? "" : ", ") + std::string(name);
+    return invalid("bad_message", "want " + names + " as members of the body, got `" + std::string(member.key()) + "`");
+  }
+  return {};
+}
+
 Result<DeleteRequest> read_destroy(const wire::HttpRequest& request) {
   const Result<codec::JsonDocument> document = codec::JsonDocument::parse(request.body);
   if (!document) return document.error();
+  if (Result<void> checked = check_members(document->root(), {"names", "tenant"}); !checked) return checked.error();
   DeleteRequest destroy;
   destroy.trace_id = request.trace_id;
   destroy.tenant = document->root()["tenant"].text_or(kDefaultTenant);
@@ -175,14 +190,18 @@ void add_changing_routes(ApiContext& context, std::vector<Route>& routes) {
                       handle_apply(context, request, responder, false);
                     },
                     manifests,
-                    {{"tenant", QueryRule::kName}, {"dry_run", QueryRule::kFlag}}});
+                    {{"tenant", QueryRule::kName}, {"dry_run", QueryRule::kFlag}},
+                    false,
+                    true});
   routes.push_back({"POST",
                     "/v1/deployments",
                     [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
                       handle_apply(context, request, responder, true);
                     },
                     manifests,
-                    {{"tenant", QueryRule::kName}}});
+                    {{"tenant", QueryRule::kName}},
+                    false,
+                    true});
   routes.push_back({"POST",
                     "/v1/destroy",
                     [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
@@ -191,7 +210,9 @@ void add_changing_routes(ApiContext& context, std::vector<Route>& routes) {
                       ask(context, request, responder, 202, std::move(*destroy));
                     },
                     {},
-                    {}});
+                    {},
+                    false,
+                    true});
   for (const Kind kind : {Kind::kApp, Kind::kNode, Kind::kTenant}) {
     routes.push_back(
         {"DELETE",
@@ -241,7 +262,9 @@ void add_changing_routes(ApiContext& context, std::vector<Route>& routes) {
                       handle_whatif(context, request, responder);
                     },
                     manifests,
-                    {{"tenant", QueryRule::kName}, {"lose", QueryRule::kText}}});
+                    {{"tenant", QueryRule::kName}, {"lose", QueryRule::kText}},
+                    false,
+                    true});
 }
 
 }  // namespace unik::controller

@@ -47,14 +47,18 @@ void add_node_routes(ApiContext& context, std::vector<Route>& routes) {
                       handle_register(context, std::move(request), responder);
                     },
                     body,
-                    {}});
+                    {},
+                    false,
+                    true});
   routes.push_back({"POST",
                     "/v1/nodes/heartbeat",
                     [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
                       handle_heartbeat(context, std::move(request), responder);
                     },
                     body,
-                    {}});
+                    {},
+                    false,
+                    true});
 }
 
 }  // namespace unik::controller

@@ -7,6 +7,7 @@
 
 #include "api/check.hpp"
 #include "api/ids.hpp"
+#include "controller/http/browser.hpp"
 
 namespace unik::controller {
 namespace {
@@ -95,6 +96,13 @@ Result<void> check_query(const Route& route, const wire::HttpRequest& request) {
   return {};
 }
 
+Result<void> check_body(const Route& route, const wire::HttpRequest& request) {
+  if (route.takes_body || request.body.empty() || request.body == "{}") return {};
+  return invalid("bad_body", request.method + " " + request.path + " takes no body, got " +
+                                 std::to_string(request.body.size()) +
+                                 " bytes: what it can be told stands in the query");
+}
+
 Router::Router(std::vector<Route> routes) : routes_(std::move(routes)) {
   std::stable_partition(routes_.begin(), routes_.end(),
                         [](const Route& route) { return route.pattern.find('{') == std::string::npos; });
@@ -110,8 +118,10 @@ const Route* Router::find(std::string_view method, std::string_view path) const 
 }
 
 void Router::handle(wire::HttpRequest request, wire::Responder responder) const {
+  if (const Result<void> checked = check_browser(request); !checked) return responder.send(checked.error());
   if (const Route* const route = find(request.method, request.path)) {
-    if (const Result<void> checked = check_query(*route, request); !checked) return responder.send(checked.error());
+    for (const auto check : {check_query, check_body})
+      if (const Result<void> checked = check(*route, request); !checked) return responder.send(checked.error());
     const PathValues values = *match(route->pattern, request.path);
     return route->handle(values, std::move(request), std::move(responder));
   }

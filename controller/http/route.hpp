@@ -26,10 +26,14 @@ struct Route {
   wire::BodyPolicy body;
   QueryRules query;      // all the parameters that it knows
   bool streams = false;  // its answer may go on for as long as somebody reads it: not asked for by HEAD
+  bool takes_body = false;
 };
 
 // Fails with `invalid`/`bad_query` for a parameter that the route does not know, or whose value is not what it takes.
 Result<void> check_query(const Route& route, const wire::HttpRequest& request);
+
+// Fails with `invalid`/`bad_body` for a body that the route would not read; an empty JSON object says nothing either.
+Result<void> check_body(const Route& route, const wire::HttpRequest& request);
 
 class Router {
  public:
@@ -41,8 +45,8 @@ class Router {
   // its own: the server leaves the body out.
   const Route* find(std::string_view method, std::string_view path) const;
 
-  // Answers 404 for a path that is in no pattern, 405 for one that has no such method, 400 for parameters that
-  // `check_query` refuses.
+  // Answers 404 for a path that is in no pattern, 405 for one that has no such method, 400 for what `check_query` or
+  // `check_body` refuses, 403 for what `check_browser` does.
   void handle(wire::HttpRequest request, wire::Responder responder) const;
   wire::BodyPolicy body_policy(std::string_view method, std::string_view path) const;
 

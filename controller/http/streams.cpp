@@ -78,7 +78,9 @@ void add_stream_routes(ApiContext& context, std::vector<Route>& routes) {
                       context.logs.push(path.at("stream_id"), *request.stream, responder);
                     },
                     wire::BodyPolicy{true, ~std::uint64_t{0}},
-                    {}});
+                    {},
+                    false,
+                    true});
 }
 
 }  // namespace unik::controller

@@ -120,7 +120,16 @@ struct Metrics::Families {
       prometheus::BuildGauge().Name("unikctl_apps").Help("Declared apps").Register(registry).Add({});
 };
 
-Metrics::Metrics() : families_(std::make_unique<Families>()) {}
+// What has never happened is there as 0: a rate over what comes only with its first event has nothing to begin at. The
+// reasons of failures are an open set, and so not among it.
+Metrics::Metrics() : families_(std::make_unique<Families>()) {
+  for (const OperationKind kind : {OperationKind::kDeploy, OperationKind::kDestroy}) {
+    const std::string name(to_string(kind));
+    families_->operation_attempts.Add({{"kind", name}}, kRetries);
+    for (const OperationState state : {OperationState::kSucceeded, OperationState::kFailed})
+      families_->operation_seconds.Add({{"kind", name}, {"state", std::string(to_string(state))}}, kOperationSeconds);
+  }
+}
 Metrics::~Metrics() = default;
 
 void Metrics::begin(const World& world) {

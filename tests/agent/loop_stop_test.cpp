@@ -207,6 +207,18 @@ TEST_F(LoopStopTest, ToleratesFewerFailuresThanItsThreshold) {
   EXPECT_EQ(host.status(web)->health, Health::kHealthy);
 }
 
+TEST_F(LoopStopTest, TellsWhyAStartTakesLong) {
+  host.unhealthy.insert(web);
+  boot({checked(web)}, 2s);
+  EXPECT_EQ(host.status(web)->message, "") << "most apps are not there at the first probe";
+  host.run_for(2500ms);
+  EXPECT_EQ(host.status(web)->health, Health::kStarting);
+  EXPECT_EQ(host.status(web)->message, "health check: GET / answered 503");
+  host.unhealthy.clear();
+  host.run_for(2s);
+  EXPECT_EQ(host.status(web)->message, "");
+}
+
 TEST_F(LoopStopTest, CountsNoFailureOfTheGrace) {
   host.unhealthy.insert(web);
   boot({checked(web)}, 5s);

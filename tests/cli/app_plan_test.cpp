@@ -100,6 +100,11 @@ TEST(AppPlan, NamesTheFlagOfWhatNoManifestMaySay) {
   EXPECT_EQ(faults_of([](AppFlags&) {}), Faults{});
   EXPECT_EQ(faults_of([](AppFlags& flags) { flags.replicas = 1001; }),
             Faults{"--replicas: want a whole number from 0 to 1000, got `1001`"});
+  EXPECT_EQ(faults_of([](AppFlags& flags) {
+              flags.cpu = "0";
+              flags.memory = "0";
+            }),
+            (Faults{"--cpu: want at least 10m, got `0`", "--memory: want at least 40Mi, got `0`"}));
   EXPECT_THAT(faults_of([](AppFlags& flags) {
                 flags.memory = "1";
                 flags.env = {"1X=x"};

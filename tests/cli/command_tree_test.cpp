@@ -206,6 +206,20 @@ TEST(Completion, OffersInBashWhatFits) {
   EXPECT_EQ(offered_by_bash({"get", "--tenant", "x", "ap"}), "app\n");
   EXPECT_EQ(offered_by_bash({"explain", "nod"}), "node\n");
   EXPECT_EQ(offered_by_bash({"help", "depl"}), "deploy\n");
+  for (const std::vector<std::string>& verb :
+       std::vector<std::vector<std::string>>{{"history", "<"}, {"rollback", "<"}, {"rollout", "status", "<"}})
+    EXPECT_EQ(offered_by_bash(verb), "<__names_app>\n") << verb.front();
+  EXPECT_EQ(offered_by_bash({"whatif", "--lose", "<"}), "<__names_node>\n");
+}
+
+TEST(Completion, TakesWhatFollowsAnEqualsSign) {
+  // As bash cuts them.
+  EXPECT_EQ(offered_by_bash({"deploy", "--restart", "="}), "always on-failure never\n");
+  EXPECT_EQ(offered_by_bash({"get", "app", "--output", "=", "j"}), "json\n");
+  EXPECT_EQ(offered_by_bash({"get", "--output", "=", "json", "ap"}), "app\n");
+  EXPECT_EQ(offered_by_bash({"wait", "app/web", "--for", "con"}), "condition=\n");
+  EXPECT_EQ(offered_by_bash({"wait", "app/web", "--for", "condition", "="}), "Ready Rollout Schedulable Drained\n");
+  EXPECT_EQ(offered_by_bash({"wait", "app/web", "--for", "condition", "=", "Ro"}), "Rollout\n");
 }
 
 TEST(Completion, AsksForFieldsByWhatWasTyped) {

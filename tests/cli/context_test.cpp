@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 namespace unik::cli {
 namespace {
 
@@ -35,6 +37,18 @@ TEST(Context, FollowsUnikctlHomeThenXdgDataHome) {
   EXPECT_EQ(local_socket(environment({{"XDG_DATA_HOME", "/data"}, {"UNIKCTL_HOME", "/srv/u"}})),
             "/srv/u/controller.sock");
   EXPECT_EQ(local_socket(environment({{"UNIKCTL_HOME", "here"}})), "/work/here/controller.sock");
+}
+
+TEST(Context, LooksTheHomeUpWhereItIsNotSaid) {
+  const char* const before = std::getenv("HOME");
+  const std::string kept = before == nullptr ? "" : before;
+  ::setenv("HOME", "", 1);
+  const Environment environment = read_environment();
+  if (before == nullptr)
+    ::unsetenv("HOME");
+  else
+    ::setenv("HOME", kept.c_str(), 1);
+  EXPECT_TRUE(environment.get("HOME").starts_with("/")) << environment.get("HOME");
 }
 
 TEST(Context, RefusesAHomeThatNoSocketFitsInto) {

@@ -42,6 +42,19 @@ TEST(Doctor, FindsABadHomeAndABadConfigAndChecksTheRest) {
     EXPECT_NE(run.out.find(std::string(" ") + check + ": "), std::string::npos) << check;
 }
 
+TEST(Doctor, WarnsOfAHomeThatOthersMayLookInto) {
+  const SimulatedController controller;
+  const auto home = controller.directory() / "home";
+  std::filesystem::create_directories(home);
+  std::filesystem::permissions(home, std::filesystem::perms(0755));
+  RunResult run = run_unikctl(controller, {"doctor"});
+  EXPECT_NE(run.out.find("warn  home: "), std::string::npos) << run.out;
+  EXPECT_NE(run.out.find("chmod 700 " + home.string()), std::string::npos) << run.out;
+  std::filesystem::permissions(home, std::filesystem::perms(0700));
+  run = run_unikctl(controller, {"doctor"});
+  EXPECT_NE(run.out.find("ok    home: "), std::string::npos) << run.out;
+}
+
 TEST(Doctor, NamesItsChecks) {
   const SimulatedController controller;
   const RunResult run = run_unikctl(controller, {"doctor", "-o", "name"});

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "cli/output/colour.hpp"
 #include "cli/output/diff.hpp"
 #include "cli/output/document.hpp"
@@ -108,7 +110,7 @@ TEST(ObjectOutput, YamlOfAnAppCanBeAppliedAgain) {
   ObjectStyle style;
   style.format = OutputFormat::kYaml;
   style.single = true;
-  const std::string yaml = render_objects(std::vector<AppView>{sample_app()}, style);
+  const std::string yaml = render_objects({std::vector<AppView>{sample_app()}}, style);
   const codec::ManifestText text{"web.yaml", yaml};
   const auto parsed = codec::parse_manifests({&text, 1});
   ASSERT_TRUE(parsed) << to_string(parsed.error()) << "\n" << yaml;
@@ -120,20 +122,42 @@ TEST(ObjectOutput, YamlOfAnAppCanBeAppliedAgain) {
 TEST(ObjectOutput, JsonIsCompleteAndAListUnlessOneWasNamed) {
   ObjectStyle style;
   style.format = OutputFormat::kJson;
-  const std::string list = render_objects(std::vector<AppView>{sample_app()}, style);
+  const std::string list = render_objects({std::vector<AppView>{sample_app()}}, style);
   EXPECT_TRUE(list.starts_with("{\n  \"items\": [\n")) << list;
   style.single = true;
-  const std::string one = render_objects(std::vector<AppView>{sample_app()}, style);
+  const std::string one = render_objects({std::vector<AppView>{sample_app()}}, style);
   EXPECT_TRUE(one.starts_with("{\n  \"apiVersion\": \"unikctl.dev/v1\"")) << one;
   for (const char* part : {"\"status\": {", "\"uid\": 7", "\"rollout\": 42", "\"url\": \"http://127.0.0.1:18080\""})
     EXPECT_NE(one.find(part), std::string::npos) << part;
 }
 
+TEST(ObjectOutput, SeveralKindsAreOneDocumentOfJsonAndSeveralOfYaml) {
+  const StatusView status = sample_status();
+  NodeView node;
+  node.node.metadata.name = "n1";
+  TenantView tenant;
+  tenant.tenant.metadata.name = "team-a";
+  const std::vector<Views> declared{std::vector<TenantView>{tenant}, std::vector<NodeView>{node},
+                                    std::vector<AppView>{sample_app()}};
+  ObjectStyle style;
+  style.format = OutputFormat::kYaml;
+  const codec::ManifestText text{"all.yaml", render_objects(declared, style)};
+  const auto applied = codec::parse_manifests({&text, 1});
+  ASSERT_TRUE(applied) << to_string(applied.error()) << "\n" << text.text;
+  EXPECT_EQ(applied->size(), 3U);
+
+  style.format = OutputFormat::kJson;
+  const std::vector<Views> all{status.apps, status.instances, std::vector<TenantView>{}, std::vector<NodeView>{node}};
+  const auto json = nlohmann::json::parse(render_objects(all, style), nullptr, false);
+  ASSERT_TRUE(json.is_object());
+  EXPECT_EQ(json["items"].size(), status.apps.size() + status.instances.size() + 1);
+}
+
 TEST(ObjectOutput, NamesCanBeGivenToOtherVerbs) {
   ObjectStyle style;
   style.format = OutputFormat::kName;
-  EXPECT_EQ(render_objects(sample_status().instances, style), "instance/web-0-r42-1\ninstance/web-1-r42-1\n");
-  EXPECT_EQ(render_objects(sample_status().operations, style), "operation/op-42-0\n");
+  EXPECT_EQ(render_objects({sample_status().instances}, style), "instance/web-0-r42-1\ninstance/web-1-r42-1\n");
+  EXPECT_EQ(render_objects({sample_status().operations}, style), "operation/op-42-0\n");
 }
 
 TEST(DocumentOutput, KeepsTheOrderOfMembersInJsonAndYaml) {

@@ -83,9 +83,11 @@ std::vector<SeenRequest> SimulatedController::seen(const std::string& route) con
   return of_route;
 }
 
-RunResult run_unikctl(const SimulatedController& controller, const std::vector<std::string>& args,
-                      const std::string& input) {
-  std::ostringstream out;
+namespace {
+
+// `out` in what it returns stays empty: that is the caller's.
+RunResult run_with(const SimulatedController& controller, const std::vector<std::string>& args,
+                   const std::string& input, std::ostream& out) {
   std::ostringstream err;
   std::istringstream in(input);
   Terminal terminal;
@@ -99,9 +101,23 @@ RunResult run_unikctl(const SimulatedController& controller, const std::vector<s
                                 controller.directory() / "bin"};
   RunResult result;
   result.code = run(args, environment, terminal);
-  result.out = out.str();
   result.err = err.str();
   return result;
+}
+
+}  // namespace
+
+RunResult run_unikctl(const SimulatedController& controller, const std::vector<std::string>& args,
+                      const std::string& input) {
+  std::ostringstream out;
+  RunResult result = run_with(controller, args, input, out);
+  result.out = out.str();
+  return result;
+}
+
+RunResult run_unikctl_on_full_disk(const SimulatedController& controller, const std::vector<std::string>& args) {
+  std::ostream out(nullptr);  // without a buffer every write fails
+  return run_with(controller, args, "", out);
 }
 
 }  // namespace unik::cli

@@ -73,4 +73,7 @@ struct RunResult {
 RunResult run_unikctl(const SimulatedController& controller, const std::vector<std::string>& args,
                       const std::string& input = "");
 
+// The same with a stdout that takes nothing, as of a full disk.
+RunResult run_unikctl_on_full_disk(const SimulatedController& controller, const std::vector<std::string>& args);
+
 }  // namespace unik::cli

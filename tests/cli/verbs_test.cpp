@@ -89,6 +89,18 @@ TEST_F(Verbs, GetPrintsATableAndFollowsPages) {
   EXPECT_EQ(controller.seen("GET /v1/apps")[1].target, "/v1/apps?tenant=default&continue=web");
 }
 
+TEST_F(Verbs, GetShowsWhatIsThereAndThenWhatIsNot) {
+  controller.answer("GET /v1/apps/web", 200, codec::to_json(sample_app()));
+  controller.answer("GET /v1/apps/a", 404, codec::to_json(not_found("app_not_found", "there is no app `a`")));
+  controller.answer("GET /v1/apps/b", 404, codec::to_json(not_found("app_not_found", "there is no app `b`")));
+  const RunResult run = unikctl({"get", "app", "a", "web", "b", "-o", "name"});
+  EXPECT_EQ(run.code, 3);
+  EXPECT_EQ(run.out, "app/web\n");
+  EXPECT_TRUE(run.err.starts_with("error: not_found: there is no app `a`")) << run.err;
+  EXPECT_TRUE(run.err.ends_with("\n  app/b: there is no app `b`\n")) << run.err;
+  EXPECT_EQ(unikctl({"get", "app", "a", "-o", "json"}).out, "");
+}
+
 TEST_F(Verbs, GetOfNothingSaysSoOnStderr) {
   controller.answer("GET /v1/apps", 200, R"({"items":[],"revision":1})");
   const RunResult run = unikctl({"get", "app", "--tenant", "team-a"});
@@ -118,6 +130,22 @@ TEST_F(Verbs, ApplyTakesFilesDirectoriesAndStdinAsOneRequest) {
   const std::string body = controller.seen().front().body;
   EXPECT_LT(body.find("\"App\""), body.find("\"Tenant\"")) << body;
   EXPECT_LT(body.find("\"Tenant\""), body.find("\"Node\"")) << body;
+}
+
+TEST_F(Verbs, ApplyTakesWhatGetHasPrintedAsJson) {
+  controller.answer("POST /v1/apply", 200, codec::to_json(sample_reply()));
+  controller.answer("GET /v1/apps/web", 200, codec::to_json(sample_app()));
+  const RunResult got = unikctl({"get", "app", "web", "-o", "json"});
+  const RunResult applied = unikctl({"apply", "-f", "-"}, got.out);
+  EXPECT_EQ(applied.code, 0) << applied.err;
+}
+
+TEST_F(Verbs, ApplyOfAnEmptyPathReadsNothing) {
+  write("web.yaml", kManifest);
+  const RunResult run = unikctl({"apply", "-f", ""});
+  EXPECT_EQ(run.code, 2);
+  EXPECT_NE(run.err.find("--file: want"), std::string::npos) << run.err;
+  EXPECT_TRUE(controller.seen().empty());
 }
 
 TEST_F(Verbs, ApplyTellsAllFaultsAndSendsNothing) {
@@ -449,10 +477,58 @@ TEST_F(Verbs, WaitTellsReadyFailedDeletedAndLate) {
   app.conditions = {{"Ready", "False", "Progressing", "1 of 2 ready"}, {"Rollout", "False", "Failed", "no progress"}};
   now(200, codec::to_json(app));
   EXPECT_EQ(unikctl({"wait", "app/web", "--timeout", "5s"}).code, 1);
+  app.conditions = {{"Ready", "True", "Ready", "2 of 2 ready"},
+                    {"Rollout", "False", "RolledBack", "rollout 7 was given up: web-0-r7-1: crash_loop"}};
+  now(200, codec::to_json(app));
+  const RunResult rolled_back = unikctl({"wait", "app/web", "--timeout", "5s"});
+  EXPECT_EQ(rolled_back.code, 1);
+  EXPECT_EQ(rolled_back.err, "app/web failed: degraded, RolledBack: rollout 7 was given up: web-0-r7-1: crash_loop\n");
+  app.phase = "paused";
+  app.conditions = {{"Rollout", "False", "Paused", "by hand"}};
+  now(200, codec::to_json(app));
+  EXPECT_EQ(unikctl({"wait", "app/web", "--timeout", "30ms"}).code, 9) << "it may be resumed";
+  app.conditions = {{"Rollout", "False", "Failed", "web-0-r7-1: crash_loop"}};
+  now(200, codec::to_json(app));
+  EXPECT_EQ(unikctl({"wait", "app/web", "--timeout", "5s"}).code, 1) << "it was paused because it failed";
   now(404, codec::to_json(not_found("app_not_found", "there is no app `web`")));
   EXPECT_EQ(unikctl({"wait", "app/web", "--for", "deleted", "--timeout", "5s"}).code, 0);
   EXPECT_EQ(unikctl({"wait", "app/web"}).code, 3);
   EXPECT_EQ(unikctl({"wait", "app/web", "--for", "happy"}).code, 2);
+}
+
+TEST_F(Verbs, WaitTakesAJobsInstanceThatEndedWellForDone) {
+  InstanceView ended = sample_instance(0);
+  ended.status.phase = Phase::kExited;
+  ended.status.reason = "completed";
+  ended.status.last_exit = Exit{ExitKind::kExited, 0};
+  controller.answer("GET /v1/instances/web-0-r42-1", 200, codec::to_json(ended));
+  ended.status.last_exit = Exit{ExitKind::kExited, 3};
+  controller.answer("GET /v1/instances/web-0-r42-1", 200, codec::to_json(ended));
+  EXPECT_EQ(unikctl({"wait", "instance/web-0-r42-1"}).code, 0);
+  EXPECT_EQ(unikctl({"wait", "instance/web-0-r42-1"}).code, 1);
+}
+
+TEST_F(Verbs, RolloutStatusEndsWithOneWhenItWasGivenUp) {
+  struct Case {
+    const char* phase;
+    const char* reason;
+    int code;
+    int waited_code;
+  };
+  for (const Case& one : {Case{"done", "", 0, 0},
+                          {"done", "crash_loop", 1, 1},
+                          {"failed", "boot_time", 1, 1},
+                          {"paused", "crash_loop", 1, 1},
+                          {"paused", "paused", 0, 1}}) {
+    RolloutView view;
+    view.app = "web";
+    view.phase = one.phase;
+    view.reason = one.reason;
+    controller.forget("GET /v1/rollouts/web");
+    controller.answer("GET /v1/rollouts/web", 200, codec::to_json(view));
+    EXPECT_EQ(unikctl({"rollout", "status", "web"}).code, one.code) << one.phase << one.reason;
+    EXPECT_EQ(unikctl({"rollout", "status", "web", "--wait"}).code, one.waited_code) << one.phase << one.reason;
+  }
 }
 
 TEST_F(Verbs, EventsPrintsLinesAndSendsSince) {
@@ -467,6 +543,21 @@ TEST_F(Verbs, EventsPrintsLinesAndSendsSince) {
   EXPECT_EQ(run.code, 0) << run.err;
   EXPECT_EQ(run.out, "2026-11-22T10:00:00.000Z  43  app/web  created\n");
   EXPECT_EQ(controller.seen("GET /v1/events").front().target, "/v1/events?tenant=default&follow=0&since=42");
+}
+
+TEST_F(Verbs, StreamsEndWhenStdoutTakesNoMore) {
+  EventView event;
+  event.seq = 43;
+  controller.answer("GET /v1/events", 200, "id: 43\ndata: " + codec::to_json(event) + "\n\n");
+  controller.answer("GET /v1/apps/web", 200, codec::to_json(sample_app()));
+  controller.answer("GET /v1/logs/web", Answer{200, "web-0-r42-1 | 2026-11-22T10:00:00.000Z one\n", true});
+  controller.answer("GET /v1/status", 200, codec::to_json(sample_status()));
+  for (const std::vector<std::string>& args : std::vector<std::vector<std::string>>{
+           {"events", "-f"}, {"logs", "web", "-f"}, {"status", "--watch"}, {"--help"}, {"version"}}) {
+    const RunResult run = run_unikctl_on_full_disk(controller, args);
+    EXPECT_EQ(run.code, 7) << args.front();
+    EXPECT_NE(run.err.find("error: unavailable: stdout cannot be written to\n"), std::string::npos) << run.err;
+  }
 }
 
 TEST_F(Verbs, EventsSinceARecordThatIsNotThereIsAMistake) {

@@ -114,6 +114,29 @@ TEST_F(LogSessionsTest, FollowingAPreviousRunEndsWithIt) {
   EXPECT_EQ(sessions_.requests_for(Symbol("n1")).size(), 1U) << "whoever comes later has no previous run";
 }
 
+TEST_F(LogSessionsTest, FollowingEndsWithTheAppOrTheInstance) {
+  start_instance();
+  sessions_.open(world_, ask("web", true), Time{}, wake_, effects_);
+  LogsAsked of_one = ask("web-0-r2-1", true);
+  of_one.session = 2;
+  sessions_.open(world_, of_one, Time{}, wake_, effects_);
+  const auto ended_now = [&] {
+    effects_ = {};
+    sessions_.look_again(world_, {{Symbol("default"), Symbol("web")}}, Time{}, wake_, effects_);
+    std::vector<std::uint64_t> ended;
+    for (const Effect& effect : effects_.list)
+      if (const auto* const end = std::get_if<EndLogs>(&effect); end != nullptr && !end->error)
+        ended.push_back(end->session);
+    return ended;
+  };
+  EXPECT_TRUE(ended_now().empty());
+  apply(world_, RemoveInstance{id_});
+  EXPECT_EQ(ended_now(), (std::vector<std::uint64_t>{2})) << "the app may get another one";
+  apply(world_, RemoveApp{{Symbol("default"), Symbol("web")}});
+  EXPECT_EQ(ended_now(), (std::vector<std::uint64_t>{1}));
+  EXPECT_TRUE(ended_now().empty()) << "once";
+}
+
 TEST_F(LogSessionsTest, NobodysLogIsNotFound) {
   sessions_.open(world_, ask("nobody", true), Time{}, wake_, effects_);
   ASSERT_EQ(effects_.list.size(), 1U);

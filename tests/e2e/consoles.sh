@@ -48,14 +48,16 @@ sed -i 's/^spec:/spec:\n  replicas: 2/' "$work/phoenix.yaml"
 unikctl apply -f "$work/phoenix.yaml" >/dev/null 2>&1 || fail "apply of two replicas"
 second() { grep -q 'phoenix-1-' "$work/followed"; }
 until_true 60 second || fail "the second replica is not followed: $(cat "$work/followed")"
-kill "$follower" 2>/dev/null || true
-wait "$follower" 2>/dev/null || true
 unikctl logs phoenix >"$work/out"
 for replica in phoenix-0 phoenix-1; do
   grep -q "^$replica-.*listening" "$work/out" || fail "$replica is not named: $(cat "$work/out")"
 done
 expect_code 3 unikctl logs nobody
 unikctl destroy phoenix --wait >/dev/null || fail "destroy"
+ended() { ! kill -0 "$follower" 2>/dev/null; }
+until_true 30 ended || fail "following does not end with the app"
+wait "$follower" || fail "following ended with $?"
+grep -q 'phoenix is gone' "$work/followed" || fail "following does not say why it ended: $(tail -n 3 "$work/followed")"
 
 step "of a flood every line comes, in order, while the job runs"
 expect_code 0 unikctl deploy "$work/guest" --name flood --restart never --wait -- count 40000

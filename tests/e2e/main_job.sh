@@ -26,6 +26,25 @@ unikctl get app hello -o yaml >"$work/got.yaml"
 unikctl apply -f "$work/got.yaml" | grep -q 'app/hello unchanged' || fail "what get printed is not what is there"
 unikctl explain app/hello >/dev/null || fail "explain"
 unikctl events | grep -q 'hello' || fail "events"
+unikctl events --since 0 -o json | jq -e 'select(.trace_id == "")' >/dev/null && fail "an event without a trace"
+
+step "nobody else reads what apps were told"
+[ "$(stat -c %a "$UNIKCTL_HOME")" = 700 ] || fail "the home has mode $(stat -c %a "$UNIKCTL_HOME")"
+open_to_others=$(find "$UNIKCTL_HOME"/controller.db* "$UNIKCTL_HOME/artifacts" "$UNIKCTL_HOME/agent" ! -type l -perm /077)
+[ -z "$open_to_others" ] || fail "others may read $open_to_others"
+
+step "the daemons say what is wrong with a command line"
+for words in "unik-controller --bogus" "unik-agent" "unik-agent run"; do
+  # shellcheck disable=SC2086
+  expect_code 2 $words
+  said "error: invalid: "
+done
+
+step "the API refuses what it does not understand"
+api() { curl -s -o "$work/answer" -w '%{http_code}' --unix-socket "$UNIKCTL_HOME/controller.sock" "$@"; }
+[ "$(api -d '{"names":["hello"],"force":true}' http://localhost/v1/destroy)" = 400 ] || fail "destroy took an unknown member"
+[ "$(api -d '{"deadline":"1s"}' http://localhost/v1/nodes/local/drain)" = 400 ] || fail "drain took a body that it does not read"
+[ "$(api -H 'Origin: http://evil.example' http://localhost/v1/status)" = 403 ] || fail "a foreign page was answered"
 
 step "an unchanged apply writes nothing"
 before=$(curl -s --unix-socket "$UNIKCTL_HOME/controller.sock" http://localhost/readyz | jq .revision)

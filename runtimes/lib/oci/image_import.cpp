@@ -32,7 +32,11 @@ class Files {
   static Result<Files> open(const ImportPlace& place, const fs::path& scratch) {
     Files files;
     files.place_ = place.path;
-    if (place.kind == ImportKind::kOciLayout) return files;
+    if (place.kind == ImportKind::kOciLayout) {
+      std::error_code ignored;
+      if (fs::exists(place.path, ignored)) return files;
+      return not_found("no_such_file", place.path.string() + ": want the directory of an OCI layout, found nothing");
+    }
     auto sink = spool_sink(scratch);
     if (!sink) return std::move(sink).error();
     files.tree_.emplace();

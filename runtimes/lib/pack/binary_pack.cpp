@@ -67,10 +67,27 @@ class Guest {
     const fs::file_status status = fs::status(include.source, error);
     if (!fs::exists(status))
       return not_found("no_such_file", "--include " + include.source.string() + ": no such file or directory");
+    const std::string replaced = resolve_in_tree(whole_, include.dest);
+    if (!fs::is_directory(status) && !replaced.empty())
+      warnings_.push_back("--include " + include.source.string() + " takes the place of /" + replaced +
+                          ", which was in the image");
     const Result<void> added =
         fs::is_directory(status) ? add_directory(include.source, include.dest) : add_file(include.source, include.dest);
     if (added || added.error().reason != "unsafe_path") return added;
     return invalid("bad_include", "--include " + include.source.string() + ": " + added.error().message);
+  }
+
+  // What was named to be run must not come to be another file under its name.
+  Result<void> add_includes_beside(const std::string& program, const std::vector<Include>& includes) {
+    const FileNode before = whole_.at(resolve_in_tree(whole_, program));
+    for (const Include& include : includes) {
+      if (auto added = add_include(include); !added) return added;
+      const auto now = whole_.find(resolve_in_tree(whole_, program));
+      if (now == whole_.end() || now->second != before)
+        return invalid("bad_include", "--include " + include.source.string() + ": want another DEST than " +
+                                          include.dest + ", where it would take the place of the program " + program);
+    }
+    return {};
   }
 
   // The libraries of what was added so far. Without those of `program` the app cannot start; those of anything else are
@@ -186,8 +203,7 @@ Result<PackedImage> pack_binary(const BlobStore& store, const BinaryPackOptions&
   if (auto added = guest.add_program(options.binary, place->path); !added) return std::move(added).error();
   if (place->called != place->path)
     if (auto added = guest.add_link(place->called, place->path); !added) return std::move(added).error();
-  for (const Include& include : options.includes)
-    if (auto added = guest.add_include(include); !added) return std::move(added).error();
+  if (auto added = guest.add_includes_beside(place->called, options.includes); !added) return std::move(added).error();
   if (auto added = guest.add_libraries(place->path); !added) return std::move(added).error();
 
   std::vector<std::string> entrypoint{place->called};

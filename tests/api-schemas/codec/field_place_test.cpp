@@ -33,6 +33,8 @@ TEST(FieldPlace, IsThatOfTheValueOrOfWhatIsAboveIt) {
   EXPECT_EQ(place(0, "spec.source"), "two.yaml:6:11");
   EXPECT_EQ(place(0, "spec.ports[0].port"), "two.yaml:8:26");
   EXPECT_EQ(place(0, "spec.ports[1].port"), "two.yaml:10:13");
+  EXPECT_EQ(place(0, "spec.ports[admin].port"), "two.yaml:10:13");
+  EXPECT_EQ(place(0, "spec.ports[none].port"), "two.yaml:8:5");
   EXPECT_EQ(place(0, "spec.ports[7].port"), "two.yaml:8:5");
   EXPECT_EQ(place(0, "spec.resources.memory"), "two.yaml:6:3");
   EXPECT_EQ(place(1, "metadata.name"), "two.yaml:14:18");

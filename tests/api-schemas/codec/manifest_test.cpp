@@ -470,7 +470,20 @@ TEST(ManifestBounds, Faults) {
   const auto result = parse(many);
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().details.size(), kMaxFaults);
-  EXPECT_NE(result.error().message.find("600 faults"), std::string::npos) << result.error().message;
+  EXPECT_NE(result.error().message.find("more than 100 faults"), std::string::npos) << result.error().message;
+
+  std::string fields = "apiVersion: unikctl.dev/v1\nkind: App\nmetadata: {name: a}\nspec:\n  image: x\n";
+  for (int i = 0; i < 300; ++i) fields += "  unknown" + std::to_string(i) + ": 1\n";
+  const auto one = parse(fields);
+  ASSERT_FALSE(one.ok());
+  EXPECT_EQ(one.error().details.size(), kMaxFaults);
+  EXPECT_NE(one.error().message.find("more than 100 faults"), std::string::npos) << one.error().message;
+  EXPECT_NE(one.error().message.find("(the first 100 are listed)"), std::string::npos) << one.error().message;
+}
+
+TEST(ManifestBounds, AnOpenBraceIsNamed) {
+  for (const char* text : {"{", "{\"apiVersion\": ", "{\"apiVersion\": [1, 2", "{\"apiVersion\": \"uni"})
+    EXPECT_NE(faults(text).find("never closed"), std::string::npos) << text << ": " << faults(text);
 }
 
 // Large inputs are parsed by two threads: nothing of the result may depend on which of them was faster.

@@ -133,6 +133,25 @@ TEST(FleetFaults, AFirstTemplateThatCameLateIsNotRolledBack) {
   EXPECT_EQ(op.state, OperationState::kSucceeded) << op.message;
 }
 
+TEST(FleetFaults, ARolloutThatWasPausedBecauseItFailedIsToldFromOnePausedByHand) {
+  SimulatedFleet fleet(2);
+  ASSERT_TRUE(fleet.apply({web(1, "1")}));
+  fleet.settle();
+  fleet.fate = [](const InstanceId&, const BootSpec&) { return Fate::kHangs; };
+  App next = web(1, "2");
+  RolloutPolicy policy;
+  policy.auto_rollback = false;
+  next.spec.rollout = policy;
+  ASSERT_TRUE(fleet.apply({next}));
+  fleet.settle();
+  ASSERT_TRUE(fleet.steer("web", RolloutVerb::kPause));
+  EXPECT_TRUE(condition(fleet, "Rollout").starts_with("False/Paused: by hand")) << condition(fleet, "Rollout");
+  ASSERT_TRUE(fleet.steer("web", RolloutVerb::kResume));
+  fleet.pass(minutes(6));
+  ASSERT_EQ(fleet.row("web").state.phase, RolloutPhase::kPaused);
+  EXPECT_TRUE(condition(fleet, "Rollout").starts_with("False/Failed: ")) << condition(fleet, "Rollout");
+}
+
 TEST(FleetFaults, AfterARollbackAChangeOfReplicasDoesNotClaimTheDeclaredTemplateRuns) {
   SimulatedFleet fleet(2);
   ASSERT_TRUE(fleet.apply({web(2, "1")}));
@@ -143,6 +162,9 @@ TEST(FleetFaults, AfterARollbackAChangeOfReplicasDoesNotClaimTheDeclaredTemplate
   ASSERT_TRUE(fleet.apply({web(2, "2")}));
   fleet.settle();
   EXPECT_NE(condition(fleet, "Rollout").find("RolledBack"), std::string::npos);
+  EXPECT_EQ(view_app(fleet.world(), {Symbol("default"), Symbol("web")}, fleet.row("web")).phase, "degraded");
+  const std::optional<Explanation> why = explain_app(fleet.world(), {Symbol("default"), Symbol("web")});
+  for (const std::string& reason : why->reasons) EXPECT_EQ(reason.find("declared"), std::string::npos) << reason;
   auto reply = fleet.apply({web(3, "2")});
   ASSERT_TRUE(reply);
   fleet.settle();
@@ -172,6 +194,38 @@ TEST(FleetFaults, RollbackAfterRestartIsAChange) {
   fleet.settle();
   for_each_instance(fleet.world(), {Symbol("default"), Symbol("web")},
                     [&](const InstanceId& i, const InstanceRow&) { EXPECT_EQ(fleet.version_of(i), "1"); });
+}
+
+TEST(FleetFaults, RollbackAfterARestartOfTheOnlyTemplateSaysWhatHasServed) {
+  SimulatedFleet fleet(2);
+  ASSERT_TRUE(fleet.apply({web(1, "1")}));
+  fleet.settle();
+  ASSERT_TRUE(fleet.steer("web", RolloutVerb::kRestart));
+  fleet.settle();
+  const Result<ApplyReply> reply = fleet.steer("web", RolloutVerb::kRollback);
+  ASSERT_FALSE(reply);
+  EXPECT_NE(reply.error().message.find("but the current one, before or after a restart"), std::string::npos)
+      << reply.error().message;
+}
+
+TEST(FleetFaults, ExplainSaysWhatAStartingInstanceWaitsFor) {
+  SimulatedFleet fleet(1);
+  ASSERT_TRUE(fleet.apply({web(1, "1")}));
+  fleet.settle();
+  World world = fleet.world();
+  ++world.revision;
+  Draft draft(world, Now{world.as_of, {}});
+  for_each_instance(world, {Symbol("default"), Symbol("web")}, [&](const InstanceId& id, const InstanceRow& row) {
+    InstanceStatus status = *row.status;
+    status.health = Health::kStarting;
+    status.message = "health check: port 9999 failed: connection refused";
+    draft.change(ObserveInstance{id, status});
+  });
+  const std::optional<Explanation> why = explain_app(draft.world(), {Symbol("default"), Symbol("web")});
+  ASSERT_TRUE(why && !why->reasons.empty());
+  EXPECT_NE(why->reasons.front().find("is running on n1, starting: health check: port 9999 failed"), std::string::npos)
+      << why->reasons.front();
+  EXPECT_NE(why->summary.find("health check: port 9999 failed"), std::string::npos) << why->summary;
 }
 
 TEST(FleetFaults, SpreadHoldsInALargeFleet) {

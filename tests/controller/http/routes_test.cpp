@@ -8,10 +8,12 @@
 #include <cctype>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 
 #include "controller/http/api.hpp"
+#include "controller/http/browser.hpp"
 
 namespace unik::controller {
 namespace {
@@ -39,12 +41,15 @@ QueryRules query_in(const YAML::Node& document, const YAML::Node& operation) {
 
 TEST(Routes, AreThoseOfTheDescription) {
   std::map<std::string, QueryRules> described;
+  std::set<std::string> with_a_body;
   const YAML::Node document = YAML::LoadFile(std::string(UNIK_SOURCE_DIR) + "/api-schemas/schemas/openapi.yaml");
   for (const auto& path : document["paths"])
     for (const auto& method : path.second) {
       std::string name = method.first.as<std::string>();
       std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::toupper(c); });
-      described.emplace(name + " " + path.first.as<std::string>(), query_in(document, method.second));
+      name += " " + path.first.as<std::string>();
+      described.emplace(name, query_in(document, method.second));
+      if (method.second["requestBody"].IsDefined()) with_a_body.insert(name);
     }
 
   const fs::path home = fs::path(::testing::TempDir()) / ("routes-" + std::to_string(::getpid()));
@@ -69,9 +74,11 @@ TEST(Routes, AreThoseOfTheDescription) {
     ApiContext context{runner, logs, events, history, metrics, *artifacts, "test"};
 
     std::map<std::string, QueryRules> served;
-    for (const Route& route : api_routes(context))
-      EXPECT_TRUE(served.emplace(route.method + " " + route.pattern, route.query).second)
-          << route.method << " " << route.pattern << " twice";
+    for (const Route& route : api_routes(context)) {
+      const std::string name = route.method + " " + route.pattern;
+      EXPECT_TRUE(served.emplace(name, route.query).second) << name << " twice";
+      EXPECT_EQ(route.takes_body, with_a_body.contains(name)) << name;
+    }
     EXPECT_EQ(served, described);
   }
   fs::remove_all(home);
@@ -109,6 +116,40 @@ TEST(Routes, RefuseParametersThatTheyDoNotUnderstand) {
   EXPECT_EQ(ask({{"tail", "-1"}}), "invalid: want a whole number as `tail`, got `-1`");
   EXPECT_EQ(ask({{"tenant", "../.."}}),
             "invalid: want a name of 1 to 63 characters a-z, 0-9 and `-` as `tenant`, got `../..`");
+}
+
+TEST(Routes, RefuseABodyThatTheyWouldNotRead) {
+  Route route;
+  wire::HttpRequest request;
+  request.method = "POST";
+  request.path = "/v1/nodes/n1/drain";
+  EXPECT_TRUE(check_body(route, request));
+  request.body = "{}";
+  EXPECT_TRUE(check_body(route, request));
+  request.body = R"({"deadline":"1s"})";
+  EXPECT_EQ(to_string(check_body(route, request).error()),
+            "invalid: POST /v1/nodes/n1/drain takes no body, got 17 bytes: what it can be told stands in the query");
+  route.takes_body = true;
+  EXPECT_TRUE(check_body(route, request));
+}
+
+TEST(Browser, PagesOfOthersDoNotReachTheApi) {
+  const auto reason_of = [](const char* host, const char* origin, bool over_unix = false) {
+    wire::HttpRequest request;
+    if (*host != '\0') request.headers.add("Host", host);
+    if (*origin != '\0') request.headers.add("Origin", origin);
+    if (over_unix) request.peer.uid = 0;
+    const Result<void> checked = check_browser(request);
+    return checked ? std::string() : checked.error().reason;
+  };
+  for (const char* host : {"127.0.0.1:7070", "localhost:7070", "[::1]:7070", "127.1.2.3", ""})
+    EXPECT_EQ(reason_of(host, ""), "") << host;
+  for (const char* host :
+       {"evil.example:7070", "127.0.0.1.evil.example", "localhost.evil.example", "10.0.0.1:7070", "?"})
+    EXPECT_EQ(reason_of(host, ""), "foreign_host") << host;
+  EXPECT_EQ(reason_of("evil.example", "", true), "") << "a unix socket has no name";
+  EXPECT_EQ(reason_of("127.0.0.1:7070", "http://127.0.0.1:7070"), "cross_origin");
+  EXPECT_EQ(reason_of("localhost", "null", true), "cross_origin") << "a proxy may have brought it";
 }
 
 }  // namespace

@@ -37,7 +37,8 @@ TEST(Metrics, AnOperationIsCountedWhenItHasEnded) {
   Record record;
   record.changes = {PutOperation{{}, operation}};
   metrics.committed(record);
-  EXPECT_EQ(metrics.text({}).find("unikctl_operation_duration_seconds_count"), std::string::npos);
+  EXPECT_TRUE(says(metrics.text({}), "unikctl_operation_duration_seconds_count{kind=\"deploy\",state=\"failed\"} 0"))
+      << "there from the start, and not counted yet";
 
   operation.state = OperationState::kFailed;
   operation.error = exhausted("no_eligible_node", "no room");

@@ -153,6 +153,15 @@ TEST(ImportPlaceTest, IsToldByItsPrefix) {
   EXPECT_FALSE(parse_import_place("docker://r.example/web"));
 }
 
+TEST_F(ContainerTest, APlaceWhereNothingIsIsNotFound) {
+  const BlobStore blobs = store();
+  for (const std::string& prefix : {"oci:", "oci-archive:", "docker-archive:"}) {
+    const auto image = import_image(blobs, *parse_import_place(prefix + (dir_ / "nosuch").string()), "web", {});
+    ASSERT_FALSE(image.ok());
+    EXPECT_EQ(image.error().code, ErrorCode::kNotFound) << prefix << ": " << to_string(image.error());
+  }
+}
+
 TEST_F(ContainerTest, LayoutsAndArchivesOfOthersComeInWithTheirDigest) {
   ASSERT_TRUE(have("skopeo") && have("umoci")) << "apt-get install skopeo umoci";
   const std::string d = dir_.string();

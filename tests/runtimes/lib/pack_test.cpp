@@ -115,6 +115,17 @@ TEST_F(PackTest, IncludesAreLaidInAndClosedOver) {
   ASSERT_EQ(image->warnings.size(), 1u);
   EXPECT_NE(image->warnings[0].find("libnobody-has-this.so.9"), std::string::npos);
 
+  write_file(dir_ / "other" / "hello", "no program");
+  for (const Include& over : {Include{dir_ / "other/hello", "/app/hello"}, Include{dir_ / "other", "/app"}}) {
+    options.includes = {over};
+    EXPECT_EQ(pack_binary(blobs, options).error().reason, "bad_include") << over.dest;
+  }
+  options.includes = {{dir_ / "site" / "index.html", "/srv/x"}, {dir_ / "other" / "hello", "/srv/x"}};
+  const auto twice = pack_binary(blobs, options);
+  ASSERT_OK(twice);
+  ASSERT_EQ(twice->warnings.size(), 1u);
+  EXPECT_NE(twice->warnings[0].find("takes the place of /srv/x"), std::string::npos) << twice->warnings[0];
+
   options.includes = {{dir_ / "absent", "/x"}};
   EXPECT_EQ(pack_binary(blobs, options).error().reason, "no_such_file");
   options.includes = {{dir_ / "hello", "/init"}};
