@@ -206,6 +206,9 @@ TEST(Completion, OffersInBashWhatFits) {
   EXPECT_EQ(offered_by_bash({"get", "--tenant", "x", "ap"}), "app\n");
   EXPECT_EQ(offered_by_bash({"explain", "nod"}), "node\n");
   EXPECT_EQ(offered_by_bash({"help", "depl"}), "deploy\n");
+  EXPECT_EQ(offered_by_bash({"runtime", "key", "gen"}), "generate\n");
+  EXPECT_EQ(offered_by_bash({"runtime", "remove", "<"}), "<__names_runtime>\n");
+  EXPECT_EQ(offered_by_bash({"runtime", "lock", "<"}), "<__names_runtime-source>\n");
 }
 
 TEST(Completion, AsksForFieldsByWhatWasTyped) {
