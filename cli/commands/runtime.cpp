@@ -13,9 +13,10 @@ class RuntimeTree {
  public:
   explicit RuntimeTree(CommandTree& tree)
       : tree_(tree),
-        group_(tree.add_group(kImages, "runtime",
-                              "What apps stand on: runtime "
-                              "list|install|info|remove|outdated|verify|build|test|validate|lock|key|publish|yank")) {}
+        group_(tree.add_group(
+            kImages, "runtime",
+            "What apps stand on: runtime "
+            "list|install|info|remove|outdated|verify|new|build|test|validate|lock|key|release|publish|yank")) {}
 
   void add_users() {
     VerbFlags list = add("list", "Show the runtimes that are installed, and those that can be built", list_runtimes);
@@ -42,6 +43,9 @@ class RuntimeTree {
   }
 
   void add_makers() {
+    VerbFlags fresh = add("new", "Write the source of a new runtime that builds and boots as it is", new_runtime);
+    fresh.word("name", options_->name, "NEW_NAME", "Its name; the directory gets it, too", Need::kRequired);
+
     VerbFlags build = add("build", "Build runtimes from pinned packages into this host's images", build_runtimes);
     build.words("name", options_->names, "NAME...", "Which (all)", Need::kOptional);
     source(build);
@@ -67,6 +71,20 @@ class RuntimeTree {
         tree_.add_group_below(group_, "key", "Keys by which packages are signed: runtime key generate");
     VerbFlags generate = add_to(key, "generate", "Make a pair of keys, in minisign's format", generate_runtime_key);
     generate.word("file", options_->key, "FILE", "FILE.key and FILE.pub (runtime)", Need::kOptional);
+
+    VerbFlags release = add(
+        "release", "Release a runtime of this Git repository: build, boot, package, sign, tag, push", release_runtime);
+    release.word("name", options_->name, "NAME", "The runtime; its manifest.yaml says the version", Need::kOptional);
+    release.flag("--all", options_->all, "Every runtime of the repository, at one --version");
+    release.text("--version", options_->version, "X.Y.Z", "With --all: it is written into every manifest.yaml");
+    release.text("--to", options_->to, "DIR", "Where the packages go, as NAME/NAME-X.Y.Z.tar.gz");
+    release.text("--url", options_->url, "URL", "Where others find that directory (file://DIR)");
+    release.text("--key", options_->key, "FILE", "The secret key to sign with (not signed)");
+    release.text("--branch", options_->branch, "NAME", "The branch that is released (main)");
+    release.text("--remote", options_->remote, "NAME", "Where it is pushed to (origin)");
+    release.flag("--dry-run", options_->dry_run, "Look at everything, show the plan, and change nothing");
+    release.flag("--no-test", options_->no_test, "Do not boot it in a VM first");
+    release.flag("--yes", options_->yes, "Do not ask");
 
     VerbFlags publish =
         add("publish", "Package an installed runtime, sign it, and add it to a registry", publish_runtime);

@@ -1,12 +1,15 @@
-// runtime build|lock|validate|test: from the sources of runtimes.
+// runtime new|build|lock|validate|test: from the sources of runtimes.
 #include <algorithm>
+#include <system_error>
 
+#include "api/runtime_name.hpp"
 #include "cli/commands/runtime/runtime_verbs.hpp"
 #include "cli/packing.hpp"
 #include "cli/runtime_check.hpp"
 #include "cli/runtimes.hpp"
 #include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/runtime/runtime_lock.hpp"
+#include "runtimes/lib/runtime/source_template.hpp"
 
 namespace unik::cli {
 
@@ -27,6 +30,27 @@ Result<int> build_runtimes(const Session& session, const RuntimeOptions& options
     if (!built) return built.error();
     session.out(to_string(built->image.reference) + "\n");
   }
+  return 0;
+}
+
+// ---- new ----
+
+Result<int> new_runtime(const Session& session, const RuntimeOptions& options) {
+  const auto name = parse_runtime_name(options.name);
+  if (!name) return name.error();
+  if (!name->space.empty() || !name->version.empty())
+    return invalid("usage", "want a name alone, got `" + options.name + "`; manifest.yaml says the version");
+  const fs::path directory = session.environment().working_dir / name->name;
+  std::error_code problem;
+  if (fs::exists(directory, problem))
+    return conflict("source_exists", directory.string() + ": want a name that is free here, something is there");
+  for (const auto& [path, text] : runtimes::source_template(name->name)) {
+    if (auto made = runtimes::make_directories((directory / path).parent_path()); !made) return made.error();
+    if (auto written = runtimes::replace_file(directory / path, text); !written) return written.error();
+  }
+  session.out(directory.string() + "\n");
+  session.say("pin its packages:  unikctl runtime lock " + name->name + " --update --source " + directory.string());
+  session.say("boot it:           unikctl runtime test " + name->name + " --source " + directory.string());
   return 0;
 }
 

@@ -24,17 +24,25 @@ struct RuntimeOptions {
   std::string source;
   std::string to;   // a directory: of a registry, or for packages
   std::string key;  // a file
+  std::string url;
+  std::string version;
+  std::string branch = "main";
+  std::string remote = "origin";
   OutputFormat format = OutputFormat::kTable;
   bool release = false;
   bool update = false;
   bool from_registries = false;
   bool all = false;
+  bool yes = false;
+  bool dry_run = false;
+  bool no_test = false;
   Duration timeout = std::chrono::minutes(5);
 };
 
 // Each prints what it did and returns the exit code.
 Result<int> list_runtimes(const Session& session, const RuntimeOptions& options);
 Result<int> show_runtime(const Session& session, const RuntimeOptions& options);
+Result<int> new_runtime(const Session& session, const RuntimeOptions& options);
 Result<int> build_runtimes(const Session& session, const RuntimeOptions& options);
 Result<int> test_runtime(const Session& session, const RuntimeOptions& options);
 Result<int> lock_runtime(const Session& session, const RuntimeOptions& options);
@@ -44,6 +52,7 @@ Result<int> remove_runtime(const Session& session, const RuntimeOptions& options
 Result<int> verify_runtimes(const Session& session, const RuntimeOptions& options);
 Result<int> list_outdated_runtimes(const Session& session, const RuntimeOptions& options);
 Result<int> generate_runtime_key(const Session& session, const RuntimeOptions& options);
+Result<int> release_runtime(const Session& session, const RuntimeOptions& options);
 Result<int> publish_runtime(const Session& session, const RuntimeOptions& options);
 Result<int> yank_runtime(const Session& session, const RuntimeOptions& options);
 
