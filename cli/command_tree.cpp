@@ -130,8 +130,13 @@ VerbFlags CommandTree::add(std::string_view group, const std::string& name, cons
 }
 
 VerbFlags CommandTree::add_group(std::string_view group, const std::string& name, const std::string& summary) {
-  CLI::App* app = root_->add_subcommand(name, summary);
-  app->group(std::string(group));
+  const VerbFlags flags = add_group_below(VerbFlags(*root_), name, summary);
+  flags.app_.group(std::string(group));
+  return flags;
+}
+
+VerbFlags CommandTree::add_group_below(VerbFlags parent, const std::string& name, const std::string& summary) {
+  CLI::App* app = parent.app_.add_subcommand(name, summary);
   app->fallthrough();
   app->require_subcommand(0, 1);
   return VerbFlags(*app);

@@ -85,8 +85,9 @@ class CommandTree {
   CommandTree& operator=(const CommandTree&) = delete;
 
   VerbFlags add(std::string_view group, const std::string& name, const std::string& summary, Verb verb);
-  // A word that only groups others, `node`, and a verb below it.
+  // A word that only groups others, `node` or `runtime key`, and a verb below it.
   VerbFlags add_group(std::string_view group, const std::string& name, const std::string& summary);
+  VerbFlags add_group_below(VerbFlags parent, const std::string& name, const std::string& summary);
   VerbFlags add_below(VerbFlags parent, const std::string& name, const std::string& summary, Verb verb);
   // Found by who knows it, shown to nobody.
   VerbFlags add_hidden(const std::string& name, Verb verb);

@@ -6,6 +6,7 @@
 #include "codec/tree.hpp"
 #include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/oci/reference.hpp"
+#include "runtimes/lib/runtime/registry_place.hpp"
 
 namespace unik::cli {
 namespace {
@@ -40,11 +41,12 @@ class SettingsReader {
   }
 
   void read_runtimes(const TreeNode& node) {
-    if (node.kind != NodeKind::kMapping) return fault("runtimes", "want {namespace, mirrors}", node);
+    if (node.kind != NodeKind::kMapping) return fault("runtimes", "want {namespace, mirrors, registries}", node);
     each_member(node, [&](std::string_view key, const TreeNode& value) {
       if (key == "namespace") return read_space(value);
       if (key == "mirrors") return read_mirrors(value);
-      fault("runtimes." + std::string(key), "unknown field; want `namespace` or `mirrors`", value);
+      if (key == "registries") return read_registries(value);
+      fault("runtimes." + std::string(key), "unknown field; want `namespace`, `mirrors` or `registries`", value);
     });
   }
   void read_space(const TreeNode& value) {
@@ -61,6 +63,53 @@ class SettingsReader {
         fault("runtimes.mirrors", "want a URL of https:, http: or file:", *item);
       settings_.mirrors.push_back(url);
     }
+  }
+
+  void read_registries(const TreeNode& value) {
+    if (value.kind != NodeKind::kSequence)
+      return fault("runtimes.registries", "want a list of {name, url, enabled, public_key}", value);
+    std::size_t index = 0;
+    for (const TreeNode* item = value.child; item != nullptr; item = item->next)
+      read_registry(*item, "runtimes.registries[" + std::to_string(index++) + "]");
+  }
+  void read_registry(const TreeNode& item, const std::string& path) {
+    if (item.kind != NodeKind::kMapping) return fault(path, "want {name, url, enabled, public_key}", item);
+    runtimes::ConfiguredRegistry registry;
+    each_member(item, [&](std::string_view key, const TreeNode& value) {
+      const std::string at = path + "." + std::string(key);
+      const std::string text(value.is_scalar() ? value.text() : std::string_view());
+      if (key == "name") return take_registry_name(text, at, value, registry);
+      if (key == "url") return take_registry_url(text, at, value, registry);
+      if (key == "public_key") return take_public_key(text, at, value, registry);
+      if (key == "enabled" && (text == "true" || text == "false"))
+        registry.enabled = text == "true";
+      else if (key == "enabled")
+        fault(at, "want true or false", value);
+      else
+        fault(at, "unknown field; want `name`, `url`, `enabled` or `public_key`", value);
+    });
+    for (const auto& [key, given] : {std::pair("name", &registry.name), std::pair("url", &registry.url)})
+      if (given->empty()) fault(path + "." + key, "every registry has one", item);
+    settings_.registries.push_back(std::move(registry));
+  }
+  void take_registry_name(const std::string& text, const std::string& at, const TreeNode& value,
+                          runtimes::ConfiguredRegistry& registry) {
+    for (const runtimes::ConfiguredRegistry& other : settings_.registries)
+      if (other.name == text) fault(at, "`" + text + "` stands here twice", value);
+    registry.name = text;
+  }
+  void take_registry_url(const std::string& text, const std::string& at, const TreeNode& value,
+                         runtimes::ConfiguredRegistry& registry) {
+    if (const auto url = runtimes::registry_file_url(text); !url) fault(at, url.error().message, value);
+    registry.url = text;
+  }
+  void take_public_key(const std::string& text, const std::string& at, const TreeNode& value,
+                       runtimes::ConfiguredRegistry& registry) {
+    auto key = runtimes::parse_public_key(text);
+    if (key)
+      registry.public_key = *key;
+    else
+      fault(at, key.error().message, value);
   }
 
   std::string_view text_;

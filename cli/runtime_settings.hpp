@@ -8,15 +8,19 @@
 
 #include "api/result.hpp"
 #include "cli/environment.hpp"
+#include "runtimes/lib/runtime/registry_fetch.hpp"
 
 namespace unik::cli {
 
 //   runtimes:
 //     namespace: registry.example/team/runtimes
 //     mirrors: [https://mirror.example/debian/20260101, file:///srv/packages]
+//     registries:
+//       - {name: team, url: "https://github.com/team/runtimes", public_key: RWQ…}
 struct RuntimeSettings {
   std::string space;                 // `namespace`: begins the names of runtimes; empty: the default
   std::vector<std::string> mirrors;  // second sources of packages, tried in order
+  std::vector<runtimes::ConfiguredRegistry> registries;  // asked in order
 
   bool operator==(const RuntimeSettings&) const = default;
 };

@@ -4,6 +4,7 @@
 #include <ostream>
 #include <system_error>
 
+#include "cli/runtime_registries.hpp"
 #include "cli/runtime_settings.hpp"
 #include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/pack/base_runtime.hpp"
@@ -16,15 +17,17 @@ namespace {
 namespace fs = std::filesystem;
 
 using Build = std::function<Result<void>(const runtimes::RuntimeSource&)>;
+using Install = std::function<Result<runtimes::RegistryAnswer>(const RuntimeName&)>;
 
 Result<runtimes::RuntimeImage> look_up(const Session& session, const runtimes::BlobStore& store,
-                                       const std::string& name, Build build) {
+                                       const std::string& name, Install install, Build build) {
   auto space = runtime_space(session);
   if (!space) return space.error();
   const runtimes::RuntimeShelf shelf{store,
                                      home_of(session.environment()) / "runtimes",
                                      *space,
                                      runtime_places(session.environment()),
+                                     std::move(install),
                                      std::move(build),
                                      [&session](const std::string& text) { session.say(text); }};
   return runtimes::find_runtime(shelf, name);
@@ -71,14 +74,17 @@ std::vector<fs::path> runtime_places(const Environment& environment) {
   return places;
 }
 
+fs::path cache_of(const Environment& environment) {
+  const std::string cache = environment.get("XDG_CACHE_HOME");
+  return (cache.empty() ? fs::path(environment.get("HOME")) / ".cache" : fs::path(cache)) / "unikctl";
+}
+
 Result<runtimes::PackagePlaces> package_places(const Session& session) {
   const Environment& environment = session.environment();
   auto settings = read_runtime_settings(environment);
   if (!settings) return settings.error();
   runtimes::PackagePlaces places;
-  const std::string cache = environment.get("XDG_CACHE_HOME");
-  places.cache =
-      (cache.empty() ? fs::path(environment.get("HOME")) / ".cache" : fs::path(cache)) / "unikctl" / "packages";
+  places.cache = cache_of(environment) / "packages";
   places.environment = environment.variables;
   places.mirrors = std::move(settings->mirrors);
   return places;
@@ -125,7 +131,8 @@ Result<runtimes::BuiltRuntime> build_runtime(const Session& session, const runti
 
 Result<runtimes::RuntimeImage> find_runtime(const Session& session, const runtimes::BlobStore& store,
                                             const std::string& name) {
-  return look_up(session, store, name, [&](const runtimes::RuntimeSource& source) -> Result<void> {
+  const Install install = [&](const RuntimeName& wanted) { return install_from_registries(session, store, wanted); };
+  return look_up(session, store, name, install, [&](const runtimes::RuntimeSource& source) -> Result<void> {
     const auto built = build_runtime(session, store, source, runtimes::BuildMode::kDebug);
     return built ? Result<void>() : Result<void>(built.error());
   });
@@ -133,7 +140,7 @@ Result<runtimes::RuntimeImage> find_runtime(const Session& session, const runtim
 
 Result<runtimes::RuntimeImage> look_up_runtime(const Session& session, const runtimes::BlobStore& store,
                                                const std::string& name) {
-  return look_up(session, store, name, [](const runtimes::RuntimeSource& source) -> Result<void> {
+  return look_up(session, store, name, {}, [](const runtimes::RuntimeSource& source) -> Result<void> {
     return not_found("runtime_not_built", "runtime " + source.manifest.name + "@" + source.manifest.version +
                                               " is not installed yet: a build makes it first, from " +
                                               source.directory.string());

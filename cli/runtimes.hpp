@@ -25,6 +25,9 @@ namespace unik::cli {
 // The directories that hold sources of runtimes, in order.
 std::vector<std::filesystem::path> runtime_places(const Environment& environment);
 
+// `$XDG_CACHE_HOME/unikctl`: what can be fetched again.
+std::filesystem::path cache_of(const Environment& environment);
+
 // Errors: those of read_runtime_settings.
 Result<runtimes::PackagePlaces> package_places(const Session& session);
 
@@ -35,12 +38,12 @@ Result<std::string> runtime_space(const Session& session);
 Result<runtimes::BuiltRuntime> build_runtime(const Session& session, const runtimes::BlobStore& store,
                                              const runtimes::RuntimeSource& source, runtimes::BuildMode mode);
 
-// For an app that stands on it: installed, else built from its source, which is said. Errors: those of
-// runtimes::find_runtime.
+// For an app that stands on it: installed, else from a registry, else built from its source, which is said. Errors:
+// those of runtimes::find_runtime.
 Result<runtimes::RuntimeImage> find_runtime(const Session& session, const runtimes::BlobStore& store,
                                             const std::string& name);
 
-// The same, but nothing is built: `not_found/runtime_not_built` says that it would be.
+// The same, but no registry is asked and nothing is built: `not_found/runtime_not_built` says that it would be.
 Result<runtimes::RuntimeImage> look_up_runtime(const Session& session, const runtimes::BlobStore& store,
                                                const std::string& name);
 

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "cli/commands/commands.hpp"
+#include "cli/commands/runtime/runtime_verbs.hpp"
 #include "cli/commands/show.hpp"
 #include "cli/local.hpp"
 #include "cli/output/completion.hpp"
@@ -40,6 +41,19 @@ Result<int> print_quarantined_names(const Session& session) {
   return 0;
 }
 
+// What is here: no registry is asked.
+Result<int> print_runtime_names(const Session& session) {
+  const auto rows = runtime_rows(session);
+  if (!rows) return rows.error();
+  for (const RuntimeRow& row : *rows) session.out(row.name + "@" + row.version + "\n");
+  return 0;
+}
+
+Result<int> print_runtime_sources(const Session& session) {
+  for (const std::string& name : runtime_names(session)) session.out(name + "\n");
+  return 0;
+}
+
 Result<int> print_context_names(const Session& session) {
   const auto config = read_config(session.environment());
   if (!config) return config.error();
@@ -51,6 +65,8 @@ Result<int> print_context_names(const Session& session) {
 Result<int> print_names(const Session& session, const NamesOptions& options) {
   if (options.kinds == std::vector<std::string>{"image"}) return print_image_names(session);
   if (options.kinds == std::vector<std::string>{"quarantine"}) return print_quarantined_names(session);
+  if (options.kinds == std::vector<std::string>{"runtime"}) return print_runtime_names(session);
+  if (options.kinds == std::vector<std::string>{"runtime-source"}) return print_runtime_sources(session);
   if (options.kinds == std::vector<std::string>{"context"}) return print_context_names(session);
   const auto api = session.find_api();
   if (!api) return api.error();

@@ -1,284 +1,129 @@
-// runtime list|info|build|lock|validate|test: what apps stand on, made from pinned packages.
-#include <algorithm>
+// runtime …: what apps stand on, from registries or made here of pinned packages. The verbs' work is in runtime/.
 #include <memory>
-#include <optional>
-#include <system_error>
 
-#include "api/runtime_name.hpp"
 #include "cli/commands/commands.hpp"
-#include "cli/output/runtimes.hpp"
-#include "cli/packing.hpp"
-#include "cli/runtime_check.hpp"
-#include "cli/runtimes.hpp"
-#include "runtimes/lib/oci/durable_file.hpp"
-#include "runtimes/lib/runtime/external_source.hpp"
-#include "runtimes/lib/runtime/runtime_lock.hpp"
-#include "runtimes/lib/runtime/runtime_lookup.hpp"
+#include "cli/commands/runtime/runtime_verbs.hpp"
 
 namespace unik::cli {
 namespace {
 
-namespace fs = std::filesystem;
-using runtimes::BuildMode;
-using runtimes::RuntimeSource;
+using RunRuntimeVerb = Result<int> (*)(const Session&, const RuntimeOptions&);
 
-struct RuntimeOptions {
-  std::vector<std::string> names;  // or directories, for validate
-  std::string name;
-  std::string source;
-  OutputFormat format = OutputFormat::kTable;
-  bool release = false;
-  bool update = false;
-  Duration timeout = std::chrono::minutes(5);
-};
-
-// A scratch directory of one command; it goes with it.
-class Scratch {
+class RuntimeTree {
  public:
-  explicit Scratch(const Session& session)
-      : path_(runtimes::fresh_name(home_of(session.environment()) / "tmp", "runtime-")) {}
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
+  explicit RuntimeTree(CommandTree& tree)
+      : tree_(tree),
+        group_(tree.add_group(
+            kImages, "runtime",
+            "What apps stand on: runtime "
+            "list|install|info|remove|outdated|verify|new|build|test|validate|lock|key|release|publish|yank")) {}
+
+  void add_users() {
+    VerbFlags list = add("list", "Show the runtimes that are installed, and those that can be built", list_runtimes);
+    list.flag("--remote", options_->from_registries, "Show what the registries offer instead");
+    list.output(options_->format);
+
+    VerbFlags install = add("install", "Bring runtimes from the registries of config.yaml", install_runtimes);
+    install.words("name", options_->names, "NAME[@VERSION]...", "The runtimes", Need::kRequired);
+
+    VerbFlags info = add("info", "Show one runtime: packages, versions, environment, image, origin", show_runtime);
+    name(info, "RUNTIME");
+    info.output(options_->format);
+
+    VerbFlags remove = add("remove", "Remove one version of a runtime that no app is pinned to", remove_runtime);
+    name(remove, "RUNTIME");
+    remove.flag("--all", options_->all, "Every version of it");
+
+    add("outdated", "Show what the registries have newer, or have yanked; code 1 if something", list_outdated_runtimes)
+        .output(options_->format);
+
+    VerbFlags verify =
+        add("verify", "Read installed runtimes again and hold them to what was installed", verify_runtimes);
+    verify.words("name", options_->names, "RUNTIME...", "Which (all)", Need::kOptional);
   }
-  const fs::path& path() const { return path_; }
+
+  void add_makers() {
+    VerbFlags fresh = add("new", "Write the source of a new runtime that builds and boots as it is", new_runtime);
+    fresh.word("name", options_->name, "NEW_NAME", "Its name; the directory gets it, too", Need::kRequired);
+
+    VerbFlags build = add("build", "Build runtimes from pinned packages into this host's images", build_runtimes);
+    build.words("name", options_->names, "NAME...", "Which (all)", Need::kOptional);
+    source(build);
+    build.flag("--release", options_->release, "Refuse a pin that has vanished, instead of taking the newest");
+
+    VerbFlags test = add("test", "Boot a runtime in a VM and ask it by HTTP", test_runtime);
+    name(test, "NAME");
+    source(test);
+    test.duration("--timeout", options_->timeout, "How long to wait for its answer (5m)");
+
+    VerbFlags validate = add("validate", "Check sources of runtimes; all faults at once", validate_runtimes);
+    validate.words("directory", options_->names, "DIR...", "Which (those that came with unikctl)", Need::kOptional);
+
+    VerbFlags lock = add("lock", "Show what differs between a lock and what the archives have now; code 1 if something",
+                         lock_runtime);
+    name(lock, "NAME");
+    lock.flag("--update", options_->update, "Write these versions into versions.lock");
+    source(lock);
+  }
+
+  void add_publishers() {
+    const VerbFlags key =
+        tree_.add_group_below(group_, "key", "Keys by which packages are signed: runtime key generate");
+    VerbFlags generate = add_to(key, "generate", "Make a pair of keys, in minisign's format", generate_runtime_key);
+    generate.word("file", options_->key, "FILE", "FILE.key and FILE.pub (runtime)", Need::kOptional);
+
+    VerbFlags release = add(
+        "release", "Release a runtime of this Git repository: build, boot, package, sign, tag, push", release_runtime);
+    release.word("name", options_->name, "NAME", "The runtime; its manifest.yaml says the version", Need::kOptional);
+    release.flag("--all", options_->all, "Every runtime of the repository, at one --version");
+    release.text("--version", options_->version, "X.Y.Z", "With --all: it is written into every manifest.yaml");
+    release.text("--to", options_->to, "DIR", "Where the packages go, as NAME/NAME-X.Y.Z.tar.gz");
+    release.text("--url", options_->url, "URL", "Where others find that directory (file://DIR)");
+    release.text("--key", options_->key, "FILE", "The secret key to sign with (not signed)");
+    release.text("--branch", options_->branch, "NAME", "The branch that is released (main)");
+    release.text("--remote", options_->remote, "NAME", "Where it is pushed to (origin)");
+    release.flag("--dry-run", options_->dry_run, "Look at everything, show the plan, and change nothing");
+    release.flag("--no-test", options_->no_test, "Do not boot it in a VM first");
+    release.flag("--yes", options_->yes, "Do not ask");
+
+    VerbFlags publish =
+        add("publish", "Package an installed runtime, sign it, and add it to a registry", publish_runtime);
+    name(publish, "RUNTIME");
+    publish.text("--to", options_->to, "DIR", "The directory of the registry; it is made where it is missing");
+    publish.text("--key", options_->key, "FILE", "The secret key to sign with (not signed)");
+
+    VerbFlags yank = add("yank", "Mark a published version as bad: only who names it still gets it", yank_runtime);
+    name(yank, "NAME@VERSION");
+    yank.text("--in", options_->to, "DIR", "The directory of the registry");
+  }
 
  private:
-  fs::path path_;
+  VerbFlags add_to(VerbFlags parent, const char* name, const char* summary, RunRuntimeVerb run) {
+    return tree_.add_below(parent, name, summary,
+                           [options = options_, run](const Session& session) { return run(session, *options); });
+  }
+  VerbFlags add(const char* name, const char* summary, RunRuntimeVerb run) {
+    return add_to(group_, name, summary, run);
+  }
+  void name(VerbFlags& verb, const char* type) {
+    verb.word("name", options_->name, type, "The runtime, NAME[@VERSION]", Need::kRequired);
+  }
+  void source(VerbFlags& verb) {
+    verb.text("--source", options_->source, "DIR|GIT", "Take the source from there; GIT may end in #BRANCH");
+  }
+
+  CommandTree& tree_;
+  VerbFlags group_;
+  std::shared_ptr<RuntimeOptions> options_ = std::make_shared<RuntimeOptions>();
 };
-
-// ---- Where a source is taken from ----
-
-Result<fs::path> own_source(const Session& session, const std::string& name) {
-  const std::vector<fs::path> places = runtime_places(session.environment());
-  if (const fs::path found = runtimes::find_runtime_source(places, name); !found.empty()) return found;
-  std::string tried;
-  for (const fs::path& place : places) tried += (tried.empty() ? "" : ", ") + (place / name).string();
-  return not_found("no_such_runtime", "runtime " + name + ": want a source of it, found none at " +
-                                          (tried.empty() ? "any place (no directory of sources is known)" : tried));
-}
-
-// With --source from there; where that is wrong or away, from the one that came with unikctl, which is said.
-Result<RuntimeSource> take_source(const Session& session, const RuntimeOptions& options, const std::string& name,
-                                  const fs::path& scratch, bool with_lock = true) {
-  if (auto parsed = parse_runtime_name(name); !parsed) return parsed.error();
-  std::optional<Error> refused;
-  if (!options.source.empty()) {
-    const std::string where = runtimes::is_git_source(options.source)
-                                  ? options.source
-                                  : (session.environment().working_dir / options.source).lexically_normal().string();
-    const auto found = runtimes::find_external_source(where, name, scratch, session.environment().variables);
-    auto source = found ? runtimes::read_runtime_source(*found, with_lock) : Result<RuntimeSource>(found.error());
-    if (source) {
-      session.say("source: " + name + " from " + source->directory.string());
-      return source;
-    }
-    refused = source.error();
-  }
-  const auto directory = own_source(session, name);
-  if (!directory) {
-    Error error = directory.error();
-    if (refused) error.message = refused->message + "; and " + error.message;
-    return error;
-  }
-  if (refused) {
-    session.warn(to_string(*refused));
-    session.warn("the source " + options.source + " cannot be used; taking " + directory->string() + " instead");
-  }
-  return runtimes::read_runtime_source(*directory, with_lock);
-}
-
-std::vector<std::string> all_names(const Session& session) {
-  std::vector<std::string> names;
-  for (const fs::path& place : runtime_places(session.environment()))
-    for (const fs::path& directory : runtimes::runtime_sources(place)) {
-      const runtimes::SourceCheck check = runtimes::check_runtime_source(directory, false);
-      const std::string& name = check.source.manifest.name;
-      names.push_back(name.empty() ? directory.filename().string() : name);
-    }
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
-  return names;
-}
-
-// ---- list, info ----
-
-Result<std::vector<RuntimeRow>> rows_of(const Session& session) {
-  const auto store = open_store(session);
-  if (!store) return store.error();
-  const auto space = runtime_space(session);
-  if (!space) return space.error();
-  const auto installed = runtimes::installed_runtimes(*store);
-  if (!installed) return installed.error();
-  std::vector<RuntimeRow> rows;
-  for (const runtimes::InstalledRuntime& runtime : *installed) {
-    const bool ours = runtime.name.space == *space;
-    rows.push_back({(ours ? "" : runtime.name.space + "/") + runtime.name.name, runtime.name.version, runtime, {}});
-  }
-  for (const std::string& name : all_names(session)) {
-    const auto directory = own_source(session, name);
-    if (!directory) continue;
-    const RuntimeSource source = runtimes::check_runtime_source(*directory, false).source;
-    const auto same = std::find_if(rows.begin(), rows.end(), [&](const RuntimeRow& row) {
-      return row.name == name && row.version == source.manifest.version;
-    });
-    if (same != rows.end())
-      same->source = source;
-    else
-      rows.push_back({name, source.manifest.version, {}, source});
-  }
-  std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
-  return rows;
-}
-
-Result<int> list_runtimes(const Session& session, const RuntimeOptions& options) {
-  const auto rows = rows_of(session);
-  if (!rows) return rows.error();
-  session.out(render_runtimes(*rows, options.format));
-  return 0;
-}
-
-Result<int> info(const Session& session, const RuntimeOptions& options) {
-  const auto wanted = parse_runtime_name(options.name);
-  if (!wanted) return wanted.error();
-  const auto rows = rows_of(session);
-  if (!rows) return rows.error();
-  RuntimeName plain = *wanted;
-  plain.version.clear();
-  std::string there;
-  for (const RuntimeRow& row : *rows) {
-    if (row.name == to_string(plain) && (wanted->version.empty() || row.version == wanted->version)) {
-      session.out(render_runtime(row, options.format));
-      return 0;
-    }
-    there += (there.empty() ? "" : ", ") + row.name + "@" + row.version;
-  }
-  return not_found("no_such_runtime", "want a runtime that is installed or has a source, got `" + options.name +
-                                          "`; there is " + (there.empty() ? "none" : there));
-}
-
-// ---- build ----
-
-Result<int> build(const Session& session, const RuntimeOptions& options) {
-  const auto store = open_store(session);
-  if (!store) return store.error();
-  const Scratch scratch(session);
-  const std::vector<std::string> names = options.names.empty() ? all_names(session) : options.names;
-  if (names.empty()) return not_found("no_such_runtime", "want a runtime to build, found no source of any");
-  for (const std::string& name : names) {
-    const auto source = take_source(session, options, name, scratch.path());
-    if (!source) return source.error();
-    session.say("build: " + name + "@" + source->manifest.version + " from " + source->directory.string());
-    const auto built =
-        build_runtime(session, *store, *source, options.release ? BuildMode::kRelease : BuildMode::kDebug);
-    if (!built) return built.error();
-    session.out(to_string(built->image.reference) + "\n");
-  }
-  return 0;
-}
-
-// ---- lock ----
-
-Result<int> lock(const Session& session, const RuntimeOptions& options) {
-  const Scratch scratch(session);
-  auto source = take_source(session, options, options.name, scratch.path(), false);
-  if (!source) return source.error();
-  auto places = package_places(session);
-  if (!places) return places.error();
-  places->scratch = scratch.path() / "packages";
-  const auto fresh = runtimes::make_lock(*places, source->recipe, [&](const std::string& text) { session.say(text); });
-  if (!fresh) return fresh.error();
-  for (const std::string& line : runtimes::lock_difference(source->lock, *fresh)) session.out(line + "\n");
-  const fs::path file = source->directory / runtimes::kLockFile;
-  if (*fresh == source->lock) {
-    session.say(file.string() + " pins what the archives prefer now");
-    return 0;
-  }
-  if (!options.update) {
-    session.say("nothing was written; `unikctl runtime lock " + options.name + " --update` takes these versions");
-    return 1;
-  }
-  if (auto written = runtimes::replace_file(file, codec::print_runtime_lock(*fresh)); !written) return written.error();
-  session.say(file.string() + " was written");
-  return 0;
-}
-
-// ---- validate ----
-
-Result<int> validate(const Session& session, const RuntimeOptions& options) {
-  std::vector<fs::path> directories;
-  for (const std::string& word : options.names) {
-    const fs::path path = session.environment().working_dir / word;
-    const std::vector<fs::path> below = runtimes::runtime_sources(path);
-    directories.insert(directories.end(), below.begin(), below.end());
-    if (below.empty()) directories.push_back(path);
-  }
-  if (options.names.empty())
-    for (const fs::path& place : runtime_places(session.environment()))
-      for (const fs::path& directory : runtimes::runtime_sources(place)) directories.push_back(directory);
-  if (directories.empty()) return not_found("no_such_runtime", "want sources of runtimes, found none");
-  Error all = invalid("bad_runtime", "");
-  for (const fs::path& directory : directories) {
-    runtimes::SourceCheck check = runtimes::check_runtime_source(directory);
-    for (const std::string& warning : check.warnings) session.warn(warning);
-    if (check.faults.empty())
-      session.out(check.source.directory.string() + ": " + check.source.manifest.name + "@" +
-                  check.source.manifest.version + " is valid\n");
-    all.details.insert(all.details.end(), check.faults.begin(), check.faults.end());
-  }
-  if (all.details.empty()) return 0;
-  all.message = "want sources of runtimes without faults, found " + std::to_string(all.details.size());
-  return all;
-}
-
-Result<int> test(const Session& session, const RuntimeOptions& options) {
-  const Scratch scratch(session);
-  const auto source = take_source(session, options, options.name, scratch.path());
-  if (!source) return source.error();
-  return check_runtime(session, *source, scratch.path(), options.timeout);
-}
 
 }  // namespace
 
 void add_runtime(CommandTree& tree) {
-  const VerbFlags group =
-      tree.add_group(kImages, "runtime", "What apps stand on: runtime list|info|build|test|lock|validate");
-  const auto options = std::make_shared<RuntimeOptions>();
-  const auto add = [&](const char* name, const char* summary,
-                       Result<int> (*run)(const Session&, const RuntimeOptions&)) {
-    return tree.add_below(group, name, summary,
-                          [options, run](const Session& session) { return run(session, *options); });
-  };
-  const auto source = [&](VerbFlags& verb) {
-    verb.text("--source", options->source, "DIR|GIT", "Take the source from there; GIT may end in #BRANCH");
-  };
-  add("list", "Show the runtimes that are installed, and those that can be built", list_runtimes)
-      .output(options->format);
-
-  VerbFlags info_verb = add("info", "Show one runtime: packages, versions, environment, image", info);
-  info_verb.word("name", options->name, "NAME[@VERSION]", "The runtime", Need::kRequired);
-  info_verb.output(options->format);
-
-  VerbFlags build_verb = add("build", "Build runtimes from pinned packages into this host's images", build);
-  build_verb.words("name", options->names, "NAME...", "Which (all)", Need::kOptional);
-  source(build_verb);
-  build_verb.flag("--release", options->release, "Refuse a pin that has vanished, instead of taking the newest");
-
-  VerbFlags test_verb = add("test", "Boot a runtime in a VM and ask it by HTTP", test);
-  test_verb.word("name", options->name, "NAME", "The runtime", Need::kRequired);
-  source(test_verb);
-  test_verb.duration("--timeout", options->timeout, "How long to wait for its answer (5m)");
-
-  VerbFlags lock_verb =
-      add("lock", "Show what differs between a lock and what the archives have now; code 1 if something does", lock);
-  lock_verb.word("name", options->name, "NAME", "The runtime", Need::kRequired);
-  lock_verb.flag("--update", options->update, "Write these versions into versions.lock");
-  source(lock_verb);
-
-  VerbFlags validate_verb = add("validate", "Check sources of runtimes; all faults at once", validate);
-  validate_verb.words("directory", options->names, "DIR...", "Which (those that came with unikctl)", Need::kOptional);
+  RuntimeTree verbs(tree);
+  verbs.add_users();
+  verbs.add_makers();
+  verbs.add_publishers();
 }
 
 }  // namespace unik::cli

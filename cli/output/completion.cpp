@@ -43,6 +43,9 @@ std::string words_of(const CLI::App& verb) {
     if (type == "QUARANTINED...") return "names quarantine";
     if (type == "NODE...") return "names node";
     if (type == "IMAGE" || type == "IMAGE...") return "names image";
+    if (type == "RUNTIME" || type == "RUNTIME...") return "names runtime";
+    if (type == "NAME" || type == "NAME...") return "names runtime-source";
+    if (type.starts_with("NAME[@VERSION]") || type == "NEW_NAME") return "none";
     if (type == "VERB...") return "words " + names_below(*verb.get_parent());
     if (type.starts_with("bash")) return "words bash zsh fish";
     return "files";

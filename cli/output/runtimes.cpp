@@ -53,7 +53,12 @@ void write_row(JsonWriter& out, const RuntimeRow& row, bool whole) {
   if (row.installed) {
     out.key("installed").begin_object().field("image", row.installed->image.name);
     out.field("digest", to_string(row.installed->image.manifest.digest));
-    out.field("size_bytes", row.installed->size_bytes).field("reproducible", row.installed->reproducible).end_object();
+    out.field("size_bytes", row.installed->size_bytes).field("reproducible", row.installed->reproducible);
+    if (row.record) {
+      out.field("registry", row.record->registry).field("package", row.record->url);
+      out.field("checksum", to_string(row.record->checksum)).field("signed_by", row.record->key_id);
+    }
+    out.end_object();
   }
   if (row.source) {
     const codec::RuntimeManifest& manifest = row.source->manifest;
@@ -98,6 +103,12 @@ std::string sheet_of(const RuntimeRow& row) {
     add("image", row.installed->image.name);
     add("digest", to_string(row.installed->image.manifest.digest));
     add("size", format_size(row.installed->size_bytes));
+    if (row.record) {
+      add("registry", row.record->registry);
+      add("package", row.record->url);
+      add("checksum", to_string(row.record->checksum));
+      add("signed by", row.record->key_id.empty() ? "nobody was asked for" : row.record->key_id);
+    }
     add("reproducible", row.installed->reproducible ? "yes" : "no: a pin had vanished when it was built");
   }
   if (row.source) {

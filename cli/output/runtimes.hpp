@@ -8,6 +8,7 @@
 
 #include "cli/output/format.hpp"
 #include "runtimes/lib/runtime/installed_runtimes.hpp"
+#include "runtimes/lib/runtime/runtime_install.hpp"
 #include "runtimes/lib/runtime/runtime_source.hpp"
 
 namespace unik::cli {
@@ -18,6 +19,7 @@ struct RuntimeRow {
   std::string version;
   std::optional<runtimes::InstalledRuntime> installed;
   std::optional<runtimes::RuntimeSource> source;
+  std::optional<runtimes::InstallRecord> record = {};  // of what came from a registry
 };
 
 // `installed`, `changed` (the source is no longer the one that it was built from) or `source`.

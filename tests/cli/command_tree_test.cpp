@@ -210,6 +210,9 @@ TEST(Completion, OffersInBashWhatFits) {
        std::vector<std::vector<std::string>>{{"history", "<"}, {"rollback", "<"}, {"rollout", "status", "<"}})
     EXPECT_EQ(offered_by_bash(verb), "<__names_app>\n") << verb.front();
   EXPECT_EQ(offered_by_bash({"whatif", "--lose", "<"}), "<__names_node>\n");
+  EXPECT_EQ(offered_by_bash({"runtime", "key", "gen"}), "generate\n");
+  EXPECT_EQ(offered_by_bash({"runtime", "remove", "<"}), "<__names_runtime>\n");
+  EXPECT_EQ(offered_by_bash({"runtime", "lock", "<"}), "<__names_runtime-source>\n");
 }
 
 TEST(Completion, TakesWhatFollowsAnEqualsSign) {

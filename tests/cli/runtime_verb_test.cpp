@@ -74,6 +74,18 @@ TEST_F(RuntimeVerbs, ValidateWarnsOfADirectoryOfAnotherName) {
   EXPECT_THAT(result.err, HasSubstr("named `tongue` and the runtime `lang`"));
 }
 
+TEST_F(RuntimeVerbs, NewWritesASourceThatWantsItsLockAlone) {
+  const auto written = unikctl({"runtime", "new", "mine-1.2"});
+  EXPECT_EQ(written.code, 0) << written.err;
+  EXPECT_EQ(written.out, (controller.directory() / "mine-1.2").string() + "\n");
+  const auto unlocked = unikctl({"runtime", "validate", "mine-1.2"});
+  EXPECT_EQ(unlocked.code, 2);
+  EXPECT_THAT(unlocked.err, HasSubstr("want sources of runtimes without faults, found 1"));
+  EXPECT_THAT(unlocked.err, HasSubstr("versions.lock: want this file"));
+  EXPECT_EQ(unikctl({"runtime", "new", "mine-1.2"}).code, 4) << "nothing is overwritten";
+  for (const char* name : {"Mine", "mine@1.0.0", "team/mine"}) EXPECT_EQ(unikctl({"runtime", "new", name}).code, 2);
+}
+
 TEST_F(RuntimeVerbs, BuildSaysWhereASourceWasLookedFor) {
   source(sources(), "lang");
   const auto result = unikctl({"runtime", "build", "cobol", "--source", "elsewhere"});

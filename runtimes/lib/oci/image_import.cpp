@@ -11,7 +11,6 @@
 
 #include "codec/json_reader.hpp"
 #include "runtimes/lib/oci/durable_file.hpp"
-#include "runtimes/lib/oci/layer.hpp"
 
 namespace unik::runtimes {
 namespace {
@@ -29,7 +28,7 @@ using Take = std::function<Result<void>(std::string_view)>;
 // The files of a layout, wherever they lie. Names are ours or were checked by `tree_path`.
 class Files {
  public:
-  static Result<Files> open(const ImportPlace& place, const fs::path& scratch) {
+  static Result<Files> open(const ImportPlace& place, const fs::path& scratch, const LayerLimits& limits) {
     Files files;
     files.place_ = place.path;
     if (place.kind == ImportKind::kOciLayout) {
@@ -40,7 +39,7 @@ class Files {
     auto sink = spool_sink(scratch);
     if (!sink) return std::move(sink).error();
     files.tree_.emplace();
-    if (auto read = apply_archive(*files.tree_, place.path, *sink); !read) return std::move(read).error();
+    if (auto read = apply_archive(*files.tree_, place.path, *sink, limits); !read) return std::move(read).error();
     return files;
   }
 
@@ -207,16 +206,26 @@ std::optional<ImportPlace> parse_import_place(std::string_view text) {
   return std::nullopt;
 }
 
-Result<NamedImage> import_image(const BlobStore& store, const ImportPlace& place, const std::string& name,
-                                const Platform& platform) {
-  auto hold = store.hold();
-  if (!hold) return std::move(hold).error();
-  auto files = Files::open(place, store.dir() / "tmp");
+Result<TakenImage> take_image(const BlobStore& store, const ImportPlace& place, const Platform& platform,
+                              std::span<const std::string> documents, const LayerLimits& limits) {
+  auto files = Files::open(place, store.dir() / "tmp", limits);
   if (!files) return std::move(files).error();
   auto imported = place.kind == ImportKind::kDockerArchive ? import_docker(store, *files, place)
                                                            : import_oci(store, *files, place, platform);
   if (!imported) return std::move(imported).error();
-  const NamedImage image{name, {std::string(kManifestMediaType), imported->digest, imported->size, {}}};
+  TakenImage taken{{std::string(kManifestMediaType), imported->digest, imported->size, {}}, {}};
+  for (const std::string& name : documents)
+    if (auto text = files->document(name)) taken.documents.emplace(name, *std::move(text));
+  return taken;
+}
+
+Result<NamedImage> import_image(const BlobStore& store, const ImportPlace& place, const std::string& name,
+                                const Platform& platform) {
+  auto hold = store.hold();
+  if (!hold) return std::move(hold).error();
+  auto taken = take_image(store, place, platform);
+  if (!taken) return std::move(taken).error();
+  const NamedImage image{name, std::move(taken->manifest)};
   if (auto named = store.set_image(image); !named) return std::move(named).error();
   return image;
 }

@@ -7,13 +7,16 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "api/result.hpp"
 #include "runtimes/lib/oci/blob_store.hpp"
 #include "runtimes/lib/oci/image_index.hpp"
+#include "runtimes/lib/oci/layer.hpp"
 
 namespace unik::runtimes {
 
@@ -35,5 +38,17 @@ std::optional<ImportPlace> parse_import_place(std::string_view text);
 // choose_image, parse_manifest, apply_archive and the store.
 Result<NamedImage> import_image(const BlobStore& store, const ImportPlace& place, const std::string& name,
                                 const Platform& platform);
+
+struct TakenImage {
+  Descriptor manifest;
+  std::map<std::string, std::string> documents;  // those that were there
+
+  bool operator==(const TakenImage&) const = default;
+};
+
+// The same up to its last step: no name is given, so that the caller, who holds the store, can look at the image first.
+// `documents` are small files that may lie beside the image in the same place.
+Result<TakenImage> take_image(const BlobStore& store, const ImportPlace& place, const Platform& platform,
+                              std::span<const std::string> documents = {}, const LayerLimits& limits = {});
 
 }  // namespace unik::runtimes

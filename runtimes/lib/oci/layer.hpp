@@ -31,6 +31,10 @@ struct LayerBlob {
 // read), `unavailable/store_failed`.
 Result<LayerBlob> put_layer(const BlobStore& store, const FileTree& tree, std::string_view name);
 
+// A tree as an archive of its own, the same bytes as a layer of it would be. Errors: those of `put_layer` that a source
+// can cause, and what `take` returns.
+Result<void> write_tar_gzip(const FileTree& tree, const std::function<Result<void>(std::string_view)>& take);
+
 struct LayerLimits {
   std::size_t entries = kMaxTreeEntries;
   Bytes total = mebibytes(64 << 10);  // of uncompressed contents

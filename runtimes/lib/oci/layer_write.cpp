@@ -228,4 +228,11 @@ Result<LayerBlob> put_layer(const BlobStore& store, const FileTree& tree, std::s
   return describe(*blob, diff_id, name, false);
 }
 
+Result<void> write_tar_gzip(const FileTree& tree, const std::function<Result<void>(std::string_view)>& take) {
+  Gzip gzip(take);
+  if (auto written = write_tar(tree, [&](std::string_view bytes) { return gzip.write(bytes); }); !written)
+    return written;
+  return gzip.finish();
+}
+
 }  // namespace unik::runtimes

@@ -4,7 +4,7 @@
 
 #include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/pack/run_program.hpp"
-#include "runtimes/lib/pack/toolchain.hpp"
+#include "runtimes/lib/runtime/git_repository.hpp"
 #include "runtimes/lib/runtime/runtime_lookup.hpp"
 
 namespace unik::runtimes {
@@ -17,17 +17,12 @@ constexpr std::size_t kMaxGitOutput = 64 << 10;
 
 Result<fs::path> clone(const std::string& text, const fs::path& scratch,
                        const std::map<std::string, std::string>& environment) {
-  ToolNeed need;
-  need.name = "git";
-  need.programs = {"git"};
-  need.version_args = {"--version"};
-  need.mend = "apt-get install git";
-  auto git = find_tool(need, environment);
-  if (!git) return not_found("no_git", git.error().message);
+  auto git = find_git(environment);
+  if (!git) return git;
   const std::size_t hash = text.rfind('#');
   const fs::path directory = fresh_name(scratch, "source-");
   ProgramRun run;
-  run.args = {git->program.string(), "clone", "--quiet", "--depth", "1"};
+  run.args = {git->string(), "clone", "--quiet", "--depth", "1"};
   if (hash != std::string::npos) run.args.push_back("--branch=" + text.substr(hash + 1));
   // What follows `--` is never an option, whatever it begins with.
   for (const std::string& word : {std::string("--"), text.substr(0, hash), directory.string()})

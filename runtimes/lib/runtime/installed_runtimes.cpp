@@ -11,6 +11,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view kFreshPrefix = "root-";
+
 std::string annotation(const Manifest& manifest, std::string_view key) {
   const auto it = manifest.annotations.find(std::string(key));
   return it == manifest.annotations.end() ? "" : it->second;
@@ -38,16 +40,18 @@ Result<void> lay_out(const BlobStore& store, const Descriptor& layer, const fs::
   if (!lock) return std::move(lock).error();
   std::error_code error;
   if (fs::is_directory(place, error)) return {};
-  // A killed caller's half, and the files of a layer that was built anew since.
+  // A killed caller's half, and the files of a layer that was built anew since; not what an install has kept there.
   for (fs::directory_iterator entry(parent, error), end; !error && entry != end; entry.increment(error)) {
     std::error_code ignored;
-    if (entry->is_directory(ignored)) fs::remove_all(entry->path(), ignored);
+    const std::string name = entry->path().filename().string();
+    const bool ours = name.starts_with(kFreshPrefix) || name.size() == to_hex(layer.digest).size();
+    if (ours && entry->is_directory(ignored)) fs::remove_all(entry->path(), ignored);
   }
   auto sink = spool_sink(parent);
   if (!sink) return std::move(sink).error();
   FileTree files;
   if (auto applied = apply_layer(files, store, layer, *sink); !applied) return applied;
-  const fs::path fresh = fresh_name(parent, "new-");
+  const fs::path fresh = fresh_name(parent, kFreshPrefix);
   if (auto made = make_directories(fresh); !made) return made;
   if (auto written = write_tree(files, fresh); !written) return written;
   fs::rename(fresh, place, error);

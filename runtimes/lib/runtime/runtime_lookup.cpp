@@ -1,6 +1,5 @@
 #include "runtimes/lib/runtime/runtime_lookup.hpp"
 
-#include "api/runtime_name.hpp"
 #include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/runtime/installed_runtimes.hpp"
 
@@ -19,11 +18,14 @@ class Lookup {
     auto found = take_installed(installed, "installed");
     if (!found || *found) return finish(found);
     if (wanted_.space.empty() || wanted_.space == shelf_.space) {
+      found = take_registry(installed);
+      if (!found || *found) return finish(found);
       found = take_source(installed);
       if (!found || *found) return finish(found);
     }
-    return not_found("no_runtime", "runtime " + to_string(wanted_) + ": want one that is installed or has a source " +
-                                       "here, tried " + tried_ + "; `unikctl runtime list` shows what there is");
+    return not_found("no_runtime", "runtime " + to_string(wanted_) + ": want one that is installed, in a registry " +
+                                       "or has a source here, tried " + tried_ +
+                                       "; `unikctl runtime list` shows what there is");
   }
 
  private:
@@ -49,6 +51,15 @@ class Lookup {
     if (!opened) return std::move(opened).error();
     if (shelf_.say) shelf_.say("runtime " + to_string(wanted_) + ": " + to_string(runtime->name) + ", " + how);
     return std::optional<RuntimeImage>(*std::move(opened));
+  }
+
+  Found take_registry(const RuntimeName& name) {
+    if (!shelf_.install) return std::optional<RuntimeImage>();
+    auto answer = shelf_.install(name);
+    if (!answer) return std::move(answer).error();
+    if (answer->installed) return take_installed(name, "installed from a registry");
+    tried(answer->tried);
+    return std::optional<RuntimeImage>();
   }
 
   Found take_source(const RuntimeName& name) {

@@ -33,7 +33,7 @@ class RuntimeSources : public RuntimeTest {
 
   Result<RuntimeImage> find(const BlobStore& blobs, const std::string& name) {
     said_.clear();
-    RuntimeShelf shelf{blobs, dir_ / "roots", "runtimes", {dir_ / "sources"}, {}, {}};
+    RuntimeShelf shelf{blobs, dir_ / "roots", "runtimes", {dir_ / "sources"}, {}, {}, {}};
     shelf.say = [this](const std::string& text) { said_ += text + "\n"; };
     shelf.build = [&](const RuntimeSource& source) -> Result<void> {
       ++builds_;

@@ -1,0 +1,170 @@
+// runtime install|remove|verify: runtimes of registries on this host.
+#include <system_error>
+
+#include "api/runtime_name.hpp"
+#include "cli/commands/runtime/runtime_verbs.hpp"
+#include "cli/local.hpp"
+#include "cli/packing.hpp"
+#include "cli/runtime_registries.hpp"
+#include "cli/runtime_settings.hpp"
+#include "runtimes/lib/oci/reference.hpp"
+
+namespace unik::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+// ---- remove ----
+
+// What an app's image says to stand on: `python@1.2.0`. Empty where this host does not know the image.
+std::string runtime_of(const runtimes::BlobStore& store, const std::string& image) {
+  const auto reference = runtimes::parse_reference(image);
+  if (!reference) return "";
+  const auto manifest = store.manifest(reference->digest);
+  if (!manifest) return "";
+  const auto it = manifest->annotations.find(std::string(runtimes::kRuntimeAnnotation));
+  return it == manifest->annotations.end() ? "" : it->second;
+}
+
+// Who does not have a control plane here has no apps on it: none is started to ask.
+Result<std::vector<App>> local_apps(const Session& session) {
+  const auto found = session.find_api();
+  if (!found) return found.error();
+  std::error_code ignored;
+  if (found->target().local && !is_up(*found) && !fs::exists(home_of(session.environment()) / "controller.db", ignored))
+    return std::vector<App>();
+  const auto api = session.connect();
+  if (!api) return api.error();
+  const auto page = api->apps();
+  if (!page) return page.error();
+  std::vector<App> apps;
+  for (const AppView& view : page->items) apps.push_back(view.app);
+  return apps;
+}
+
+// An app that is built again would find its runtime gone.
+Result<void> refuse_pinned(const runtimes::BlobStore& store, const std::vector<App>& apps,
+                           const runtimes::InstalledRuntime& runtime) {
+  const std::string name = runtime.name.name + "@" + runtime.name.version;
+  std::string pinned;
+  for (const App& app : apps)
+    if (runtime_of(store, app.spec.boot.image) == name)
+      pinned += (pinned.empty() ? "" : ", ") + std::string(app.metadata.name);
+  if (pinned.empty()) return {};
+  return conflict("runtime_in_use", "runtime " + name + ": want one that no app is pinned to, it is what " + pinned +
+                                        " stands on; move the app to another version or destroy it first");
+}
+
+// ---- verify ----
+
+// The registry that it came from may ask for a signature by now, or for one of another key.
+std::string trust_fault(const RuntimeSettings& settings, const runtimes::InstallRecord& record) {
+  for (const runtimes::ConfiguredRegistry& registry : settings.registries) {
+    if (registry.name != record.registry || !registry.public_key) continue;
+    const std::string wanted = to_string(registry.public_key->id);
+    if (wanted == record.key_id) return "";
+    return "registry " + registry.name + " asks for a signature by key " + wanted + ", it was installed " +
+           (record.key_id.empty() ? "without one" : "with one by key " + record.key_id) +
+           "; remove and install it again";
+  }
+  return "";
+}
+
+std::string origin_of(const std::optional<runtimes::InstallRecord>& record) {
+  if (!record) return "built here";
+  return "registry " + record->registry + ", " +
+         (record->key_id.empty() ? "no signature asked for" : "signed by key " + record->key_id);
+}
+
+}  // namespace
+
+Result<int> install_runtimes(const Session& session, const RuntimeOptions& options) {
+  std::vector<RuntimeName> wanted;
+  for (const std::string& text : options.names) {
+    auto name = parse_runtime_name(text);
+    if (!name) return name.error();
+    if (!name->space.empty())
+      return invalid("usage", "want NAME or NAME@VERSION, got `" + text +
+                                  "`: a registry of config.yaml brings it, and "
+                                  "`unikctl image pull` what lies in an OCI registry");
+    wanted.push_back(*std::move(name));
+  }
+  const auto store = open_store(session);
+  if (!store) return store.error();
+  const auto registries = ask_registries(session);
+  if (!registries) return registries.error();
+  for (const RuntimeName& name : wanted) {
+    const auto installed = install_runtime(session, *store, *registries, name);
+    if (!installed) return installed.error();
+    const RuntimeName& got = installed->name;
+    session.out(got.space + "/" + got.name + ":" + got.version + "@" + to_string(installed->image_digest) + "\n");
+    if (installed->was_there) session.say(got.name + "@" + got.version + " was installed already");
+  }
+  return 0;
+}
+
+Result<int> remove_runtime(const Session& session, const RuntimeOptions& options) {
+  const auto store = open_store(session);
+  if (!store) return store.error();
+  const auto wanted = parse_runtime_name(options.name);
+  if (!wanted) return wanted.error();
+  const auto found = installed_as(session, *store, options.name);
+  if (!found) return found.error();
+  if (wanted->version.empty() && !options.all) {
+    std::string versions;
+    for (const runtimes::InstalledRuntime& one : *found)
+      versions += (versions.empty() ? "" : ", ") + one.name.name + "@" + one.name.version;
+    return invalid(
+        "usage", "want NAME@VERSION, or --all for every version, got `" + options.name + "`; installed is " + versions);
+  }
+  if (!wanted->version.empty() && options.all)
+    return invalid("usage", "--all goes with a name alone, got `" + options.name + "`");
+  const auto apps = local_apps(session);
+  if (!apps) return apps.error();
+  for (const runtimes::InstalledRuntime& one : *found)
+    if (auto free = refuse_pinned(*store, *apps, one); !free) return free.error();
+  const auto places = install_places(session, *store);
+  if (!places) return places.error();
+  for (const runtimes::InstalledRuntime& one : *found) {
+    if (auto removed = remove_installed(*places, one); !removed) return removed.error();
+    session.out("runtime/" + one.name.name + "@" + one.name.version + " removed\n");
+  }
+  session.say("`unikctl image prune` frees what no image needs any more");
+  return 0;
+}
+
+Result<int> verify_runtimes(const Session& session, const RuntimeOptions& options) {
+  const auto store = open_store(session);
+  if (!store) return store.error();
+  const auto settings = read_runtime_settings(session.environment());
+  if (!settings) return settings.error();
+  const auto places = install_places(session, *store);
+  if (!places) return places.error();
+  std::vector<runtimes::InstalledRuntime> all;
+  for (const std::string& text : options.names) {
+    const auto found = installed_as(session, *store, text);
+    if (!found) return found.error();
+    all.insert(all.end(), found->begin(), found->end());
+  }
+  if (options.names.empty()) {
+    auto found = installed_runtimes(*store);
+    if (!found) return found.error();
+    all = *std::move(found);
+  }
+  Error damaged = invalid("damaged_runtime", "");
+  for (const runtimes::InstalledRuntime& runtime : all) {
+    std::vector<std::string> faults = installed_faults(*places, runtime);
+    std::optional<runtimes::InstallRecord> record;
+    if (runtime.name.space == places->space) record = runtimes::find_install_record(places->roots, runtime.name);
+    if (record)
+      if (const std::string fault = trust_fault(*settings, *record); !fault.empty()) faults.push_back(fault);
+    for (const std::string& fault : faults) damaged.details.push_back({to_string(runtime.name), 0, 0, "", fault});
+    if (faults.empty()) session.out(to_string(runtime.name) + ": whole (" + origin_of(record) + ")\n");
+  }
+  if (damaged.details.empty()) return 0;
+  damaged.message =
+      "want installed runtimes as they were installed, found " + std::to_string(damaged.details.size()) + " faults";
+  return damaged;
+}
+
+}  // namespace unik::cli

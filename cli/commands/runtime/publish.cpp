@@ -1,0 +1,217 @@
+// runtime key|publish|yank: runtimes of this host for others.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <system_error>
+
+#include "api/runtime_name.hpp"
+#include "cli/commands/runtime/runtime_verbs.hpp"
+#include "cli/output/images.hpp"
+#include "cli/packing.hpp"
+#include "cli/runtime_registries.hpp"
+#include "cli/runtimes.hpp"
+#include "runtimes/lib/oci/durable_file.hpp"
+#include "runtimes/lib/runtime/runtime_build.hpp"
+#include "runtimes/lib/runtime/runtime_package.hpp"
+#include "wire/clock.hpp"
+
+namespace unik::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr Bytes kMaxKeyFile = kibibytes(16);
+constexpr Bytes kMaxRegistryText{static_cast<std::int64_t>(runtimes::kMaxRegistryBytes)};
+constexpr Bytes kMaxDocument = mebibytes(4);
+constexpr unsigned kSecretMode = 0600;
+constexpr const char* kDefaultKey = "runtime";
+
+fs::path in_working_dir(const Session& session, const std::string& path) {
+  return (session.environment().working_dir / path).lexically_normal();
+}
+
+std::string now_text() {
+  return format_wall_time(wire::read_clock().wall);
+}
+
+// ---- publish ----
+
+// A registry in a directory: its file, and the lock under which this user changes it. The lock lies elsewhere, since
+// the directory may be a checkout that must stay clean.
+class Shelf {
+ public:
+  static Result<Shelf> open(const Session& session, const fs::path& directory) {
+    const fs::path locks = cache_of(session.environment()) / "registries" / ".locks";
+    for (const fs::path& needed : {directory, locks})
+      if (auto made = runtimes::make_directories(needed); !made) return made.error();
+    auto lock =
+        runtimes::lock_file(locks / to_hex(runtimes::sha256(directory.string())), runtimes::LockMode::kExclusive);
+    if (!lock) return lock.error();
+    Shelf shelf(directory, *std::move(lock));
+    auto text = runtimes::read_file(shelf.file(), kMaxRegistryText);
+    if (text)
+      shelf.text_ = *std::move(text);
+    else if (text.error().code != ErrorCode::kNotFound)
+      return text.error();
+    return shelf;
+  }
+
+  const std::string& text() const { return text_; }
+  fs::path file() const { return directory_ / runtimes::kRegistryFile; }
+  Result<void> replace(const std::string& text) const { return runtimes::replace_file(file(), text); }
+
+ private:
+  Shelf(fs::path directory, runtimes::Fd lock) : directory_(std::move(directory)), lock_(std::move(lock)) {}
+
+  fs::path directory_;
+  runtimes::Fd lock_;
+  std::string text_;
+};
+
+// The texts of its source that go with it: what an install has kept, or the own source if it is what it was built from.
+std::map<std::string, std::string> known_documents(const Session& session, const runtimes::InstalledRuntime& runtime) {
+  auto documents = runtimes::installed_documents(home_of(session.environment()) / "runtimes", runtime.name);
+  if (!documents.empty()) return documents;
+  const auto directory = own_runtime_source(session, runtime.name.name);
+  if (!directory) return {};
+  const auto source = runtimes::read_runtime_source(*directory);
+  const auto built_from = runtime.manifest.annotations.find(std::string(runtimes::kSourceAnnotation));
+  const bool same =
+      source && built_from != runtime.manifest.annotations.end() && built_from->second == to_string(digest_of(*source));
+  return same ? documents_of(*directory) : std::map<std::string, std::string>();
+}
+
+Result<runtimes::RuntimeRelease> describe(const runtimes::BlobStore& store, const runtimes::InstalledRuntime& runtime) {
+  auto config = store.config(runtime.manifest);
+  if (!config) return config.error();
+  runtimes::RuntimeRelease release;
+  release.version = *parse_runtime_version(runtime.name.version);
+  const auto description = runtime.manifest.annotations.find("org.opencontainers.image.description");
+  if (description != runtime.manifest.annotations.end()) release.description = description->second;
+  release.platforms = {config->os + "/" + config->architecture};
+  release.released_at = now_text();
+  return release;
+}
+
+// What is to be published must be what its source says, or nobody could make it again.
+Result<runtimes::InstalledRuntime> choose(const Session& session, const runtimes::BlobStore& store,
+                                          const std::string& text) {
+  const auto found = installed_as(session, store, text);
+  if (!found) return found.error();
+  const runtimes::InstalledRuntime& runtime = found->front();
+  if (runtime.reproducible) return runtime;
+  return invalid("not_reproducible", "runtime " + to_string(runtime.name) +
+                                         ": want one that was built of what its lock pins, found one that was not; "
+                                         "refresh the lock and build it with --release");
+}
+
+Result<void> write_secret(const fs::path& path, const std::string& text) {
+  auto fd = runtimes::open_file(path, O_WRONLY | O_CREAT | O_EXCL, kSecretMode);
+  if (!fd) return fd.error();
+  if (auto written = runtimes::write_all(fd->get(), text, path); !written) return written;
+  return runtimes::sync_file(fd->get(), path);
+}
+
+}  // namespace
+
+std::map<std::string, std::string> documents_of(const fs::path& source) {
+  std::map<std::string, std::string> documents;
+  for (const std::string& name : runtimes::package_documents())
+    if (auto text = runtimes::read_file(source / fs::path(name).filename(), kMaxDocument))
+      documents.emplace(name, *std::move(text));
+  return documents;
+}
+
+Result<std::optional<runtimes::SecretKey>> read_signing_key(const Session& session, const std::string& file) {
+  if (file.empty()) return std::optional<runtimes::SecretKey>();
+  const auto text = runtimes::read_file(in_working_dir(session, file), kMaxKeyFile);
+  if (!text) return text.error();
+  auto key = runtimes::parse_secret_key(*text);
+  if (!key) return key.error();
+  return std::optional<runtimes::SecretKey>(*std::move(key));
+}
+
+Result<PackagedRuntime> package_runtime(const runtimes::BlobStore& store, const runtimes::InstalledRuntime& runtime,
+                                        const std::map<std::string, std::string>& documents, const fs::path& directory,
+                                        const std::optional<runtimes::SecretKey>& key) {
+  auto release = describe(store, runtime);
+  if (!release) return release.error();
+  auto package = write_runtime_package(store, runtime, documents, directory);
+  if (!package) return package.error();
+  release->checksum = package->checksum;
+  release->size = package->size;
+  release->image_digest = package->image_digest;
+  if (!key) return PackagedRuntime{*std::move(package), *std::move(release)};
+  const auto hash = runtimes::prehash_file(package->file);
+  if (!hash) return hash.error();
+  release->signature =
+      print_signature(sign(*key, *hash,
+                           "runtime:" + runtime.name.name + "@" + runtime.name.version +
+                               "\timage:" + to_string(package->image_digest) + "\ttimestamp:" + release->released_at));
+  if (auto kept = runtimes::replace_file(package->file.string() + ".minisig", release->signature); !kept)
+    return kept.error();
+  return PackagedRuntime{*std::move(package), *std::move(release)};
+}
+
+Result<int> generate_runtime_key(const Session& session, const RuntimeOptions& options) {
+  const fs::path base = in_working_dir(session, options.key.empty() ? kDefaultKey : options.key);
+  const fs::path secret = base.string() + ".key", open = base.string() + ".pub";
+  std::error_code ignored;
+  for (const fs::path& path : {secret, open})
+    if (fs::exists(path, ignored))
+      return conflict("key_exists", path.string() + ": want a name that is free; a key is never overwritten");
+  const runtimes::SecretKey key = runtimes::generate_key();
+  if (auto written = write_secret(secret, print_secret_key(key)); !written) return written.error();
+  if (auto written = runtimes::replace_file(open, print_public_key(key.public_key)); !written) return written.error();
+  session.say("secret key: " + secret.string() + " (keep it to yourself: it has no password)");
+  session.say("public key: " + open.string() + "; for `public_key` of a registry in config.yaml:");
+  session.out(key_line(key.public_key) + "\n");
+  return 0;
+}
+
+Result<int> publish_runtime(const Session& session, const RuntimeOptions& options) {
+  if (options.to.empty()) return invalid("usage", "want --to DIR, the directory of a registry");
+  const auto key = read_signing_key(session, options.key);
+  if (!key) return key.error();
+  const auto store = open_store(session);
+  if (!store) return store.error();
+  const auto runtime = choose(session, *store, options.name);
+  if (!runtime) return runtime.error();
+  const fs::path directory = in_working_dir(session, options.to);
+  const auto shelf = Shelf::open(session, directory);
+  if (!shelf) return shelf.error();
+  const std::string& name = runtime->name.name;
+  // Before anything is written: what was published is never overwritten.
+  runtimes::RuntimeRelease asked;
+  asked.version = *parse_runtime_version(runtime->name.version);
+  if (auto fresh = add_release(shelf->text(), name, asked, ""); !fresh) return fresh.error();
+  auto packed = package_runtime(*store, *runtime, known_documents(session, *runtime), directory / name, *key);
+  if (!packed) return packed.error();
+  packed->release.download_url = name + "/" + packed->package.file.filename().string();
+  const auto text = add_release(shelf->text(), name, packed->release, packed->release.released_at);
+  if (!text) return text.error();
+  if (auto replaced = shelf->replace(*text); !replaced) return replaced.error();
+  session.out(name + "@" + runtime->name.version + " " + to_string(packed->package.checksum) + "\n");
+  session.say(packed->package.file.string() + ": " + format_size(packed->package.size) +
+              (*key ? ", signed by key " + to_string((*key)->public_key.id) : ", not signed"));
+  return 0;
+}
+
+Result<int> yank_runtime(const Session& session, const RuntimeOptions& options) {
+  if (options.to.empty()) return invalid("usage", "want --in DIR, the directory of a registry");
+  const auto wanted = parse_runtime_name(options.name);
+  if (!wanted) return wanted.error();
+  if (wanted->version.empty() || !wanted->space.empty())
+    return invalid("usage", "want NAME@VERSION, got `" + options.name + "`");
+  const auto shelf = Shelf::open(session, in_working_dir(session, options.to));
+  if (!shelf) return shelf.error();
+  const auto text =
+      runtimes::yank_release(shelf->text(), wanted->name, *parse_runtime_version(wanted->version), now_text());
+  if (!text) return text.error();
+  if (auto replaced = shelf->replace(*text); !replaced) return replaced.error();
+  session.out("runtime/" + options.name + " yanked\n");
+  session.say("it is still there for who names this very version");
+  return 0;
+}
+
+}  // namespace unik::cli

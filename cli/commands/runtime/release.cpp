@@ -1,0 +1,385 @@
+// runtime release: one runtime, or all of them, from the sources of a Git repository. Everything is looked at first,
+// then built, booted and packaged aside; the tree, the tag and the packages' place are changed last, and put back where
+// that fails.
+#include <algorithm>
+#include <ostream>
+#include <system_error>
+
+#include "api/runtime_name.hpp"
+#include "cli/commands/runtime/runtime_verbs.hpp"
+#include "cli/output/images.hpp"
+#include "cli/packing.hpp"
+#include "cli/runtime_check.hpp"
+#include "cli/runtimes.hpp"
+#include "runtimes/lib/oci/durable_file.hpp"
+#include "runtimes/lib/runtime/git_repository.hpp"
+#include "runtimes/lib/runtime/release_tag.hpp"
+#include "runtimes/lib/runtime/release_texts.hpp"
+#include "runtimes/lib/runtime/runtime_lookup.hpp"
+#include "runtimes/lib/runtime/runtime_package.hpp"
+#include "wire/clock.hpp"
+
+namespace unik::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kChangesFile = "CHANGELOG.md";
+constexpr Bytes kMaxReleaseText{static_cast<std::int64_t>(runtimes::kMaxRegistryBytes)};
+
+// What a release makes of one source.
+struct PlannedRelease {
+  std::string name;
+  RuntimeVersion version;
+  fs::path source;  // in the repository
+  std::string manifest;
+  std::string changes;
+};
+
+struct ReleasePlan {
+  runtimes::ReleaseTag tag;
+  std::vector<PlannedRelease> runtimes;
+  std::string head;      // the commit that it begins at
+  std::string registry;  // the text of registry.json; empty: there is none yet
+};
+
+Result<std::string> text_or_nothing(const fs::path& file) {
+  auto text = runtimes::read_file(file, kMaxReleaseText);
+  if (text || text.error().code != ErrorCode::kNotFound) return text;
+  return std::string();
+}
+
+// ---- Looking: nothing is changed ----
+
+class ReleasePlanner {
+ public:
+  ReleasePlanner(const RuntimeOptions& options, const runtimes::GitRepository& git, const fs::path& place)
+      : options_(options), git_(git), place_(place) {}
+
+  Result<ReleasePlan> run() {
+    for (const auto step : {&ReleasePlanner::check_tree, &ReleasePlanner::check_branch, &ReleasePlanner::read_registry,
+                            &ReleasePlanner::choose, &ReleasePlanner::check_tag, &ReleasePlanner::write_texts})
+      if (auto done = (this->*step)(); !done) return done.error();
+    return std::move(plan_);
+  }
+
+ private:
+  Result<void> check_tree() {
+    const auto changes = git_.changes();
+    if (!changes) return changes.error();
+    if (changes->empty()) return {};
+    std::string listed;
+    for (const std::string& path : *changes) listed += (listed.empty() ? "" : ", ") + path;
+    return conflict("dirty_tree", git_.top().string() + ": want a clean tree, found changes of " + listed +
+                                      "; commit or put them aside first");
+  }
+
+  Result<void> check_branch() {
+    const auto branch = git_.branch();
+    if (!branch) return branch.error();
+    if (*branch != options_.branch)
+      return conflict("wrong_branch", "want branch " + options_.branch + ", found " +
+                                          (branch->empty() ? "none checked out" : *branch) +
+                                          "; --branch names another");
+    if (auto fetched = git_.run({"fetch", "--quiet", options_.remote, options_.branch}); !fetched)
+      return fetched.error();
+    const auto here = git_.commit_of("HEAD"), there = git_.commit_of("FETCH_HEAD");
+    if (!here) return here.error();
+    if (!there) return there.error();
+    plan_.head = *here;
+    if (*here == *there) return {};
+    return conflict("not_up_to_date", "want " + options_.branch + " to be what " + options_.remote + " has, here is " +
+                                          here->substr(0, 12) + ", there " + there->substr(0, 12) +
+                                          "; pull or push first");
+  }
+
+  Result<void> read_registry() {
+    auto text = text_or_nothing(git_.top() / runtimes::kRegistryFile);
+    if (!text) return text.error();
+    plan_.registry = *std::move(text);
+    return {};
+  }
+
+  Result<std::vector<runtimes::RuntimeSource>> sources() const {
+    std::vector<runtimes::RuntimeSource> found;
+    for (const fs::path& place : {git_.top(), git_.top() / "runtimes"})
+      for (const fs::path& directory : runtimes::runtime_sources(place)) {
+        auto source = runtimes::read_runtime_source(directory);
+        if (!source) return source.error();
+        found.push_back(*std::move(source));
+      }
+    return found;
+  }
+
+  Result<void> choose() {
+    const auto all = sources();
+    if (!all) return all.error();
+    std::vector<std::string> names;
+    for (const runtimes::RuntimeSource& source : *all) names.push_back(source.manifest.name);
+    const auto tag = wanted_tag(*all, names);
+    if (!tag) return tag.error();
+    plan_.tag = *tag;
+    for (const runtimes::RuntimeSource& source : *all)
+      if (tag->runtime.empty() || tag->runtime == source.manifest.name)
+        plan_.runtimes.push_back({source.manifest.name, tag->version, source.directory, {}, {}});
+    return {};
+  }
+
+  // `--all --version X.Y.Z`; or NAME, whose manifest says the version, with which NAME@X.Y.Z has to agree.
+  Result<runtimes::ReleaseTag> wanted_tag(const std::vector<runtimes::RuntimeSource>& all,
+                                          const std::vector<std::string>& names) const {
+    if (options_.all != options_.name.empty() || options_.all == options_.version.empty())
+      return invalid("usage", "want NAME, or --all and --version X.Y.Z");
+    if (options_.all) return runtimes::parse_release_tag("v" + options_.version, names);
+    if (names.empty())
+      return not_found("no_such_runtime", git_.top().string() +
+                                              ": want sources of runtimes there or "
+                                              "below runtimes/, found none");
+    const std::string name = options_.name.substr(0, options_.name.find('@'));
+    for (const runtimes::RuntimeSource& source : all) {
+      if (source.manifest.name != name) continue;
+      const std::string own = name + "@" + source.manifest.version;
+      const auto tag = runtimes::parse_release_tag(options_.name == name ? own : options_.name, names);
+      if (!tag || to_string(tag->version) == source.manifest.version) return tag;
+      return conflict("version_mismatch", "want manifest.yaml of " + name + " to say " + to_string(tag->version) +
+                                              ", found " + source.manifest.version);
+    }
+    // What was meant as a tag is told what is wrong with it; a name, what names there are.
+    const std::size_t mark = name.find_last_of("-:/=_");
+    const bool is_tag = options_.name != name || parse_runtime_version(name.substr(mark + 1));
+    return runtimes::parse_release_tag(is_tag ? options_.name : name + "@1.0.0", names);
+  }
+
+  Result<void> check_tag() {
+    const std::string tag = to_string(plan_.tag);
+    const auto here = git_.commit_of("refs/tags/" + tag);
+    if (!here) return here.error();
+    const auto there = git_.remote_has_tag(options_.remote, tag);
+    if (!there) return there.error();
+    if (!here->empty() || *there)
+      return conflict("tag_exists", "want a tag that is free, " + tag + " is there " +
+                                        (*there ? "at " + options_.remote : "already") +
+                                        "; what was released is never overwritten: raise the version");
+    for (const PlannedRelease& one : plan_.runtimes) {
+      runtimes::RuntimeRelease release;
+      release.version = one.version;
+      if (auto fresh = add_release(plan_.registry, one.name, release, ""); !fresh) return fresh.error();
+      const fs::path file = place_ / one.name / runtimes::package_file_name(one.name, to_string(one.version));
+      std::error_code ignored;
+      if (fs::exists(file, ignored))
+        return conflict("release_exists", file.string() + ": is there already, and is never overwritten");
+    }
+    return {};
+  }
+
+  Result<void> write_texts() {
+    const std::string date = format_wall_time(wire::read_clock().wall).substr(0, 10);
+    for (PlannedRelease& one : plan_.runtimes) {
+      const auto manifest = runtimes::read_file(one.source / runtimes::kManifestFile, kMaxReleaseText);
+      if (!manifest) return manifest.error();
+      auto renewed = runtimes::with_version(*manifest, one.version);
+      if (!renewed) return renewed.error();
+      one.manifest = *std::move(renewed);
+      const auto subjects = subjects_of(one);
+      if (!subjects) return subjects.error();
+      const auto changes = text_or_nothing(one.source / kChangesFile);
+      if (!changes) return changes.error();
+      one.changes = runtimes::with_changes(*changes, one.name, one.version, date, *subjects);
+    }
+    return {};
+  }
+
+  // What was committed to its source since its last release of its own.
+  Result<std::vector<std::string>> subjects_of(const PlannedRelease& one) const {
+    const auto tags = git_.ask({"tag", "--list", one.name + "@*", "--sort=-creatordate", "--merged", "HEAD"});
+    if (!tags) return tags.error();
+    const std::string last = tags->substr(0, tags->find('\n'));
+    const auto log = git_.ask(
+        {"log", "--format=%s", "--max-count=100", last.empty() ? "HEAD" : last + "..HEAD", "--", one.source.string()});
+    if (!log) return log.error();
+    std::vector<std::string> subjects;
+    for (std::size_t begin = 0; begin < log->size();) {
+      const std::size_t end = std::min(log->find('\n', begin), log->size());
+      subjects.push_back(log->substr(begin, end - begin));
+      begin = end + 1;
+    }
+    return subjects;
+  }
+
+  const RuntimeOptions& options_;
+  const runtimes::GitRepository& git_;
+  const fs::path& place_;
+  ReleasePlan plan_;
+};
+
+// ---- Making: in a scratch directory and the host's store ----
+
+Result<runtimes::RuntimeSource> copy_source(const PlannedRelease& one, const fs::path& scratch) {
+  const fs::path copy = scratch / "sources" / one.name;
+  if (auto made = runtimes::make_directories(copy.parent_path()); !made) return made.error();
+  std::error_code error;
+  fs::copy(one.source, copy, fs::copy_options::recursive | fs::copy_options::copy_symlinks, error);
+  if (error) return unavailable("store_failed", "copying " + one.source.string() + ": " + error.message());
+  if (auto written = runtimes::replace_file(copy / runtimes::kManifestFile, one.manifest); !written)
+    return written.error();
+  return runtimes::read_runtime_source(copy);
+}
+
+Result<PackagedRuntime> make_release(const Session& session, const RuntimeOptions& options, const PlannedRelease& one,
+                                     const fs::path& scratch, const std::optional<runtimes::SecretKey>& key,
+                                     const std::string& base_url) {
+  const auto store = open_store(session);
+  if (!store) return store.error();
+  const auto source = copy_source(one, scratch);
+  if (!source) return source.error();
+  const std::string what = one.name + "@" + to_string(one.version);
+  session.say("build " + what);
+  if (auto built = build_runtime(session, *store, *source, runtimes::BuildMode::kRelease); !built) return built.error();
+  if (!options.no_test) {
+    const auto answered = check_runtime(session, *source, scratch / "check", options.timeout);
+    if (!answered) return answered.error();
+    if (*answered != 0)
+      return unavailable("test_failed", what + ": want it to answer from a VM, it did not; nothing was released");
+  }
+  const auto runtime = installed_as(session, *store, what);
+  if (!runtime) return runtime.error();
+  auto packed = package_runtime(*store, runtime->front(), documents_of(source->directory), scratch / "packages", key);
+  if (!packed) return packed.error();
+  packed->release.download_url =
+      base_url + one.name + "/" + runtimes::package_file_name(one.name, to_string(one.version));
+  return packed;
+}
+
+// ---- Changing: the tree, the tag, the packages' place, the remote ----
+
+// Put back unless it was pushed.
+class ReleaseChange {
+ public:
+  ReleaseChange(const runtimes::GitRepository& git, const ReleasePlan& plan) : git_(git), plan_(plan) {}
+  ReleaseChange(const ReleaseChange&) = delete;
+  ReleaseChange& operator=(const ReleaseChange&) = delete;
+  ~ReleaseChange() {
+    if (pushed_) return;
+    std::error_code ignored;
+    for (const fs::path& file : made_) fs::remove(file, ignored);
+    // The tree was clean when this began. What cannot be put back is seen by the next release, which asks for a clean
+    // one.
+    if (tagged_)
+      if (auto gone = git_.run({"tag", "--delete", to_string(plan_.tag)}); !gone) return;
+    if (changed_)
+      if (auto back = git_.run({"reset", "--quiet", "--hard", plan_.head}); !back) return;
+  }
+
+  Result<void> write(const fs::path& file, const std::string& text) {
+    std::error_code ignored;
+    if (!fs::exists(file, ignored)) made_.push_back(file);
+    changed_ = true;
+    if (auto written = runtimes::replace_file(file, text); !written) return written;
+    return git_.run({"add", "--", file.string()});
+  }
+  Result<void> put_package(const fs::path& from, const fs::path& to) {
+    if (auto made = runtimes::make_directories(to.parent_path()); !made) return made;
+    made_.push_back(to);
+    std::error_code error;
+    fs::copy_file(from, to, error);
+    return error ? unavailable("store_failed", "copying to " + to.string() + ": " + error.message()) : Result<void>();
+  }
+  Result<void> push(const RuntimeOptions& options, const std::string& message) {
+    if (auto committed = git_.run({"commit", "--quiet", "--message", message}); !committed) return committed;
+    if (auto made = git_.run({"tag", "--annotate", "--message", message, to_string(plan_.tag)}); !made) return made;
+    tagged_ = true;
+    if (auto sent = git_.run({"push", "--quiet", "--atomic", options.remote, "HEAD:refs/heads/" + options.branch,
+                              "refs/tags/" + to_string(plan_.tag)});
+        !sent)
+      return sent;
+    pushed_ = true;
+    return {};
+  }
+
+ private:
+  const runtimes::GitRepository& git_;
+  const ReleasePlan& plan_;
+  std::vector<fs::path> made_;
+  bool changed_ = false;
+  bool tagged_ = false;
+  bool pushed_ = false;
+};
+
+Result<void> apply_release(const RuntimeOptions& options, const runtimes::GitRepository& git, const ReleasePlan& plan,
+                           const std::vector<PackagedRuntime>& made, const fs::path& place,
+                           const std::string& message) {
+  ReleaseChange change(git, plan);
+  std::string registry = plan.registry;
+  for (std::size_t i = 0; i < made.size(); ++i) {
+    const PlannedRelease& one = plan.runtimes[i];
+    const fs::path target = place / one.name / made[i].package.file.filename();
+    if (auto put = change.put_package(made[i].package.file, target); !put) return put;
+    if (!made[i].release.signature.empty())
+      if (auto put = change.put_package(made[i].package.file.string() + ".minisig", target.string() + ".minisig"); !put)
+        return put;
+    if (auto put = change.write(one.source / runtimes::kManifestFile, one.manifest); !put) return put;
+    if (auto put = change.write(one.source / kChangesFile, one.changes); !put) return put;
+    auto more = add_release(registry, one.name, made[i].release, made[i].release.released_at);
+    if (!more) return more.error();
+    registry = *std::move(more);
+  }
+  if (auto put = change.write(git.top() / runtimes::kRegistryFile, registry); !put) return put;
+  return change.push(options, message);
+}
+
+// ---- Asking ----
+
+void show_plan(const Session& session, const RuntimeOptions& options, const ReleasePlan& plan, const fs::path& place) {
+  session.say("tag: " + to_string(plan.tag) + " on " + options.branch + ", to " + options.remote);
+  for (const PlannedRelease& one : plan.runtimes)
+    session.say("runtime: " + one.name + "@" + to_string(one.version) + " from " + one.source.string() + " to " +
+                (place / one.name / runtimes::package_file_name(one.name, to_string(one.version))).string());
+  session.say(std::string("registry: ") + (plan.registry.empty() ? "a new one" : "gets an entry for each") +
+              (options.key.empty() ? ", not signed" : ", signed by " + options.key));
+}
+
+Result<void> confirm_release(const Session& session, bool yes) {
+  if (yes) return {};
+  *session.terminal().err << "Proceed? (yes/no) " << std::flush;
+  std::string answer;
+  if (session.terminal().in != nullptr) std::getline(*session.terminal().in, answer);
+  if (answer == "yes") return {};
+  return invalid("not_confirmed", "want `yes` or --yes, got `" + answer + "`: nothing was released");
+}
+
+}  // namespace
+
+Result<int> release_runtime(const Session& session, const RuntimeOptions& options) {
+  if (options.to.empty())
+    return invalid("usage", "want --to DIR, where the packages go; --url says how others find it");
+  const fs::path place = (session.environment().working_dir / options.to).lexically_normal();
+  std::string url = options.url.empty() ? "file://" + place.string() : options.url;
+  if (!url.ends_with('/')) url += '/';
+  const auto key = read_signing_key(session, options.key);
+  if (!key) return key.error();
+  const auto git = runtimes::GitRepository::open(session.environment().working_dir, session.environment().variables);
+  if (!git) return git.error();
+  const auto plan = ReleasePlanner(options, *git, place).run();
+  if (!plan) return plan.error();
+  show_plan(session, options, *plan, place);
+  if (options.dry_run) return 0;
+  if (auto sure = confirm_release(session, options.yes); !sure) return sure.error();
+
+  const runtimes::ScratchDirectory scratch(runtime_scratch(session));
+  std::vector<PackagedRuntime> made;
+  for (const PlannedRelease& one : plan->runtimes) {
+    auto release = make_release(session, options, one, scratch.path(), *key, url);
+    if (!release) return release.error();
+    session.say(release->package.file.filename().string() + ": " + format_size(release->package.size) + ", " +
+                to_string(release->package.checksum));
+    made.push_back(*std::move(release));
+  }
+  const std::string message =
+      "Release " +
+      (plan->tag.runtime.empty() ? "all runtimes at " + to_string(plan->tag.version) : to_string(plan->tag));
+  if (auto done = apply_release(options, *git, *plan, made, place, message); !done) return done.error();
+  session.out(to_string(plan->tag) + "\n");
+  return 0;
+}
+
+}  // namespace unik::cli

@@ -1,0 +1,73 @@
+#include "cli/runtime_registries.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/output/images.hpp"
+#include "cli/progress.hpp"
+#include "cli/runtime_settings.hpp"
+#include "cli/runtimes.hpp"
+
+namespace unik::cli {
+
+Result<runtimes::InstallPlaces> install_places(const Session& session, const runtimes::BlobStore& store) {
+  auto space = runtime_space(session);
+  if (!space) return space.error();
+  return runtimes::InstallPlaces{store,
+                                 home_of(session.environment()) / "runtimes",
+                                 cache_of(session.environment()) / "downloads",
+                                 *std::move(space),
+                                 [&session](const std::string& text) { session.say(text); },
+                                 {}};
+}
+
+Result<std::vector<runtimes::FetchedRegistry>> ask_registries(const Session& session) {
+  const auto settings = read_runtime_settings(session.environment());
+  if (!settings) return settings.error();
+  return fetch_registries(settings->registries, cache_of(session.environment()) / "registries",
+                          [&session](const std::string& text) { session.warn(text); });
+}
+
+Result<runtimes::InstalledRelease> install_runtime(const Session& session, const runtimes::BlobStore& store,
+                                                   const std::vector<runtimes::FetchedRegistry>& registries,
+                                                   const RuntimeName& wanted) {
+  const auto found = find_in_registries(registries, wanted);
+  if (!found) return found.error();
+  auto places = install_places(session, store);
+  if (!places) return places.error();
+  const runtimes::ConfiguredRegistry& registry = found->registry->configured;
+  const std::string what = found->name + "@" + to_string(found->release.version);
+  if (found->release.yanked) session.warn(what + " was yanked: its publisher says that it is bad");
+  Progress line(session.terminal());
+  if (session.terminal().live_err)
+    places->progress = [&](const runtimes::DownloadProgress& progress) {
+      line.show(fmt::format("install {}: {} of {}", what, format_size(progress.done), format_size(progress.size)));
+    };
+  auto installed = install_release(*places, *found);
+  line.clear();
+  if (!installed || installed->was_there) return installed;
+  const std::string trust = registry.public_key ? "signed by key " + to_string(registry.public_key->id)
+                                                : "not signed by a key that you trust";
+  session.say(
+      fmt::format("install {}: {} from registry {}, {}", what, format_size(found->release.size), registry.name, trust));
+  return installed;
+}
+
+Result<runtimes::RegistryAnswer> install_from_registries(const Session& session, const runtimes::BlobStore& store,
+                                                         const RuntimeName& wanted) {
+  const auto settings = read_runtime_settings(session.environment());
+  if (!settings) return settings.error();
+  const bool any = std::any_of(settings->registries.begin(), settings->registries.end(),
+                               [](const runtimes::ConfiguredRegistry& one) { return one.enabled; });
+  if (!any) return runtimes::RegistryAnswer{false, "no registry (config.yaml names none)"};
+  const auto registries = ask_registries(session);
+  if (!registries) return registries.error();
+  const auto found = find_in_registries(*registries, wanted);
+  if (!found) return runtimes::RegistryAnswer{false, "the registries (" + found.error().message + ")"};
+  const auto installed = install_runtime(session, store, *registries, wanted);
+  if (!installed) return installed.error();
+  return runtimes::RegistryAnswer{true, {}};
+}
+
+}  // namespace unik::cli

@@ -1,0 +1,110 @@
+#include "runtimes/lib/runtime/git_repository.hpp"
+
+#include <algorithm>
+
+#include "runtimes/lib/pack/run_program.hpp"
+#include "runtimes/lib/pack/toolchain.hpp"
+
+namespace unik::runtimes {
+namespace {
+
+constexpr Duration kGitStepLimit = std::chrono::minutes(5);
+constexpr std::size_t kMaxGitAnswer = 1 << 20;
+
+std::string words_of_git(const std::vector<std::string>& args) {
+  std::string text = "git";
+  for (const std::string& arg : args) text += " " + arg;
+  return text;
+}
+
+}  // namespace
+
+Result<std::filesystem::path> find_git(const std::map<std::string, std::string>& environment) {
+  ToolNeed need;
+  need.name = "git";
+  need.programs = {"git"};
+  need.version_args = {"--version"};
+  need.mend = "apt-get install git";
+  auto git = find_tool(need, environment);
+  if (!git) return not_found("no_git", git.error().message);
+  return git->program;
+}
+
+Result<GitRepository> GitRepository::open(const std::filesystem::path& directory,
+                                          const std::map<std::string, std::string>& environment) {
+  auto git = find_git(environment);
+  if (!git) return std::move(git).error();
+  GitRepository repository(*std::move(git), environment);
+  repository.environment_["GIT_TERMINAL_PROMPT"] = "0";
+  repository.environment_["LC_ALL"] = "C";
+  repository.top_ = directory;
+  const auto top = repository.try_run({"rev-parse", "--show-toplevel"});
+  if (!top) return top.error();
+  if (top->code != 0)
+    return invalid("not_a_repository",
+                   directory.string() + ": want a directory of a Git repository: a release is a commit and a tag");
+  repository.top_ = top->text;
+  return repository;
+}
+
+Result<GitRepository::Answer> GitRepository::try_run(const std::vector<std::string>& args) const {
+  ProgramRun run;
+  run.args = {git_.string()};
+  run.args.insert(run.args.end(), args.begin(), args.end());
+  run.environment = environment_;
+  run.directory = top_;
+  run.time_limit = kGitStepLimit;
+  Answer answer;
+  run.output = [&](std::string_view piece) { answer.text += piece.substr(0, kMaxGitAnswer - answer.text.size()); };
+  const auto code = run_program(run);
+  if (!code) return code.error();
+  answer.code = *code;
+  while (answer.text.ends_with('\n')) answer.text.pop_back();
+  return answer;
+}
+
+Result<std::string> GitRepository::ask(const std::vector<std::string>& args) const {
+  auto answer = try_run(args);
+  if (!answer) return answer.error();
+  if (answer->code != 0)
+    return unavailable("git_failed", words_of_git(args) + ": want exit code 0, got " + std::to_string(answer->code) +
+                                         ": " + answer->text);
+  return std::move(answer->text);
+}
+
+Result<void> GitRepository::run(const std::vector<std::string>& args) const {
+  const auto said = ask(args);
+  return said ? Result<void>() : Result<void>(said.error());
+}
+
+Result<std::vector<std::string>> GitRepository::changes() const {
+  const auto said = ask({"status", "--porcelain", "--untracked-files=all"});
+  if (!said) return said.error();
+  std::vector<std::string> paths;
+  for (std::size_t begin = 0; begin < said->size();) {
+    const std::size_t end = std::min(said->find('\n', begin), said->size());
+    if (end - begin > 3) paths.push_back(said->substr(begin + 3, end - begin - 3));
+    begin = end + 1;
+  }
+  return paths;
+}
+
+Result<std::string> GitRepository::branch() const {
+  auto answer = try_run({"symbolic-ref", "--quiet", "--short", "HEAD"});
+  if (!answer) return answer.error();
+  return answer->code == 0 ? answer->text : std::string();
+}
+
+Result<std::string> GitRepository::commit_of(const std::string& name) const {
+  auto answer = try_run({"rev-parse", "--quiet", "--verify", name + "^{commit}"});
+  if (!answer) return answer.error();
+  return answer->code == 0 ? answer->text : std::string();
+}
+
+Result<bool> GitRepository::remote_has_tag(const std::string& remote, const std::string& tag) const {
+  const auto said = ask({"ls-remote", "--tags", remote, "refs/tags/" + tag});
+  if (!said) return said.error();
+  return !said->empty();
+}
+
+}  // namespace unik::runtimes

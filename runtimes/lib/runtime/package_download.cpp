@@ -1,0 +1,175 @@
+#include "runtimes/lib/runtime/package_download.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include "runtimes/lib/oci/durable_file.hpp"
+#include "wire/http_client.hpp"
+
+namespace unik::runtimes {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kFileUrlPrefix = "file://";
+constexpr int kPackageRedirects = 5;
+constexpr std::size_t kPackageChunk = 256 << 10;
+
+class Download {
+ public:
+  Download(const std::string& url, const RuntimeRelease& release, const fs::path& file, const OnDownload& progress)
+      : url_(url), size_(release.size), file_(file), progress_(progress) {}
+
+  Result<void> run() {
+    auto fd = open_file(file_, O_RDWR | O_CREAT);
+    if (!fd) return std::move(fd).error();
+    fd_ = *std::move(fd);
+    struct stat status {};
+    if (::fstat(fd_.get(), &status) != 0) return system_error("store_failed", "looking at", file_);
+    done_ = status.st_size;
+    if (done_ > size_ || url_.starts_with(kFileUrlPrefix)) begin_anew();
+    if (url_.starts_with(kFileUrlPrefix)) return copy();
+    while (done_ < size_) {
+      const std::int64_t before = done_;
+      auto came = one_transfer();
+      if (!came && (!can_go_on(came.error()) || done_ <= before)) return came;
+    }
+    return kept_;
+  }
+
+ private:
+  // Answers that another try would only hear again.
+  static bool can_go_on(const Error& error) { return traits(error.code).retryable; }
+
+  void begin_anew() {
+    done_ = 0;
+    if (::ftruncate(fd_.get(), 0) != 0 || ::lseek(fd_.get(), 0, SEEK_SET) != 0)
+      kept_ = system_error("store_failed", "emptying", file_);
+  }
+
+  Error wrong_size(const std::string& found) const {
+    return invalid("wrong_size",
+                   url_ + ": want " + std::to_string(size_) + " bytes, as its registry says, found " + found);
+  }
+
+  bool take(std::string_view bytes) {
+    if (!kept_) return false;
+    if (done_ + static_cast<std::int64_t>(bytes.size()) > size_) {
+      kept_ = wrong_size("more");
+      return false;
+    }
+    kept_ = write_all(fd_.get(), bytes, file_);
+    if (!kept_) return false;
+    done_ += static_cast<std::int64_t>(bytes.size());
+    if (progress_) progress_({done_, size_});
+    return true;
+  }
+
+  Result<void> copy() {
+    const fs::path from(url_.substr(kFileUrlPrefix.size()));
+    auto source = open_file(from, O_RDONLY);
+    if (!source) return not_found("no_such_package", source.error().message);
+    std::string buffer(kPackageChunk, '\0');
+    while (kept_) {
+      const ssize_t got = ::read(source->get(), buffer.data(), buffer.size());
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return system_error("read_failed", "reading", from);
+      if (got == 0) return done_ == size_ ? Result<void>() : wrong_size(std::to_string(done_));
+      take({buffer.data(), static_cast<std::size_t>(got)});
+    }
+    return kept_;
+  }
+
+  // Asks for what is missing, or for all of it.
+  Result<void> one_transfer() {
+    if (no_ranges_ && done_ > 0) begin_anew();
+    const std::int64_t from = done_;
+    const auto answer = ask(from);
+    if (from > 0 && cannot_go_on(answer)) {
+      no_ranges_ = true;
+      kept_ = {};
+      return one_transfer();
+    }
+    if (!kept_) return kept_;
+    if (!answer) return answer.error();
+    if (answer->status == 404) return not_found("no_such_package", url_ + ": no such file there");
+    if (!answer->ok()) return wire::error_of(*answer);
+    // A body that ended in order and is short was never longer.
+    return done_ == size_ ? Result<void>() : wrong_size(std::to_string(done_));
+  }
+
+  // The server gave the whole file, or has none from there on: what is here must be fetched again.
+  bool cannot_go_on(const Result<wire::ClientResponse>& answer) const {
+    const bool too_much = !kept_ && kept_.error().reason == "wrong_size";
+    return too_much || (answer && (answer->status == 200 || answer->status == 416));
+  }
+
+  Result<wire::ClientResponse> ask(std::int64_t from) {
+    const auto parsed = wire::parse_url(url_);
+    if (!parsed) return parsed.error();
+    if (::lseek(fd_.get(), from, SEEK_SET) != from) return system_error("store_failed", "going on in", file_);
+    wire::ClientRequest request;
+    request.endpoint = parsed->endpoint;
+    request.target = parsed->target;
+    request.total_timeout = {};
+    request.stall_timeout = kPackageStall;
+    request.max_redirects = kPackageRedirects;
+    if (from > 0) request.headers.add("Range", "bytes=" + std::to_string(from) + "-");
+    request.sink = [this](std::string_view bytes) { return take(bytes); };
+    return wire::fetch(request);
+  }
+
+  const std::string& url_;
+  const std::int64_t size_;
+  const fs::path& file_;
+  const OnDownload& progress_;
+  Fd fd_;
+  std::int64_t done_ = 0;
+  bool no_ranges_ = false;
+  Result<void> kept_;  // what went wrong on this side
+};
+
+}  // namespace
+
+Result<void> download_package(const std::string& url, const RuntimeRelease& release, const fs::path& file,
+                              const OnDownload& progress) {
+  if (auto made = make_directories(file.parent_path()); !made) return made;
+  return Download(url, release, file, progress).run();
+}
+
+Result<void> check_signed(const RuntimeRelease& release, const std::optional<PublicKey>& key, const std::string& what) {
+  if (!key) return {};
+  if (release.signature.empty())
+    return invalid("unsigned", what + ": want a signature by key " + to_string(key->id) +
+                                   ", as `public_key` of its registry asks, found none");
+  const auto signature = parse_signature(release.signature);
+  if (!signature) return invalid("bad_signature", what + ": " + signature.error().message);
+  if (signature->id == key->id) return {};
+  // Told in the words that a check of the whole would use.
+  return verify(*signature, {}, *key, what);
+}
+
+Result<void> verify_package(const fs::path& file, const RuntimeRelease& release, const std::optional<PublicKey>& key,
+                            const std::string& what) {
+  std::error_code error;
+  const auto size = fs::file_size(file, error);
+  if (error) return unavailable("store_failed", file.string() + ": " + error.message());
+  if (size != static_cast<std::uintmax_t>(release.size))
+    return invalid("wrong_size",
+                   what + ": want " + std::to_string(release.size) + " bytes, found " + std::to_string(size));
+  const auto sum = sha256_file(file);
+  if (!sum) return sum.error();
+  if (*sum != release.checksum)
+    return invalid("wrong_checksum", what + ": want " + to_string(release.checksum) + ", as its registry says, found " +
+                                         to_string(*sum) + "; nothing of it was used");
+  if (auto there = check_signed(release, key, what); !there || !key) return there;
+  const auto hash = prehash_file(file);
+  if (!hash) return hash.error();
+  return verify(*parse_signature(release.signature), *hash, *key, what);
+}
+
+}  // namespace unik::runtimes

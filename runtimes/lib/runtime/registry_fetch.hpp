@@ -1,0 +1,58 @@
+// Registries of runtimes as they are configured on this host: fetched in their order, kept by their ETag, and used as
+// they last were where they cannot be reached.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "api/result.hpp"
+#include "api/time.hpp"
+#include "runtimes/lib/runtime/package_places.hpp"
+#include "runtimes/lib/runtime/runtime_registry.hpp"
+#include "runtimes/lib/signature/minisign.hpp"
+
+namespace unik::runtimes {
+
+inline constexpr Duration kRegistryTimeout = std::chrono::seconds(30);
+
+struct ConfiguredRegistry {
+  std::string name;
+  std::string url;
+  bool enabled = true;
+  std::optional<PublicKey> public_key;  // given: nothing is taken from it that this key did not sign
+
+  bool operator==(const ConfiguredRegistry&) const = default;
+};
+
+struct FetchedRegistry {
+  ConfiguredRegistry configured;
+  std::string file_url;
+  RuntimeRegistry registry;
+  bool stale = false;  // it could not be reached: as it was at its last answer
+
+  bool operator==(const FetchedRegistry&) const = default;
+};
+
+// `cache` keeps one file for each URL. Errors: `invalid/bad_registry_url`, `invalid/bad_registry`, `not_found/
+// no_such_registry`, `unavailable/…` and `timeout/…` of the way there when nothing was kept.
+Result<FetchedRegistry> fetch_registry(const ConfiguredRegistry& configured, const std::filesystem::path& cache);
+
+// All that are enabled and can be had, in their order. `say` is told of each that cannot, or is stale, or has entries
+// that cannot be read.
+std::vector<FetchedRegistry> fetch_registries(std::span<const ConfiguredRegistry> configured,
+                                              const std::filesystem::path& cache, const SayStep& say);
+
+struct FoundRelease {
+  const FetchedRegistry* registry = nullptr;  // of those that were searched
+  std::string name;
+  RuntimeRelease release;
+};
+
+// In the first registry that has it. Errors: `not_found/no_such_runtime`, `not_found/no_such_version`, with what each
+// registry has.
+Result<FoundRelease> find_in_registries(std::span<const FetchedRegistry> registries, const RuntimeName& wanted);
+
+}  // namespace unik::runtimes

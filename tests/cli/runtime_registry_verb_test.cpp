@@ -1,0 +1,174 @@
+// The verbs of `runtime` that speak to registries: a runtime published into a directory, and installed from it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "cli/runtime_settings.hpp"
+#include "codec/views_json.hpp"
+#include "runtimes/lib/oci/layer.hpp"
+#include "runtimes/lib/pack/runtime_image.hpp"
+#include "tests/cli/samples.hpp"
+#include "tests/cli/simulated_controller.hpp"
+
+namespace unik::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using runtimes::BlobStore;
+using runtimes::Descriptor;
+using testing::HasSubstr;
+
+constexpr const char* kKey = "RWSe4KNyEEuGpw1Wupvcnh6FDEmUPaSM4e2fkS3Xr+ON8yTe8F5rxsKq";
+
+class RuntimeRegistryVerbs : public testing::Test {
+ protected:
+  RunResult unikctl(const std::vector<std::string>& args) { return run_unikctl(controller, args); }
+  BlobStore store() { return *BlobStore::open(controller.directory() / "home/images"); }
+  fs::path shelf() const { return controller.directory() / "shelf"; }
+
+  // An image that says that it stands on, or is, the runtime `what`.
+  Descriptor put_image(const std::string& name, const std::string& what, const std::vector<std::string>& layers) {
+    const BlobStore blobs = store();
+    runtimes::ImageConfig config;
+    runtimes::Manifest manifest;
+    for (const std::string& layer : layers) {
+      const auto blob = blobs.put("the layer " + layer + " of " + name);
+      config.diff_ids.push_back(blob->digest);
+      manifest.layers.push_back({std::string(runtimes::kLayerTarMediaType),
+                                 blob->digest,
+                                 blob->size,
+                                 {{std::string(runtimes::kLayerAnnotation), layer}}});
+    }
+    const auto config_blob = blobs.put(print_image_config(config));
+    manifest.config = {std::string(runtimes::kConfigMediaType), config_blob->digest, config_blob->size, {}};
+    manifest.annotations[std::string(runtimes::kRuntimeAnnotation)] = what;
+    const auto blob = blobs.put(print_manifest(manifest));
+    const Descriptor descriptor{std::string(runtimes::kManifestMediaType), blob->digest, blob->size, {}};
+    EXPECT_TRUE(blobs.set_image({name, descriptor}).ok());
+    return descriptor;
+  }
+  void put_runtime(const std::string& version) {
+    put_image("runtimes/lang:" + version, "lang@" + version, {"base", "runtime"});
+  }
+  void configure(const std::string& registry) {
+    const fs::path path = controller.directory() / ".config/unikctl/config.yaml";
+    fs::create_directories(path.parent_path());
+    std::ofstream(path) << "runtimes:\n  registries:\n    - " << registry << "\n";
+  }
+  void no_apps() { controller.answer("GET /v1/apps", 200, R"({"items":[],"revision":1})"); }
+
+  SimulatedController controller;
+};
+
+TEST_F(RuntimeRegistryVerbs, PublishAndInstallAgain) {
+  put_runtime("1.0.0");
+  put_runtime("1.10.0");
+  const auto key = unikctl({"runtime", "key", "generate", "team"});
+  ASSERT_EQ(key.code, 0) << key.err;
+  const std::string line = key.out.substr(0, key.out.size() - 1);
+  EXPECT_EQ(unikctl({"runtime", "key", "generate", "team"}).code, 4) << "a key is never overwritten";
+  for (const char* version : {"lang@1.0.0", "lang"}) {
+    const auto published = unikctl({"runtime", "publish", version, "--to", "shelf", "--key", "team.key"});
+    ASSERT_EQ(published.code, 0) << published.err;
+  }
+  const auto again = unikctl({"runtime", "publish", "lang", "--to", "shelf"});
+  EXPECT_EQ(again.code, 4);
+  EXPECT_THAT(again.err, HasSubstr("lang@1.10.0: is published already"));
+  EXPECT_TRUE(fs::exists(shelf() / "lang/lang-1.10.0.tar.gz.minisig"));
+
+  no_apps();
+  ASSERT_EQ(unikctl({"runtime", "remove", "lang", "--all"}).code, 0);
+  EXPECT_EQ(unikctl({"runtime", "list", "-o", "name"}).out, "");
+  const auto nowhere = unikctl({"runtime", "install", "lang"});
+  EXPECT_EQ(nowhere.code, 3);
+  EXPECT_THAT(nowhere.err, HasSubstr("`runtimes.registries` of config.yaml names them"));
+
+  configure("{name: team, url: \"" + shelf().string() + "\", public_key: " + line + "}");
+  EXPECT_EQ(unikctl({"runtime", "list", "--remote"}).out.substr(0, 4), "NAME");
+  EXPECT_EQ(unikctl({"runtime", "list", "--remote", "-o", "name"}).out, "lang@1.10.0\nlang@1.0.0\n");
+  EXPECT_THAT(unikctl({"runtime", "info", "lang@1.0.0"}).out, HasSubstr("state       in a registry\n"));
+  const auto installed = unikctl({"runtime", "install", "lang"});
+  ASSERT_EQ(installed.code, 0) << installed.err;
+  EXPECT_THAT(installed.out, HasSubstr("runtimes/lang:1.10.0@sha256:"));
+  EXPECT_THAT(installed.err, HasSubstr("from registry team, signed by key"));
+  EXPECT_THAT(unikctl({"runtime", "install", "lang@1.10.0"}).err, HasSubstr("was installed already"));
+  EXPECT_THAT(unikctl({"runtime", "info", "lang"}).out, HasSubstr("registry       team\n"));
+  EXPECT_THAT(unikctl({"runtime", "verify"}).out,
+              HasSubstr("runtimes/lang@1.10.0: whole (registry team, signed by key"));
+  EXPECT_EQ(unikctl({"runtime", "outdated"}).code, 0);
+
+  EXPECT_EQ(unikctl({"runtime", "yank", "lang@1.10.0", "--in", "shelf"}).code, 0);
+  const auto outdated = unikctl({"runtime", "outdated"});
+  EXPECT_EQ(outdated.code, 1);
+  EXPECT_THAT(outdated.out, HasSubstr("1.10.0 (yanked)"));
+  EXPECT_THAT(unikctl({"runtime", "list", "--remote"}).out, HasSubstr("installed, yanked"));
+  EXPECT_THAT(unikctl({"runtime", "install", "lang"}).out, HasSubstr("runtimes/lang:1.0.0@"));
+}
+
+TEST_F(RuntimeRegistryVerbs, RemoveOneVersionThatNoAppStandsOn) {
+  put_runtime("1.0.0");
+  put_runtime("2.0.0");
+  const Descriptor app = put_image("web", "lang@1.0.0", {"base", "runtime", "app"});
+  AppView view = sample_app();
+  view.app.spec.boot.image = "web@" + to_string(app.digest);
+  controller.answer("GET /v1/apps", 200, R"({"items":[)" + codec::to_json(view) + R"(],"revision":1})");
+  const auto pinned = unikctl({"runtime", "remove", "lang@1.0.0"});
+  EXPECT_EQ(pinned.code, 4);
+  EXPECT_THAT(pinned.err, HasSubstr("runtime lang@1.0.0: want one that no app is pinned to, it is what web stands on"));
+  EXPECT_EQ(unikctl({"runtime", "remove", "lang", "--all"}).code, 4) << "all or nothing";
+  EXPECT_EQ(unikctl({"runtime", "list", "-o", "name"}).out, "lang@2.0.0\nlang@1.0.0\n");
+  EXPECT_EQ(unikctl({"runtime", "remove", "lang@2.0.0"}).out, "runtime/lang@2.0.0 removed\n");
+  EXPECT_EQ(unikctl({"runtime", "list", "-o", "name"}).out, "lang@1.0.0\n");
+  const auto unclear = unikctl({"runtime", "remove", "lang"});
+  EXPECT_EQ(unclear.code, 2);
+  EXPECT_THAT(unclear.err, HasSubstr("--all for every version"));
+  EXPECT_EQ(unikctl({"runtime", "remove", "lang@1.0.0", "--all"}).code, 2);
+  EXPECT_THAT(unikctl({"runtime", "remove", "lang@3.0.0"}).err, HasSubstr("installed is runtimes/lang@1.0.0"));
+}
+
+TEST_F(RuntimeRegistryVerbs, RefuseWhatMakesNoSense) {
+  EXPECT_EQ(unikctl({"runtime", "install"}).code, 2);
+  EXPECT_EQ(unikctl({"runtime", "install", "reg.example/team/lang"}).code, 2);
+  EXPECT_EQ(unikctl({"runtime", "install", "lang@1.0"}).code, 2);
+  EXPECT_EQ(unikctl({"runtime", "yank", "lang", "--in", "shelf"}).code, 2);
+  EXPECT_EQ(unikctl({"runtime", "yank", "lang@1.0.0"}).code, 2);
+  EXPECT_EQ(unikctl({"runtime", "yank", "lang@1.0.0", "--in", "shelf"}).code, 2);
+  put_runtime("1.0.0");
+  EXPECT_EQ(unikctl({"runtime", "publish", "lang"}).code, 2);
+  EXPECT_EQ(unikctl({"runtime", "publish", "lang", "--to", "shelf", "--key", "nowhere"}).code, 3);
+  EXPECT_FALSE(fs::exists(shelf() / "registry.json"));
+}
+
+TEST(RuntimeRegistrySettings, AreRead) {
+  const auto settings =
+      parse_runtime_settings(std::string("runtimes:\n  registries:\n"
+                                         "    - {name: team, url: \"https://github.com/team/runtimes\", "
+                                         "public_key: ") +
+                                 kKey + "}\n    - {name: disk, url: \"file:///srv\", enabled: false}\n",
+                             "config.yaml");
+  ASSERT_TRUE(settings.ok()) << to_string(settings.error());
+  ASSERT_EQ(settings->registries.size(), 2U);
+  EXPECT_EQ(settings->registries[0], (runtimes::ConfiguredRegistry{"team", "https://github.com/team/runtimes", true,
+                                                                   *runtimes::parse_public_key(kKey)}));
+  EXPECT_FALSE(settings->registries[1].enabled);
+}
+
+TEST(RuntimeRegistrySettings, TellEveryFault) {
+  const auto settings = parse_runtime_settings(
+      "runtimes:\n  registries:\n    - {name: a, url: \"http://far.example\"}\n    - {name: a, url: \"file:///x\"}\n"
+      "    - {url: \"file:///x\", public_key: \"RWx\", enabled: perhaps, colour: red}\n    - just text\n",
+      "config.yaml");
+  ASSERT_FALSE(settings.ok());
+  const std::string text = to_string(settings.error());
+  for (const char* part :
+       {"config.yaml:3:22: runtimes.registries[0].url: registry `http://far.example`: want https:",
+        "runtimes.registries[1].name: `a` stands here twice", "registries[2].public_key: want a public key of minisign",
+        "registries[2].enabled: want true or false", "registries[2].colour: unknown field",
+        "registries[2].name: every registry has one", "registries[3]: want {name, url"})
+    EXPECT_THAT(text, HasSubstr(part));
+}
+
+}  // namespace
+}  // namespace unik::cli

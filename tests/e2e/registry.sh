@@ -1,0 +1,293 @@
+#!/usr/bin/env bash
+# A registry of runtimes: published into a directory, served over HTTP on loopback, installed, pinned, resumed, removed; and
+# all that must not be installed. No VM is needed: the runtime is one of a single small Debian package.
+#
+#   registry.sh BIN_DIR
+set -euo pipefail
+# shellcheck source=tests/e2e/stage.sh
+. "$(dirname "$0")/stage.sh"
+
+server_pids=()
+undo() {
+  local pid
+  for pid in "${server_pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+}
+# serve DIRECTORY NAME: a server of its own, its URL in $url.
+serve() {
+  "$root/tests/e2e/file_server.py" "$1" "$work/$2.port" "$work/$2.log" &
+  server_pids+=($!)
+  until_true 10 test -s "$work/$2.port" || fail "the server $2 does not start"
+  url=http://127.0.0.1:$(cat "$work/$2.port")
+}
+# configure LINE...: the registries of config.yaml.
+configure() {
+  mkdir -p "$XDG_CONFIG_HOME/unikctl"
+  {
+    echo "runtimes:"
+    echo "  registries:"
+    printf '    - %s\n' "$@"
+  } >"$XDG_CONFIG_HOME/unikctl/config.yaml"
+}
+# edit JQ_FILTER: changes the registry as it is served.
+edit() { jq "$1" "$shelf/registry.json" >"$work/edited" && cp "$work/edited" "$shelf/registry.json"; }
+installed() { unikctl runtime list -o json | jq -r '.items[] | select(.state != "source") | .name + "@" + .version' | paste -sd' '; }
+# Nothing of a refused install is there.
+nothing() {
+  [ -z "$(installed)" ] || fail "installed is $(installed)"
+  [ ! -e "$UNIKCTL_HOME/runtimes/tiny" ] || fail "left: $(find "$UNIKCTL_HOME/runtimes/tiny")"
+}
+refused() {
+  expect_code "$1" unikctl runtime install tiny@1.0.0
+  said "$2"
+  nothing
+}
+hidden() { UNIKCTL_RUNTIME_SOURCES=$work/none "$@"; }
+export XDG_CACHE_HOME=$work/cache
+
+step "build three versions and publish them"
+shelf=$work/shelf
+export UNIKCTL_RUNTIME_SOURCES=$work/sources
+mkdir -p "$work/sources/tiny" "$work/none"
+printf 'packages: {debian: [tzdata]}\nkeep: [usr/share/zoneinfo/Europe/*]\n' >"$work/sources/tiny/unik.yaml"
+version() {
+  printf 'name: tiny\nversion: %s\ndescription: The time zones of Europe\nplatforms: [linux/amd64]\nprovides: {tiny: "1"}\n' \
+    "$1" >"$work/sources/tiny/manifest.yaml"
+}
+version 1.0.0
+expect_code 0 unikctl runtime lock tiny --update
+expect_code 0 unikctl runtime key generate "$work/publisher"
+public_key=$(cat "$work/out")
+[ "$(stat -c %a "$work/publisher.key")" = 600 ] || fail "the secret key can be read by others"
+expect_code 4 unikctl runtime key generate "$work/publisher"
+for number in 1.0.0 1.9.9 1.10.0; do
+  version "$number"
+  expect_code 0 unikctl runtime build tiny --release
+  expect_code 0 unikctl runtime publish "tiny@$number" --to "$shelf" --key "$work/publisher.key"
+done
+expect_code 4 unikctl runtime publish tiny@1.0.0 --to "$shelf"
+said "never overwritten"
+package=$shelf/tiny/tiny-1.0.0.tar.gz
+minisign -V -q -m "$package" -P "$public_key" || fail "minisign does not verify ours"
+tar -xzf "$package" -C "$work" runtime/versions.lock && cmp "$work/runtime/versions.lock" "$work/sources/tiny/versions.lock"
+cp -r "$shelf" "$work/pristine"
+built=$UNIKCTL_HOME
+export UNIKCTL_HOME=$work/host UNIKCTL_RUNTIME_SOURCES=$work/none
+
+step "fresh install, pinned and latest"
+serve "$shelf" main
+main=$url
+configure "{name: main, url: \"$main\", public_key: $public_key}"
+expect_code 0 unikctl runtime list --remote -o json
+[ "$(jq -r '[.items[].version] | join(" ")' "$work/out")" = "1.10.0 1.9.9 1.0.0" ] || fail "remote: $(cat "$work/out")"
+expect_code 0 unikctl runtime install tiny
+grep -qx "runtimes/tiny:1.10.0@$(jq -r '.runtimes.tiny["1.10.0"].image_digest' "$shelf/registry.json")" "$work/out" ||
+  fail "latest: $(cat "$work/out")"
+expect_code 0 unikctl runtime install tiny@1.0.0 tiny@latest
+[ "$(installed)" = "tiny@1.10.0 tiny@1.0.0" ] || fail "installed is $(installed)"
+expect_code 0 unikctl runtime info tiny@1.0.0 -o json
+[ "$(jq -r .installed.registry "$work/out")" = main ] || fail "info: $(cat "$work/out")"
+cmp "$UNIKCTL_HOME/runtimes/tiny/1.0.0/package/versions.lock" "$work/sources/tiny/versions.lock"
+[ "$(unikctl image digest runtimes/tiny:1.0.0)" = "$(UNIKCTL_HOME=$built unikctl image digest runtimes/tiny:1.0.0)" ] ||
+  fail "another image than the publisher's"
+expect_code 0 unikctl runtime verify
+said "runtimes/tiny@1.0.0: whole (registry main, signed by key"
+expect_code 3 unikctl runtime install tinny
+said "did you mean"
+expect_code 3 unikctl runtime install tiny@7.0.0
+said "there is 1.10.0, 1.9.9, 1.0.0"
+expect_code 2 unikctl runtime install tiny@1.0
+expect_code 0 unikctl runtime outdated
+
+step "what was installed can be published again, byte for byte"
+expect_code 0 unikctl runtime publish tiny@1.0.0 --to "$work/again"
+cmp "$work/again/tiny/tiny-1.0.0.tar.gz" "$package"
+
+step "remove takes one version; --all every one"
+expect_code 2 unikctl runtime remove tiny
+said "--all"
+expect_code 0 unikctl runtime remove tiny@1.10.0
+[ "$(installed)" = "tiny@1.0.0" ] || fail "installed is $(installed)"
+expect_code 1 unikctl runtime outdated -o json
+[ "$(jq -r '.items[0] | .name + " " + .latest' "$work/out")" = "tiny 1.10.0" ] || fail "outdated: $(cat "$work/out")"
+expect_code 0 unikctl runtime install tiny@1.9.9
+expect_code 0 unikctl runtime remove tiny --all
+nothing
+
+step "yanked"
+expect_code 0 unikctl runtime yank tiny@1.10.0 --in "$shelf"
+expect_code 0 unikctl runtime install tiny
+grep -q "^runtimes/tiny:1.9.9@" "$work/out" || fail "after yank: $(cat "$work/out")"
+expect_code 0 unikctl runtime install tiny@1.10.0
+said "tiny@1.10.0 was yanked"
+expect_code 1 unikctl runtime outdated
+said "1.10.0 (yanked)"
+expect_code 0 unikctl runtime remove tiny --all
+
+step "wrong checksum, wrong size, wrong platform"
+right=$(jq -r '.runtimes.tiny["1.0.0"].checksum' "$shelf/registry.json")
+wrong=sha256:$(printf '0%.0s' $(seq 64))
+edit ".runtimes.tiny[\"1.0.0\"].checksum = \"$wrong\""
+refused 2 "want $wrong"
+said "found $right"
+cp "$work/pristine/registry.json" "$shelf/registry.json"
+edit '.runtimes.tiny["1.0.0"].size += 1'
+refused 2 "bytes, as its registry says, found"
+edit '.runtimes.tiny["1.0.0"].size -= 2'
+refused 2 "bytes, as its registry says, found more"
+cp "$work/pristine/registry.json" "$shelf/registry.json"
+edit '.runtimes.tiny["1.0.0"].platforms = ["linux/riscv64"]'
+refused 2 "this one is for linux/riscv64"
+edit '.runtimes.tiny["1.0.0"].platforms = ["ubuntu-amd64", "ubuntu-arm64"]'
+expect_code 0 unikctl runtime install tiny@1.0.0
+expect_code 0 unikctl runtime remove tiny@1.0.0
+cp "$work/pristine/registry.json" "$shelf/registry.json"
+
+step "no signature, a wrong one, an unknown key"
+edit 'del(.runtimes.tiny["1.0.0"].signature)'
+refused 2 "want a signature by key"
+edit '.runtimes.tiny["1.0.0"].signature = .runtimes.tiny["1.9.9"].signature'
+refused 2 "want a signature of these very bytes"
+cp "$work/pristine/registry.json" "$shelf/registry.json"
+expect_code 0 unikctl runtime key generate "$work/stranger"
+configure "{name: main, url: \"$main\", public_key: $(cat "$work/out")}"
+refused 2 "which is the trusted one, found one by key"
+# What an older key has signed, no longer passes once the registry asks for another.
+configure "{name: main, url: \"$main\"}"
+expect_code 0 unikctl runtime install tiny@1.0.0
+said "not signed by a key that you trust"
+configure "{name: main, url: \"$main\", public_key: $public_key}"
+expect_code 2 unikctl runtime verify
+said "it was installed without one"
+expect_code 0 unikctl runtime remove tiny@1.0.0
+# By Debian's own minisign.
+minisign -S -s "$work/publisher.key" -m "$package" -x "$work/by_hand" >/dev/null
+edit ".runtimes.tiny[\"1.0.0\"].signature = $(jq -Rs . <"$work/by_hand")"
+expect_code 0 unikctl runtime install tiny@1.0.0
+expect_code 0 unikctl runtime remove tiny@1.0.0
+cp "$work/pristine/registry.json" "$shelf/registry.json"
+
+step "a signed package of one version does not pass for another"
+edit '.runtimes.tiny["1.0.0"] = (.runtimes.tiny["1.9.9"] | .version = "1.0.0")'
+refused 2 "want an image of"
+said "tiny@1.9.9"
+cp "$work/pristine/registry.json" "$shelf/registry.json"
+
+step "a truncated package, and one that is resumed"
+size=$(stat -c %s "$package")
+head -c 5000 "$work/pristine/tiny/tiny-1.0.0.tar.gz" >"$package"
+refused 2 "found 5000"
+cp "$work/pristine/tiny/tiny-1.0.0.tar.gz" "$package"
+: >"$work/main.log"
+expect_code 0 unikctl runtime install tiny@1.0.0
+grep -q "tiny-1.0.0.tar.gz 206 bytes=5000-" "$work/main.log" || fail "not gone on with: $(cat "$work/main.log")"
+expect_code 0 unikctl runtime remove tiny@1.0.0
+: >"$work/main.log"
+echo "cut 7000" >"$shelf/.fault"
+expect_code 0 unikctl runtime install tiny@1.0.0
+grep -q "tiny-1.0.0.tar.gz 206 bytes=" "$work/main.log" || fail "a cut was not gone on from: $(cat "$work/main.log")"
+expect_code 0 unikctl runtime remove tiny@1.0.0
+echo slow >"$shelf/.fault"
+unikctl runtime install tiny@1.0.0 >"$work/out" 2>&1 &
+pid=$!
+until_true 10 test -s "$XDG_CACHE_HOME/unikctl/downloads/${right#sha256:}" || fail "no download begins"
+kill -9 $pid
+wait $pid 2>/dev/null || true
+nothing
+echo plain >"$shelf/.fault"
+expect_code 0 unikctl runtime install tiny@1.0.0
+rm "$shelf/.fault"
+expect_code 0 unikctl runtime verify tiny
+expect_code 0 unikctl runtime remove tiny@1.0.0
+[ "$size" -gt 7000 ] || fail "the package of $size bytes is too small for this test"
+
+step "archives of an enemy"
+# attack WORDS COMMAND...: what COMMAND writes to stdout is published as the package of 1.0.0.
+attack() {
+  local words=$1
+  shift
+  "$@" | gzip -n >"$package"
+  edit ".runtimes.tiny[\"1.0.0\"] |= (.checksum = \"sha256:$(sha256sum "$package" | cut -d' ' -f1)\"
+    | .size = $(stat -c %s "$package") | del(.signature, .image_digest))"
+  refused 2 "cannot be installed"
+  said "$words"
+  [ ! -e "$work/escaped" ] || fail "something escaped"
+  cp "$work/pristine/registry.json" "$shelf/registry.json"
+}
+configure "{name: main, url: \"$main\"}"
+mkdir "$work/evil"
+echo x >"$work/evil/file"
+ln -s "$work" "$work/evil/blobs"
+attack "" tar -C "$work/evil" -c --transform "s,file,../../../../../../../..$work/escaped," file
+attack "" tar -P -C "$work/evil" -c --transform "s,file,$work/escaped," file
+attack "" tar -C "$work/evil" -c --transform "s,file,blobs/escaped," blobs file
+attack "oci-layout" tar -C "$work/evil" -c file
+attack "" head -c 100000 /dev/urandom
+cp "$work/pristine/tiny/tiny-1.0.0.tar.gz" "$package"
+
+step "kill -9 at any moment leaves a whole install or none"
+configure "{name: main, url: \"$shelf\", public_key: $public_key}"
+for delay in 0.00 0.01 0.02 0.03 0.04 0.05 0.06 0.08 0.10 0.13 0.16 0.20; do
+  unikctl runtime install tiny@1.0.0 >"$work/out" 2>&1 &
+  pid=$!
+  sleep "$delay"
+  kill -9 $pid 2>/dev/null || true
+  wait $pid 2>/dev/null || true
+  case "$(installed)" in
+    "") ;;
+    tiny@1.0.0)
+      expect_code 0 unikctl runtime verify
+      expect_code 0 unikctl runtime remove tiny@1.0.0
+      ;;
+    *) fail "installed is $(installed)" ;;
+  esac
+done
+expect_code 0 unikctl runtime install tiny@1.0.0
+[ "$(find "$UNIKCTL_HOME/runtimes/tiny/1.0.0" -mindepth 1 -maxdepth 1 | wc -l)" = 1 ] ||
+  fail "killed installs left $(find "$UNIKCTL_HOME/runtimes/tiny/1.0.0" -maxdepth 1)"
+expect_code 0 unikctl runtime remove tiny@1.0.0
+
+step "eight installs of the same at once"
+configure "{name: main, url: \"$main\", public_key: $public_key}"
+: >"$work/main.log"
+pids=()
+for _ in 1 2 3 4 5 6 7 8; do
+  unikctl runtime install tiny@1.0.0 >/dev/null 2>&1 &
+  pids+=($!)
+done
+for pid in "${pids[@]}"; do wait "$pid" || fail "one of eight installs failed"; done
+[ "$(grep -c "tar.gz 200" "$work/main.log")" = 1 ] || fail "fetched more than once: $(cat "$work/main.log")"
+expect_code 0 unikctl runtime verify
+expect_code 0 unikctl runtime remove tiny --all
+
+step "two registries, one of them down; offline"
+cp -r "$work/pristine" "$work/second"
+serve "$work/second" second
+second=$url
+configure "{name: down, url: \"http://127.0.0.1:1\"}" "{name: off, url: \"$main\", enabled: false}" \
+  "{name: second, url: \"$second\", public_key: $public_key}"
+expect_code 0 unikctl runtime install tiny@1.9.9
+said "registry down:"
+expect_code 0 unikctl runtime info tiny@1.9.9 -o json
+[ "$(jq -r .installed.registry "$work/out")" = second ] || fail "info: $(cat "$work/out")"
+kill "${server_pids[1]}"
+expect_code 0 unikctl runtime list --remote -o name
+said "registry second cannot be reached; going by its last answer"
+[ "$(wc -l <"$work/out")" = 3 ] || fail "offline: $(cat "$work/out")"
+expect_code 7 unikctl runtime install tiny@1.0.0
+expect_code 0 unikctl runtime install tiny@1.9.9
+said "was installed already"
+expect_code 0 unikctl runtime remove tiny --all
+nothing
+
+step "a build takes what it stands on from the registry"
+configure "{name: main, url: \"$main\", public_key: $public_key}"
+mkdir -p "$work/app"
+printf 'print("hello")\n' >"$work/app/main.py"
+expect_code 3 unikctl build "$work/app"
+said "the registries"
+
+configure "{name: main, url: \"ftp://nowhere\", public_key: RWx, colour: red}"
+expect_code 2 unikctl runtime list
+for words in "registries[0].url" "registries[0].public_key" "registries[0].colour"; do said "$words"; done
+
+echo "all steps passed"

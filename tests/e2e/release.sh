@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# Releases from a scratch Git repository with a bare remote: one runtime, then all at once, then an install of what came of
+# it; and every way in which a release is refused, after which the tree is as it was.
+#
+#   release.sh BIN_DIR
+set -euo pipefail
+# shellcheck source=tests/e2e/stage.sh
+. "$(dirname "$0")/stage.sh"
+export XDG_CACHE_HOME=$work/cache UNIKCTL_RUNTIME_SOURCES=$work/none
+export GIT_CONFIG_GLOBAL=$work/gitconfig GIT_CONFIG_NOSYSTEM=1
+git config --global user.name Nobody
+git config --global user.email nobody@example.org
+git config --global init.defaultBranch main
+mkdir "$work/none"
+
+repo=$work/repo
+packages=$work/packages
+mkdir "$packages"
+git init --quiet --bare "$work/remote.git"
+git init --quiet "$repo"
+git -C "$repo" remote add origin "$work/remote.git"
+source_of() {
+  mkdir -p "$repo/runtimes/$1"
+  printf 'name: %s\nversion: %s\ndescription: The time zones of %s\nplatforms: [linux/amd64]\nprovides: {%s: "1"}\n' \
+    "$1" "$2" "$3" "$1" >"$repo/runtimes/$1/manifest.yaml"
+  printf 'packages: {debian: [tzdata]}\nkeep: [usr/share/zoneinfo/%s/*]\n' "$3" >"$repo/runtimes/$1/unik.yaml"
+}
+source_of europe 1.0.0 Europe
+source_of asia 1.0.0 Asia
+cd "$repo"
+expect_code 0 unikctl runtime lock europe --update --source "$repo"
+cp runtimes/europe/versions.lock runtimes/asia/versions.lock
+git add . && git commit --quiet --message "Begin" && git push --quiet origin main
+release() { unikctl runtime release "$@" --to "$packages" --key "$work/team.key" --no-test; }
+expect_code 0 unikctl runtime key generate "$work/team"
+public_key=$(cat "$work/out")
+# What a refused or failed release must leave alone.
+state() { git status --porcelain --untracked-files=all; git rev-parse HEAD; git tag; git ls-remote "$work/remote.git"; find "$packages" 2>/dev/null | sort; }
+untouched() {
+  state >"$work/after"
+  cmp -s "$work/before" "$work/after" || fail "changed: $(diff "$work/before" "$work/after")"
+}
+
+step "what is refused"
+state >"$work/before"
+expect_code 3 release python@1.0.0 --yes
+said "there is asia, europe"
+expect_code 2 release europe-1.0.0 --yes
+said "europe@1.0.0"
+expect_code 2 release --all --yes
+expect_code 2 release --all --version 1.4 --yes
+expect_code 4 release europe@1.0.1 --yes
+said "want manifest.yaml of europe to say 1.0.1, found 1.0.0"
+expect_code 2 release europe </dev/null
+said "Proceed? (yes/no)"
+expect_code 0 release europe --dry-run
+said "tag: europe@1.0.0 on main, to origin"
+untouched
+echo x >stray
+expect_code 4 release europe --yes
+said "found changes of stray"
+rm stray
+git checkout --quiet -b side
+expect_code 4 release europe --yes
+said "want branch main, found side"
+git checkout --quiet main
+git commit --quiet --allow-empty --message "Not pushed"
+expect_code 4 release europe --yes
+said "pull or push first"
+git reset --quiet --hard HEAD~1
+git branch --quiet -D side
+untouched
+
+step "one runtime"
+printf 'yes\n' | release europe >"$work/out" 2>"$work/err" || fail "release: $(tail -n 20 "$work/err")"
+grep -qx europe@1.0.0 "$work/out" || fail "released $(cat "$work/out")"
+[ "$(git cat-file -t europe@1.0.0)" = tag ] || fail "the tag is not annotated"
+[ -z "$(git status --porcelain)" ] || fail "the tree is not clean: $(git status --porcelain)"
+[ "$(git rev-parse HEAD)" = "$(git ls-remote "$work/remote.git" refs/heads/main | cut -f1)" ] || fail "not pushed"
+[ "$(git ls-remote "$work/remote.git" 'refs/tags/europe@1.0.0' | wc -l)" = 1 ] || fail "the tag is not pushed"
+grep -q -- "- Begin" runtimes/europe/CHANGELOG.md || fail "changes: $(cat runtimes/europe/CHANGELOG.md)"
+[ -z "$(git ls-files '*.tar.gz')" ] || fail "a package is in git"
+minisign -V -q -m "$packages/europe/europe-1.0.0.tar.gz" -P "$public_key" || fail "minisign does not verify it"
+entry=$(jq -c '.runtimes.europe["1.0.0"]' registry.json)
+state >"$work/before"
+expect_code 4 release europe --yes
+said "is never overwritten"
+untouched
+
+step "all at once"
+expect_code 0 release --all --version 1.4.0 --yes
+said v1.4.0
+grep -qx "version: 1.4.0" runtimes/asia/manifest.yaml || fail "asia: $(cat runtimes/asia/manifest.yaml)"
+[ "$(jq -c '.runtimes.europe["1.0.0"]' registry.json)" = "$entry" ] || fail "an entry of before has changed"
+[ "$(jq -r '.runtimes | map_values(keys) | tostring' registry.json)" = '{"asia":["1.4.0"],"europe":["1.0.0","1.4.0"]}' ] ||
+  fail "registry: $(cat registry.json)"
+
+step "a release that fails leaves everything as it was"
+state >"$work/before"
+printf '#!/bin/sh\nexit 1\n' >"$work/remote.git/hooks/pre-receive"
+chmod +x "$work/remote.git/hooks/pre-receive"
+expect_code 7 release --all --version 1.5.0 --yes
+said "git push"
+untouched
+rm "$work/remote.git/hooks/pre-receive"
+sed -i 's/zoneinfo/zoneinfos/' runtimes/asia/unik.yaml && git commit --quiet --all --message "Break it" && git push --quiet origin main
+state >"$work/before"
+expect_code 2 release --all --version 1.5.0 --yes
+untouched
+
+step "an install of what was released, elsewhere"
+mkdir -p "$XDG_CONFIG_HOME/unikctl"
+printf 'runtimes:\n  registries:\n    - {name: repo, url: "%s", public_key: %s}\n' "$repo" "$public_key" \
+  >"$XDG_CONFIG_HOME/unikctl/config.yaml"
+released=$(unikctl image digest runtimes/europe:1.4.0)
+export UNIKCTL_HOME=$work/elsewhere
+expect_code 0 unikctl runtime install europe asia europe@1.0.0
+grep -qx "runtimes/europe:1.4.0@$released" "$work/out" || fail "installed $(cat "$work/out"), released $released"
+expect_code 0 unikctl runtime verify
+
+echo "all steps passed"

@@ -1,0 +1,81 @@
+// From what a user calls a registry of runtimes to the files that are fetched.
+#include "runtimes/lib/runtime/registry_place.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace unik::runtimes {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(RegistryPlaces, AreFoundFromEveryForm) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"https://example.org/runtimes/registry.json", "https://example.org/runtimes/registry.json"},
+      {"https://example.org/runtimes/list.json", "https://example.org/runtimes/list.json"},
+      {"https://example.org/runtimes", "https://example.org/runtimes/registry.json"},
+      {"https://example.org/runtimes/", "https://example.org/runtimes/registry.json"},
+      {"https://example.org/get?file=registry", "https://example.org/get?file=registry"},
+      {"http://127.0.0.1:8080/", "http://127.0.0.1:8080/registry.json"},
+      {"file:///srv/runtimes", "file:///srv/runtimes/registry.json"},
+      {"file:///srv/runtimes/list.json", "file:///srv/runtimes/list.json"},
+      {"/srv/runtimes/", "file:///srv/runtimes/registry.json"},
+      {"https://github.com/team/runtimes", "https://raw.githubusercontent.com/team/runtimes/HEAD/registry.json"},
+      {"https://github.com/team/runtimes.git", "https://raw.githubusercontent.com/team/runtimes/HEAD/registry.json"},
+      {"https://github.com/team/runtimes/tree/release/2",
+       "https://raw.githubusercontent.com/team/runtimes/release/2/registry.json"},
+      {"https://github.com/team/runtimes/raw/main/registry.json",
+       "https://github.com/team/runtimes/raw/main/registry.json"},
+      {"https://gitlab.com/team/group/runtimes", "https://gitlab.com/team/group/runtimes/-/raw/HEAD/registry.json"},
+      {"https://gitlab.com/team/runtimes/-/tree/main", "https://gitlab.com/team/runtimes/-/raw/main/registry.json"},
+      {"https://bitbucket.org/team/runtimes/", "https://bitbucket.org/team/runtimes/raw/HEAD/registry.json"},
+      {"https://codeberg.org/team/runtimes", "https://codeberg.org/api/v1/repos/team/runtimes/raw/registry.json"},
+      {"https://codeberg.org/team/runtimes/src/branch/next",
+       "https://codeberg.org/api/v1/repos/team/runtimes/raw/registry.json?ref=next"},
+      {"https://git.sr.ht/~team/runtimes", "https://git.sr.ht/~team/runtimes/blob/HEAD/registry.json"},
+      // A host that only looks like one of them.
+      {"https://github.com.example.org/team/runtimes", "https://github.com.example.org/team/runtimes/registry.json"},
+  };
+  for (const auto& [text, url] : cases) {
+    const auto found = registry_file_url(text);
+    ASSERT_TRUE(found.ok()) << text << ": " << to_string(found.error());
+    EXPECT_EQ(*found, url) << text;
+  }
+}
+
+TEST(RegistryPlaces, SayWhatIsWrong) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"", "got another form"},
+      {"runtimes", "got another form"},
+      {"ftp://example.org/", "got another form"},
+      {"http://example.org/runtimes", "plain http could be changed on its way"},
+      {"file://srv/runtimes", "a file's path is absolute"},
+      {"git@github.com:team/runtimes", "write https://github.com/team/runtimes"},
+      {"https://github.com/team", "the page of a repository there is https://github.com/OWNER/NAME"},
+      {"https://github.com/team/runtimes/issues/5", "the page of a repository"},
+      {"https://github.com/team/runtimes/tree", "the page of a repository"},
+      {"https:///runtimes", "want"},
+  };
+  for (const auto& [text, told] : cases) {
+    const auto found = registry_file_url(text);
+    ASSERT_FALSE(found.ok()) << text << " became " << *found;
+    EXPECT_EQ(found.error().reason, "bad_registry_url");
+    EXPECT_THAT(found.error().message, HasSubstr(told)) << text;
+  }
+}
+
+TEST(RegistryPlaces, SayWhereAPackageLies) {
+  const std::string fetched = "https://example.org/runtimes/registry.json";
+  EXPECT_EQ(*package_url(fetched, "https://cdn.example.org/x.tar.gz"), "https://cdn.example.org/x.tar.gz");
+  EXPECT_EQ(*package_url(fetched, "lang/x.tar.gz"), "https://example.org/runtimes/lang/x.tar.gz");
+  EXPECT_EQ(*package_url("https://example.org/a/registry.json?ref=b/c", "x.tar.gz"), "https://example.org/a/x.tar.gz");
+  EXPECT_EQ(*package_url("file:///srv/registry.json", "x.tar.gz"), "file:///srv/x.tar.gz");
+  EXPECT_EQ(*package_url("file:///srv/registry.json", "file:///else/x.tar.gz"), "file:///else/x.tar.gz");
+  EXPECT_EQ(*package_url(fetched, "http://localhost:1/x.tar.gz"), "http://localhost:1/x.tar.gz");
+  for (const char* refused : {"file:///etc/passwd", "../x.tar.gz", "/x.tar.gz", "a/../../x", "http://example.org/x",
+                              "ftp://example.org/x", ""})
+    EXPECT_EQ(package_url(fetched, refused).error().reason, "bad_download_url") << refused;
+}
+
+}  // namespace
+}  // namespace unik::runtimes

@@ -1,0 +1,441 @@
+// A runtime from a registry: fetched, resumed, verified, installed; and everything that must not be.
+#include "runtimes/lib/runtime/runtime_install.hpp"
+
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <thread>
+
+#include "runtimes/lib/runtime/runtime_lookup.hpp"
+#include "runtimes/lib/runtime/runtime_package.hpp"
+#include "tests/runtimes/lib/file_server.hpp"
+#include "tests/runtimes/lib/lib_fixture.hpp"
+
+namespace unik::runtimes {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+SecretKey key_from(std::uint8_t seed) {
+  std::array<std::uint8_t, 32> bytes{};
+  bytes.fill(seed);
+  return key_of(bytes, {seed});
+}
+
+class RuntimeInstalls : public LibTest {
+ protected:
+  // An image that says that it is a runtime, in a store of its own: what a publisher has.
+  InstalledRuntime made(const BlobStore& blobs, const std::string& name, const std::string& version,
+                        const std::string& content = "print") {
+    FileTree tree;
+    FileNode node;
+    node.content = content;
+    node.size = static_cast<std::int64_t>(content.size());
+    EXPECT_OK(put_node(tree, "usr/bin/" + name, node));
+    const auto layer = put_layer(blobs, tree, "runtime");
+    EXPECT_OK(layer);
+    ImageConfig config;
+    config.diff_ids = {layer->diff_id};
+    config.history = {"runtime"};
+    const auto config_blob = blobs.put(print_image_config(config));
+    Manifest manifest;
+    manifest.config = {std::string(kConfigMediaType), config_blob->digest, config_blob->size, {}};
+    manifest.layers = {layer->descriptor};
+    manifest.annotations[std::string(kRuntimeAnnotation)] = name + "@" + version;
+    const auto blob = blobs.put(print_manifest(manifest));
+    EXPECT_OK(blobs.set_image(
+        {"runtimes/" + name + ":" + version, {std::string(kManifestMediaType), blob->digest, blob->size, {}}}));
+    const auto installed = installed_runtimes(blobs);
+    const InstalledRuntime* found = find_installed(*installed, {"runtimes", name, version});
+    EXPECT_NE(found, nullptr);
+    return *found;
+  }
+
+  // Its package at the server, and what a registry says of it.
+  RuntimeRelease published(const std::string& name, const std::string& version,
+                           const std::optional<SecretKey>& key = std::nullopt, const std::string& content = "print") {
+    const BlobStore blobs = store("publisher-" + version);
+    const InstalledRuntime runtime = made(blobs, name, version, content);
+    const auto package = write_runtime_package(
+        blobs, runtime, {{"runtime/manifest.yaml", "name: " + name + "\n"}, {"runtime/versions.lock", "{}"}},
+        dir_ / "packages");
+    EXPECT_OK(package);
+    server_.put("/" + package->file.filename().string(), slurp(package->file));
+    RuntimeRelease release;
+    release.version = *parse_runtime_version(version);
+    release.download_url = package->file.filename();
+    release.checksum = package->checksum;
+    release.size = package->size;
+    release.platforms = {"linux/amd64", "linux/arm64"};
+    release.image_digest = package->image_digest;
+    if (key) release.signature = print_signature(sign(*key, *prehash_file(package->file), name + "@" + version));
+    return release;
+  }
+  // Bytes that are no such package, published as if they were.
+  RuntimeRelease published_bytes(const std::string& bytes) {
+    server_.put("/evil.tar.gz", bytes);
+    RuntimeRelease release;
+    release.version = {1, 0, 0};
+    release.download_url = "evil.tar.gz";
+    release.checksum = sha256(bytes);
+    release.size = static_cast<std::int64_t>(bytes.size());
+    release.platforms = {"linux/amd64", "linux/arm64"};
+    return release;
+  }
+
+  Result<InstalledRelease> install(const RuntimeRelease& release, const std::optional<PublicKey>& key = std::nullopt,
+                                   const std::string& name = "lang") {
+    registry_.configured.name = "test";
+    registry_.configured.public_key = key;
+    registry_.file_url = server_.url() + "/registry.json";
+    return install_release(places(), {&registry_, name, release});
+  }
+  InstallPlaces places() {
+    if (!store_) store_.emplace(store("host"));
+    return {*store_,
+            dir_ / "roots",
+            dir_ / "downloads",
+            "runtimes",
+            [this](const std::string& text) { said_ += text + "\n"; },
+            {}};
+  }
+  std::vector<std::string> installed() {
+    std::vector<std::string> names;
+    const auto there = installed_runtimes(places().store);
+    for (const InstalledRuntime& one : *there) names.push_back(to_string(one.name));
+    return names;
+  }
+  // Nothing of a failed install is there, but perhaps what a later one goes on with.
+  void expect_nothing() {
+    EXPECT_THAT(installed(), IsEmpty());
+    EXPECT_FALSE(fs::exists(dir_ / "roots/lang"));
+  }
+
+  FileServer server_;
+  FetchedRegistry registry_;
+  std::optional<BlobStore> store_;
+  std::string said_;
+};
+
+TEST_F(RuntimeInstalls, BringWhatWasPublished) {
+  const SecretKey key = key_from(1);
+  const RuntimeRelease release = published("lang", "1.2.0", key);
+  const auto done = install(release, key.public_key);
+  ASSERT_OK(done);
+  EXPECT_EQ(done->image_digest, *release.image_digest);
+  EXPECT_FALSE(done->was_there);
+  EXPECT_THAT(installed(), ElementsAre("runtimes/lang@1.2.0"));
+  const auto record = find_install_record(dir_ / "roots", {"", "lang", "1.2.0"});
+  ASSERT_TRUE(record.has_value());
+  EXPECT_EQ(*record, (InstallRecord{"test", server_.url() + "/lang-1.2.0.tar.gz", release.checksum, release.size,
+                                    *release.image_digest, to_string(key.public_key.id)}));
+  EXPECT_EQ(slurp(dir_ / "roots/lang/1.2.0/package/package.minisig"), release.signature);
+  EXPECT_EQ(slurp(dir_ / "roots/lang/1.2.0/package/manifest.yaml"), "name: lang\n");
+  EXPECT_EQ(installed_documents(dir_ / "roots", {"", "lang", "1.2.0"}).size(), 2U);
+  EXPECT_FALSE(fs::exists(dir_ / "downloads" / to_hex(release.checksum)));
+  // An app can stand on it, and what was kept beside stays.
+  const auto there = installed_runtimes(places().store);
+  const auto opened = open_runtime(places().store, dir_ / "roots", there->front());
+  ASSERT_OK(opened);
+  EXPECT_EQ(slurp(opened->root / "usr/bin/lang"), "print");
+  EXPECT_TRUE(find_install_record(dir_ / "roots", {"", "lang", "1.2.0"}).has_value());
+  // Once more: nothing is fetched.
+  const std::size_t asked = server_.seen().size();
+  EXPECT_TRUE(install(release, key.public_key)->was_there);
+  EXPECT_EQ(server_.seen().size(), asked);
+}
+
+TEST_F(RuntimeInstalls, ArePackagedToTheSameBytesAgain) {
+  const RuntimeRelease release = published("lang", "1.0.0");
+  ASSERT_OK(install(release));
+  const auto there = installed_runtimes(places().store);
+  const auto again = write_runtime_package(places().store, there->front(),
+                                           installed_documents(dir_ / "roots", {"", "lang", "1.0.0"}), dir_ / "again");
+  ASSERT_OK(again);
+  EXPECT_EQ(again->checksum, release.checksum);
+}
+
+TEST_F(RuntimeInstalls, CanBeReadByOthers) {
+  if (!have("skopeo")) GTEST_SKIP() << "skopeo is not installed";
+  const RuntimeRelease release = published("lang", "1.0.0");
+  int code = 0;
+  const std::string said =
+      shell("gunzip -c " + (dir_ / "packages/lang-1.0.0.tar.gz").string() + " >" + (dir_ / "plain.tar").string() +
+                " && skopeo inspect --raw oci-archive:" + (dir_ / "plain.tar").string() + ":lang:1.0.0",
+            &code);
+  EXPECT_EQ(code, 0) << said;
+  EXPECT_EQ(to_string(sha256(said)), to_string(*release.image_digest));
+}
+
+TEST_F(RuntimeInstalls, RefuseOtherBytes) {
+  RuntimeRelease release = published("lang", "1.0.0");
+  const Digest right = release.checksum;
+  release.checksum = sha256("other");
+  const auto refused = install(release);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().reason, "wrong_checksum");
+  EXPECT_THAT(refused.error().message, AllOf(HasSubstr(to_string(right)), HasSubstr(to_string(release.checksum))));
+  EXPECT_FALSE(fs::exists(dir_ / "downloads" / to_hex(release.checksum)));
+  expect_nothing();
+}
+
+TEST_F(RuntimeInstalls, RefuseAnotherSize) {
+  RuntimeRelease release = published("lang", "1.0.0");
+  const std::int64_t size = release.size;
+  release.size = size + 1;
+  EXPECT_THAT(install(release).error().message,
+              AllOf(HasSubstr("want " + std::to_string(size + 1)), HasSubstr("found " + std::to_string(size))));
+  release.size = size - 1;
+  EXPECT_EQ(install(release).error().reason, "wrong_size");
+  expect_nothing();
+}
+
+TEST_F(RuntimeInstalls, RefuseWhatTheTrustedKeyDidNotSign) {
+  const SecretKey trusted = key_from(1);
+  const auto without = install(published("lang", "1.0.0"), trusted.public_key);
+  EXPECT_EQ(without.error().reason, "unsigned");
+  const auto other = install(published("lang", "1.0.0", key_from(2)), trusted.public_key);
+  EXPECT_EQ(other.error().reason, "unknown_key");
+  EXPECT_THAT(server_.seen(), IsEmpty()) << "both can be told before a byte is fetched";
+  RuntimeRelease changed = published("lang", "1.0.0", trusted);
+  changed.signature = print_signature(sign(trusted, prehash("another package"), "lang@1.0.0"));
+  EXPECT_EQ(install(changed, trusted.public_key).error().reason, "wrong_signature");
+  expect_nothing();
+}
+
+// A registry that lies: what the publisher signed for one runtime is offered as another, or as a newer one.
+TEST_F(RuntimeInstalls, RefuseASignedPackageOfAnotherRuntime) {
+  const SecretKey key = key_from(1);
+  RuntimeRelease release = published("lang", "1.0.0", key);
+  const auto renamed = install(release, key.public_key, "other");
+  EXPECT_EQ(renamed.error().reason, "bad_package");
+  EXPECT_THAT(renamed.error().message, HasSubstr("want an image of `other@1.0.0`, found one of `lang@1.0.0`"));
+  release.version = {2, 0, 0};
+  EXPECT_EQ(install(release, key.public_key).error().reason, "bad_package");
+  release.version = {1, 0, 0};
+  release.image_digest = sha256("another image");
+  EXPECT_EQ(install(release, key.public_key).error().reason, "bad_package");
+  expect_nothing();
+}
+
+TEST_F(RuntimeInstalls, RefuseAnotherPlatformBeforeAnythingIsFetched) {
+  RuntimeRelease release = published("lang", "1.0.0");
+  release.platforms = {"windows/amd64", "linux/riscv64"};
+  const auto refused = install(release);
+  EXPECT_EQ(refused.error().reason, "wrong_platform");
+  EXPECT_THAT(refused.error().message, HasSubstr("this one is for windows/amd64, linux/riscv64"));
+  EXPECT_THAT(server_.seen(), IsEmpty());
+}
+
+TEST_F(RuntimeInstalls, RefuseArchivesOfAnEnemy) {
+  const std::vector<Member> attacks[] = {
+      {{"../../../../tmp/escaped", AE_IFREG, "x"}},
+      {{"oci-layout", AE_IFLNK, "/etc/passwd"}, {"index.json", AE_IFLNK, "/etc/passwd"}},
+      {{"oci-layout", AE_IFREG, R"({"imageLayoutVersion":"1.0.0"})"},
+       {"index.json", AE_IFREG, R"({"schemaVersion":2,"manifests":[]})"}},
+      {{"oci-layout", AE_IFREG, R"({"imageLayoutVersion":"1.0.0"})"},
+       {"index.json", AE_IFREG,
+        R"({"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","size":2,"digest":"sha256:)" +
+            std::string(64, '0') + R"("}]})"},
+       {"blobs/sha256/" + std::string(64, '0'), AE_IFREG, "{}"}},
+      {{"setup.sh", AE_IFREG, "rm -rf /"}},
+      {{"blobs", AE_IFLNK, "/"}, {"blobs/tmp/escaped", AE_IFREG, "x"}},
+      {},
+  };
+  for (const std::vector<Member>& attack : attacks) {
+    const auto refused = install(published_bytes(make_archive(attack)));
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().reason, "bad_package") << to_string(refused.error());
+    expect_nothing();
+  }
+  EXPECT_EQ(install(published_bytes("no archive at all")).error().reason, "bad_package");
+  // A kilobyte that would become a gigabyte.
+  const std::string bomb = make_archive({{"oci-layout", AE_IFREG, std::string(64 << 20, '\0')}},
+                                        archive_write_set_format_pax, archive_write_add_filter_gzip);
+  const auto refused = install(published_bytes(bomb));
+  EXPECT_THAT(refused.error().message, AllOf(HasSubstr("want at most"), HasSubstr("of files, got more")));
+  EXPECT_FALSE(fs::exists("/tmp/escaped"));
+  expect_nothing();
+}
+
+TEST_F(RuntimeInstalls, GoOnAfterACut) {
+  const RuntimeRelease release = published("lang", "1.0.0", std::nullopt, std::string(300000, 'x'));
+  ASSERT_GT(release.size, 1000);
+  server_.cut({100, 0});
+  const auto cut = install(release);
+  ASSERT_FALSE(cut.ok()) << "a try that brings nothing ends it";
+  EXPECT_EQ(cut.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(fs::file_size(dir_ / "downloads" / to_hex(release.checksum)), 100U);
+  expect_nothing();
+  ASSERT_OK(install(release));
+  EXPECT_THAT(server_.seen(), ElementsAre("GET /lang-1.0.0.tar.gz 200", "GET /lang-1.0.0.tar.gz 206 bytes=100-",
+                                          "GET /lang-1.0.0.tar.gz 206 bytes=100-"));
+  EXPECT_THAT(said_, HasSubstr("going on with a download"));
+}
+
+TEST_F(RuntimeInstalls, GoOnByThemselvesWhileSomethingComes) {
+  const RuntimeRelease release = published("lang", "1.0.0");
+  server_.cut({100, 100, 50});
+  ASSERT_OK(install(release));
+  EXPECT_THAT(server_.seen(), SizeIs(4));
+}
+
+TEST_F(RuntimeInstalls, BeginAnewWhereAServerKnowsNoRanges) {
+  const RuntimeRelease release = published("lang", "1.0.0");
+  server_.ignore_ranges();
+  server_.cut({100});
+  ASSERT_OK(install(release));
+  EXPECT_EQ(server_.seen().back(), "GET /lang-1.0.0.tar.gz 200");
+}
+
+TEST_F(RuntimeInstalls, BeginAnewAfterAForeignBeginning) {
+  const RuntimeRelease release = published("lang", "1.0.0");
+  write_file(dir_ / "downloads" / to_hex(release.checksum), "something else");
+  ASSERT_OK(install(release));
+  EXPECT_THAT(said_, HasSubstr("fetching it anew"));
+  EXPECT_THAT(installed(), ElementsAre("runtimes/lang@1.0.0"));
+}
+
+TEST_F(RuntimeInstalls, TellATruncatedPackage) {
+  const RuntimeRelease release = published("lang", "1.0.0");
+  server_.put("/lang-1.0.0.tar.gz", slurp(dir_ / "packages/lang-1.0.0.tar.gz").substr(0, 200));
+  const auto refused = install(release);
+  EXPECT_EQ(refused.error().reason, "wrong_size");
+  EXPECT_THAT(refused.error().message, HasSubstr("found 200"));
+  server_.put("/lang-1.0.0.tar.gz", slurp(dir_ / "packages/lang-1.0.0.tar.gz"));
+  EXPECT_OK(install(release));
+  RuntimeRelease gone = published("lang", "2.0.0");
+  gone.download_url = "nowhere.tar.gz";
+  EXPECT_EQ(install(gone).error().reason, "no_such_package");
+}
+
+TEST_F(RuntimeInstalls, OfTheSameAtOnceBringItOnce) {
+  const RuntimeRelease release = published("lang", "1.0.0", std::nullopt, std::string(200000, 'y'));
+  InstallPlaces where = places();
+  where.say = {};
+  registry_.configured.name = "test";
+  registry_.file_url = server_.url() + "/registry.json";
+  std::vector<std::thread> all;
+  std::atomic<int> done = 0, there = 0;
+  for (int i = 0; i < 6; ++i)
+    all.emplace_back([&] {
+      const auto installed = install_release(where, {&registry_, "lang", release});
+      if (installed) ++(installed->was_there ? there : done);
+    });
+  for (std::thread& one : all) one.join();
+  EXPECT_EQ(done, 1);
+  EXPECT_EQ(there, 5);
+  EXPECT_THAT(server_.seen(), SizeIs(1));
+}
+
+TEST_F(RuntimeInstalls, AreRemovedOneVersionAtATime) {
+  ASSERT_OK(install(published("lang", "1.0.0")));
+  ASSERT_OK(install(published("lang", "1.1.0")));
+  auto there = installed_runtimes(places().store);
+  ASSERT_OK(remove_installed(places(), *find_installed(*there, {"runtimes", "lang", "1.0.0"})));
+  EXPECT_THAT(installed(), ElementsAre("runtimes/lang@1.1.0"));
+  EXPECT_FALSE(fs::exists(dir_ / "roots/lang/1.0.0"));
+  EXPECT_TRUE(fs::exists(dir_ / "roots/lang/1.1.0/package/install.json"));
+  there = installed_runtimes(places().store);
+  ASSERT_OK(remove_installed(places(), there->front()));
+  EXPECT_FALSE(fs::exists(dir_ / "roots/lang"));
+}
+
+TEST_F(RuntimeInstalls, AreVerifiedAgain) {
+  ASSERT_OK(install(published("lang", "1.0.0")));
+  const InstalledRuntime runtime = installed_runtimes(places().store)->front();
+  EXPECT_THAT(installed_faults(places(), runtime), IsEmpty());
+  const fs::path blob = places().store.blob_path(runtime.manifest.layers.front().digest);
+  std::string bytes = slurp(blob);
+  bytes[bytes.size() / 2] ^= 1;
+  fs::permissions(blob, fs::perms::owner_write, fs::perm_options::add);
+  write_file(blob, bytes);
+  EXPECT_THAT(installed_faults(places(), runtime),
+              ElementsAre(HasSubstr(to_hex(runtime.manifest.layers.front().digest))));
+}
+
+TEST_F(RuntimeInstalls, DoNotReplaceAnotherImageOfThatVersion) {
+  made(places().store, "lang", "1.0.0", "built here");
+  const auto refused = install(published("lang", "1.0.0"));
+  EXPECT_EQ(refused.error().reason, "other_content");
+  EXPECT_THAT(refused.error().message, HasSubstr("`unikctl runtime remove lang@1.0.0`"));
+}
+
+// ---- Several registries ----
+
+class Registries : public RuntimeInstalls {
+ protected:
+  std::string list_with(const std::vector<std::string>& versions) {
+    std::string text;
+    for (const std::string& version : versions) {
+      RuntimeRelease release;
+      release.version = *parse_runtime_version(version);
+      release.download_url = "lang-" + version + ".tar.gz";
+      release.size = 1;
+      release.platforms = {"linux/amd64"};
+      text = *add_release(text, "lang", release, "2026-01-01T00:00:00Z");
+    }
+    return text;
+  }
+  std::vector<FetchedRegistry> fetch(const std::vector<ConfiguredRegistry>& configured) {
+    return fetch_registries(configured, dir_ / "cache", [this](const std::string& text) { said_ += text + "\n"; });
+  }
+};
+
+TEST_F(Registries, AreKeptByTheirEtagAndUsedOffline) {
+  server_.put("/registry.json", list_with({"1.0.0"}));
+  const ConfiguredRegistry one{"one", server_.url(), true, {}};
+  EXPECT_EQ(fetch({one}).size(), 1U);
+  EXPECT_FALSE(fetch({one}).front().stale);
+  EXPECT_THAT(server_.seen(), ElementsAre("GET /registry.json 200", "GET /registry.json 304"));
+  server_.put("/registry.json", list_with({"1.0.0", "1.1.0"}));
+  EXPECT_EQ(fetch({one}).front().registry.runtimes.at("lang").size(), 2U);
+  server_.go_away();
+  EXPECT_THAT(said_, IsEmpty());
+  const auto offline = fetch({one});
+  ASSERT_THAT(offline, SizeIs(1));
+  EXPECT_TRUE(offline.front().stale);
+  EXPECT_EQ(offline.front().registry.runtimes.at("lang").size(), 2U);
+  EXPECT_THAT(said_, HasSubstr("registry one cannot be reached; going by its last answer, of 2026-01-01T00:00:00Z"));
+}
+
+TEST_F(Registries, AreAskedInTheirOrderAndLeftOutWhenDown) {
+  FileServer second, gone;
+  server_.put("/registry.json", list_with({"1.0.0"}));
+  second.put("/registry.json", list_with({"1.0.0", "3.0.0"}));
+  const std::string gone_url = gone.url();
+  gone.go_away();
+  const std::vector<ConfiguredRegistry> all = {{"down", gone_url, true, {}},
+                                               {"off", second.url(), false, {}},
+                                               {"first", server_.url(), true, {}},
+                                               {"second", second.url(), true, {}}};
+  const auto fetched = fetch(all);
+  ASSERT_THAT(fetched, SizeIs(2));
+  EXPECT_THAT(said_, AllOf(HasSubstr("registry down: "), HasSubstr("going on without it")));
+  // The first that has the name has the word, even where a later one knows a higher version.
+  const auto newest = find_in_registries(fetched, {"", "lang", ""});
+  EXPECT_EQ(newest->registry->configured.name, "first");
+  EXPECT_EQ(to_string(newest->release.version), "1.0.0");
+  EXPECT_EQ(find_in_registries(fetched, {"", "lang", "3.0.0"})->registry->configured.name, "second");
+  const auto missing = find_in_registries(fetched, {"", "lang", "4.0.0"});
+  EXPECT_EQ(missing.error().reason, "no_such_version");
+  EXPECT_THAT(missing.error().message, AllOf(HasSubstr("registry first: "), HasSubstr("there is 3.0.0, 1.0.0")));
+  EXPECT_EQ(find_in_registries({}, {"", "lang", ""}).error().reason, "no_such_runtime");
+}
+
+TEST_F(Registries, OfADirectoryAndBadOnes) {
+  write_file(dir_ / "shelf/registry.json", list_with({"1.0.0"}));
+  EXPECT_EQ(fetch({{"shelf", (dir_ / "shelf").string(), true, {}}}).front().file_url,
+            "file://" + (dir_ / "shelf/registry.json").string());
+  server_.put("/registry.json", "<html>");
+  EXPECT_THAT(fetch({{"html", server_.url(), true, {}}, {"none", server_.url() + "/nowhere", true, {}}}), IsEmpty());
+  EXPECT_THAT(said_, AllOf(HasSubstr("registry html"), HasSubstr("want a registry of runtimes"),
+                           HasSubstr("registry none: want a file at"), HasSubstr("status 404")));
+}
+
+}  // namespace
+}  // namespace unik::runtimes
