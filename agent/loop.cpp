@@ -67,7 +67,7 @@ class Loop::State {
     std::map<InstanceId, std::string> addresses;  // of the instances that these goals add
     std::vector<InstanceId> kept_boots;           // of whom these goals wanted another BootSpec
   };
-  void hear(Time sent, const HeartbeatReply& reply);
+  void hear(const ControllerTalk::Confirmed& confirmed);
   void consider(const Goals& offered);
   void activate(const Saving& stored);
   void push_log(const LogRequest& request);
@@ -179,19 +179,18 @@ void Loop::State::take(const Registered& registered) {
 }
 
 void Loop::State::take(const HeartbeatAnswered& answered) {
-  if (const std::optional<Time> sent = talk_.answered(answered.seq, answered.reply, node_.now.boot))
-    hear(*sent, answered.reply);
+  if (const auto confirmed = talk_.answered(answered.seq, answered.reply, node_.now.boot)) hear(*confirmed);
   if (answered.reply.goals) consider(*answered.reply.goals);
   for (const LogRequest& request : answered.reply.logs) push_log(request);
 }
 
 // The instances that wait for the controller's word are looked at again; those that run will see the later time.
-void Loop::State::hear(Time sent, const HeartbeatReply& reply) {
+void Loop::State::hear(const ControllerTalk::Confirmed& confirmed) {
   Contact& contact = node_.contact;
-  contact.heard = std::max(contact.heard, sent);
+  contact.heard = std::max(contact.heard, confirmed.heard);
   const bool is_first = !contact.renewed;
-  const bool renewed = renews(reply) && (is_first || *contact.renewed < sent);
-  if (renewed) contact.renewed = sent;
+  const bool renewed = confirmed.renewed && (is_first || *contact.renewed < *confirmed.renewed);
+  if (renewed) contact.renewed = confirmed.renewed;
   bool any_strict = false;
   for (const auto& [id, instance] : node_.instances) {
     any_strict |= is_strict(instance.goal.boot);
@@ -200,7 +199,7 @@ void Loop::State::hear(Time sent, const HeartbeatReply& reply) {
     const bool unwatched = renewed && is_first && is_strict(instance.goal.boot);
     if (waits || unwatched) node_.touch(id);
   }
-  if (renewed && any_strict) node_.emit(KeepLease{sent});
+  if (renewed && any_strict) node_.emit(KeepLease{*confirmed.renewed});
 }
 
 void Loop::State::take(const LinkFailed& failed) {

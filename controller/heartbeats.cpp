@@ -33,8 +33,19 @@ Error refuse_foreign(const Report& report, const World& world) {
                                          ": restore this controller's store, or clear the state of the agent");
 }
 
-bool goals_are_news(const World& world, const NodeRow& row, const Stamp& accepted) {
-  return !covers(accepted, Stamp{world.cluster.cluster_id, world.cluster.epoch, row.goals_revision});
+// Until the operator has recovered, and the node has been gone through, what we have may be older than what it has.
+bool are_goals_held_back(const World& world, Symbol node) {
+  return world.history_lost || !is_accounted(world, node);
+}
+
+bool are_goals_news(const World& world, Symbol node, const Stamp& accepted) {
+  const Stamp newest{world.cluster.cluster_id, world.cluster.epoch, world.nodes.find(node)->goals_revision};
+  return !covers(accepted, newest);
+}
+
+// `seq` where a heartbeat with these goals renews the leases of its node's strict singletons, else 0.
+std::uint64_t renewal(const World& world, Symbol node, const Stamp& accepted, std::uint64_t seq) {
+  return are_goals_held_back(world, node) || are_goals_news(world, node, accepted) ? 0 : seq;
 }
 
 }  // namespace
@@ -55,9 +66,8 @@ bool Heartbeats::shows_lost_history(const World& world, Symbol node, const Stamp
 HeartbeatReply Heartbeats::answer(const World& world, Symbol node, const Stamp& accepted, std::uint64_t seq,
                                   LogSessions& logs) const {
   HeartbeatReply reply;
-  const NodeRow& row = *world.nodes.find(node);
-  if (!world.history_lost && is_accounted(world, node) && goals_are_news(world, row, accepted))
-    reply.goals = goals_of(world, node);
+  if (!are_goals_held_back(world, node) && are_goals_news(world, node, accepted)) reply.goals = goals_of(world, node);
+  reply.renew = renewal(world, node, accepted, seq);
   reply.logs = logs.requests_for(node);
   reply.next_in = with_jitter(every_, node, seq);
   return reply;
@@ -91,8 +101,11 @@ void Heartbeats::arrive(World& world, const HeartbeatArrived& event, Time now, L
         Reply{event.id, conflict("stale_report", "a newer report of node `" + report.node + "` is known")});
     return;
   }
-  release(node, effects);
-  if (!report.body && !(same_start && known->report->digest == report.digest)) {
+  const bool is_whole = report.body || (same_start && known->report->digest == report.digest);
+  // The one that is parked is answered with what this one renews: one that is not taken in counts for nobody.
+  const bool renews = is_whole && same_start;
+  release(world, node, renews ? renewal(world, node, report.accepted_stamp, report.seq) : 0, effects);
+  if (!is_whole) {
     HeartbeatReply reply;
     reply.want_body = true;
     reply.next_in = with_jitter(every_, node, report.seq);
@@ -142,10 +155,11 @@ void Heartbeats::wake(const World& world, const std::set<Symbol>& nodes, LogSess
   }
 }
 
-void Heartbeats::release(Symbol node, Effects& effects) {
+void Heartbeats::release(const World& world, Symbol node, std::uint64_t renew, Effects& effects) {
   const auto parked = parked_.find(node);
   if (parked == parked_.end()) return;
   HeartbeatReply reply;
+  reply.renew = std::max(renew, renewal(world, node, parked->second.accepted, parked->second.seq));
   reply.next_in = parked->second.next_in.value_or(with_jitter(every_, node, parked->second.seq));
   effects.list.push_back(Reply{parked->second.id, std::move(reply)});
   park_deadlines_.erase({parked->second.until, node});
@@ -155,7 +169,7 @@ void Heartbeats::release(Symbol node, Effects& effects) {
 void Heartbeats::pass_time(const World& world, Time now, Dirty& dirty, Effects& effects) {
   while (!park_deadlines_.empty() && park_deadlines_.begin()->first <= now) {
     const Symbol node = park_deadlines_.begin()->second;
-    release(node, effects);
+    release(world, node, 0, effects);
   }
   // Nodes that this controller has not heard yet count from its own start.
   if (watched_.size() < world.nodes.size()) {

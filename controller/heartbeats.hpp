@@ -44,7 +44,8 @@ class Heartbeats {
 
   HeartbeatReply answer(const World& world, Symbol node, const Stamp& accepted, std::uint64_t seq,
                         LogSessions& logs) const;
-  void release(Symbol node, Effects& effects);
+  // `renew`: a newer heartbeat of the same start that renews the node's leases, 0 where none does.
+  void release(const World& world, Symbol node, std::uint64_t renew, Effects& effects);
   bool shows_lost_history(const World& world, Symbol node, const Stamp& accepted);
 
   Duration every_;

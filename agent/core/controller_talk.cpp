@@ -52,10 +52,13 @@ void ControllerTalk::refused(Time now) {
   if (phase_ == Phase::kRegistering) stand_aside(now);
 }
 
-std::optional<Time> ControllerTalk::answered(std::uint64_t seq, const HeartbeatReply& reply, Time now) {
+std::optional<ControllerTalk::Confirmed> ControllerTalk::answered(std::uint64_t seq, const HeartbeatReply& reply,
+                                                                  Time now) {
   const auto found = outstanding_.find(seq);
   if (found == outstanding_.end()) return std::nullopt;
-  const Time sent = found->second.sent;
+  Confirmed confirmed{found->second.sent, std::nullopt};
+  if (const auto renewing = outstanding_.find(reply.renew); renewing != outstanding_.end())
+    confirmed.renewed = renewing->second.sent;
   outstanding_.erase(found);
   failures_ = 0;
   not_before_ = now;
@@ -67,7 +70,7 @@ std::optional<Time> ControllerTalk::answered(std::uint64_t seq, const HeartbeatR
     phase_ = Phase::kToRegister;
     register_at_ = std::max(now, register_at_ + kParkAgain);
   }
-  return sent;
+  return confirmed;
 }
 
 void ControllerTalk::failed(std::uint64_t seq, Time now) {

@@ -46,8 +46,13 @@ class ControllerTalk {
   // The controller has heard a newer report under this very start, and `seq` is our newest: a life before this one had
   // the same number, as after a record was put back. Then this one must begin again; it waits for `open`.
   bool begin_anew(std::uint64_t seq);
-  // When that heartbeat was sent; none when nobody waits for its answer any more.
-  std::optional<Time> answered(std::uint64_t seq, const HeartbeatReply& reply, Time now);
+  // What an answer confirms, in the times at which heartbeats were sent.
+  struct Confirmed {
+    Time heard{};                 // the one that is answered
+    std::optional<Time> renewed;  // the one that renews the leases
+  };
+  // None when nobody waits for that heartbeat's answer any more.
+  std::optional<Confirmed> answered(std::uint64_t seq, const HeartbeatReply& reply, Time now);
   // `seq` 0: the register.
   void failed(std::uint64_t seq, Time now);
   // Gives up what has waited too long for an answer.

@@ -7,10 +7,6 @@
 
 namespace unik::agent {
 
-bool renews(const HeartbeatReply& reply) {
-  return !reply.goals && !reply.want_body && !reply.want_register;
-}
-
 std::optional<Time> runs_until(const EnsureRunning& goal, const Contact& contact) {
   std::optional<Time> until;
   if (goal.stop_when_silent) until = contact.heard + *goal.stop_when_silent;

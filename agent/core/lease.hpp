@@ -6,7 +6,6 @@
 
 #include "api/action.hpp"
 #include "api/lease.hpp"
-#include "api/messages.hpp"
 
 namespace unik::agent {
 
@@ -16,11 +15,8 @@ inline constexpr Duration kLongestFarewell = kStrictLease / 3;
 // What the controller's answers have confirmed, in the times at which the heartbeats were sent.
 struct Contact {
   Time heard{};                 // the newest that was answered; at first when this agent began
-  std::optional<Time> renewed;  // the newest whose answer said that there is nothing new; never carried over a restart
+  std::optional<Time> renewed;  // the newest that an answer named as one that renews; never carried over a restart
 };
-
-// Whether `reply` says that the goals which the heartbeat named are the newest there are.
-bool renews(const HeartbeatReply& reply);
 
 inline bool is_strict(const BootSpec& boot) {
   return boot.singleton == Singleton::kStrict;

@@ -191,11 +191,12 @@ struct AnswerRow {
 };
 
 // `history_lost`: a node has accepted goals that we never gave, or committed records are missing. Nothing is stopped,
-// moved or declared until `recover`.
+// moved or declared until `recover`. `leases_held`: what the lost history had given may still run under its leases.
 struct ClusterRow {
   std::string cluster_id;
   Epoch epoch;
   bool history_lost = false;
+  bool leases_held = false;
 
   bool operator==(const ClusterRow&) const = default;
 };

@@ -97,7 +97,7 @@ agent::Event Network::event_of(int node, std::uint64_t seq, const controller::An
   if (heartbeat == nullptr) return agent::LinkFailed{seq, {}};
   HeartbeatReply reply = *heartbeat;
   if (reply.goals) checks_.check_goals(*reply.goals);
-  cluster_.saboteur.distort(reply, node, cluster_.faulty());
+  cluster_.saboteur.distort(reply, seq, node, cluster_.faulty());
   return agent::HeartbeatAnswered{seq, std::move(reply)};
 }
 

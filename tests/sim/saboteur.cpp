@@ -50,9 +50,11 @@ void Saboteur::distort(Report& report, const controller::World& durable) {
   if (bug_ == PlantedBug::kNoStrayBucket && report.body) hide_strays(report, durable);
 }
 
-void Saboteur::distort(HeartbeatReply& reply, int node, bool faulty) {
-  // An answer without the news in it says that there is none.
-  if (bug_ == PlantedBug::kBlindRenewals && random_.chance(0.7)) reply.goals.reset();
+void Saboteur::distort(HeartbeatReply& reply, std::uint64_t seq, int node, bool faulty) {
+  if (bug_ == PlantedBug::kBlindRenewals && reply.goals && random_.chance(0.7)) {
+    reply.goals.reset();
+    reply.renew = seq;
+  }
   if (bug_ == PlantedBug::kDeafNode && node == 0 && !faulty) reply.goals.reset();
 }
 

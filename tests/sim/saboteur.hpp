@@ -20,7 +20,7 @@ enum class PlantedBug : std::uint8_t {
   kAbsentWithoutStamp,  // every report claims to come after the newest goals
   kRestoreUnseen,       // reports claim no goals that the restored store has not given
   kNoGuards,            // nobody but the agent ends a strict singleton whose lease has run out
-  kBlindRenewals,       // answers lose their goals, and so say that there is nothing new
+  kBlindRenewals,       // answers lose their goals, and renew the leases instead
   kBoastfulNodes,       // nodes claim twice the CPUs that they have
   kNoQuota,             // quotas are lost on their way to the controller
   kEagerReports,        // instances are reported ready before they are
@@ -37,7 +37,7 @@ class Saboteur {
   // The goals that an agent without fencing took for newer ones get their own revision back.
   void undisguise(Report& report) const;
   void distort(Report& report, const controller::World& durable);
-  void distort(HeartbeatReply& reply, int node, bool faulty);
+  void distort(HeartbeatReply& reply, std::uint64_t seq, int node, bool faulty);
   void distort(Tenant& tenant) const;
   agent::Event distorted(agent::Event event);
 

@@ -138,8 +138,8 @@ class Agents {
     ASSERT_NE(answer, nullptr);
     const Asked asked = asked_.extract(reply->id).mapped();
     Agent& agent = agents_[asked.agent];
-    if (!answer->goals && !answer->want_body && !answer->want_register)
-      agent.renewed = std::max(agent.renewed, asked.sent);
+    if (answer->renew > 0)
+      agent.renewed = std::max(agent.renewed, answer->renew == agent.seq ? agent.sent : asked.sent);
     agent.next_in = answer->next_in;
     plan(asked.agent, std::max(agent.sent + answer->next_in, now_));
   }
