@@ -126,18 +126,21 @@ void Heartbeats::arrive(World& world, const HeartbeatArrived& event, Time now, L
                               known->report->accepted_stamp != report.accepted_stamp ||
                               (report.body && known->report->body != observation->body);
   if (says_something) dirty.nodes.insert(node);
+  const bool comes_back = known == nullptr || now >= known->received + 3 * every_ / 2;
   world.observed.set(node, Observed{std::move(observation), now});
   if (watched_.insert(node).second) silence_.insert({now + kSilenceLimit, node});
 
   HeartbeatReply reply = answer(world, node, report.accepted_stamp, report.seq, logs);
-  if (reply.goals || !reply.logs.empty()) {
+  // It may have little left of its leases. The agent comes again soon, and then waits.
+  if (comes_back) to_place_.insert(node);
+  if (comes_back || reply.goals || !reply.logs.empty()) {
     effects.list.push_back(Reply{event.id, std::move(reply)});
     return;
   }
-  // The first one is released when the node's next is due. The others are kept for longer than the node waits before
-  // its next heartbeat, which releases them.
+  // The first one that waits is released when the node's next is due. The others are kept for longer than the node
+  // waits before its next heartbeat, which releases them.
   std::optional<Duration> next_in;
-  if (known == nullptr) next_in = place_in(every_, node);
+  if (to_place_.erase(node) > 0) next_in = place_in(every_, node);
   const Time until = now + next_in.value_or(2 * every_);
   parked_[node] = Parked{event.id, report.seq, report.accepted_stamp, until, next_in};
   park_deadlines_.insert({until, node});

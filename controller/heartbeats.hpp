@@ -50,7 +50,8 @@ class Heartbeats {
 
   Duration every_;
   std::uint64_t loaded_;
-  std::set<Symbol> heard_;  // since this controller started
+  std::set<Symbol> heard_;     // since this controller started
+  std::set<Symbol> to_place_;  // came back, and have not waited since
   std::map<Symbol, Parked> parked_;
   std::set<std::pair<Time, Symbol>> park_deadlines_;
   std::set<std::pair<Time, Symbol>> silence_;  // one entry a node, looked at again when it is due

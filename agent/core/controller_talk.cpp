@@ -64,7 +64,9 @@ std::optional<ControllerTalk::Confirmed> ControllerTalk::answered(std::uint64_t 
   not_before_ = now;
   next_in_ = std::clamp(reply.next_in, kLeastNextIn, kMostNextIn);
   regular_at_ = last_sent_ + next_in_;
-  if (says_something(reply)) regular_at_ = std::min(regular_at_, std::max(now, last_sent_ + kParkAgain));
+  const bool is_one_parked = !outstanding_.empty();
+  if (says_something(reply) || !is_one_parked)
+    regular_at_ = std::min(regular_at_, std::max(now, last_sent_ + kParkAgain));
   if (reply.want_body) whole_next_ = true;
   if (reply.want_register && phase_ == Phase::kOpen) {
     phase_ = Phase::kToRegister;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "tests/point_stride.hpp"
 #include "tests/sim/simulation.hpp"
 
 namespace unik::sim {
@@ -104,6 +105,7 @@ TEST(Drills, AfterAColdStartNoLeaseIsLostAndNothingMoves) {
   for (std::uint64_t seed = 1; seed <= 3; ++seed) {
     Options options = drill(Drill::kColdStart, minutes(3));
     options.seed = seed;
+    options.away = seconds(10);
     options.agents = 300;
     options.apps = 100;
     const Outcome outcome = simulate(options);
@@ -118,6 +120,22 @@ TEST(Drills, AfterAColdStartNoLeaseIsLostAndNothingMoves) {
     // Of 300 agents with 10 s between two heartbeats 30 come in a second.
     EXPECT_LT(*std::max_element(back + 15, back + 120), 60U);
   }
+}
+
+// Of a lease 10 s may have passed when the controller goes, and the agents try every 5 s.
+TEST(Drills, AnAbsenceOf25SecondsStopsNoStrictSingleton) {
+  for (const Drill kind : {Drill::kColdStart, Drill::kAllSilent})
+    for (std::uint64_t seed = 1; seed <= 100 / kPointStride; ++seed) {
+      Options options = drill(kind, minutes(3));
+      options.seed = seed;
+      options.agents = 7;
+      options.away = seconds(20 + seed % 6);
+      const Outcome outcome = simulate(options);
+      EXPECT_TRUE(outcome.broken.empty()) << "seed " << seed << describe(outcome);
+      EXPECT_EQ(outcome.strict_boots, kInstances / 2) << "seed " << seed << ", away for " << options.away / seconds(1);
+      EXPECT_EQ(outcome.boots, kInstances) << "seed " << seed;
+      EXPECT_EQ(outcome.placed, kInstances) << "seed " << seed;
+    }
 }
 
 TEST(Drills, ACrowdAtTheQuotasEdgeNeverPassesIt) {

@@ -74,7 +74,7 @@ void Drills::kill_agent() {
 }
 
 void Drills::silence_all() {
-  for (Time& until : cluster_.cut_until) until = cluster_.timeline.now().boot + minutes(5);
+  for (Time& until : cluster_.cut_until) until = cluster_.timeline.now().boot + cluster_.options.away;
 }
 
 void Drills::start_cold() {

@@ -26,7 +26,7 @@ enum class Drill : std::uint8_t {
   kFlap,        // a node is away for 15 s of each 30 s: never long enough to be missed
   kLongFlap,    // a node is away for 130 s and back for 40 s, again and again
   kDeadAgent,   // a node's agent is killed for five minutes, and its VMs are not
-  kAllSilent,   // every heartbeat is lost for five minutes
+  kAllSilent,   // every heartbeat is lost for `away`
   kClockJumps,  // the wall clock jumps by a day, and back
   kNamesake,    // a second agent comes up under the name of one that reports, and that may fall silent
   kColdStart,   // the controller is away for `away`, and all agents come back to one that has heard nobody
@@ -47,7 +47,7 @@ struct Options {
   bool restore = false;  // an old copy of the controller's store is put back when the faults have ended
   PlantedBug bug = PlantedBug::kNone;
   Drill drill = Drill::kNone;
-  Duration away = std::chrono::seconds(10);  // of kColdStart
+  Duration away = std::chrono::minutes(5);  // of kAllSilent and kColdStart
 };
 
 struct Outcome {
