@@ -8,6 +8,7 @@
 #include "controller/core/goals.hpp"
 #include "controller/core/node_watch.hpp"
 #include "controller/core/recovery.hpp"
+#include "controller/core/strict.hpp"
 
 namespace unik::controller {
 namespace {
@@ -33,9 +34,11 @@ Error refuse_foreign(const Report& report, const World& world) {
                                          ": restore this controller's store, or clear the state of the agent");
 }
 
-// Until the operator has recovered, and the node has been gone through, what we have may be older than what it has.
+// Until the operator has recovered, and the node has been gone through, what we have may be older than what it has. A
+// strict singleton that we know of may run elsewhere since, under a lease of the lost history.
 bool are_goals_held_back(const World& world, Symbol node) {
-  return world.history_lost || !is_accounted(world, node);
+  if (world.history_lost || !is_accounted(world, node)) return true;
+  return world.cluster.awaits_leases && strict_instance_on(world, node);
 }
 
 bool are_goals_news(const World& world, Symbol node, const Stamp& accepted) {
@@ -45,7 +48,8 @@ bool are_goals_news(const World& world, Symbol node, const Stamp& accepted) {
 
 // `seq` where a heartbeat with these goals renews the leases of its node's strict singletons, else 0.
 std::uint64_t renewal(const World& world, Symbol node, const Stamp& accepted, std::uint64_t seq) {
-  return are_goals_held_back(world, node) || are_goals_news(world, node, accepted) ? 0 : seq;
+  if (are_goals_held_back(world, node) || world.cluster.awaits_leases) return 0;
+  return are_goals_news(world, node, accepted) ? 0 : seq;
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "controller/core/rest.hpp"
 #include "controller/core/rollout.hpp"
 #include "controller/core/rollout_watch.hpp"
+#include "controller/core/strict.hpp"
 
 namespace unik::controller {
 namespace {
@@ -102,12 +103,13 @@ Result<void> plan_instances(Draft& draft, const AppName& name) {
     draft.change(RemoveInstance{instance.id});
   }
   for (const InstanceId& id : steps.stop) stop(draft, id, reasons[id]);
-  for (const auto& [id, why] : steps.holds) draft.because(id, "stays for now: " + why);
+  for (const auto& [id, why] : steps.holds)
+    draft.because(id, (draft.world().instances.contains(id) ? "stays for now: " : "comes later: ") + why);
 
   std::vector<InstanceId> to_place = steps.create;
-  const std::set<std::uint32_t> taken = facts.strict ? taken_slots(instances) : std::set<std::uint32_t>();
   for (const Joined& instance : instances)
-    if (instance.bucket == Bucket::kUnplaced && !taken.contains(instance.id.slot)) to_place.push_back(instance.id);
+    if (instance.bucket == Bucket::kUnplaced && !facts.taken.contains(instance.id.slot))
+      to_place.push_back(instance.id);
   if (!to_place.empty()) {
     Placer placer(draft.world(), *app.app, draft.now().boot);
     for (const InstanceId& id : to_place) {
@@ -169,6 +171,7 @@ void add_everything(const World& world, Dirty& dirty) {
 }  // namespace
 
 void reconcile(Draft& draft, Dirty dirty) {
+  dirty.everything |= end_wait_for_leases(draft);
   for (int round = 0; !dirty.empty() && round < kMaxRounds; ++round) {
     if (dirty.everything) add_everything(draft.world(), dirty);
     for (const Symbol node : dirty.nodes) watch_node(draft, node);

@@ -80,7 +80,7 @@ class Planner {
     }
   }
 
-  bool is_taken(std::uint32_t index) const { return facts_.strict && taken_.contains(index); }
+  bool is_taken(std::uint32_t index) const { return facts_.taken.contains(index); }
 
   // What has ended well counts as arrived: it will not become ready again.
   bool has_arrived(const Joined& instance) {
@@ -127,6 +127,8 @@ class Planner {
   // Strict: makes room in a slot, within the budgets; who comes after waits until it is seen to be free.
   void clear(std::uint32_t index, const Slot& slot) {
     for (const Joined* const old : slot.lost) stop(*old);
+    if (slot.missing != nullptr && facts_.held.slots.contains(index))
+      steps_.holds.emplace_back(slot.missing->id, "what nobody has decided on, or nobody wants, may run in its slot");
     if (any_serves(slot.displaced)) {
       if (unavailable_ >= facts_.max_disrupted)
         return static_cast<void>(
@@ -199,7 +201,6 @@ class Planner {
   }
 
   const RolloutFacts& facts_;
-  const std::set<std::uint32_t> taken_ = taken_slots(facts_.instances);
   std::map<std::uint32_t, Slot> slots_;
   RolloutSteps steps_;
   bool anything_old_ = false;
@@ -214,6 +215,28 @@ bool is_new(const Joined& one) {
 }
 bool is_old(const Joined& one) {
   return one.bucket == Bucket::kOutdated && one.serves;
+}
+
+// What the app's own instances hold.
+std::set<std::uint32_t> taken_slots(const std::vector<Joined>& instances) {
+  std::set<std::uint32_t> taken;
+  for (const Joined& one : instances) {
+    switch (one.bucket) {
+      case Bucket::kMissing:
+      case Bucket::kUnplaced:
+      case Bucket::kCurrent:
+      case Bucket::kGone:
+        break;
+      case Bucket::kOutdated:
+      case Bucket::kDisplaced:
+      case Bucket::kEvicted:
+      case Bucket::kLost:
+      case Bucket::kSurplus:
+      case Bucket::kStopping:
+        taken.insert(one.id.slot);
+    }
+  }
+  return taken;
 }
 
 std::int64_t median_boot(const std::vector<Joined>& instances, bool (*belongs)(const Joined&)) {
@@ -282,6 +305,11 @@ RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app
   if (!app.history.empty() && app.history.back().automatic)
     facts.policy.gate.boot_factor = facts.policy.gate.restart_factor = 0;
   facts.strict = is_strict(world, {name.tenant, name.app, 0, app.rollout, 0});
+  if (facts.strict) {
+    facts.taken = taken_slots(facts.instances);
+    facts.held = slots_held_by_strays(world, name, now);
+    facts.taken.insert(facts.held.slots.begin(), facts.held.slots.end());
+  }
   facts.max_disrupted = app.app->spec.disruption.max_unavailable;
   facts.state = app.state;
   facts.ready_since = &world.clocks.ready_since;
@@ -303,27 +331,6 @@ std::string_view name_of(RolloutStrategy strategy) {
       return "blueGreen";
   }
   UNIK_CHECK(false, "a strategy outside the enumeration");
-}
-
-std::set<std::uint32_t> taken_slots(const std::vector<Joined>& instances) {
-  std::set<std::uint32_t> taken;
-  for (const Joined& one : instances) {
-    switch (one.bucket) {
-      case Bucket::kMissing:
-      case Bucket::kUnplaced:
-      case Bucket::kCurrent:
-      case Bucket::kGone:
-        break;
-      case Bucket::kOutdated:
-      case Bucket::kDisplaced:
-      case Bucket::kEvicted:
-      case Bucket::kLost:
-      case Bucket::kSurplus:
-      case Bucket::kStopping:
-        taken.insert(one.id.slot);
-    }
-  }
-  return taken;
 }
 
 RolloutSteps plan_rollout(const RolloutFacts& facts) {

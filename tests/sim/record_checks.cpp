@@ -101,11 +101,13 @@ void RecordChecks::check_quota(const Record& record) {
   declared_ = instances;
 }
 
-// What an operation plans, it plans in its turn.
+// What an operation plans, it plans in its turn. What is adopted was there.
 void RecordChecks::check_turns(const Record& record) {
   for (const Change& change : record.changes) {
     const auto* const put = std::get_if<PutInstance>(&change);
-    if (put != nullptr && put->row.goal != InstanceGoal::kStop) check_turn(record, put->id);
+    if (put == nullptr || put->row.goal == InstanceGoal::kStop) continue;
+    const bool is_adopted = before_.strays.contains({put->row.node, put->id});
+    if (!is_adopted) check_turn(record, put->id);
   }
 }
 

@@ -55,6 +55,8 @@ void Saboteur::distort(HeartbeatReply& reply, std::uint64_t seq, int node, bool 
     reply.goals.reset();
     reply.renew = seq;
   }
+  if (bug_ == PlantedBug::kHeldBackRenewals && !reply.goals && !reply.want_body && !reply.want_register)
+    reply.renew = seq;
   if (bug_ == PlantedBug::kDeafNode && node == 0 && !faulty) reply.goals.reset();
 }
 

@@ -21,6 +21,7 @@ enum class PlantedBug : std::uint8_t {
   kRestoreUnseen,       // reports claim no goals that the restored store has not given
   kNoGuards,            // nobody but the agent ends a strict singleton whose lease has run out
   kBlindRenewals,       // answers lose their goals, and renew the leases instead
+  kHeldBackRenewals,    // answers renew leases also where goals are held back
   kBoastfulNodes,       // nodes claim twice the CPUs that they have
   kNoQuota,             // quotas are lost on their way to the controller
   kEagerReports,        // instances are reported ready before they are
