@@ -127,6 +127,34 @@ TEST_F(LoopLeaseTest, AnAnswerThatRenewsNothingKeepsNothing) {
   EXPECT_TRUE(host.is_running(web));
 }
 
+// The agent that has the node's name runs what is placed there, and nobody else would ever stop it here.
+TEST_F(LoopLeaseTest, WhatRunsUnderALostNameIsStopped) {
+  boot({running(web)});
+  host.refusal = conflict("node_name_taken", "another agent has this name");
+  host.ask_register();
+  host.run_for(kNameLost - 10s);
+  EXPECT_TRUE(host.is_running(web)) << "whoever has the name may still leave";
+  host.run_for(30s);
+  EXPECT_FALSE(host.is_running(web));
+  ASSERT_FALSE(host.stops.empty());
+  EXPECT_EQ(host.stops.front().second, StopStep::kAsk);
+  EXPECT_EQ(host.launches[web], 1U);
+  host.refusal.reset();
+  host.run_for(1min);
+  EXPECT_TRUE(host.is_running(web)) << "the name is this one's again";
+}
+
+TEST_F(LoopLeaseTest, AControllerThatIsAwayTakesNoName) {
+  boot({running(web)});
+  host.refusal = conflict("node_name_taken", "another agent has this name");
+  host.ask_register();
+  host.run_for(1min);
+  host.link_down = true;
+  host.run_for(1h);
+  EXPECT_TRUE(host.is_running(web));
+  EXPECT_TRUE(host.stops.empty());
+}
+
 TEST_F(LoopLeaseTest, OthersAreLeftAlone) {
   boot({running(web)});
   host.link_down = true;

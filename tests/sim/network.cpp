@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "controller/core/diff.hpp"
 #include "controller/core/goals.hpp"
 
 namespace unik::sim {
@@ -17,7 +18,7 @@ constexpr Duration kTimeout = seconds(3);  // after which a lost message is noti
 
 void Network::send_register(int node, RegisterRequest request, std::uint64_t life) {
   checks_.take_capacity(request.info.capacity);
-  cluster_.saboteur.distort(request);
+  cluster_.saboteur.distort(request, unheard(Symbol(request.node)));
   travel(
       node,
       [this, node, request = std::move(request), life] {
@@ -58,6 +59,11 @@ void Network::count_heartbeat() {
   std::vector<std::uint64_t>& heartbeats = cluster_.outcome.heartbeats;
   heartbeats.resize(std::max<std::size_t>(heartbeats.size(), static_cast<std::size_t>(since) + 1));
   ++heartbeats.back();
+}
+
+Duration Network::unheard(Symbol node) const {
+  if (!cluster_.controller.is_up()) return {};
+  return cluster_.timeline.now().boot - controller::heard(cluster_.controller.world(), node);
 }
 
 void Network::launched(int on, const InstanceId& id, const BootSpec& boot) {

@@ -4,6 +4,8 @@
 #include <utility>
 #include <variant>
 
+#include "controller/core/node_watch.hpp"
+
 namespace unik::sim {
 namespace {
 
@@ -25,10 +27,11 @@ void hide_strays(Report& report, const controller::World& durable) {
 
 }  // namespace
 
-void Saboteur::distort(RegisterRequest& request) const {
+void Saboteur::distort(RegisterRequest& request, Duration unheard) const {
   if (bug_ == PlantedBug::kBoastfulNodes) request.info.capacity.cpu += request.info.capacity.cpu;
   // The first of a name has the index that the name ends with.
-  if (bug_ == PlantedBug::kNamesakesLetIn) request.agent_id = request.node.substr(1);
+  const bool too_soon = bug_ == PlantedBug::kNamesWithoutLease && unheard >= controller::kSilenceLimit;
+  if (bug_ == PlantedBug::kNamesakesLetIn || too_soon) request.agent_id = request.node.substr(1);
 }
 
 void Saboteur::undisguise(Report& report) const {

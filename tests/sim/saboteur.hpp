@@ -26,6 +26,7 @@ enum class PlantedBug : std::uint8_t {
   kNoQuota,             // quotas are lost on their way to the controller
   kEagerReports,        // instances are reported ready before they are
   kNamesakesLetIn,      // an agent pretends to be the other one of its name
+  kNamesWithoutLease,   // an agent is silent, and another pretends to be it before its leases are over
   kDeafNode,            // a node hears of no new goals any more
 };
 
@@ -33,7 +34,8 @@ class Saboteur {
  public:
   Saboteur(PlantedBug bug, Random& random) : bug_(bug), random_(random) {}
 
-  void distort(RegisterRequest& request) const;
+  // `unheard`: for how long the controller has heard nothing of the node.
+  void distort(RegisterRequest& request, Duration unheard) const;
   // `durable` is what the controller has on disk.
   // The goals that an agent without fencing took for newer ones get their own revision back.
   void undisguise(Report& report) const;

@@ -161,6 +161,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Planted{PlantedBug::kNoQuota, "NoQuota", "quota"},
                       Planted{PlantedBug::kEagerReports, "EagerReports", "successor"},
                       Planted{PlantedBug::kNamesakesLetIn, "NamesakesLetIn", "namesake: ", Drill::kNamesake},
+                      Planted{PlantedBug::kNamesWithoutLease, "NamesWithoutLease", "namesake: the strict",
+                              Drill::kNamesake},
                       Planted{PlantedBug::kDeafNode, "DeafNode", "still being"}),
     [](const auto& planted) { return planted.param.name; });
 

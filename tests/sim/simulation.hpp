@@ -68,6 +68,7 @@ struct Outcome {
   std::uint64_t adopted = 0;
   std::vector<std::uint64_t> heartbeats;  // that reached the controller, in each second since the drill began
   std::uint64_t names_passed = 0;         // from a silent agent to its namesake
+  std::uint64_t names_in_doubt = 0;       // the silent agent came back as its name might pass over
 };
 
 Outcome simulate(const Options& options);
