@@ -1,5 +1,5 @@
-// One fault at a time, and exactly what it may and may not move: faults 7, 8, 9 and 17, an agent of the same name, and
-// a thousand agents.
+// One fault at a time, and exactly what it may and may not move: faults 4, 5, 7 to 11 and 17 to 20, an agent of the
+// same name, and a thousand agents.
 
 #include <gtest/gtest.h>
 
@@ -72,6 +72,68 @@ TEST(Drills, WhenAllHeartbeatsAreLostStrictSingletonsStopAndGoOnWhereTheyWere) {
   EXPECT_TRUE(outcome.broken.empty()) << describe(outcome);
   EXPECT_EQ(outcome.placed, kInstances);
   EXPECT_EQ(outcome.boots, kInstances + kInstances / 2);
+}
+
+// Fault 18.
+TEST(Drills, ADrainWithoutRoomWaitsForItsDeadlineAndEndsWhenItIsSeenEmpty) {
+  for (std::uint64_t seed = 1; seed <= 20 / kPointStride + 1; ++seed) {
+    Options options = drill(Drill::kDrain, minutes(11));
+    options.seed = seed;
+    const Outcome outcome = simulate(options);
+    EXPECT_TRUE(outcome.broken.empty()) << "seed " << seed << describe(outcome);
+  }
+}
+
+// Fault 19: every app goes back once to what was there before; where that has become bad too, nothing more is tried.
+TEST(Drills, ARolloutThatCannotGoOnGoesBackOnce) {
+  for (std::uint64_t seed = 1; seed <= 30 / kPointStride; ++seed) {
+    Options options = drill(Drill::kBadRollout, minutes(8));
+    options.seed = seed;
+    const Outcome outcome = simulate(options);
+    EXPECT_TRUE(outcome.broken.empty()) << "seed " << seed << describe(outcome);
+    EXPECT_EQ(outcome.rollbacks, 6U) << "seed " << seed;
+  }
+}
+
+// A plan of what has moved comes to what a plan of everything would: nothing else looks at the app again.
+TEST(Drills, RoomThatComesLateIsTakenWithoutALookAtEverything) {
+  Options options = drill(Drill::kLateRoom, minutes(9));
+  options.resync_every = std::chrono::hours(1);
+  const Outcome outcome = simulate(options);
+  EXPECT_TRUE(outcome.broken.empty()) << describe(outcome);
+  EXPECT_EQ(outcome.placed, kInstances + 3);
+}
+
+// Fault 20, as far as the loop is concerned: whoever reads holds up nobody, and no plan is stale when it is committed.
+TEST(Drills, AThousandListsAtOnceHoldUpNobody) {
+  const Outcome outcome = simulate(drill(Drill::kReaders, minutes(4)));
+  EXPECT_TRUE(outcome.broken.empty()) << describe(outcome);
+  EXPECT_EQ(outcome.lists, 1000U);
+  EXPECT_EQ(outcome.placed, 3 * kInstances) << "every app was changed twice meanwhile";
+  EXPECT_EQ(outcome.replans, 0U);
+}
+
+// Fault 5.
+TEST(Drills, WhatWasChangedWhileItsNodeWasAwayIsReplacedOnReturn) {
+  for (std::uint64_t seed = 1; seed <= 10 / kPointStride + 1; ++seed) {
+    Options options = drill(Drill::kUnheardUpdate, minutes(6));
+    options.seed = seed;
+    const Outcome outcome = simulate(options);
+    EXPECT_TRUE(outcome.broken.empty()) << "seed " << seed << describe(outcome);
+    EXPECT_EQ(outcome.placed, 2 * kInstances) << "seed " << seed << ": each is replaced once";
+  }
+}
+
+// Fault 11: what was replaced meanwhile is stopped, and no strict singleton serves beside its successor.
+TEST(Drills, AHostThatSleptServesNothingThatWasReplaced) {
+  for (std::uint64_t seed = 1; seed <= 10 / kPointStride + 1; ++seed) {
+    Options options = drill(Drill::kSuspended, minutes(13));
+    options.seed = seed;
+    const Outcome outcome = simulate(options);
+    EXPECT_TRUE(outcome.broken.empty()) << "seed " << seed << describe(outcome);
+    EXPECT_GT(outcome.placed, kInstances) << "seed " << seed;
+    EXPECT_LE(outcome.placed, kInstances + 4) << "seed " << seed << ": more than what ran on one of five nodes";
+  }
 }
 
 // Fault 10: leases, silence and readiness are counted on a clock that does not jump.

@@ -38,10 +38,18 @@ void Network::send_heartbeat(int node, Report report, std::uint64_t life) {
   checks_.check_accepted(node, report, life);
   cluster_.saboteur.distort(report, cluster_.controller.durable());
   const std::uint64_t seq = report.seq;
+  if (cluster_.saboteur.carries_all_the_same(node) && cluster_.is_cut_off(static_cast<std::size_t>(node)))
+    cluster_.controller.ask(
+        [&](controller::RequestId id) {
+          return controller::HeartbeatArrived{id, report};
+        },
+        [](const std::optional<controller::Answer>&) {});
   travel(
       node,
       [this, node, report = std::move(report), life] {
         count_heartbeat();
+        if (cluster_.controller.is_up())
+          cluster_.arrived[static_cast<std::size_t>(node)] = cluster_.timeline.now().boot;
         cluster_.controller.ask(
             [&](controller::RequestId id) {
               return controller::HeartbeatArrived{id, report};

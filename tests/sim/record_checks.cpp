@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "controller/core/diff.hpp"
+#include "controller/core/node_watch.hpp"
 #include "controller/store/row_json.hpp"
 #include "tests/sim/fleet_checks.hpp"
 
@@ -28,6 +29,7 @@ void RecordChecks::take(const Record& record) {
   check_quota(record);
   check_turns(record);
   check_fleet(record);
+  check_brake(record);
   before_ = cluster_.controller.durable();
 }
 
@@ -38,6 +40,7 @@ void RecordChecks::look_at(const Change& change) {
     cluster_.expect(keys_.insert(put->key).second, "the request " + put->key + " took effect twice");
   if (const auto* const removed = std::get_if<RemoveInstance>(&change)) check_forgotten(removed->id);
   if (std::holds_alternative<PutStray>(change)) ++outcome.strays;
+  if (const auto* const put = std::get_if<PutApp>(&change)) count_rollback(put->row);
   if (const auto* const put = std::get_if<PutInstance>(&change))
     if (!put->row.node.empty() && placed_.insert(put->id).second) ++outcome.placed;
 }
@@ -143,6 +146,36 @@ void RecordChecks::check_fleet(const Record& record) {
   for (const Change& change : record.changes) {
     const auto* const put = std::get_if<PutInstance>(&change);
     if (put != nullptr && put->row.goal == InstanceGoal::kStop && is_ready(*put->row.status)) check_successor(put->id);
+  }
+}
+
+void RecordChecks::count_rollback(const AppRow& row) {
+  if (row.history.empty() || !row.history.back().automatic) return;
+  if (rollbacks_.emplace(row.app->name(), row.history.back().rollout).second) ++cluster_.outcome.rollbacks;
+}
+
+// Silence may be our own: nodes are given up one by one, and none while most are silent, by what has really arrived.
+void RecordChecks::check_brake(const Record& record) {
+  constexpr Duration kSlack = std::chrono::seconds(5);
+  const auto planned = begun_.extract(record.seq);
+  if (planned.empty()) return;
+  const Time begun = planned.mapped();
+  for (const Change& change : record.changes) {
+    const auto* const put = std::get_if<PutNode>(&change);
+    if (put == nullptr || put->row.health != NodeHealth::kLost) continue;
+    const std::string& name = put->row.node->metadata.name;
+    const NodeRow* const was = before_.nodes.find(Symbol(name));
+    if (was != nullptr && was->health == NodeHealth::kLost) continue;
+    cluster_.expect(!last_lost_ || begun >= *last_lost_ + kLostEvery,
+                    "brake: " + name + " is given up right after another");
+    last_lost_ = begun;
+    std::size_t known = 0, silent = 0;
+    for (const std::optional<Time>& arrived : cluster_.arrived) {
+      known += arrived.has_value();
+      silent += arrived && begun >= *arrived + kLostLimit + kSlack;
+    }
+    cluster_.expect(2 * silent <= known, "brake: " + name + " is given up while " + std::to_string(silent) + " of " +
+                                             std::to_string(known) + " are silent");
   }
 }
 

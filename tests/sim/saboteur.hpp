@@ -27,6 +27,10 @@ enum class PlantedBug : std::uint8_t {
   kEagerReports,        // instances are reported ready before they are
   kNamesakesLetIn,      // an agent pretends to be the other one of its name
   kNamesWithoutLease,   // an agent is silent, and another pretends to be it before its leases are over
+  kForgottenWaiters,    // a controller that starts does not know what waits for room
+  kContagion,           // what cuts the first node off cuts the second off too
+  kEchoes,              // most nodes are heard although they are cut off
+  kReadAhead,           // readers are shown what is not durable yet
   kDeafNode,            // a node hears of no new goals any more
 };
 
@@ -43,6 +47,8 @@ class Saboteur {
   void distort(HeartbeatReply& reply, std::uint64_t seq, int node, bool faulty);
   void distort(Tenant& tenant) const;
   agent::Event distorted(agent::Event event);
+  // Whether the controller is to hear what a node says that is cut off.
+  bool carries_all_the_same(int node) const { return bug_ == PlantedBug::kEchoes && node < 3; }
 
  private:
   const PlantedBug bug_;
