@@ -20,6 +20,11 @@ bool moves_something(const Change& change) {
          std::holds_alternative<ObserveInstance>(change) || std::holds_alternative<PutNode>(change);
 }
 
+std::int64_t declared_instances(const World& world) {
+  const TenantUsage* const usage = world.usage.find(Symbol(kDefaultTenant));
+  return usage == nullptr ? 0 : usage->instances;
+}
+
 }  // namespace
 
 void RecordChecks::take(const Record& record) {
@@ -63,12 +68,6 @@ void RecordChecks::begin_again() {
     for (const Change& change : record.changes)
       if (const auto* const put = std::get_if<PutAnswer>(&change)) keys_.insert(put->key);
   }
-  declared_ = declared_instances();
-}
-
-std::int64_t RecordChecks::declared_instances() const {
-  const TenantUsage* const usage = cluster_.controller.durable().usage.find(Symbol(kDefaultTenant));
-  return usage == nullptr ? 0 : usage->instances;
 }
 
 // An instance is forgotten only when its VM is gone; a disk that gave back an old record may have brought it back,
@@ -92,16 +91,21 @@ void RecordChecks::check_derived(const Record& record) {
   cluster_.expect(same_tables(world, recounted), "a recount gives other sums at record " + std::to_string(record.seq));
 }
 
-// Nobody declares more than the quota lets them; what was declared before it became less may stay.
+// Nobody declares more than the quota lets them; what was declared before it became less may stay. Within a record one
+// change comes after the other: it may be the last that was asked for that lowers the quota.
 void RecordChecks::check_quota(const Record& record) {
-  for (const Change& change : record.changes)
+  World world = before_;
+  world.revision = record.seq;
+  for (const Change& change : record.changes) {
+    const std::int64_t before = declared_instances(world);
+    controller::apply(world, change);
     if (const auto* const put = std::get_if<PutAnswer>(&change))
       if (const auto asked = quotas_.find(put->key); asked != quotas_.end()) quota_ = asked->second;
-  const std::int64_t instances = declared_instances();
-  cluster_.expect(
-      !quota_.instances || instances <= *quota_.instances || instances <= declared_,
-      "quota: the tenant declares " + std::to_string(instances) + " instances at record " + std::to_string(record.seq));
-  declared_ = instances;
+    const std::int64_t instances = declared_instances(world);
+    cluster_.expect(!quota_.instances || instances <= *quota_.instances || instances <= before,
+                    "quota: the tenant declares " + std::to_string(instances) + " instances at record " +
+                        std::to_string(record.seq));
+  }
 }
 
 // What an operation plans, it plans in its turn. What is adopted was there.

@@ -43,7 +43,6 @@ class RecordChecks {
   void check_successor(const InstanceId& old);
   void check_brake(const controller::Record& record);
   void count_rollback(const controller::AppRow& row);
-  std::int64_t declared_instances() const;
 
   SimulatedCluster& cluster_;
   const NodeChecks& nodes_;
@@ -55,7 +54,6 @@ class RecordChecks {
   std::optional<Time> last_lost_;                          // when the loop last gave a node up
   std::map<std::string, Quota> quotas_;                    // by the key of the request that asked for it
   Quota quota_;                                            // the last one that was taken
-  std::int64_t declared_ = 0;                              // instances, after the record before
 };
 
 }  // namespace unik::sim
