@@ -109,6 +109,21 @@ class Planner {
       if (any_serves(slot.displaced)) ++disrupted_;
     }
     steps_.canaries_arrived = canaries_arrived;
+    no_canary_can_come_ = awaits_canaries() && all_canaries_wait() && !has_budget();
+  }
+
+  bool has_budget() const {
+    const std::uint32_t missing = facts_.policy.max_unavailable;
+    return facts_.strict ? unavailable_ < std::max(missing, 1U)
+                         : surging_ < facts_.policy.max_surge || unavailable_ < missing;
+  }
+
+  // None has a place yet, and each would take the place of what serves.
+  bool all_canaries_wait() const {
+    return std::all_of(slots_.begin(), slots_.end(), [&](const auto& one) {
+      const auto& [index, slot] = one;
+      return index >= canaries(facts_) || (slot.current == nullptr && any_serves(slot.outdated));
+    });
   }
 
   bool create_or_wait(std::uint32_t index, const Slot& slot) {
@@ -146,11 +161,15 @@ class Planner {
     for (const Joined* const old : slot.outdated) stop(*old);
   }
 
-  // Also where the old one does not serve just now: a held rollout does not spread through a hiccup.
+  bool awaits_canaries() const { return facts_.policy.strategy == RolloutStrategy::kCanary && !facts_.state.promoted; }
+
+  // Also where the old one does not serve just now: a held rollout does not spread through a hiccup. But where such
+  // slots have used up what may be missing, no canary could ever come.
   bool is_held(std::uint32_t index, const Slot& slot) {
     if (facts_.state.phase == RolloutPhase::kPaused) return !hold(slot.outdated, "the rollout is paused");
-    const bool canary = facts_.policy.strategy == RolloutStrategy::kCanary && !facts_.state.promoted;
-    return canary && index >= canaries(facts_) && !hold(slot.outdated, "the canaries come first");
+    if (!awaits_canaries() || index < canaries(facts_)) return false;
+    if (no_canary_can_come_ && !any_serves(slot.outdated)) return false;
+    return !hold(slot.outdated, "the canaries come first");
   }
 
   // Takes its share of the surge, or of what may be missing.
@@ -204,6 +223,7 @@ class Planner {
   std::map<std::uint32_t, Slot> slots_;
   RolloutSteps steps_;
   bool anything_old_ = false;
+  bool no_canary_can_come_ = false;
   std::uint32_t ended_ = 0;        // slots whose current instance has ended well
   std::uint32_t surging_ = 0;      // slots where an old and a new instance run side by side
   std::uint32_t disrupted_ = 0;    // slots that are being moved
