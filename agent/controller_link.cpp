@@ -29,6 +29,7 @@ wire::ClientRequest ControllerLink::post(std::string target, std::string body) c
   request.headers = options_.headers;
   request.headers.set("Content-Type", "application/json");
   request.body = std::move(body);
+  request.connect_timeout = kConnectPatience;
   return request;
 }
 

@@ -18,7 +18,8 @@ namespace unik::agent {
 // A heartbeat without an answer for so long is lost: three times as long as a controller parks one by default.
 inline constexpr Duration kHeartbeatPatience = std::chrono::seconds(45);
 inline constexpr Duration kRegisterPatience = std::chrono::seconds(10);
-inline constexpr Duration kBlobStall = std::chrono::seconds(30);  // a blob may be of any size, but it must move
+inline constexpr Duration kConnectPatience = std::chrono::seconds(5);  // a lease waits for the next try
+inline constexpr Duration kBlobStall = std::chrono::seconds(30);       // a blob may be of any size, but it must move
 
 struct ControllerLinkOptions {
   wire::Endpoint controller;

@@ -67,7 +67,8 @@ class Loop::State {
     std::map<InstanceId, std::string> addresses;  // of the instances that these goals add
     std::vector<InstanceId> kept_boots;           // of whom these goals wanted another BootSpec
   };
-  void hear(Time sent, const HeartbeatReply& reply);
+  void hear(const ControllerTalk::Confirmed& confirmed);
+  void be_refused_the_name();
   void consider(const Goals& offered);
   void activate(const Saving& stored);
   void push_log(const LogRequest& request);
@@ -94,6 +95,7 @@ class Loop::State {
   std::uint64_t agent_start_ = 0;
   std::uint64_t start_version_ = 0;  // of the record that holds it
   bool said_refused_ = false;        // why this one is not registered, since it was last
+  std::optional<Time> refused_;      // since when another agent has this node's name
   Goals goals_;                      // stored, and acted on
   std::optional<Goals> offered_;     // newer ones that are not stored yet
   std::vector<PortRecord> ports_;
@@ -161,6 +163,7 @@ void Loop::State::take(const RecordFailed& failed) {
 }
 
 void Loop::State::take(const Registered& registered) {
+  refused_.reset();
   if (const std::uint64_t newer = registered.reply.newer_start; newer > 0) {
     if (!std::exchange(said_refused_, true))
       node_.note(
@@ -179,19 +182,19 @@ void Loop::State::take(const Registered& registered) {
 }
 
 void Loop::State::take(const HeartbeatAnswered& answered) {
-  if (const std::optional<Time> sent = talk_.answered(answered.seq, answered.reply, node_.now.boot))
-    hear(*sent, answered.reply);
+  if (const auto confirmed = talk_.answered(answered.seq, answered.reply, node_.now.boot)) hear(*confirmed);
   if (answered.reply.goals) consider(*answered.reply.goals);
   for (const LogRequest& request : answered.reply.logs) push_log(request);
 }
 
 // The instances that wait for the controller's word are looked at again; those that run will see the later time.
-void Loop::State::hear(Time sent, const HeartbeatReply& reply) {
+void Loop::State::hear(const ControllerTalk::Confirmed& confirmed) {
   Contact& contact = node_.contact;
-  contact.heard = std::max(contact.heard, sent);
+  contact.heard = std::max(contact.heard, confirmed.heard);
   const bool is_first = !contact.renewed;
-  const bool renewed = renews(reply) && (is_first || *contact.renewed < sent);
-  if (renewed) contact.renewed = sent;
+  const bool renewed = confirmed.renewed && (is_first || *contact.renewed < *confirmed.renewed);
+  if (renewed) contact.renewed = confirmed.renewed;
+  if (confirmed.renewed) contact.name_lost.reset();  // the name is this one's, and so are the goals
   bool any_strict = false;
   for (const auto& [id, instance] : node_.instances) {
     any_strict |= is_strict(instance.goal.boot);
@@ -200,7 +203,7 @@ void Loop::State::hear(Time sent, const HeartbeatReply& reply) {
     const bool unwatched = renewed && is_first && is_strict(instance.goal.boot);
     if (waits || unwatched) node_.touch(id);
   }
-  if (renewed && any_strict) node_.emit(KeepLease{sent});
+  if (renewed && any_strict) node_.emit(KeepLease{*confirmed.renewed});
 }
 
 void Loop::State::take(const LinkFailed& failed) {
@@ -217,8 +220,20 @@ void Loop::State::take(const LinkFailed& failed) {
   const bool is_refusal = failed.error.code == ErrorCode::kInvalid || failed.error.code == ErrorCode::kConflict;
   if (failed.seq == 0 && is_refusal && !std::exchange(said_refused_, true))
     node_.note("not registered, and asking again: " + failed.error.message);
-  if (failed.error.reason == "node_name_taken") return talk_.refused(node_.now.boot);
+  if (failed.error.reason == "node_name_taken") return be_refused_the_name();
   talk_.failed(failed.seq, node_.now.boot);
+}
+
+// The other one runs what is placed on the node, and nobody will ever ask this one to stop it.
+void Loop::State::be_refused_the_name() {
+  const Time now = node_.now.boot;
+  talk_.refused(now);
+  if (!refused_) refused_ = now;
+  if (node_.contact.name_lost || now < *refused_ + kNameLost || node_.instances.empty()) return;
+  node_.contact.name_lost = now;
+  node_.note("another agent has had this node's name for " + format_duration(kNameLost) +
+             ": what runs here is stopped, since that one runs it");
+  for (const auto& [id, instance] : node_.instances) node_.touch(id);
 }
 
 void Loop::State::take(const Published& published) {

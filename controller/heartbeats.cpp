@@ -8,6 +8,7 @@
 #include "controller/core/goals.hpp"
 #include "controller/core/node_watch.hpp"
 #include "controller/core/recovery.hpp"
+#include "controller/core/strict.hpp"
 
 namespace unik::controller {
 namespace {
@@ -33,8 +34,22 @@ Error refuse_foreign(const Report& report, const World& world) {
                                          ": restore this controller's store, or clear the state of the agent");
 }
 
-bool goals_are_news(const World& world, const NodeRow& row, const Stamp& accepted) {
-  return !covers(accepted, Stamp{world.cluster.cluster_id, world.cluster.epoch, row.goals_revision});
+// Until the operator has recovered, and the node has been gone through, what we have may be older than what it has. A
+// strict singleton that we know of may run elsewhere since, under a lease of the lost history.
+bool are_goals_held_back(const World& world, Symbol node) {
+  if (world.history_lost || !is_accounted(world, node)) return true;
+  return world.cluster.awaits_leases && strict_instance_on(world, node);
+}
+
+bool are_goals_news(const World& world, Symbol node, const Stamp& accepted) {
+  const Stamp newest{world.cluster.cluster_id, world.cluster.epoch, world.nodes.find(node)->goals_revision};
+  return !covers(accepted, newest);
+}
+
+// `seq` where a heartbeat with these goals renews the leases of its node's strict singletons, else 0.
+std::uint64_t renewal(const World& world, Symbol node, const Stamp& accepted, std::uint64_t seq) {
+  if (are_goals_held_back(world, node) || world.cluster.awaits_leases) return 0;
+  return are_goals_news(world, node, accepted) ? 0 : seq;
 }
 
 }  // namespace
@@ -55,9 +70,8 @@ bool Heartbeats::shows_lost_history(const World& world, Symbol node, const Stamp
 HeartbeatReply Heartbeats::answer(const World& world, Symbol node, const Stamp& accepted, std::uint64_t seq,
                                   LogSessions& logs) const {
   HeartbeatReply reply;
-  const NodeRow& row = *world.nodes.find(node);
-  if (!world.history_lost && is_accounted(world, node) && goals_are_news(world, row, accepted))
-    reply.goals = goals_of(world, node);
+  if (!are_goals_held_back(world, node) && are_goals_news(world, node, accepted)) reply.goals = goals_of(world, node);
+  reply.renew = renewal(world, node, accepted, seq);
   reply.logs = logs.requests_for(node);
   reply.next_in = with_jitter(every_, node, seq);
   return reply;
@@ -91,8 +105,11 @@ void Heartbeats::arrive(World& world, const HeartbeatArrived& event, Time now, L
         Reply{event.id, conflict("stale_report", "a newer report of node `" + report.node + "` is known")});
     return;
   }
-  release(node, effects);
-  if (!report.body && !(same_start && known->report->digest == report.digest)) {
+  const bool is_whole = report.body || (same_start && known->report->digest == report.digest);
+  // The one that is parked is answered with what this one renews: one that is not taken in counts for nobody.
+  const bool renews = is_whole && same_start;
+  release(world, node, renews ? renewal(world, node, report.accepted_stamp, report.seq) : 0, effects);
+  if (!is_whole) {
     HeartbeatReply reply;
     reply.want_body = true;
     reply.next_in = with_jitter(every_, node, report.seq);
@@ -113,18 +130,21 @@ void Heartbeats::arrive(World& world, const HeartbeatArrived& event, Time now, L
                               known->report->accepted_stamp != report.accepted_stamp ||
                               (report.body && known->report->body != observation->body);
   if (says_something) dirty.nodes.insert(node);
+  const bool comes_back = known == nullptr || now >= known->received + 3 * every_ / 2;
   world.observed.set(node, Observed{std::move(observation), now});
   if (watched_.insert(node).second) silence_.insert({now + kSilenceLimit, node});
 
   HeartbeatReply reply = answer(world, node, report.accepted_stamp, report.seq, logs);
-  if (reply.goals || !reply.logs.empty()) {
+  // It may have little left of its leases. The agent comes again soon, and then waits.
+  if (comes_back) to_place_.insert(node);
+  if (comes_back || reply.goals || !reply.logs.empty()) {
     effects.list.push_back(Reply{event.id, std::move(reply)});
     return;
   }
-  // The first one is released when the node's next is due. The others are kept for longer than the node waits before
-  // its next heartbeat, which releases them.
+  // The first one that waits is released when the node's next is due. The others are kept for longer than the node
+  // waits before its next heartbeat, which releases them.
   std::optional<Duration> next_in;
-  if (known == nullptr) next_in = place_in(every_, node);
+  if (to_place_.erase(node) > 0) next_in = place_in(every_, node);
   const Time until = now + next_in.value_or(2 * every_);
   parked_[node] = Parked{event.id, report.seq, report.accepted_stamp, until, next_in};
   park_deadlines_.insert({until, node});
@@ -142,10 +162,11 @@ void Heartbeats::wake(const World& world, const std::set<Symbol>& nodes, LogSess
   }
 }
 
-void Heartbeats::release(Symbol node, Effects& effects) {
+void Heartbeats::release(const World& world, Symbol node, std::uint64_t renew, Effects& effects) {
   const auto parked = parked_.find(node);
   if (parked == parked_.end()) return;
   HeartbeatReply reply;
+  reply.renew = std::max(renew, renewal(world, node, parked->second.accepted, parked->second.seq));
   reply.next_in = parked->second.next_in.value_or(with_jitter(every_, node, parked->second.seq));
   effects.list.push_back(Reply{parked->second.id, std::move(reply)});
   park_deadlines_.erase({parked->second.until, node});
@@ -155,7 +176,7 @@ void Heartbeats::release(Symbol node, Effects& effects) {
 void Heartbeats::pass_time(const World& world, Time now, Dirty& dirty, Effects& effects) {
   while (!park_deadlines_.empty() && park_deadlines_.begin()->first <= now) {
     const Symbol node = park_deadlines_.begin()->second;
-    release(node, effects);
+    release(world, node, 0, effects);
   }
   // Nodes that this controller has not heard yet count from its own start.
   if (watched_.size() < world.nodes.size()) {

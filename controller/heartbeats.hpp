@@ -44,12 +44,14 @@ class Heartbeats {
 
   HeartbeatReply answer(const World& world, Symbol node, const Stamp& accepted, std::uint64_t seq,
                         LogSessions& logs) const;
-  void release(Symbol node, Effects& effects);
+  // `renew`: a newer heartbeat of the same start that renews the node's leases, 0 where none does.
+  void release(const World& world, Symbol node, std::uint64_t renew, Effects& effects);
   bool shows_lost_history(const World& world, Symbol node, const Stamp& accepted);
 
   Duration every_;
   std::uint64_t loaded_;
-  std::set<Symbol> heard_;  // since this controller started
+  std::set<Symbol> heard_;     // since this controller started
+  std::set<Symbol> to_place_;  // came back, and have not waited since
   std::map<Symbol, Parked> parked_;
   std::set<std::pair<Time, Symbol>> park_deadlines_;
   std::set<std::pair<Time, Symbol>> silence_;  // one entry a node, looked at again when it is due

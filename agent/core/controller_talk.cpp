@@ -52,22 +52,27 @@ void ControllerTalk::refused(Time now) {
   if (phase_ == Phase::kRegistering) stand_aside(now);
 }
 
-std::optional<Time> ControllerTalk::answered(std::uint64_t seq, const HeartbeatReply& reply, Time now) {
+std::optional<ControllerTalk::Confirmed> ControllerTalk::answered(std::uint64_t seq, const HeartbeatReply& reply,
+                                                                  Time now) {
   const auto found = outstanding_.find(seq);
   if (found == outstanding_.end()) return std::nullopt;
-  const Time sent = found->second.sent;
+  Confirmed confirmed{found->second.sent, std::nullopt};
+  if (const auto renewing = outstanding_.find(reply.renew); renewing != outstanding_.end())
+    confirmed.renewed = renewing->second.sent;
   outstanding_.erase(found);
   failures_ = 0;
   not_before_ = now;
   next_in_ = std::clamp(reply.next_in, kLeastNextIn, kMostNextIn);
   regular_at_ = last_sent_ + next_in_;
-  if (says_something(reply)) regular_at_ = std::min(regular_at_, std::max(now, last_sent_ + kParkAgain));
+  const bool is_one_parked = !outstanding_.empty();
+  if (says_something(reply) || !is_one_parked)
+    regular_at_ = std::min(regular_at_, std::max(now, last_sent_ + kParkAgain));
   if (reply.want_body) whole_next_ = true;
   if (reply.want_register && phase_ == Phase::kOpen) {
     phase_ = Phase::kToRegister;
     register_at_ = std::max(now, register_at_ + kParkAgain);
   }
-  return sent;
+  return confirmed;
 }
 
 void ControllerTalk::failed(std::uint64_t seq, Time now) {

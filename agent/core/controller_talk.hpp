@@ -1,8 +1,8 @@
 // When the agent speaks to its controller: register first, then heartbeats, of which one is always parked there.
 //
-// A heartbeat is sent every `next_in`, and at once when there is news; the controller answers the parked one when it
-// has something to say or a newer one arrives. A link that fails is tried again after a growing wait, and no news
-// hurries it.
+// A heartbeat is sent every `next_in`, at once when there is news, and soon when none is parked; the controller answers
+// the parked one when it has something to say or a newer one arrives. A link that fails is tried again after a growing
+// wait, and no news hurries it.
 #pragma once
 
 #include <cstdint>
@@ -15,13 +15,14 @@
 namespace unik::agent {
 
 inline constexpr Duration kCoalesceNews = std::chrono::milliseconds(20);  // between two heartbeats, at the least
-inline constexpr Duration kParkAgain = std::chrono::milliseconds(500);    // between two that the controller provokes
+inline constexpr Duration kParkAgain = std::chrono::milliseconds(500);    // between two of which the first was not kept
 inline constexpr Duration kWholeEvery = std::chrono::minutes(1);          // a body is sent so often even if unchanged
 inline constexpr Duration kAnswerWait = std::chrono::seconds(90);         // then a message counts as lost
 inline constexpr Duration kLeastNextIn = std::chrono::milliseconds(100);  // bounds of what a controller may ask for
 inline constexpr Duration kMostNextIn = std::chrono::minutes(5);
 inline constexpr Duration kLinkBackoff = std::chrono::seconds(1);
-inline constexpr Duration kLinkMaxBackoff = std::chrono::seconds(30);
+// Short, since a strict singleton's lease may be about to end: the controller spreads those that come back.
+inline constexpr Duration kLinkMaxBackoff = std::chrono::seconds(5);
 inline constexpr Duration kAskAgain = std::chrono::seconds(5);  // while another agent has the node's name
 inline constexpr std::size_t kMostOutstanding = 2;              // one parked, and the newer one that releases it
 
@@ -46,8 +47,13 @@ class ControllerTalk {
   // The controller has heard a newer report under this very start, and `seq` is our newest: a life before this one had
   // the same number, as after a record was put back. Then this one must begin again; it waits for `open`.
   bool begin_anew(std::uint64_t seq);
-  // When that heartbeat was sent; none when nobody waits for its answer any more.
-  std::optional<Time> answered(std::uint64_t seq, const HeartbeatReply& reply, Time now);
+  // What an answer confirms, in the times at which heartbeats were sent.
+  struct Confirmed {
+    Time heard{};                 // the one that is answered
+    std::optional<Time> renewed;  // the one that renews the leases
+  };
+  // None when nobody waits for that heartbeat's answer any more.
+  std::optional<Confirmed> answered(std::uint64_t seq, const HeartbeatReply& reply, Time now);
   // `seq` 0: the register.
   void failed(std::uint64_t seq, Time now);
   // Gives up what has waited too long for an answer.

@@ -7,13 +7,10 @@
 
 namespace unik::agent {
 
-bool renews(const HeartbeatReply& reply) {
-  return !reply.goals && !reply.want_body && !reply.want_register;
-}
-
 std::optional<Time> runs_until(const EnsureRunning& goal, const Contact& contact) {
   std::optional<Time> until;
   if (goal.stop_when_silent) until = contact.heard + *goal.stop_when_silent;
+  until = earlier(until, contact.name_lost);
   if (!is_strict(goal.boot) || !contact.renewed) return until;
   const Duration farewell = std::min(goal.run.stop_timeout, kLongestFarewell) + kQuitWait;
   return earlier(until, *contact.renewed + kStrictLease - farewell);

@@ -1,10 +1,10 @@
 // The lease under which a strict singleton runs: what lets a controller say "it runs no longer" of a node that is
 // silent.
 //
-// A heartbeat's answer that brings nothing and asks for nothing says that the node's goals are the newest there are: it
-// renews the lease of every strict instance there. The node counts from *sending* that heartbeat, on CLOCK_BOOTTIME,
-// and the VM is gone when the lease runs out, whatever has become of the agent. The controller counts from *receiving*
-// the last heartbeat of the node, which is later, and adds a margin. The two clocks are never compared; that they run
+// A heartbeat's answer names the newest one with which the node's goals were the newest there are (`renew`): it renews
+// the lease of every strict instance there. The node counts from *sending* that one, on CLOCK_BOOTTIME, and the VM is
+// gone when the lease runs out, whatever has become of the agent. The controller counts from *receiving* the last
+// heartbeat of the node, which is later, and adds a margin. The two clocks are never compared; that they run
 // at about the same speed is all that is assumed.
 #pragma once
 

@@ -76,7 +76,10 @@ struct LogRequest {
 // The answer to POST /v1/nodes/heartbeat, whose body is a Report. It is parked until there is something to say, a newer
 // heartbeat of the node arrives, or `next_in` of the reply before has passed.
 struct HeartbeatReply {
-  std::optional<Goals> goals;  // absent: what the node has accepted is current
+  std::optional<Goals> goals;  // absent: there are no newer ones, or they are held back
+  // The newest heartbeat of this start with which the node's goals were the newest there are: the leases of its strict
+  // singletons count from its sending (lease.hpp). 0: none was.
+  std::uint64_t renew = 0;
   bool want_body = false;      // the digest is unknown here: send the whole report next
   bool want_register = false;  // this controller does not know this start of the agent
   std::vector<LogRequest> logs;

@@ -102,6 +102,7 @@ void write(JsonWriter& out, const HeartbeatReply& reply) {
     out.key("goals");
     write(out, *reply.goals);
   }
+  out.field("renew", reply.renew);
   out.field("want_body", reply.want_body).field("want_register", reply.want_register).key("logs").begin_array();
   for (const LogRequest& request : reply.logs) write(out, request);
   out.end_array().field("next_in_us", reply.next_in.count()).end_object();
@@ -109,6 +110,7 @@ void write(JsonWriter& out, const HeartbeatReply& reply) {
 
 void read(Fields& in, HeartbeatReply& reply) {
   in.object("goals", "goals", [&](Fields& goals) { read(goals, reply.goals.emplace()); });
+  in.integer("renew", reply.renew);
   in.boolean("want_body", reply.want_body);
   in.boolean("want_register", reply.want_register);
   in.list("logs", kMaxLogRequests, [&](const At& at) {

@@ -6,11 +6,13 @@
 #include <set>
 #include <utility>
 
+#include "api/lease.hpp"
 #include "controller/core/diff.hpp"
 #include "controller/core/field_diff.hpp"
 #include "controller/core/node_watch.hpp"
 #include "controller/core/quota.hpp"
 #include "controller/core/rollout_watch.hpp"
+#include "controller/core/strict.hpp"
 #include "controller/core/wording.hpp"
 
 namespace unik::controller {
@@ -506,15 +508,6 @@ Result<ApplyReply> delete_apps(Draft& draft, const DeleteRequest& request) {
   return reply;
 }
 
-// Of a lost node nobody will ever say that its instances are gone, and a strict one may still have its lease.
-std::optional<InstanceId> strict_instance_on(const World& world, Symbol node) {
-  std::optional<InstanceId> found;
-  for_each_on_node(world, node, [&](const InstanceId& id, const InstanceRow&) {
-    if (!found && is_strict(world, id)) found = id;
-  });
-  return found;
-}
-
 // What has ended is not moved by a drain: it would do its work a second time.
 std::string how_to_empty(const World& world, Symbol node) {
   std::optional<InstanceId> ended;
@@ -534,9 +527,14 @@ Result<ApplyReply> delete_nodes(Draft& draft, const DeleteRequest& request) {
     if (const NodeLoad* const load = draft.world().loads.find(Symbol(name)); load->instances > 0 && !lost)
       return conflict("node_in_use", "node `" + name + "` has " + counted(load->instances, "instance") + ": " +
                                          how_to_empty(draft.world(), Symbol(name)));
+    // Of a lost node nobody will ever say that its instances are gone, and a strict one may still have its lease.
     if (const std::optional<InstanceId> strict = strict_instance_on(draft.world(), Symbol(name)))
       return conflict("node_in_use", "node `" + name + "` may still run the strict singleton " + short_name(*strict) +
                                          ": wait until it has been replaced, or destroy its app first");
+    if (const auto over = all_leases_over_at(draft.world(), Symbol(name)); lost && over && draft.now().boot < *over)
+      return conflict("node_in_use",
+                      "node `" + name + "` may still run a strict singleton that is in quarantine: wait " +
+                          "until it has been silent for " + format_duration(kStrictLease + kStrictMargin));
   }
   ApplyReply reply;
   for (const std::string& name : std::set(request.names.begin(), request.names.end())) {
@@ -626,10 +624,7 @@ Result<void> check_holder(const Draft& draft, const NodeRow& row, const Register
   if (row.agent_id.empty() || row.agent_id == request.agent_id) return {};
   const Symbol name(request.node);
   const Time last = heard(draft.world(), name);
-  Time until = last + kSilenceLimit;
-  for_each_on_node(draft.world(), name, [&](const InstanceId& id, const InstanceRow& instance) {
-    if (const std::optional<Time> over = lease_over_at(draft.world(), id, instance)) until = std::max(until, *over);
-  });
+  const Time until = std::max(last + kSilenceLimit, all_leases_over_at(draft.world(), name).value_or(last));
   const Time now = draft.now().boot;
   if (now >= until) return {};
   return conflict(

@@ -191,11 +191,13 @@ struct AnswerRow {
 };
 
 // `history_lost`: a node has accepted goals that we never gave, or committed records are missing. Nothing is stopped,
-// moved or declared until `recover`.
+// moved or declared until `recover`. `awaits_leases`: after it, strict singletons of the lost history may still have
+// their leases.
 struct ClusterRow {
   std::string cluster_id;
   Epoch epoch;
   bool history_lost = false;
+  bool awaits_leases = false;
 
   bool operator==(const ClusterRow&) const = default;
 };

@@ -59,6 +59,12 @@ void give_up_if_lost(Draft& draft, Symbol node) {
   set_health(draft, node, NodeHealth::kLost, "no report for " + format_duration(kLostLimit));
 }
 
+// It is given up in the plan's next round at the earliest: this one may not have come to the others that are silent.
+void miss(Draft& draft, Symbol node) {
+  set_health(draft, node, NodeHealth::kUnknown, "no report for 40 s");
+  draft.wake_at(std::max(heard(draft.world(), node) + kLostLimit, draft.now().boot));
+}
+
 void wake_apps_here(Draft& draft, Symbol node) {
   for_each_on_node(draft.world(), node,
                    [&](const InstanceId& id, const InstanceRow&) { draft.touched().apps.insert(id.app_name()); });
@@ -69,8 +75,8 @@ void watch_health(Draft& draft, Symbol node) {
   if (!row.info) return;
   const NodeHealth before = row.health;
   if (draft.now().boot >= heard(draft.world(), node) + kSilenceLimit) {
-    if (before == NodeHealth::kReady) set_health(draft, node, NodeHealth::kUnknown, "no report for 40 s");
-    if (draft.world().nodes.find(node)->health == NodeHealth::kUnknown) give_up_if_lost(draft, node);
+    if (before == NodeHealth::kUnknown) give_up_if_lost(draft, node);
+    if (before == NodeHealth::kReady) miss(draft, node);
   } else if (draft.world().observed.contains(node) && before != NodeHealth::kReady) {
     come_back(draft, node);
   }

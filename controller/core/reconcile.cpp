@@ -1,5 +1,7 @@
 #include "controller/core/reconcile.hpp"
 
+#include <algorithm>
+#include <map>
 #include <string>
 #include <utility>
 #include <variant>
@@ -13,6 +15,7 @@
 #include "controller/core/rest.hpp"
 #include "controller/core/rollout.hpp"
 #include "controller/core/rollout_watch.hpp"
+#include "controller/core/strict.hpp"
 
 namespace unik::controller {
 namespace {
@@ -78,6 +81,28 @@ void drop_unused_templates(Draft& draft, const AppName& name) {
   for (const TemplateKey& key : unused) draft.change(RemoveTemplate{key});
 }
 
+// A strict singleton goes before its successor comes: not before another node has room. The successor gets a row all
+// the same, which says what is short, and by which the app is planned again when there is room.
+std::vector<InstanceId> keep_what_has_nowhere_to_go(const Draft& draft, const App& app, const RolloutFacts& facts,
+                                                    RolloutSteps& steps) {
+  std::set<std::uint32_t> kept;
+  const auto is_displaced = [](const Joined& one) { return one.bucket == Bucket::kDisplaced && one.serves; };
+  if (!facts.strict || std::none_of(facts.instances.begin(), facts.instances.end(), is_displaced)) return {};
+  Placer placer(draft.world(), app, draft.now().boot);
+  for (const Joined& instance : facts.instances) {
+    if (!is_displaced(instance)) continue;
+    const auto stop = std::find(steps.stop.begin(), steps.stop.end(), instance.id);
+    if (stop == steps.stop.end() || std::holds_alternative<Symbol>(placer.next(true))) continue;
+    steps.stop.erase(stop);
+    steps.holds.emplace_back(instance.id, "no other node has room for it");
+    kept.insert(instance.id.slot);
+  }
+  std::vector<InstanceId> successors;
+  for (const Joined& instance : facts.instances)
+    if (instance.bucket == Bucket::kMissing && kept.contains(instance.id.slot)) successors.push_back(instance.id);
+  return successors;
+}
+
 // Returns an Error for what only a defect of this program or a damaged store can bring about.
 Result<void> plan_instances(Draft& draft, const AppName& name) {
   const AppRow app = *draft.world().apps.find(name);
@@ -87,7 +112,8 @@ Result<void> plan_instances(Draft& draft, const AppName& name) {
   const RolloutFacts facts = gather_facts(draft, name);
   if (give_up_if_failed(draft, name, facts)) return {};
   const std::vector<Joined>& instances = facts.instances;
-  const RolloutSteps steps = plan_rollout(facts);
+  RolloutSteps steps = plan_rollout(facts);
+  const std::vector<InstanceId> homeless = keep_what_has_nowhere_to_go(draft, *app.app, facts, steps);
   // The rows move with the first change: what is needed of them later is taken now.
   std::map<InstanceId, std::string_view> reasons;
   std::set<std::uint32_t> held_slots;
@@ -102,12 +128,14 @@ Result<void> plan_instances(Draft& draft, const AppName& name) {
     draft.change(RemoveInstance{instance.id});
   }
   for (const InstanceId& id : steps.stop) stop(draft, id, reasons[id]);
-  for (const auto& [id, why] : steps.holds) draft.because(id, "stays for now: " + why);
+  for (const auto& [id, why] : steps.holds)
+    draft.because(id, (draft.world().instances.contains(id) ? "stays for now: " : "comes later: ") + why);
 
   std::vector<InstanceId> to_place = steps.create;
-  const std::set<std::uint32_t> taken = facts.strict ? taken_slots(instances) : std::set<std::uint32_t>();
+  to_place.insert(to_place.end(), homeless.begin(), homeless.end());
   for (const Joined& instance : instances)
-    if (instance.bucket == Bucket::kUnplaced && !taken.contains(instance.id.slot)) to_place.push_back(instance.id);
+    if (instance.bucket == Bucket::kUnplaced && !facts.taken.contains(instance.id.slot))
+      to_place.push_back(instance.id);
   if (!to_place.empty()) {
     Placer placer(draft.world(), *app.app, draft.now().boot);
     for (const InstanceId& id : to_place) {
@@ -169,6 +197,7 @@ void add_everything(const World& world, Dirty& dirty) {
 }  // namespace
 
 void reconcile(Draft& draft, Dirty dirty) {
+  dirty.everything |= end_wait_for_leases(draft);
   for (int round = 0; !dirty.empty() && round < kMaxRounds; ++round) {
     if (dirty.everything) add_everything(draft.world(), dirty);
     for (const Symbol node : dirty.nodes) watch_node(draft, node);

@@ -5,6 +5,7 @@
 
 #include "api/check.hpp"
 #include "controller/core/diff.hpp"
+#include "controller/core/strict.hpp"
 
 namespace unik::controller {
 namespace {
@@ -73,6 +74,8 @@ std::string obstacle(const World& world, Symbol node, const InstanceId& id) {
   if (seen == nullptr) return "its node has not reported it";
   if (const std::string holder = holder_of_slot(world, id, seen->status); !holder.empty())
     return holder + " holds its slot";
+  if (const std::optional<InstanceId> other = contender(world, node, id))
+    return short_name(*other) + " may run in its slot, of which two must never run at once";
   if (!has_room(world, node, **world.templates.find({id.app_name(), id.rollout})))
     return "the room of its node is promised to others";
   return {};
@@ -116,6 +119,7 @@ Result<ApplyReply> admit_recover(Draft& draft) {
       cluster.epoch.recovery_count = std::max(cluster.epoch.recovery_count, accepted.epoch.recovery_count);
   }
   ++cluster.epoch.recovery_count;
+  cluster.awaits_leases |= draft.world().history_lost;
   cluster.history_lost = false;
   draft.because("controller", "recovery " + std::to_string(cluster.epoch.recovery_count) +
                                   ": each node is gone through before it gets goals");

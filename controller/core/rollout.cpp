@@ -80,7 +80,7 @@ class Planner {
     }
   }
 
-  bool is_taken(std::uint32_t index) const { return facts_.strict && taken_.contains(index); }
+  bool is_taken(std::uint32_t index) const { return facts_.taken.contains(index); }
 
   Duration proof_of(const Slot& slot) const {
     const Duration stated = facts_.policy.gate.healthy_for;
@@ -117,6 +117,21 @@ class Planner {
       if (any_serves(slot.displaced)) ++disrupted_;
     }
     steps_.canaries_arrived = canaries_arrived;
+    no_canary_can_come_ = awaits_canaries() && all_canaries_wait() && !has_budget();
+  }
+
+  bool has_budget() const {
+    const std::uint32_t missing = facts_.policy.max_unavailable;
+    return facts_.strict ? unavailable_ < std::max(missing, 1U)
+                         : surging_ < facts_.policy.max_surge || unavailable_ < missing;
+  }
+
+  // None has a place yet, and each would take the place of what serves.
+  bool all_canaries_wait() const {
+    return std::all_of(slots_.begin(), slots_.end(), [&](const auto& one) {
+      const auto& [index, slot] = one;
+      return index >= canaries(facts_) || (slot.current == nullptr && any_serves(slot.outdated));
+    });
   }
 
   bool create_or_wait(std::uint32_t index, const Slot& slot) {
@@ -135,6 +150,8 @@ class Planner {
   // Strict: makes room in a slot, within the budgets; who comes after waits until it is seen to be free.
   void clear(std::uint32_t index, const Slot& slot) {
     for (const Joined* const old : slot.lost) stop(*old);
+    if (slot.missing != nullptr && facts_.held.slots.contains(index))
+      steps_.holds.emplace_back(slot.missing->id, "what nobody has decided on, or nobody wants, may run in its slot");
     if (any_serves(slot.displaced)) {
       if (unavailable_ >= facts_.max_disrupted)
         return static_cast<void>(
@@ -152,11 +169,15 @@ class Planner {
     for (const Joined* const old : slot.outdated) stop(*old);
   }
 
-  // Also where the old one does not serve just now: a held rollout does not spread through a hiccup.
+  bool awaits_canaries() const { return facts_.policy.strategy == RolloutStrategy::kCanary && !facts_.state.promoted; }
+
+  // Also where the old one does not serve just now: a held rollout does not spread through a hiccup. But where such
+  // slots have used up what may be missing, no canary could ever come.
   bool is_held(std::uint32_t index, const Slot& slot) {
     if (facts_.state.phase == RolloutPhase::kPaused) return !hold(slot.outdated, "the rollout is paused");
-    const bool canary = facts_.policy.strategy == RolloutStrategy::kCanary && !facts_.state.promoted;
-    return canary && index >= canaries(facts_) && !hold(slot.outdated, "the canaries come first");
+    if (!awaits_canaries() || index < canaries(facts_)) return false;
+    if (no_canary_can_come_ && !any_serves(slot.outdated)) return false;
+    return !hold(slot.outdated, "the canaries come first");
   }
 
   // Takes its share of the surge, or of what may be missing.
@@ -207,10 +228,10 @@ class Planner {
   }
 
   const RolloutFacts& facts_;
-  const std::set<std::uint32_t> taken_ = taken_slots(facts_.instances);
   std::map<std::uint32_t, Slot> slots_;
   RolloutSteps steps_;
   bool anything_old_ = false;
+  bool no_canary_can_come_ = false;
   std::uint32_t ended_ = 0;        // slots whose current instance has ended well
   std::uint32_t surging_ = 0;      // slots where an old and a new instance run side by side
   std::uint32_t disrupted_ = 0;    // slots that are being moved
@@ -222,6 +243,28 @@ bool is_new(const Joined& one) {
 }
 bool is_old(const Joined& one) {
   return one.bucket == Bucket::kOutdated && one.serves;
+}
+
+// What the app's own instances hold.
+std::set<std::uint32_t> taken_slots(const std::vector<Joined>& instances) {
+  std::set<std::uint32_t> taken;
+  for (const Joined& one : instances) {
+    switch (one.bucket) {
+      case Bucket::kMissing:
+      case Bucket::kUnplaced:
+      case Bucket::kCurrent:
+      case Bucket::kGone:
+        break;
+      case Bucket::kOutdated:
+      case Bucket::kDisplaced:
+      case Bucket::kEvicted:
+      case Bucket::kLost:
+      case Bucket::kSurplus:
+      case Bucket::kStopping:
+        taken.insert(one.id.slot);
+    }
+  }
+  return taken;
 }
 
 std::int64_t median_boot(const std::vector<Joined>& instances, bool (*belongs)(const Joined&)) {
@@ -291,6 +334,11 @@ RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app
   if (!app.history.empty() && app.history.back().automatic)
     facts.policy.gate.boot_factor = facts.policy.gate.restart_factor = 0;
   facts.strict = is_strict(world, {name.tenant, name.app, 0, app.rollout, 0});
+  if (facts.strict) {
+    facts.taken = taken_slots(facts.instances);
+    facts.held = slots_held_by_strays(world, name, now);
+    facts.taken.insert(facts.held.slots.begin(), facts.held.slots.end());
+  }
   facts.max_disrupted = app.app->spec.disruption.max_unavailable;
   facts.state = app.state;
   facts.ready_since = &world.clocks.ready_since;
@@ -312,27 +360,6 @@ std::string_view name_of(RolloutStrategy strategy) {
       return "blueGreen";
   }
   UNIK_CHECK(false, "a strategy outside the enumeration");
-}
-
-std::set<std::uint32_t> taken_slots(const std::vector<Joined>& instances) {
-  std::set<std::uint32_t> taken;
-  for (const Joined& one : instances) {
-    switch (one.bucket) {
-      case Bucket::kMissing:
-      case Bucket::kUnplaced:
-      case Bucket::kCurrent:
-      case Bucket::kGone:
-        break;
-      case Bucket::kOutdated:
-      case Bucket::kDisplaced:
-      case Bucket::kEvicted:
-      case Bucket::kLost:
-      case Bucket::kSurplus:
-      case Bucket::kStopping:
-        taken.insert(one.id.slot);
-    }
-  }
-  return taken;
 }
 
 RolloutSteps plan_rollout(const RolloutFacts& facts) {

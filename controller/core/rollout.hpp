@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "controller/core/diff.hpp"
+#include "controller/core/strict.hpp"
 
 namespace unik::controller {
 
@@ -33,6 +34,8 @@ struct RolloutFacts {
   bool is_job = false;  // done when its instances have ended, not when they run
   RolloutPolicy policy;
   bool strict = false;              // in no slot may two run at once: the old one is seen gone first
+  std::set<std::uint32_t> taken;    // strict: the slots in which something is still to go before another may come
+  HeldSlots held;                   // of these, those held by what is none of the app's instances
   std::uint32_t max_disrupted = 1;  // instances that may be moved off their nodes at a time
   RolloutState state;
   const CowMap<InstanceId, Time>* ready_since = nullptr;
@@ -43,7 +46,7 @@ struct RolloutFacts {
 struct RolloutSteps {
   std::vector<InstanceId> create;
   std::vector<InstanceId> stop;
-  std::vector<std::pair<InstanceId, std::string>> holds;  // old instances that stay for now, and why
+  std::vector<std::pair<InstanceId, std::string>> holds;  // what stays for now or comes later, and why
   std::optional<Time> wake_at;                            // when waiting alone may change something
   std::uint32_t arrived = 0;                              // slots whose current instance has proved itself
   bool canaries_arrived = false;
@@ -56,9 +59,6 @@ struct RolloutSteps {
 RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app, Time now);
 
 std::string_view name_of(RolloutStrategy strategy);
-
-// The slots in which something is still to go before a strict singleton may come.
-std::set<std::uint32_t> taken_slots(const std::vector<Joined>& instances);
 
 RolloutSteps plan_rollout(const RolloutFacts& facts);
 

@@ -65,6 +65,7 @@ void wake_when_patience_ends(Draft& draft, const RolloutFacts& facts, const Disc
     if (instance.bucket == Bucket::kStopping)
       if (const auto over = lease_over_at(draft.world(), instance.id, *instance.row))
         draft.wake_at(std::max(*over, draft.now().boot));
+  if (facts.held.until) draft.wake_at(std::max(*facts.held.until, draft.now().boot));
   if (!disconnect.replace) return;
   for (const Joined& instance : facts.instances) {
     if (!instance.on_lost_node || instance.bucket == Bucket::kLost) continue;

@@ -145,11 +145,13 @@ class Fold {
   void operator()(const PutStray& change) {
     world_.strays.set(change.key, change.row);
     goals_moved(change.key.node);
+    touch_app(change.key.id.app_name());
   }
 
   void operator()(const RemoveStray& change) {
     UNIK_CHECK(world_.strays.erase(change.key), "removing a stray that is not there");
     goals_moved(change.key.node);
+    touch_app(change.key.id.app_name());
   }
 
   void operator()(const PutOperation& change) {

@@ -312,6 +312,7 @@ std::string row_json(const ClusterRow& row) {
   out.begin_object().field("cluster_id", row.cluster_id);
   out.field("recovery_count", row.epoch.recovery_count).field("term", row.epoch.term);
   if (row.history_lost) out.field("history_lost", true);
+  if (row.awaits_leases) out.field("awaits_leases", true);
   return out.end_object().take();
 }
 
@@ -363,6 +364,7 @@ Result<ClusterRow> cluster_row_from(JsonView value) {
   Reader in(value);
   ClusterRow row{in.text("cluster_id"), {in.number<std::uint64_t>("recovery_count"), in.number<std::uint64_t>("term")}};
   row.history_lost = in.has("history_lost") && in.boolean("history_lost");
+  row.awaits_leases = in.has("awaits_leases") && in.boolean("awaits_leases");
   return finish(in, std::move(row));
 }
 

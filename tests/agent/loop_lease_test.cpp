@@ -24,11 +24,12 @@ class LoopLeaseTest : public testing::Test {
   void boot(std::vector<Action> actions) {
     host.start();
     host.want(std::move(actions));
-    host.run_for(30s);
+    host.run_for(35s);
     ASSERT_TRUE(host.is_running(web));
   }
-  // The heartbeat that renewed last was answered when the next one was sent.
-  Time last_renewed() const { return host.heartbeats[host.heartbeats.size() - 2]; }
+  // The newest heartbeat: the answer to the one before has named it.
+  Time last_renewed() const { return host.heartbeats.back(); }
+  Time last_answered() const { return host.heartbeats[host.heartbeats.size() - 2]; }
 
   SimulatedHost host;
   InstanceId web = instance_id("web");
@@ -113,18 +114,45 @@ TEST_F(LoopLeaseTest, AnAdoptedOneIsStoppedGentlyToo) {
   EXPECT_FALSE(host.is_running(web));
 }
 
-// Goals in an answer say that those before were old: they confirm nothing.
-TEST_F(LoopLeaseTest, AnAnswerWithNewsRenewsNothing) {
-  HeartbeatReply reply;
-  EXPECT_TRUE(renews(reply));
-  reply.goals.emplace();
-  EXPECT_FALSE(renews(reply));
-  reply = {};
-  reply.want_body = true;
-  EXPECT_FALSE(renews(reply));
-  reply = {};
-  reply.want_register = true;
-  EXPECT_FALSE(renews(reply));
+// A controller that holds goals back, since it may have lost some, answers and renews nothing.
+TEST_F(LoopLeaseTest, AnAnswerThatRenewsNothingKeepsNothing) {
+  boot({strict(web), running(instance_id("api"))});
+  host.renews_nothing = true;
+  host.run_for(90s);
+  EXPECT_FALSE(host.is_running(web));
+  EXPECT_TRUE(host.is_running(instance_id("api")));
+  EXPECT_EQ(host.status(web)->reason, "controller_silent");
+  host.renews_nothing = false;
+  host.run_for(1min);
+  EXPECT_TRUE(host.is_running(web));
+}
+
+// The agent that has the node's name runs what is placed there, and nobody else would ever stop it here.
+TEST_F(LoopLeaseTest, WhatRunsUnderALostNameIsStopped) {
+  boot({running(web)});
+  host.refusal = conflict("node_name_taken", "another agent has this name");
+  host.ask_register();
+  host.run_for(kNameLost - 10s);
+  EXPECT_TRUE(host.is_running(web)) << "whoever has the name may still leave";
+  host.run_for(30s);
+  EXPECT_FALSE(host.is_running(web));
+  ASSERT_FALSE(host.stops.empty());
+  EXPECT_EQ(host.stops.front().second, StopStep::kAsk);
+  EXPECT_EQ(host.launches[web], 1U);
+  host.refusal.reset();
+  host.run_for(1min);
+  EXPECT_TRUE(host.is_running(web)) << "the name is this one's again";
+}
+
+TEST_F(LoopLeaseTest, AControllerThatIsAwayTakesNoName) {
+  boot({running(web)});
+  host.refusal = conflict("node_name_taken", "another agent has this name");
+  host.ask_register();
+  host.run_for(1min);
+  host.link_down = true;
+  host.run_for(1h);
+  EXPECT_TRUE(host.is_running(web));
+  EXPECT_TRUE(host.stops.empty());
 }
 
 TEST_F(LoopLeaseTest, OthersAreLeftAlone) {
@@ -139,7 +167,7 @@ TEST_F(LoopLeaseTest, StopsOnClientAfterSoMuchSilence) {
   EnsureRunning goal = running(web);
   goal.stop_when_silent = 2min;
   boot({goal});
-  const Time heard = last_renewed();
+  const Time heard = last_answered();
   host.link_down = true;
   host.run_for(5min);
   ASSERT_FALSE(host.stops.empty());

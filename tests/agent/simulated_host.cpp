@@ -177,7 +177,8 @@ void SimulatedHost::perform(const SendHeartbeat& effect) {
   if (unknown_digest) want_body_ = true;
   if (goals_once_ || want_body_ || want_register_ || !logs_.empty() || report.accepted_stamp != goals_.stamp)
     return release_parked();
-  at(std::chrono::seconds(10), [this, life = life_, seq = report.seq] {
+  // For longer than the agent waits before its next one, which releases it.
+  at(std::chrono::seconds(20), [this, life = life_, seq = report.seq] {
     if (life == life_ && parked_.erase(seq) > 0) reply(seq);
   });
 }
@@ -194,6 +195,7 @@ void SimulatedHost::reply(std::uint64_t seq) {
   reply.logs = std::exchange(logs_, {});
   reply.want_body = std::exchange(want_body_, false);
   reply.want_register = std::exchange(want_register_, false);
+  if (!renews_nothing && !reply.goals && !reply.want_body && !reply.want_register) reply.renew = last_report_.seq;
   answer(kSoon, HeartbeatAnswered{seq, reply});
 }
 

@@ -87,6 +87,7 @@ class SimulatedHost {
   bool boots = true;
   bool record_fails = false;
   bool link_down = false;
+  bool renews_nothing = false;  // the controller answers, and no lease is renewed by it
   bool forwarder_dead = false;
   std::set<std::uint16_t> taken_ports;
   std::map<std::string, Error> image_errors;

@@ -74,6 +74,7 @@ class HeldLoop {
     request.info.capacity = {MilliCpu{4000}, mebibytes(4096)};
     return {++last_, "", request};
   }
+  // With the first one it has no goals yet.
   HeartbeatArrived reports(std::uint64_t start, std::uint64_t seq) {
     Report report;
     report.node = "n1";
@@ -81,7 +82,8 @@ class HeldLoop {
     report.seq = seq;
     report.digest = seq;
     report.body.emplace();
-    report.accepted_stamp = {loop_.world().cluster.cluster_id, loop_.world().cluster.epoch, loop_.world().revision};
+    const ClusterRow& cluster = loop_.world().cluster;
+    if (seq > 1) report.accepted_stamp = {cluster.cluster_id, cluster.epoch, loop_.world().revision};
     return {++last_, report};
   }
 
@@ -118,6 +120,54 @@ TEST(Loop, RenewsNoLeaseOfAnAgentWhoseNameIsBeingGivenToAnother) {
   const std::vector<Reply> registered = loop.release();
   ASSERT_EQ(registered.size(), 1U);
   EXPECT_NE(std::get_if<RegisterReply>(&registered.front().answer), nullptr);
+}
+
+HeartbeatReply heartbeat_reply(const Reply& reply) {
+  const auto* const answer = std::get_if<HeartbeatReply>(&reply.answer);
+  EXPECT_NE(answer, nullptr);
+  return answer == nullptr ? HeartbeatReply{} : *answer;
+}
+
+TEST(Loop, NamesANewerHeartbeatToTheOneThatWaits) {
+  HeldLoop loop;
+  loop.turn({loop.registers("a1", 10)});
+  const std::vector<Reply> first = loop.turn({loop.reports(10, 1)});
+  ASSERT_EQ(first.size(), 1U);
+  EXPECT_TRUE(heartbeat_reply(first.front()).goals);
+  EXPECT_EQ(heartbeat_reply(first.front()).renew, 0U) << "goals say that those before were old";
+  loop.turn({loop.reports(10, 2)});
+  const std::vector<Reply> second = loop.turn({loop.reports(10, 3)});
+  ASSERT_EQ(second.size(), 1U);
+  EXPECT_EQ(heartbeat_reply(second.front()).renew, 3U);
+}
+
+// From when a node was heard its lease is counted here: what was not taken in must not renew there.
+TEST(Loop, RenewsNothingByAHeartbeatThatItDoesNotTakeIn) {
+  HeldLoop loop;
+  loop.turn({loop.registers("a1", 10)});
+  loop.turn({loop.reports(10, 1)});
+  loop.turn({loop.reports(10, 2)});
+  HeartbeatArrived unknown = loop.reports(10, 3);
+  unknown.report.body.reset();
+  const std::vector<Reply> told = loop.turn({unknown});
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_EQ(heartbeat_reply(told.front()).renew, 2U);
+  EXPECT_TRUE(heartbeat_reply(told.back()).want_body);
+  EXPECT_EQ(heartbeat_reply(told.back()).renew, 0U);
+}
+
+// The goals that it would give may be older than what the node has, and the revocation among those that were lost.
+TEST(Loop, RenewsNothingWhileItHoldsGoalsBack) {
+  HeldLoop loop;
+  loop.turn({loop.registers("a1", 10)});
+  loop.turn({loop.reports(10, 1)});
+  loop.turn({loop.reports(10, 2)});
+  HeartbeatArrived later = loop.reports(10, 3);
+  later.report.accepted_stamp.revision += 1000;
+  const std::vector<Reply> told = loop.turn({later});
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(heartbeat_reply(told.front()).renew, 0U);
+  EXPECT_FALSE(heartbeat_reply(told.front()).goals);
 }
 
 }  // namespace

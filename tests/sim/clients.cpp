@@ -21,10 +21,9 @@ void Clients::plan() {
   });
 }
 
-// A restored store does not keep strict singletons from running twice (docs/decisions/0009).
 Users Clients::users() {
   const Options& options = cluster_.options;
-  return {cluster_.random, options.apps, options.agents, cluster_.faulty(), !options.restore};
+  return {cluster_.random, options.apps, options.agents, cluster_.faulty()};
 }
 
 controller::Mutation Clients::random_mutation(const std::string& trace_id) {

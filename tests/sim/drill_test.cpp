@@ -1,10 +1,12 @@
-// One fault at a time, and exactly what it may and may not move: faults 7, 8, 9 and 17, an agent of the same name, and
-// a thousand agents.
+// One fault at a time, and exactly what it may and may not move: faults 4, 5, 7 to 11 and 17 to 20, an agent of the
+// same name, and a thousand agents.
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <iostream>
 
+#include "tests/point_stride.hpp"
 #include "tests/sim/simulation.hpp"
 
 namespace unik::sim {
@@ -72,6 +74,68 @@ TEST(Drills, WhenAllHeartbeatsAreLostStrictSingletonsStopAndGoOnWhereTheyWere) {
   EXPECT_EQ(outcome.boots, kInstances + kInstances / 2);
 }
 
+// Fault 18.
+TEST(Drills, ADrainWithoutRoomWaitsForItsDeadlineAndEndsWhenItIsSeenEmpty) {
+  for (std::uint64_t seed = 1; seed <= 20 / kPointStride + 1; ++seed) {
+    Options options = drill(Drill::kDrain, minutes(11));
+    options.seed = seed;
+    const Outcome outcome = simulate(options);
+    EXPECT_TRUE(outcome.broken.empty()) << "seed " << seed << describe(outcome);
+  }
+}
+
+// Fault 19: every app goes back once to what was there before; where that has become bad too, nothing more is tried.
+TEST(Drills, ARolloutThatCannotGoOnGoesBackOnce) {
+  for (std::uint64_t seed = 1; seed <= 30 / kPointStride; ++seed) {
+    Options options = drill(Drill::kBadRollout, minutes(8));
+    options.seed = seed;
+    const Outcome outcome = simulate(options);
+    EXPECT_TRUE(outcome.broken.empty()) << "seed " << seed << describe(outcome);
+    EXPECT_EQ(outcome.rollbacks, 6U) << "seed " << seed;
+  }
+}
+
+// A plan of what has moved comes to what a plan of everything would: nothing else looks at the app again.
+TEST(Drills, RoomThatComesLateIsTakenWithoutALookAtEverything) {
+  Options options = drill(Drill::kLateRoom, minutes(9));
+  options.resync_every = std::chrono::hours(1);
+  const Outcome outcome = simulate(options);
+  EXPECT_TRUE(outcome.broken.empty()) << describe(outcome);
+  EXPECT_EQ(outcome.placed, kInstances + 3);
+}
+
+// Fault 20, as far as the loop is concerned: whoever reads holds up nobody, and no plan is stale when it is committed.
+TEST(Drills, AThousandListsAtOnceHoldUpNobody) {
+  const Outcome outcome = simulate(drill(Drill::kReaders, minutes(4)));
+  EXPECT_TRUE(outcome.broken.empty()) << describe(outcome);
+  EXPECT_EQ(outcome.lists, 1000U);
+  EXPECT_EQ(outcome.placed, 3 * kInstances) << "every app was changed twice meanwhile";
+  EXPECT_EQ(outcome.replans, 0U);
+}
+
+// Fault 5.
+TEST(Drills, WhatWasChangedWhileItsNodeWasAwayIsReplacedOnReturn) {
+  for (std::uint64_t seed = 1; seed <= 10 / kPointStride + 1; ++seed) {
+    Options options = drill(Drill::kUnheardUpdate, minutes(6));
+    options.seed = seed;
+    const Outcome outcome = simulate(options);
+    EXPECT_TRUE(outcome.broken.empty()) << "seed " << seed << describe(outcome);
+    EXPECT_EQ(outcome.placed, 2 * kInstances) << "seed " << seed << ": each is replaced once";
+  }
+}
+
+// Fault 11: what was replaced meanwhile is stopped, and no strict singleton serves beside its successor.
+TEST(Drills, AHostThatSleptServesNothingThatWasReplaced) {
+  for (std::uint64_t seed = 1; seed <= 10 / kPointStride + 1; ++seed) {
+    Options options = drill(Drill::kSuspended, minutes(13));
+    options.seed = seed;
+    const Outcome outcome = simulate(options);
+    EXPECT_TRUE(outcome.broken.empty()) << "seed " << seed << describe(outcome);
+    EXPECT_GT(outcome.placed, kInstances) << "seed " << seed;
+    EXPECT_LE(outcome.placed, kInstances + 4) << "seed " << seed << ": more than what ran on one of five nodes";
+  }
+}
+
 // Fault 10: leases, silence and readiness are counted on a clock that does not jump.
 TEST(Drills, WallClocksThatJumpByADayMoveNothing) {
   const Outcome outcome = simulate(drill(Drill::kClockJumps, minutes(8)));
@@ -84,18 +148,28 @@ TEST(Drills, WallClocksThatJumpByADayMoveNothing) {
 TEST(Drills, ANodesNameStaysWithTheAgentThatReports) {
   std::uint64_t passed = 0;
   std::uint64_t stayed = 0;
-  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+  std::uint64_t passed_in_doubt = 0;
+  std::uint64_t in_doubt = 0;
+  for (std::uint64_t seed = 1; seed <= 200 / kPointStride; ++seed) {
     Options options = drill(Drill::kNamesake, minutes(8));
     options.seed = seed;
     options.apps = 1 + static_cast<int>(seed % 6);
     const Outcome outcome = simulate(options);
     EXPECT_TRUE(outcome.broken.empty()) << "seed " << seed << describe(outcome);
+    in_doubt += outcome.names_in_doubt;
+    if (outcome.names_in_doubt > 0) passed_in_doubt += outcome.names_passed;
+    if (outcome.names_in_doubt > 0) continue;
     (outcome.names_passed > 0 ? passed : stayed) += 1;
     if (outcome.names_passed > 0) continue;
     EXPECT_EQ(outcome.placed, outcome.declared) << "seed " << seed;
   }
+  std::cout << passed << " names passed over, " << stayed << " stayed, of " << in_doubt << " in doubt "
+            << passed_in_doubt << " passed over\n";
+  if (kPointStride > 1) return;
   EXPECT_GT(passed, 20U);
-  EXPECT_GT(stayed, 40U);
+  EXPECT_GT(stayed, 60U);
+  EXPECT_GT(passed_in_doubt, 10U);
+  EXPECT_GT(in_doubt - passed_in_doubt, 10U);
 }
 
 // Fault 9: a controller that has heard nobody yet counts every lease from its start, and its answers come in time. All
@@ -104,6 +178,7 @@ TEST(Drills, AfterAColdStartNoLeaseIsLostAndNothingMoves) {
   for (std::uint64_t seed = 1; seed <= 3; ++seed) {
     Options options = drill(Drill::kColdStart, minutes(3));
     options.seed = seed;
+    options.away = seconds(10);
     options.agents = 300;
     options.apps = 100;
     const Outcome outcome = simulate(options);
@@ -118,6 +193,22 @@ TEST(Drills, AfterAColdStartNoLeaseIsLostAndNothingMoves) {
     // Of 300 agents with 10 s between two heartbeats 30 come in a second.
     EXPECT_LT(*std::max_element(back + 15, back + 120), 60U);
   }
+}
+
+// Of a lease 10 s may have passed when the controller goes, and the agents try every 5 s.
+TEST(Drills, AnAbsenceOf25SecondsStopsNoStrictSingleton) {
+  for (const Drill kind : {Drill::kColdStart, Drill::kAllSilent})
+    for (std::uint64_t seed = 1; seed <= 100 / kPointStride; ++seed) {
+      Options options = drill(kind, minutes(3));
+      options.seed = seed;
+      options.agents = 7;
+      options.away = seconds(20 + seed % 6);
+      const Outcome outcome = simulate(options);
+      EXPECT_TRUE(outcome.broken.empty()) << "seed " << seed << describe(outcome);
+      EXPECT_EQ(outcome.strict_boots, kInstances / 2) << "seed " << seed << ", away for " << options.away / seconds(1);
+      EXPECT_EQ(outcome.boots, kInstances) << "seed " << seed;
+      EXPECT_EQ(outcome.placed, kInstances) << "seed " << seed;
+    }
 }
 
 TEST(Drills, ACrowdAtTheQuotasEdgeNeverPassesIt) {

@@ -20,7 +20,8 @@ App app_of(std::string name) {
 
 void Drills::plan() {
   cluster_.timeline.after(seconds(5), [this] { declare_apps(); });
-  cluster_.timeline.after(seconds(60), [this] { begin(); });
+  // Anywhere between two heartbeats.
+  cluster_.timeline.after(cluster_.random.between(seconds(60), seconds(70)), [this] { begin(); });
 }
 
 // Every other one is a strict singleton.
@@ -34,6 +35,7 @@ void Drills::declare_apps() {
     app.spec.replicas = 3;
     app.spec.disconnect.lost_after = lost_after;
     if (i % 2 == 1) app.spec.boot.singleton = Singleton::kStrict;
+    fleet_.prepare(app);
     apply.resources.push_back(std::move(app));
   }
   clients_.ask_as("user", std::move(apply));
@@ -41,6 +43,8 @@ void Drills::declare_apps() {
 
 void Drills::begin() {
   cluster_.drill_began = cluster_.timeline.now().boot;
+  placed_before_ = cluster_.outcome.placed;
+  on_first_before_ = cluster_.nodes[0]->vms().size();
   switch (cluster_.options.drill) {
     case Drill::kNone:
       return;
@@ -56,6 +60,19 @@ void Drills::begin() {
       return namesake_.come_up();
     case Drill::kColdStart:
       return start_cold();
+    case Drill::kDrain:
+      return fleet_.drain();
+    case Drill::kBadRollout:
+      return fleet_.roll_out_badly();
+    case Drill::kUnheardUpdate:
+      return fleet_.update_unheard();
+    case Drill::kLateRoom:
+      return fleet_.make_room_late();
+    case Drill::kReaders:
+      readers_.come();
+      return fleet_.change_all_twice();
+    case Drill::kSuspended:
+      return cluster_.nodes[0]->suspend(minutes(10));
     case Drill::kQuotaEdge:
       return crowd();
     case Drill::kClockJumps:
@@ -68,13 +85,22 @@ void Drills::flap(Duration away, Duration back) {
   cluster_.timeline.after(away + back, [this, away, back] { flap(away, back); });
 }
 
+void Drills::check_churn() {
+  const Drill drill = cluster_.options.drill;
+  if (drill != Drill::kFlap && drill != Drill::kLongFlap) return;
+  const std::uint64_t moved = cluster_.outcome.placed - placed_before_;
+  cluster_.expect(
+      moved <= on_first_before_,
+      "churn: " + std::to_string(moved) + " instances were moved for a node of " + std::to_string(on_first_before_));
+}
+
 void Drills::kill_agent() {
   cluster_.nodes[0]->crash();
   cluster_.timeline.after(minutes(5), [this] { cluster_.nodes[0]->start(); });
 }
 
 void Drills::silence_all() {
-  for (Time& until : cluster_.cut_until) until = cluster_.timeline.now().boot + minutes(5);
+  for (Time& until : cluster_.cut_until) until = cluster_.timeline.now().boot + cluster_.options.away;
 }
 
 void Drills::start_cold() {

@@ -93,6 +93,11 @@ std::vector<std::string> check_strict_slots(const World& before, const Record& r
         if (id == put->id || id.slot != put->id.slot || row.node.empty()) return;
         broken.push_back("strict: " + to_string(put->id) + " is placed while " + to_string(id) + " is not gone");
       });
+    if (is_new && is_strict(world, put->id))
+      for (const auto& [key, row] : world.strays)
+        if (row.quarantined && key.id.app_name() == put->id.app_name() && key.id.slot == put->id.slot)
+          broken.push_back("strict: " + to_string(put->id) + " is placed while " + to_string(key.id) +
+                           " is in quarantine");
     controller::apply(world, change);
   }
   return broken;

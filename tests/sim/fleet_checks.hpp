@@ -15,7 +15,7 @@ namespace unik::sim {
 std::vector<std::string> check_budgets(const controller::World& before, const controller::World& after,
                                        const controller::World& loop);
 
-// Slots in which a strict singleton is created while another instance is still wanted or not yet gone.
+// Slots in which a strict singleton is created while another instance is still wanted, not yet gone, or in quarantine.
 std::vector<std::string> check_strict_slots(const controller::World& before, const controller::Record& record);
 
 // Nodes that are promised more than they have, by what the nodes themselves have.

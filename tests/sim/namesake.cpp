@@ -1,5 +1,6 @@
 #include "tests/sim/namesake.hpp"
 
+#include "agent/core/lease.hpp"
 #include "api/lease.hpp"
 #include "controller/core/node_watch.hpp"
 
@@ -16,6 +17,7 @@ constexpr Duration kStillTaken = controller::kSilenceLimit - kHeartbeat - second
 constexpr Duration kNoticed = seconds(15);
 // Who asks for the name does so every few seconds.
 constexpr Duration kFree = kStrictLease + kStrictMargin + seconds(15);
+constexpr Duration kUsualCommit = std::chrono::milliseconds(8);
 constexpr Duration kRestart = seconds(20);  // after the cut, of a controller that then has heard nobody
 
 }  // namespace
@@ -25,7 +27,7 @@ void Namesake::come_up() {
     if (vm.running) before_[id] = vm.process;
   cluster_.timeline.after(cluster_.random.between({}, seconds(20)), [this] { second().start(); });
   const Duration cut = cluster_.random.between(seconds(30), seconds(60));
-  switch (cluster_.random.below(3)) {
+  switch (cluster_.random.below(4)) {
     case 0:
       break;
     case 1:
@@ -34,6 +36,11 @@ void Namesake::come_up() {
     case 2:
       return cluster_.timeline.after(
           cut, [this] { pass_over(cluster_.random.between(kRestart + kFree + seconds(1), minutes(4))); });
+    case 3:
+      const bool narrow = cluster_.random.chance(0.8);
+      const Duration length = narrow ? cluster_.random.between(seconds(35), seconds(90))
+                                     : cluster_.random.between(kNoticed, kRestart + kFree);
+      return cluster_.timeline.after(cut, [this, length] { come_back_midway(length); });
   }
   cluster_.timeline.after(minutes(5), [this] { check_in_vain(); });
 }
@@ -70,17 +77,40 @@ void Namesake::pass_over(Duration length) {
   cluster_.timeline.after(length + minutes(1), [this] { end_first(); });
 }
 
+// Who has the name then is for the moment to decide; of a strict singleton there is one whoever has it.
+void Namesake::come_back_midway(Duration length) {
+  check_in_vain();
+  silence_first(length);
+  ++cluster_.outcome.names_in_doubt;
+  SimulatedJournal& journal = cluster_.controller.journal();
+  if (cluster_.random.chance(0.7)) journal.set_longest_commit(cluster_.random.between(seconds(1), seconds(15)));
+  cluster_.timeline.after(length + seconds(15), [&journal] { journal.set_longest_commit(kUsualCommit); });
+  cluster_.timeline.after(length + minutes(1), [this] {
+    if (cluster_.has_its_name(first())) return;
+    ++cluster_.outcome.names_passed;
+    end_first();
+  });
+}
+
 void Namesake::restart_controller() {
   cluster_.controller.crash();
   cluster_.controller.start();
 }
 
+// Somebody switches the host off, or nobody looks after it.
 void Namesake::end_first() {
   check_name_is_of(second());
   for (const auto& [id, vm] : first().vms())
     cluster_.expect(!vm.running || !vm.strict, "the strict " + to_string(id) + " has outlived its lease on " +
                                                    first().name() + ", whose name has passed over");
-  first().switch_off();
+  if (cluster_.random.chance(0.5)) return first().switch_off();
+  cluster_.timeline.after(agent::kNameLost + seconds(30), [this] { check_first_gave_up(); });
+}
+
+void Namesake::check_first_gave_up() {
+  check_name_is_of(second());
+  for (const auto& [id, vm] : first().vms())
+    cluster_.expect(!vm.running, to_string(id) + " still runs on " + first().name() + ", which has lost its name");
 }
 
 void Namesake::check_in_vain() {

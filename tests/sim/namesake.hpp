@@ -1,6 +1,7 @@
 // A second agent comes up under the name of a node that reports: another state directory, and so another identity, an
-// empty record and VMs of its own. By chance the first one reports on, is silent for less than what frees its name, or
-// for longer and comes back after; and it is silent since it is cut off, or since it is dead.
+// empty record and VMs of its own. By chance the first one reports on, or is silent: for less than what frees its name,
+// for longer, or for about so long, while commits take their time, so that it comes back as the name passes over. It is
+// silent since it is cut off, or since it is dead.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +26,10 @@ class Namesake {
   void miss_first(Duration length);
   void silence_first(Duration length);
   void pass_over(Duration length);
+  void come_back_midway(Duration length);
   void restart_controller();
   void end_first();
+  void check_first_gave_up();
   void check_in_vain();
   void check_first_undisturbed();
   void check_name_is_of(const SimulatedNode& node);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "controller/core/diff.hpp"
 #include "controller/core/goals.hpp"
 
 namespace unik::sim {
@@ -17,7 +18,7 @@ constexpr Duration kTimeout = seconds(3);  // after which a lost message is noti
 
 void Network::send_register(int node, RegisterRequest request, std::uint64_t life) {
   checks_.take_capacity(request.info.capacity);
-  cluster_.saboteur.distort(request);
+  cluster_.saboteur.distort(request, unheard(Symbol(request.node)));
   travel(
       node,
       [this, node, request = std::move(request), life] {
@@ -37,10 +38,18 @@ void Network::send_heartbeat(int node, Report report, std::uint64_t life) {
   checks_.check_accepted(node, report, life);
   cluster_.saboteur.distort(report, cluster_.controller.durable());
   const std::uint64_t seq = report.seq;
+  if (cluster_.saboteur.carries_all_the_same(node) && cluster_.is_cut_off(static_cast<std::size_t>(node)))
+    cluster_.controller.ask(
+        [&](controller::RequestId id) {
+          return controller::HeartbeatArrived{id, report};
+        },
+        [](const std::optional<controller::Answer>&) {});
   travel(
       node,
       [this, node, report = std::move(report), life] {
         count_heartbeat();
+        if (cluster_.controller.is_up())
+          cluster_.arrived[static_cast<std::size_t>(node)] = cluster_.timeline.now().boot;
         cluster_.controller.ask(
             [&](controller::RequestId id) {
               return controller::HeartbeatArrived{id, report};
@@ -58,6 +67,11 @@ void Network::count_heartbeat() {
   std::vector<std::uint64_t>& heartbeats = cluster_.outcome.heartbeats;
   heartbeats.resize(std::max<std::size_t>(heartbeats.size(), static_cast<std::size_t>(since) + 1));
   ++heartbeats.back();
+}
+
+Duration Network::unheard(Symbol node) const {
+  if (!cluster_.controller.is_up()) return {};
+  return cluster_.timeline.now().boot - controller::heard(cluster_.controller.world(), node);
 }
 
 void Network::launched(int on, const InstanceId& id, const BootSpec& boot) {
@@ -97,7 +111,7 @@ agent::Event Network::event_of(int node, std::uint64_t seq, const controller::An
   if (heartbeat == nullptr) return agent::LinkFailed{seq, {}};
   HeartbeatReply reply = *heartbeat;
   if (reply.goals) checks_.check_goals(*reply.goals);
-  cluster_.saboteur.distort(reply, node, cluster_.faulty());
+  cluster_.saboteur.distort(reply, seq, node, cluster_.faulty());
   return agent::HeartbeatAnswered{seq, std::move(reply)};
 }
 

@@ -31,6 +31,7 @@ class Network : public Uplink {
   void back_to_agent(int node, std::uint64_t life, std::uint64_t seq, const std::optional<controller::Answer>& answer);
   agent::Event event_of(int node, std::uint64_t seq, const controller::Answer& answer);
   void count_heartbeat();
+  Duration unheard(Symbol node) const;
   void fail_link(int node, std::uint64_t life, std::uint64_t seq);
 
   SimulatedCluster& cluster_;

@@ -12,7 +12,8 @@ void NodeChecks::check_launch(int on, const InstanceId& id, const BootSpec& boot
   check_slot(static_cast<std::size_t>(on), id);
 }
 
-// A namesake that has the name of a node which nobody hears runs what is placed there, whatever goes on unheard.
+// A namesake that has the name of a node which nobody hears runs what is placed there, whatever goes on unheard, or
+// goes on for a while without the name.
 void NodeChecks::check_alone(std::size_t on, const InstanceId& id, bool strict) {
   const std::string& name = cluster_.nodes[on]->name();
   for (std::size_t i = 0; i < cluster_.nodes.size(); ++i) {
@@ -20,9 +21,10 @@ void NodeChecks::check_alone(std::size_t on, const InstanceId& id, bool strict) 
     const auto other = node.vms().find(id);
     if (i == on || other == node.vms().end() || !other->second.running) continue;
     const bool namesake = node.name() == name;
-    if (namesake && !strict && cluster_.is_unheard(i)) continue;
-    cluster_.expect(false, (namesake ? "namesake: " : "twice: ") + to_string(id) + " starts on " + name +
-                               " and runs on " + (namesake ? "the other " : "") + node.name());
+    if (namesake && !strict && (cluster_.is_unheard(i) || !cluster_.has_its_name(node))) continue;
+    cluster_.expect(false, (namesake ? "namesake: " : "twice: ") + std::string(strict ? "the strict " : "") +
+                               to_string(id) + " starts on " + name + " and runs on " + (namesake ? "the other " : "") +
+                               node.name());
   }
 }
 

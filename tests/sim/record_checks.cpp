@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "controller/core/diff.hpp"
+#include "controller/core/node_watch.hpp"
 #include "controller/store/row_json.hpp"
 #include "tests/sim/fleet_checks.hpp"
 
@@ -19,6 +20,11 @@ bool moves_something(const Change& change) {
          std::holds_alternative<ObserveInstance>(change) || std::holds_alternative<PutNode>(change);
 }
 
+std::int64_t declared_instances(const World& world) {
+  const TenantUsage* const usage = world.usage.find(Symbol(kDefaultTenant));
+  return usage == nullptr ? 0 : usage->instances;
+}
+
 }  // namespace
 
 void RecordChecks::take(const Record& record) {
@@ -28,6 +34,7 @@ void RecordChecks::take(const Record& record) {
   check_quota(record);
   check_turns(record);
   check_fleet(record);
+  check_brake(record);
   before_ = cluster_.controller.durable();
 }
 
@@ -38,6 +45,7 @@ void RecordChecks::look_at(const Change& change) {
     cluster_.expect(keys_.insert(put->key).second, "the request " + put->key + " took effect twice");
   if (const auto* const removed = std::get_if<RemoveInstance>(&change)) check_forgotten(removed->id);
   if (std::holds_alternative<PutStray>(change)) ++outcome.strays;
+  if (const auto* const put = std::get_if<PutApp>(&change)) count_rollback(put->row);
   if (const auto* const put = std::get_if<PutInstance>(&change))
     if (!put->row.node.empty() && placed_.insert(put->id).second) ++outcome.placed;
 }
@@ -60,12 +68,6 @@ void RecordChecks::begin_again() {
     for (const Change& change : record.changes)
       if (const auto* const put = std::get_if<PutAnswer>(&change)) keys_.insert(put->key);
   }
-  declared_ = declared_instances();
-}
-
-std::int64_t RecordChecks::declared_instances() const {
-  const TenantUsage* const usage = cluster_.controller.durable().usage.find(Symbol(kDefaultTenant));
-  return usage == nullptr ? 0 : usage->instances;
 }
 
 // An instance is forgotten only when its VM is gone; a disk that gave back an old record may have brought it back,
@@ -89,23 +91,30 @@ void RecordChecks::check_derived(const Record& record) {
   cluster_.expect(same_tables(world, recounted), "a recount gives other sums at record " + std::to_string(record.seq));
 }
 
-// Nobody declares more than the quota lets them; what was declared before it became less may stay.
+// Nobody declares more than the quota lets them; what was declared before it became less may stay. Within a record one
+// change comes after the other: it may be the last that was asked for that lowers the quota.
 void RecordChecks::check_quota(const Record& record) {
-  for (const Change& change : record.changes)
+  World world = before_;
+  world.revision = record.seq;
+  for (const Change& change : record.changes) {
+    const std::int64_t before = declared_instances(world);
+    controller::apply(world, change);
     if (const auto* const put = std::get_if<PutAnswer>(&change))
       if (const auto asked = quotas_.find(put->key); asked != quotas_.end()) quota_ = asked->second;
-  const std::int64_t instances = declared_instances();
-  cluster_.expect(
-      !quota_.instances || instances <= *quota_.instances || instances <= declared_,
-      "quota: the tenant declares " + std::to_string(instances) + " instances at record " + std::to_string(record.seq));
-  declared_ = instances;
+    const std::int64_t instances = declared_instances(world);
+    cluster_.expect(!quota_.instances || instances <= *quota_.instances || instances <= before,
+                    "quota: the tenant declares " + std::to_string(instances) + " instances at record " +
+                        std::to_string(record.seq));
+  }
 }
 
-// What an operation plans, it plans in its turn.
+// What an operation plans, it plans in its turn. What is adopted was there.
 void RecordChecks::check_turns(const Record& record) {
   for (const Change& change : record.changes) {
     const auto* const put = std::get_if<PutInstance>(&change);
-    if (put != nullptr && put->row.goal != InstanceGoal::kStop) check_turn(record, put->id);
+    if (put == nullptr || put->row.goal == InstanceGoal::kStop) continue;
+    const bool is_adopted = before_.strays.contains({put->row.node, put->id});
+    if (!is_adopted) check_turn(record, put->id);
   }
 }
 
@@ -141,6 +150,36 @@ void RecordChecks::check_fleet(const Record& record) {
   for (const Change& change : record.changes) {
     const auto* const put = std::get_if<PutInstance>(&change);
     if (put != nullptr && put->row.goal == InstanceGoal::kStop && is_ready(*put->row.status)) check_successor(put->id);
+  }
+}
+
+void RecordChecks::count_rollback(const AppRow& row) {
+  if (row.history.empty() || !row.history.back().automatic) return;
+  if (rollbacks_.emplace(row.app->name(), row.history.back().rollout).second) ++cluster_.outcome.rollbacks;
+}
+
+// Silence may be our own: nodes are given up one by one, and none while most are silent, by what has really arrived.
+void RecordChecks::check_brake(const Record& record) {
+  constexpr Duration kSlack = std::chrono::seconds(5);
+  const auto planned = begun_.extract(record.seq);
+  if (planned.empty()) return;
+  const Time begun = planned.mapped();
+  for (const Change& change : record.changes) {
+    const auto* const put = std::get_if<PutNode>(&change);
+    if (put == nullptr || put->row.health != NodeHealth::kLost) continue;
+    const std::string& name = put->row.node->metadata.name;
+    const NodeRow* const was = before_.nodes.find(Symbol(name));
+    if (was != nullptr && was->health == NodeHealth::kLost) continue;
+    cluster_.expect(!last_lost_ || begun >= *last_lost_ + kLostEvery,
+                    "brake: " + name + " is given up right after another");
+    last_lost_ = begun;
+    std::size_t known = 0, silent = 0;
+    for (const std::optional<Time>& arrived : cluster_.arrived) {
+      known += arrived.has_value();
+      silent += arrived && begun >= *arrived + kLostLimit + kSlack;
+    }
+    cluster_.expect(2 * silent <= known, "brake: " + name + " is given up while " + std::to_string(silent) + " of " +
+                                             std::to_string(known) + " are silent");
   }
 }
 

@@ -1,11 +1,15 @@
 #include "tests/sim/restored_backup.hpp"
 
+#include "api/lease.hpp"
 #include "controller/core/recovery.hpp"
 
 namespace unik::sim {
 namespace {
 
 using std::chrono::seconds;
+
+// By then no lease of the lost history is left, and what waited for that goes on.
+constexpr Duration kDecided = kStrictLease + kStrictMargin + seconds(15);
 
 }  // namespace
 
@@ -28,11 +32,11 @@ void RestoredBackup::restore() {
     check_left_alone();
     clients_.ask_as("operator", controller::RecoverRequest{});
   });
-  cluster_.timeline.after(seconds(60), [this] {
+  cluster_.timeline.after(kDecided, [this] {
     check_left_alone();
     decide();
   });
-  cluster_.timeline.after(seconds(80), [this] { clients_.end_steering(); });
+  cluster_.timeline.after(kDecided + seconds(20), [this] { clients_.end_steering(); });
 }
 
 void RestoredBackup::find_unknown() {
@@ -42,9 +46,10 @@ void RestoredBackup::find_unknown() {
     for (const auto& [id, vm] : cluster_.nodes[i]->vms()) {
       const controller::InstanceRow* const row = world.instances.find(id);
       const bool known = (row != nullptr && row->node == node) || world.strays.contains({node, id});
-      // One of a broken app ends by itself soon after its start, a job a little later.
-      const bool lasts =
-          vm.running && vm.started && !vm.job && cluster_.timeline.now().wall - vm.started_at > seconds(2);
+      // One of a broken app ends by itself soon after its start, a job a little later, a strict singleton with its
+      // lease.
+      const bool lasts = vm.running && vm.started && !vm.job && !vm.strict &&
+                         cluster_.timeline.now().wall - vm.started_at > seconds(2);
       if (lasts && !known) unknown_[{i, id}] = vm.process;
     }
   }

@@ -4,6 +4,8 @@
 #include <utility>
 #include <variant>
 
+#include "controller/core/node_watch.hpp"
+
 namespace unik::sim {
 namespace {
 
@@ -25,10 +27,11 @@ void hide_strays(Report& report, const controller::World& durable) {
 
 }  // namespace
 
-void Saboteur::distort(RegisterRequest& request) const {
+void Saboteur::distort(RegisterRequest& request, Duration unheard) const {
   if (bug_ == PlantedBug::kBoastfulNodes) request.info.capacity.cpu += request.info.capacity.cpu;
   // The first of a name has the index that the name ends with.
-  if (bug_ == PlantedBug::kNamesakesLetIn) request.agent_id = request.node.substr(1);
+  const bool too_soon = bug_ == PlantedBug::kNamesWithoutLease && unheard >= controller::kSilenceLimit;
+  if (bug_ == PlantedBug::kNamesakesLetIn || too_soon) request.agent_id = request.node.substr(1);
 }
 
 void Saboteur::undisguise(Report& report) const {
@@ -50,9 +53,13 @@ void Saboteur::distort(Report& report, const controller::World& durable) {
   if (bug_ == PlantedBug::kNoStrayBucket && report.body) hide_strays(report, durable);
 }
 
-void Saboteur::distort(HeartbeatReply& reply, int node, bool faulty) {
-  // An answer without the news in it says that there is none.
-  if (bug_ == PlantedBug::kBlindRenewals && random_.chance(0.7)) reply.goals.reset();
+void Saboteur::distort(HeartbeatReply& reply, std::uint64_t seq, int node, bool faulty) {
+  if (bug_ == PlantedBug::kBlindRenewals && reply.goals && random_.chance(0.7)) {
+    reply.goals.reset();
+    reply.renew = seq;
+  }
+  if (bug_ == PlantedBug::kHeldBackRenewals && !reply.goals && !reply.want_body && !reply.want_register)
+    reply.renew = seq;
   if (bug_ == PlantedBug::kDeafNode && node == 0 && !faulty) reply.goals.reset();
 }
 

@@ -20,11 +20,17 @@ enum class PlantedBug : std::uint8_t {
   kAbsentWithoutStamp,  // every report claims to come after the newest goals
   kRestoreUnseen,       // reports claim no goals that the restored store has not given
   kNoGuards,            // nobody but the agent ends a strict singleton whose lease has run out
-  kBlindRenewals,       // answers lose their goals, and so say that there is nothing new
+  kBlindRenewals,       // answers lose their goals, and renew the leases instead
+  kHeldBackRenewals,    // answers renew leases also where goals are held back
   kBoastfulNodes,       // nodes claim twice the CPUs that they have
   kNoQuota,             // quotas are lost on their way to the controller
   kEagerReports,        // instances are reported ready before they are
   kNamesakesLetIn,      // an agent pretends to be the other one of its name
+  kNamesWithoutLease,   // an agent is silent, and another pretends to be it before its leases are over
+  kForgottenWaiters,    // a controller that starts does not know what waits for room
+  kContagion,           // what cuts the first node off cuts the second off too
+  kEchoes,              // most nodes are heard although they are cut off
+  kReadAhead,           // readers are shown what is not durable yet
   kDeafNode,            // a node hears of no new goals any more
 };
 
@@ -32,14 +38,17 @@ class Saboteur {
  public:
   Saboteur(PlantedBug bug, Random& random) : bug_(bug), random_(random) {}
 
-  void distort(RegisterRequest& request) const;
+  // `unheard`: for how long the controller has heard nothing of the node.
+  void distort(RegisterRequest& request, Duration unheard) const;
   // `durable` is what the controller has on disk.
   // The goals that an agent without fencing took for newer ones get their own revision back.
   void undisguise(Report& report) const;
   void distort(Report& report, const controller::World& durable);
-  void distort(HeartbeatReply& reply, int node, bool faulty);
+  void distort(HeartbeatReply& reply, std::uint64_t seq, int node, bool faulty);
   void distort(Tenant& tenant) const;
   agent::Event distorted(agent::Event event);
+  // Whether the controller is to hear what a node says that is cut off.
+  bool carries_all_the_same(int node) const { return bug_ == PlantedBug::kEchoes && node < 3; }
 
  private:
   const PlantedBug bug_;

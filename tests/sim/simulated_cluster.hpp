@@ -21,11 +21,14 @@ struct SimulatedCluster {
       : options(given),
         random(options.seed),
         saboteur(options.bug, random),
-        controller(timeline, random, loop_options()),
+        controller(timeline, random, loop_options(), options.bug == PlantedBug::kForgottenWaiters),
         end_of_faults(timeline.now().boot + options.faulty) {}
 
   bool faulty() const { return timeline.now().boot < end_of_faults; }
-  bool is_cut_off(std::size_t node) const { return faulty() && cut_until[node] > timeline.now().boot; }
+  bool is_cut_off(std::size_t node) const {
+    const std::size_t cause = options.bug == PlantedBug::kContagion && node == 1 ? 0 : node;
+    return faulty() && cut_until[cause] > timeline.now().boot;
+  }
 
   // The controller cannot hear of what the node does.
   bool is_unheard(std::size_t node) const { return is_cut_off(node) || !nodes[node]->is_up(); }
@@ -49,6 +52,7 @@ struct SimulatedCluster {
   SimulatedController controller;
   std::vector<std::unique_ptr<SimulatedNode>> nodes;
   std::vector<Time> cut_until;  // by node: until then the network carries nothing to it and nothing from it
+  std::vector<std::optional<Time>> arrived;  // by node: when the controller last got a heartbeat of it
   const Time end_of_faults;
   std::optional<Time> drill_began;
   Outcome outcome;
@@ -57,6 +61,7 @@ struct SimulatedCluster {
   controller::LoopOptions loop_options() const {
     controller::LoopOptions loop;
     loop.max_operations = options.max_operations;
+    loop.resync_every = options.resync_every;
     return loop;
   }
 };

@@ -10,16 +10,20 @@ using std::chrono::milliseconds;
 
 }  // namespace
 
-SimulatedController::SimulatedController(Timeline& timeline, Random& random, controller::LoopOptions options)
+SimulatedController::SimulatedController(Timeline& timeline, Random& random, controller::LoopOptions options,
+                                         bool forgets)
     : timeline_(timeline),
       options_(options),
+      forgets_(forgets),
       journal_(timeline, random, [this](controller::Event event) { deliver(std::move(event)); }) {
   journal_.dies_here = [this] { return died(); };
 }
 
 void SimulatedController::start() {
   ++life_;
-  loop_ = std::make_unique<controller::Loop>(journal_.durable(), options_);
+  controller::World world = journal_.durable();
+  if (forgets_) world.unplaced = {};
+  loop_ = std::make_unique<controller::Loop>(std::move(world), options_);
   inbox_.clear();
   wake_at_.reset();
   turn_soon();
@@ -95,6 +99,8 @@ void SimulatedController::carry_out(const controller::Effect& effect) {
     journal_.begin_commit(begin->record);
   } else if (std::holds_alternative<controller::ReopenStore>(effect)) {
     journal_.reopen();
+  } else if (const auto* const published = std::get_if<controller::PublishWorld>(&effect)) {
+    if (on_publish) on_publish(published->world);
   }
 }
 

@@ -20,7 +20,8 @@ class SimulatedController {
  public:
   using OnAnswer = std::function<void(std::optional<controller::Answer>)>;  // empty: the controller went away
 
-  SimulatedController(Timeline& timeline, Random& random, controller::LoopOptions options);
+  // `forgets`, a planted bug: one that starts does not know what waits for room.
+  SimulatedController(Timeline& timeline, Random& random, controller::LoopOptions options, bool forgets = false);
 
   void start();
   void crash();
@@ -33,6 +34,8 @@ class SimulatedController {
   const controller::World& durable() const { return journal_.durable(); }
   // As the running loop sees it.
   const controller::World& world() const { return loop_->world(); }
+  // Told of each World that readers are to see.
+  std::function<void(std::shared_ptr<const controller::World>)> on_publish;
   // Asked before and after each write of the journal and each reply: true kills the controller at that very point.
   std::function<bool()> dies_here;
   // What did not hold, the journal apart.
@@ -47,6 +50,7 @@ class SimulatedController {
 
   Timeline& timeline_;
   const controller::LoopOptions options_;
+  const bool forgets_;
   std::unique_ptr<controller::Loop> loop_;
   std::uint64_t life_ = 0;
   std::vector<controller::Event> inbox_;

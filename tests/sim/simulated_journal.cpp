@@ -26,7 +26,7 @@ void SimulatedJournal::begin_commit(std::shared_ptr<const controller::Record> re
   if (died()) return;
   if (on_begin) on_begin(*record);
   flight_ = Flight{std::move(record), false};
-  timeline_.after(random_.between(Duration(500), milliseconds(8)), [this, life = life_] {
+  timeline_.after(random_.between(Duration(500), longest_), [this, life = life_] {
     if (life == life_) land();
   });
 }

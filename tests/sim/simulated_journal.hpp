@@ -26,6 +26,8 @@ class SimulatedJournal {
   // A commit under way is on disk or not, as chance has it, and nothing that was asked is answered.
   void crash();
   void set_failing(bool failing) { failing_ = failing; }
+  // How long a commit takes at most.
+  void set_longest_commit(Duration longest) { longest_ = longest; }
   // Copies the store aside, and puts the copy back while the controller is down: a restored backup.
   void copy();
   void restore();
@@ -55,6 +57,7 @@ class SimulatedJournal {
   const std::function<void(controller::Event)> post_;
   std::uint64_t life_ = 0;
   bool failing_ = false;
+  Duration longest_ = std::chrono::milliseconds(8);
   std::optional<Flight> flight_;
   controller::World durable_;
   std::vector<controller::Record> records_;

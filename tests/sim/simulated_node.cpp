@@ -168,6 +168,8 @@ void SimulatedNode::perform(const agent::SendHeartbeat& effect) {
 }
 
 void SimulatedNode::perform(const agent::FetchImage& effect) {
+  if (effect.image.starts_with("bad"))
+    return answer(milliseconds(80), agent::ImageFailed{effect.image, not_found("no_such_image", "simulated")});
   images_.insert(effect.image);
   answer(milliseconds(80), agent::ImageReady{effect.image, milliseconds(60), milliseconds(20)});
 }
@@ -209,7 +211,7 @@ void SimulatedNode::perform(const agent::LaunchVm& effect) {
     found->second.started_at = timeline_.now().wall;
     deliver(agent::VmStarted{id, run, timeline_.now().wall, "tcg", milliseconds(200), milliseconds(180)});
   });
-  const bool broken = effect.boot.env.contains("BROKEN");
+  const bool broken = effect.boot.env.contains("BROKEN") || (rotten_ && effect.boot.env.contains("ROTS"));
   if (!broken && !vm.job) return;
   timeline_.after(broken ? milliseconds(400) : kJobTime, [this, id = effect.id, process = vm.process, broken] {
     end_vm(id, process, Exit{ExitKind::kExited, broken ? 1 : 0});

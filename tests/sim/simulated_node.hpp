@@ -65,6 +65,8 @@ class SimulatedNode {
   void switch_off();
   // A planted bug: nobody ends a VM whose lease has run out but the agent.
   void take_guards_away() { guarded_ = false; }
+  // What was started so far goes on; from now on VMs with `ROTS` in their environment end soon after their start.
+  void rot() { rotten_ = true; }
   // A VM dies on its own.
   void kill_some_vm();
 
@@ -113,6 +115,7 @@ class SimulatedNode {
   bool disk_failing_ = false;
   bool guarded_ = true;
   bool off_ = false;
+  bool rotten_ = false;
   Time suspended_until_{};
   Time leased_from_{};  // what a guard reads
   std::map<InstanceId, SimulatedVm> vms_;

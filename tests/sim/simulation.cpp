@@ -8,6 +8,7 @@
 #include "tests/sim/faults.hpp"
 #include "tests/sim/network.hpp"
 #include "tests/sim/node_checks.hpp"
+#include "tests/sim/readers.hpp"
 #include "tests/sim/record_checks.hpp"
 #include "tests/sim/rest_checks.hpp"
 #include "tests/sim/restored_backup.hpp"
@@ -26,9 +27,17 @@ class Simulation {
     for (int i = 0; i < options.agents; ++i) add_node(i, "n" + std::to_string(i));
     if (options.drill == Drill::kNamesake) add_node(options.agents, cluster_.nodes.front()->name());
     cluster_.controller.journal().on_begin = [this](const controller::Record& record) {
+      records_.begin(record);
       if (cluster_.options.bug == PlantedBug::kSendBeforeCommit) network_.send_before_commit(record);
+      if (cluster_.options.bug == PlantedBug::kReadAhead) readers_.publish(after(record));
     };
-    cluster_.controller.journal().on_durable = [this](const controller::Record& record) { records_.take(record); };
+    cluster_.controller.journal().on_durable = [this](const controller::Record& record) {
+      records_.take(record);
+      readers_.remember();
+    };
+    cluster_.controller.on_publish = [this](std::shared_ptr<const controller::World> world) {
+      readers_.publish(std::move(world));
+    };
   }
 
   Outcome run() {
@@ -38,6 +47,7 @@ class Simulation {
     heal();
     cluster_.timeline.run_until(cluster_.end_of_faults + cluster_.options.quiet);
     check_rest(cluster_);
+    drills_.check_churn();
     return outcome();
   }
 
@@ -47,6 +57,13 @@ class Simulation {
     if (cluster_.options.bug == PlantedBug::kNoGuards) node->take_guards_away();
     cluster_.nodes.push_back(std::move(node));
     cluster_.cut_until.emplace_back();
+    cluster_.arrived.emplace_back();
+  }
+
+  std::shared_ptr<const controller::World> after(const controller::Record& record) const {
+    auto world = std::make_shared<controller::World>(cluster_.controller.durable());
+    controller::apply(*world, record);
+    return world;
   }
 
   void start() {
@@ -94,7 +111,8 @@ class Simulation {
   Network network_{cluster_, node_checks_};
   Clients clients_{cluster_, records_};
   Faults faults_{cluster_};
-  Drills drills_{cluster_, clients_};
+  Readers readers_{cluster_};
+  Drills drills_{cluster_, clients_, readers_};
   RestoredBackup backup_{cluster_, clients_, node_checks_, records_};
 };
 

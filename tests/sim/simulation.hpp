@@ -23,14 +23,20 @@ namespace unik::sim {
 // One fault alone, over apps that rest and users who ask nothing more; chance plays no part in it.
 enum class Drill : std::uint8_t {
   kNone,
-  kFlap,        // a node is away for 15 s of each 30 s: never long enough to be missed
-  kLongFlap,    // a node is away for 130 s and back for 40 s, again and again
-  kDeadAgent,   // a node's agent is killed for five minutes, and its VMs are not
-  kAllSilent,   // every heartbeat is lost for five minutes
-  kClockJumps,  // the wall clock jumps by a day, and back
-  kNamesake,    // a second agent comes up under the name of one that reports, and that may fall silent
-  kColdStart,   // the controller is away for `away`, and all agents come back to one that has heard nobody
-  kQuotaEdge,   // a hundred declarations at once at the quota's edge, half of them invalid
+  kFlap,           // a node is away for 15 s of each 30 s: never long enough to be missed
+  kLongFlap,       // a node is away for 130 s and back for 40 s, again and again
+  kDeadAgent,      // a node's agent is killed for five minutes, and its VMs are not
+  kAllSilent,      // every heartbeat is lost for `away`
+  kClockJumps,     // the wall clock jumps by a day, and back
+  kNamesake,       // a second agent comes up under the name of one that reports, and that may fall silent
+  kColdStart,      // the controller is away for `away`, and all agents come back to one that has heard nobody
+  kDrain,          // a node is drained while no other may take anything, and may die meanwhile
+  kBadRollout,     // what is declared next cannot run; by the seed neither can what was there before
+  kUnheardUpdate,  // a node is away for three minutes, and every app is changed meanwhile
+  kLateRoom,       // there is room for an app long after it was declared, and after a restart of the controller
+  kSuspended,      // a node's host sleeps for ten minutes
+  kReaders,        // a thousand lists at once, held for up to two minutes, while every app is changed
+  kQuotaEdge,      // a hundred declarations at once at the quota's edge, half of them invalid
 };
 
 struct Options {
@@ -47,7 +53,8 @@ struct Options {
   bool restore = false;  // an old copy of the controller's store is put back when the faults have ended
   PlantedBug bug = PlantedBug::kNone;
   Drill drill = Drill::kNone;
-  Duration away = std::chrono::seconds(10);  // of kColdStart
+  Duration away = std::chrono::minutes(5);           // of kAllSilent and kColdStart
+  Duration resync_every = std::chrono::seconds(60);  // a plan of everything, whatever has moved
 };
 
 struct Outcome {
@@ -61,13 +68,17 @@ struct Outcome {
   std::uint64_t moved = 0;         // changes of instances and nodes since the drill began
   std::uint64_t placed = 0;        // new instances that were given a node
   std::uint64_t declared = 0;      // instances that apps declare in the end
+  std::uint64_t rollbacks = 0;     // that nobody asked for
   std::uint64_t refused = 0;       // requests that were answered with an error
   std::uint64_t strict_boots = 0;  // launches of strict singletons
   std::uint64_t stale_goals_refused = 0;
   std::uint64_t quarantined = 0;
   std::uint64_t adopted = 0;
+  std::uint64_t replans = 0;              // records that were planned again, since their commit did not happen
+  std::uint64_t lists = 0;                // that readers came to the end of
   std::vector<std::uint64_t> heartbeats;  // that reached the controller, in each second since the drill began
   std::uint64_t names_passed = 0;         // from a silent agent to its namesake
+  std::uint64_t names_in_doubt = 0;       // the silent agent came back as its name might pass over
 };
 
 Outcome simulate(const Options& options);

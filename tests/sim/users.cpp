@@ -50,7 +50,7 @@ App random_app(Users users) {
   app.spec.disconnect.lost_after = minutes(1);
   app.spec.disruption.max_unavailable = static_cast<std::uint32_t>(1 + random.below(2));
   if (random.chance(0.7)) app.spec.rollout = random_rollout(random);
-  if (random.chance(0.3) && users.strict) make_strict(app.spec);
+  if (random.chance(0.3)) make_strict(app.spec);
   if (random.chance(0.1)) app.spec.disconnect.stop_on_client_after = minutes(1);
   if (users.careless && random.chance(0.15)) app.spec.boot.env["BROKEN"] = "1";
   if (users.careless && random.chance(0.15)) make_job(app.spec);

@@ -13,7 +13,6 @@ struct Users {
   int apps = 1;
   int nodes = 1;
   bool careless = false;  // some of what they declare cannot run
-  bool strict = true;     // some of what they declare is a strict singleton
 };
 
 App random_app(Users users);

@@ -71,5 +71,34 @@ TEST_F(ControllerTalkTest, OneThatWasSupersededReturnsWhenTheOtherIsSilent) {
   EXPECT_TRUE(talk_.is_heartbeat_due(now_));
 }
 
+// Goals reach a node within milliseconds only while a heartbeat of its waits for them.
+TEST_F(ControllerTalkTest, OneHeartbeatIsSoonParkedAgain) {
+  registered();
+  const std::uint64_t first = talk_.heartbeat_sent(1, now_).seq;
+  HeartbeatReply reply;
+  reply.renew = first;
+  const auto confirmed = talk_.answered(first, reply, now_);
+  ASSERT_TRUE(confirmed);
+  EXPECT_EQ(confirmed->renewed, now_);
+  EXPECT_FALSE(talk_.is_heartbeat_due(now_ + kParkAgain - Duration(1)));
+  EXPECT_TRUE(talk_.is_heartbeat_due(now_ + kParkAgain));
+}
+
+TEST_F(ControllerTalkTest, ALeaseIsRenewedFromTheHeartbeatThatIsNamed) {
+  registered();
+  const Time before = now_;
+  const std::uint64_t first = talk_.heartbeat_sent(1, now_).seq;
+  now_ += seconds(10);
+  const std::uint64_t second = talk_.heartbeat_sent(1, now_).seq;
+  HeartbeatReply reply;
+  reply.renew = second;
+  const auto confirmed = talk_.answered(first, reply, now_);
+  ASSERT_TRUE(confirmed);
+  EXPECT_EQ(confirmed->heard, before);
+  EXPECT_EQ(confirmed->renewed, now_);
+  EXPECT_FALSE(talk_.is_heartbeat_due(now_ + kParkAgain)) << "the second one is parked";
+  EXPECT_FALSE(talk_.answered(second, {}, now_)->renewed) << "an answer that names none renews nothing";
+}
+
 }  // namespace
 }  // namespace unik::agent

@@ -387,6 +387,7 @@ inline LogRequest log_request() {
 inline HeartbeatReply heartbeat_reply() {
   HeartbeatReply out;
   if (coin()) out.goals = goals();
+  out.renew = number();
   out.want_body = coin();
   out.want_register = coin();
   for (std::size_t i = below(3); i > 0; --i) out.logs.push_back(log_request());

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "api/check.hpp"
+#include "controller/core/diff.hpp"
 #include "controller/core/foresee.hpp"
 #include "controller/core/node_watch.hpp"
 #include "controller/core/place.hpp"
@@ -35,6 +36,25 @@ InstanceStatus exited(int code) {
   s.reason = "completed";
   s.last_exit = Exit{ExitKind::kExited, code};
   return s;
+}
+
+// A controller that could not commit for a while finds all nodes silent at once; the first that it looks at is not yet
+// one of most.
+TEST(FleetFaults, NoNodeIsGivenUpBeforeAllThatAreSilentAreMissed) {
+  SimulatedFleet fleet(5);
+  fleet.settle();
+  Dirty everything;
+  everything.everything = true;
+  const Time later = heard(fleet.world(), Symbol("n1")) + minutes(2);
+  const Plan plan = reconcile(fleet.world(), everything, Now{later, WallTime(std::chrono::hours(500'001))});
+  std::size_t unknown = 0;
+  for (const Change& change : plan.changes)
+    if (const auto* const put = std::get_if<PutNode>(&change)) {
+      EXPECT_EQ(put->row.health, NodeHealth::kUnknown) << put->row.node->metadata.name;
+      ++unknown;
+    }
+  EXPECT_EQ(unknown, 5U);
+  EXPECT_EQ(plan.wake_at, later) << "each is looked at again";
 }
 
 TEST(FleetFaults, AJobThatCannotBePlacedAsksForNoWakeInThePast) {

@@ -27,9 +27,11 @@ constexpr std::uint32_t kApps = 10;  // of which every other one is a strict sin
 constexpr std::uint32_t kReplicas = 500;
 const Time kStart = Time(seconds(100));
 
-// Each agent's last answer was to a heartbeat of 20 s before the controller went, and that was away for 10 s. A strict
-// instance is asked to stop while there is still time for its farewell, as agent/core/lease.cpp has it.
-constexpr Duration kLastRenewal = seconds(30);
+// Each agent's last renewal was of 10 s before the controller went, that was away for 25 s, and the agent's last try
+// was 5 s before it came. A strict instance is asked to stop while there is still time for its farewell, as
+// agent/core/lease.cpp has it.
+constexpr Duration kLastRenewal = seconds(40);
+constexpr Duration kParkAgain = milliseconds(500);
 constexpr Duration kRunsWithout = kStrictLease - seconds(10) - seconds(2);
 
 std::string name_of(std::uint32_t index) {
@@ -106,6 +108,7 @@ class Agents {
   };
   struct Asked {
     std::uint32_t agent = 0;
+    std::uint64_t seq = 0;
     Time sent;
   };
 
@@ -122,7 +125,7 @@ class Agents {
       event.report.seq = ++agent.seq;
       event.report.accepted_stamp = agent.accepted;
       if (agent.seq == 1) event.report.body = agent.body;
-      asked_[event.id] = {index, now_};
+      asked_[event.id] = {index, agent.seq, now_};
       agent.sent = now_;
       plan(index, now_ + agent.next_in);
       events.emplace_back(std::move(event));
@@ -138,10 +141,12 @@ class Agents {
     ASSERT_NE(answer, nullptr);
     const Asked asked = asked_.extract(reply->id).mapped();
     Agent& agent = agents_[asked.agent];
-    if (!answer->goals && !answer->want_body && !answer->want_register)
-      agent.renewed = std::max(agent.renewed, asked.sent);
+    if (answer->renew > 0)
+      agent.renewed = std::max(agent.renewed, answer->renew == agent.seq ? agent.sent : asked.sent);
     agent.next_in = answer->next_in;
-    plan(asked.agent, std::max(agent.sent + answer->next_in, now_));
+    const bool is_one_parked = asked.seq < agent.seq;
+    const Duration wait = is_one_parked && !answer->goals ? answer->next_in : kParkAgain;
+    plan(asked.agent, std::max(agent.sent + wait, now_));
   }
 
   void take(const Record& record) {

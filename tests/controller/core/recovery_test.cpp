@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "api/lease.hpp"
 #include "controller/core/goals.hpp"
 #include "controller/core/status.hpp"
 #include "tests/controller/core/planned_world.hpp"
@@ -13,10 +14,10 @@ namespace {
 // second one, `lost`, since.
 class Recovery : public ::testing::Test {
  protected:
-  Recovery() {
+  explicit Recovery(Singleton singleton = Singleton::kNone) : singleton_(singleton) {
     world_.add_node("n1");
     world_.add_node("n2");
-    world_.deploy(PlannedWorld::app("web"));
+    world_.deploy(web(1));
     world_.report_all();
     kept_ = world_.instances("web").front();
     lost_ = kept_;
@@ -25,6 +26,11 @@ class Recovery : public ::testing::Test {
     world_.world().history_lost = true;
   }
 
+  App web(std::uint32_t replicas) const {
+    App app = PlannedWorld::app("web", replicas);
+    app.spec.boot.singleton = singleton_;
+    return app;
+  }
   void report_lost(Phase phase = Phase::kRunning) {
     InstanceStatus status;
     status.phase = phase;
@@ -35,7 +41,7 @@ class Recovery : public ::testing::Test {
     world_.step([](Draft& draft) { ASSERT_TRUE(admit_recover(draft).ok()); });
   }
   void scale_to(std::uint32_t replicas) {
-    world_.deploy(PlannedWorld::app("web", replicas));
+    world_.deploy(web(replicas));
     world_.pass(std::chrono::seconds(1));
   }
   Result<ApplyReply> decide(QuarantineVerb verb) {
@@ -53,6 +59,7 @@ class Recovery : public ::testing::Test {
   }
   const StrayRow* stray() { return world_.world().strays.find({Symbol(lost_node_), lost_}); }
 
+  Singleton singleton_;
   PlannedWorld world_;
   InstanceId kept_;
   InstanceId lost_;
@@ -139,6 +146,61 @@ TEST_F(Recovery, ALaterStrayIsStopped) {
   ASSERT_NE(stray(), nullptr);
   EXPECT_FALSE(stray()->quarantined);
   EXPECT_TRUE(is_in_goals());
+}
+
+// As above, of a strict singleton.
+class StrictRecovery : public Recovery {
+ protected:
+  StrictRecovery() : Recovery(Singleton::kStrict) {}
+};
+
+TEST_F(StrictRecovery, ASlotIsFreeWhenWhatWasInQuarantineIsGone) {
+  report_lost();
+  recover();
+  scale_to(2);
+  EXPECT_EQ(world_.instances("web"), std::vector<InstanceId>{kept_});
+  ASSERT_TRUE(decide(QuarantineVerb::kDestroy).ok());
+  EXPECT_EQ(world_.instances("web"), std::vector<InstanceId>{kept_}) << "its node has not yet said that it is gone";
+  world_.report(lost_node_, {});
+  EXPECT_EQ(world_.instances("web").size(), 2U);
+}
+
+TEST_F(StrictRecovery, WhatIsAdoptedHasItsSlotAlone) {
+  report_lost(Phase::kPending);
+  recover();
+  scale_to(2);
+  ASSERT_TRUE(decide(QuarantineVerb::kAdopt).ok());
+  EXPECT_EQ(world_.instances("web"), (std::vector<InstanceId>{kept_, lost_}));
+}
+
+TEST_F(StrictRecovery, TwoOfASlotAreNotBothAdopted) {
+  report_lost();
+  recover();
+  scale_to(2);
+  InstanceId later = lost_;
+  ++later.attempt;
+  world_.step([&](Draft& draft) {
+    draft.change(PutStray{{world_.row(kept_).node, later}, StrayRow{draft.world().revision, true}});
+  });
+  EXPECT_EQ(decide(QuarantineVerb::kAdopt).error().reason, "cannot_adopt");
+}
+
+// What the lost history had started goes on for its lease, on nodes that are not heard.
+TEST_F(StrictRecovery, TheLeasesOfTheLostHistoryAreWaitedFor) {
+  recover();
+  EXPECT_TRUE(world_.world().cluster.awaits_leases);
+  world_.pass(kStrictLease + kStrictMargin - std::chrono::seconds(1));
+  world_.plan();
+  EXPECT_TRUE(world_.world().cluster.awaits_leases);
+  world_.pass(std::chrono::seconds(1));
+  world_.plan();
+  EXPECT_FALSE(world_.world().cluster.awaits_leases);
+}
+
+TEST_F(StrictRecovery, OfAHistoryThatIsThereNothingIsWaitedFor) {
+  world_.world().history_lost = false;
+  recover();
+  EXPECT_FALSE(world_.world().cluster.awaits_leases);
 }
 
 }  // namespace

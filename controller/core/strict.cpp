@@ -1,0 +1,72 @@
+#include "controller/core/strict.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "api/lease.hpp"
+#include "controller/core/diff.hpp"
+
+namespace unik::controller {
+namespace {
+
+// Of what the lost history started the template may be lost too.
+bool may_be_strict(const World& world, const InstanceId& id) {
+  return !world.templates.contains({id.app_name(), id.rollout}) || is_strict(world, id);
+}
+
+bool is_of_slot(const InstanceId& id, const InstanceId& other) {
+  return id.app_name() == other.app_name() && id.slot == other.slot;
+}
+
+}  // namespace
+
+std::optional<InstanceId> strict_instance_on(const World& world, Symbol node) {
+  std::optional<InstanceId> found;
+  for_each_on_node(world, node, [&](const InstanceId& id, const InstanceRow&) {
+    if (!found && is_strict(world, id)) found = id;
+  });
+  return found;
+}
+
+std::optional<Time> all_leases_over_at(const World& world, Symbol node) {
+  bool any = strict_instance_on(world, node).has_value();
+  for_each_stray(world, node, [&](const InstanceId& id, const StrayRow&) { any |= may_be_strict(world, id); });
+  return any ? std::optional(heard(world, node) + kStrictLease + kStrictMargin) : std::nullopt;
+}
+
+HeldSlots slots_held_by_strays(const World& world, const AppName& app, Time now) {
+  HeldSlots held;
+  for (const auto& [key, row] : world.strays) {
+    if (key.id.app_name() != app) continue;
+    const Time over = heard(world, key.node) + kStrictLease + kStrictMargin;
+    const bool has_lease = !row.quarantined && may_be_strict(world, key.id);
+    if (has_lease && row.goal_revision < world.revision && now >= over) continue;
+    held.slots.insert(key.id.slot);
+    if (has_lease) held.until = held.until ? std::min(*held.until, over) : over;
+  }
+  return held;
+}
+
+std::optional<InstanceId> contender(const World& world, Symbol node, const InstanceId& id) {
+  std::optional<InstanceId> found;
+  if (!may_be_strict(world, id)) return found;
+  for_each_instance(world, id.app_name(), [&](const InstanceId& other, const InstanceRow& row) {
+    if (is_of_slot(id, other) && !row.node.empty() && is_strict(world, other)) found = other;
+  });
+  for (const auto& [key, row] : world.strays)
+    if (key != StrayKey{node, id} && is_of_slot(id, key.id) && may_be_strict(world, key.id)) found = key.id;
+  return found;
+}
+
+bool end_wait_for_leases(Draft& draft) {
+  ClusterRow cluster = draft.world().cluster;
+  if (!cluster.awaits_leases || draft.world().history_lost) return false;
+  const Time over = draft.world().started + kStrictLease + kStrictMargin;
+  if (draft.now().boot < over) return draft.wake_at(over), false;
+  cluster.awaits_leases = false;
+  draft.because("controller", "the leases of the lost history are over");
+  draft.change(PutCluster{std::move(cluster)});
+  return true;
+}
+
+}  // namespace unik::controller
