@@ -26,8 +26,10 @@ runtimes::PackedImage whole(const runtimes::ImageFacts& facts, const std::string
   return image;
 }
 
-Result<DeployedImage> from_store(const Session& session, const runtimes::BlobStore& store,
-                                 const runtimes::NamedImage& named, const std::string& name) {
+}  // namespace
+
+Result<DeployedImage> stored_image(const Session& session, const runtimes::BlobStore& store,
+                                   const runtimes::NamedImage& named, const std::string& name) {
   const auto facts = image_facts(store, named);
   if (!facts) return facts.error();
   if (!facts->missing.empty())
@@ -50,8 +52,6 @@ Result<DeployedImage> from_store(const Session& session, const runtimes::BlobSto
   return deployed;
 }
 
-}  // namespace
-
 Result<DeployedImage> resolve_image(const Session& session, const Api* api, const runtimes::BlobStore& store,
                                     const std::string& text, const RegistryFlags& flags) {
   const auto hold = store.hold();  // what is fetched stays until it is sent
@@ -63,7 +63,7 @@ Result<DeployedImage> resolve_image(const Session& session, const Api* api, cons
     const auto imported = import_image(store, *place, *name, {});
     if (!imported) return imported.error();
     session.say(text + " is " + to_string(imported->manifest.digest));
-    return from_store(session, store, *imported, *name);
+    return stored_image(session, store, *imported, *name);
   }
   const auto name = runtimes::parse_image_name(text);
   if (!name) return name.error();
@@ -81,12 +81,12 @@ Result<DeployedImage> resolve_image(const Session& session, const Api* api, cons
   if (name->registry.empty()) {
     const auto image = find_image(store, text);
     if (!image) return image.error();
-    return from_store(session, store, *image, plain);
+    return stored_image(session, store, *image, plain);
   }
   const auto pulled = pull(session, store, *name, flags);
   if (!pulled) return pulled.error();
   session.say(text + " is " + to_string(pulled->image.manifest.digest));
-  return from_store(session, store, pulled->image, plain);
+  return stored_image(session, store, pulled->image, plain);
 }
 
 void set_image(App& app, const DeployedImage& image) {

@@ -29,6 +29,10 @@ struct DeployedImage {
 Result<DeployedImage> resolve_image(const Session& session, const Api* api, const runtimes::BlobStore& store,
                                     const std::string& text, const RegistryFlags& flags);
 
+// The image of the store under `name`, which need not be that of the index. Errors: `not_found/no_such_blob`.
+Result<DeployedImage> stored_image(const Session& session, const runtimes::BlobStore& store,
+                                   const runtimes::NamedImage& image, const std::string& name);
+
 // Makes `app` run it.
 void set_image(App& app, const DeployedImage& image);
 

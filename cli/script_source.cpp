@@ -3,7 +3,6 @@
 #include <system_error>
 
 #include "runtimes/lib/oci/digest.hpp"
-#include "runtimes/lib/oci/durable_file.hpp"
 
 namespace unik::cli {
 namespace {
@@ -56,6 +55,9 @@ Result<ScriptSource> lay_out_script(const fs::path& home, const fs::path& script
   ScriptSource source;
   source.directory = home / "scripts" / to_hex(runtimes::sha256(script.string())).substr(0, kHexOfPath);
   if (auto made = runtimes::make_directories(source.directory); !made) return std::move(made).error();
+  auto lock = runtimes::lock_file(source.directory.string() + ".lock", runtimes::LockMode::kExclusive);
+  if (!lock) return std::move(lock).error();
+  source.lock = *std::move(lock);
   if (auto swept = sweep(source.directory); !swept) return std::move(swept).error();
   if (auto written = runtimes::replace_file(source.directory / file, *text); !written)
     return std::move(written).error();

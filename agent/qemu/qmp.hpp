@@ -14,7 +14,7 @@
 
 namespace unik::agent {
 
-inline constexpr std::size_t kMaxQmpLine = 512 * 1024;  // a table of some thousand connections
+inline constexpr std::size_t kMaxQmpLine = 4 * 1024 * 1024;  // a table of some ten thousand connections
 
 struct QmpGreeting {
   std::string version;  // `7.2.22`; empty when it could not be read

@@ -32,6 +32,7 @@ std::optional<CheckTarget> target_of(const std::optional<HealthCheck>& health) {
 
 void aim(std::optional<HealthCheck>& health, const std::optional<CheckTarget>& target) {
   if (!target) return health.reset();
+  if (target->port == 0) return;
   if (!health) health.emplace();
   health->port = target->port;
   health->path = target->path;

@@ -60,7 +60,7 @@ enum class Singleton : std::uint8_t { kNone, kStrict };
 // What a health check asks of the guest. It belongs to the template: each instance is judged by the check that it was
 // born with, so that another port rolls out with the program that listens there, and rolls back with it.
 struct CheckTarget {
-  std::uint16_t port = 0;
+  std::uint16_t port = 0;  // 0: not known, in a template that was stored before this was kept
   std::optional<std::string> path;
 
   bool operator==(const CheckTarget&) const = default;
@@ -107,7 +107,7 @@ struct HealthCheck {
 };
 
 std::optional<CheckTarget> target_of(const std::optional<HealthCheck>& health);
-// Makes `health` ask what `target` says, at the pace that it has.
+// Makes `health` ask what `target` says, at the pace that it has; nothing where that is not known.
 void aim(std::optional<HealthCheck>& health, const std::optional<CheckTarget>& target);
 
 enum class RestartPolicy : std::uint8_t { kAlways, kOnFailure, kNever };

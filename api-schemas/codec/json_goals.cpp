@@ -64,6 +64,27 @@ struct WriteAction {
 
 }  // namespace
 
+namespace {
+
+// Port 0: there is none. Left out: it is not known whether there is one.
+void write_check(JsonWriter& out, const std::optional<CheckTarget>& check) {
+  if (check && check->port == 0) return;
+  out.key("check").begin_object().field("port", check ? check->port : 0);
+  if (check && check->path) out.field("path", *check->path);
+  out.end_object();
+}
+
+void read_check(Fields& in, std::optional<CheckTarget>& check) {
+  CheckTarget read;
+  const bool known = in.object("check", "check", [&](Fields& fields) {
+    fields.integer("port", read.port);
+    if (std::string path; fields.text("path", path)) read.path = std::move(path);
+  });
+  check = known && read.port == 0 ? std::nullopt : std::optional(std::move(read));
+}
+
+}  // namespace
+
 void write(JsonWriter& out, const BootSpec& boot) {
   out.begin_object().field("image", boot.image).key("args").begin_array();
   for (const std::string& arg : boot.args) out.text(arg);
@@ -75,11 +96,7 @@ void write(JsonWriter& out, const BootSpec& boot) {
   out.end_array().field("writable", to_string(boot.writable)).field("debug", boot.debug);
   if (boot.singleton != Singleton::kNone) out.field("singleton", to_string(boot.singleton));
   if (boot.restart != 0) out.field("restart", boot.restart);
-  if (const auto& check = boot.check) {
-    out.key("check").begin_object().field("port", check->port);
-    if (check->path) out.field("path", *check->path);
-    out.end_object();
-  }
+  write_check(out, boot.check);
   out.end_object();
 }
 
@@ -99,11 +116,7 @@ void read(Fields& in, BootSpec& boot) {
   in.boolean("debug", boot.debug);
   in.one_of("singleton", boot.singleton, parse_singleton, "none or strict");
   in.integer("restart", boot.restart);
-  in.object("check", "check", [&](Fields& fields) {
-    CheckTarget& check = boot.check.emplace();
-    fields.integer("port", check.port);
-    if (std::string path; fields.text("path", path)) check.path = std::move(path);
-  });
+  read_check(in, boot.check);
 }
 
 void write(JsonWriter& out, const RunPolicy& run) {

@@ -1,6 +1,7 @@
 // image rebase: other layers below an app, its own untouched; apps that declare `rebase: auto` follow.
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "cli/commands/commands.hpp"
 #include "cli/deployed_image.hpp"
@@ -25,9 +26,9 @@ struct RebaseOptions {
   std::string to;  // empty: this host's base runtime
 };
 
-// An image of the store whose name has got a new digest.
+// An image of the store that has been rebased, now or before.
 struct Moved {
-  Digest from;
+  Digest from;  // what its name stood for
   runtimes::Reference to;
 };
 
@@ -120,33 +121,53 @@ std::map<std::string, std::string> environment_below(const BlobStore& store, con
   return {};
 }
 
-// Apps that run an image which was moved, and say that they follow it.
-Result<void> roll_apps(const Session& session, const BlobStore& store, const std::vector<Moved>& moved) {
+// Whether the app runs what was rebased: that very image, or an older one of the name with the same files of the app's.
+bool follows(const BlobStore& store, const runtimes::Reference& runs, const Moved& move) {
+  if (runs.digest == move.from) return true;
+  const auto theirs = store.manifest(runs.digest), ours = store.manifest(move.to.digest);
+  return runs.name == move.to.name && theirs && ours && find_layer(*theirs, "app") != nullptr &&
+         layer_digest(*theirs, "app") == layer_digest(*ours, "app");
+}
+
+Result<void> roll_app(const Session& session, const Api& api, const BlobStore& store, App app,
+                      const runtimes::Reference& to) {
+  const auto size = store.size_of(to.digest);
+  const NamedImage named{to.name, {std::string(runtimes::kManifestMediaType), to.digest, size.value_or(0), {}}};
+  const auto image = stored_image(session, store, named, to.name);
+  if (!image) return image.error();
+  if (image->image)
+    if (auto sent = upload(session, api, store, *image->image); !sent) return sent;
+  set_image(app, *image);
+  const auto reply = api.apply(codec::to_json(Resource(app)), false);
+  if (!reply) return reply.error();
+  session.say("app/" + app.metadata.name + " rolls over to it");
+  return {};
+}
+
+// Apps that say that they follow. What one of them fails of keeps no other back; the next rebase tries it again.
+Result<void> roll_apps(const Session& session, const BlobStore& store, const std::vector<Moved>& rebased) {
   const auto api = session.find_api();
   if (!api) return api.error();
   if (!api->ready()) {
-    session.say("no control plane answers at " + api->where() + ": no app was moved");
+    session.say("no control plane answers at " + api->where() +
+                ": no app was moved; another rebase moves those that follow");
     return {};
   }
   const auto apps = api->apps();
   if (!apps) return apps.error();
+  std::optional<Error> first;
   for (const AppView& view : apps->items) {
-    if (view.app.spec.rebase != Rebase::kAuto) continue;
     const auto runs = runtimes::parse_reference(view.app.spec.boot.image);
-    const auto move = std::find_if(moved.begin(), moved.end(),
-                                   [&](const Moved& one) { return runs.ok() && one.from == runs->digest; });
-    if (move == moved.end()) continue;
-    const auto image = resolve_image(session, &*api, store, to_string(move->to), {});
-    if (!image) return image.error();
-    if (image->image)
-      if (auto sent = upload(session, *api, store, *image->image); !sent) return sent;
-    App app = view.app;
-    set_image(app, *image);
-    const auto reply = api->apply(codec::to_json(Resource(app)), false);
-    if (!reply) return reply.error();
-    session.say("app/" + app.metadata.name + " rolls over to it");
+    if (view.app.spec.rebase != Rebase::kAuto || !runs) continue;
+    const auto move =
+        std::find_if(rebased.begin(), rebased.end(), [&](const Moved& one) { return follows(store, *runs, one); });
+    if (move == rebased.end() || runs->digest == move->to.digest) continue;
+    if (auto rolled = roll_app(session, *api, store, view.app, move->to); !rolled) {
+      session.warn("app/" + view.app.metadata.name + ": " + rolled.error().message);
+      if (!first) first = rolled.error();
+    }
   }
-  return {};
+  return first ? Result<void>(*std::move(first)) : Result<void>();
 }
 
 Result<int> rebase(const Session& session, const RebaseOptions& options) {
@@ -175,10 +196,8 @@ Result<int> rebase(const Session& session, const RebaseOptions& options) {
     const runtimes::Reference reference{name_without_tag(*runtimes::parse_image_name(image.name)),
                                         rebased->manifest.digest};
     session.out(to_string(reference) + "\n");
-    if (rebased->changed)
-      moved.push_back({image.manifest.digest, reference});
-    else
-      session.say("image/" + image.name + " stands on " + to->name + " already");
+    moved.push_back({image.manifest.digest, reference});
+    if (!rebased->changed) session.say("image/" + image.name + " stands on " + to->name + " already");
   }
   if (!moved.empty())
     if (auto rolled = roll_apps(session, *store, moved); !rolled) return rolled.error();

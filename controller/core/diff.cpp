@@ -180,6 +180,8 @@ std::optional<Time> lease_over_at(const World& world, const InstanceId& id, cons
 bool same_but_for_restarts(const BootSpec& a, const BootSpec& b) {
   BootSpec other = b;
   other.restart = a.restart;
+  const auto known = [](const BootSpec& boot) { return !boot.check || boot.check->port != 0; };
+  if (!known(a) || !known(b)) other.check = a.check;
   return a == other;
 }
 

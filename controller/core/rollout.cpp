@@ -327,7 +327,8 @@ RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app
   RolloutFacts facts;
   facts.instances = diff_app(world, name, app, now);
   facts.replicas = app.app->spec.replicas;
-  facts.checked = app.app->spec.run.health.has_value();
+  const Shared<BootSpec>* const current = world.templates.find({name, app.rollout});
+  facts.checked = current == nullptr || (*current)->check.has_value();
   facts.is_job = is_job(*app.app);
   facts.policy = rollout_policy(world, *app.app);
   // A way back is not measured by what it leads away from.

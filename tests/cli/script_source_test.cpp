@@ -33,11 +33,12 @@ TEST_F(ScriptSources, AreToldByTheirEnding) {
 
 TEST_F(ScriptSources, HoldTheScriptAloneEachTimeAnew) {
   const fs::path home = controller.directory() / "home";
-  const auto first = lay_out_script(home, script("analyze.py", "print(1)\n"));
+  auto first = lay_out_script(home, script("analyze.py", "print(1)\n"));
   ASSERT_TRUE(first.ok()) << to_string(first.error());
   EXPECT_EQ(first->recipe.run_command, (std::vector<std::string>{"python3", "analyze.py"}));
   fs::create_directories(first->directory / ".unikctl" / "cache");
   std::ofstream(first->directory / "stray.py") << "left by somebody";
+  first->lock = {};
   const auto second = lay_out_script(home, script("analyze.py", "print(2)\n"));
   ASSERT_TRUE(second.ok());
   EXPECT_EQ(second->directory, first->directory);

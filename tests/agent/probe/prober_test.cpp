@@ -202,7 +202,7 @@ TEST(Prober, BelievesTheConnectionWhereNobodyCanTellAndOutlivesLateAnswers) {
     TestServer slirp(echo_nothing);
     options.backend_port = [&](std::uint16_t) { return slirp.port(); };
     Prober prober(options, inbox.deliver());
-    prober.probe(tcp_probe(1, 2));
+    prober.probe(tcp_probe(1, 2, 200ms));
     EXPECT_TRUE(inbox.await(1).passed);
     prober.probe(tcp_probe(2, 1, 100ms));
     EXPECT_FALSE(inbox.await(2).passed);

@@ -73,5 +73,17 @@ TEST_F(CheckTargetTest, AWayBackBringsItsCheckBack) {
   EXPECT_EQ(world.world().apps.find({Symbol("default"), Symbol("web")})->app->spec.run.health->port, 8080);
 }
 
+TEST_F(CheckTargetTest, ATemplateOfAnOlderStoreIsAskedWhatTheAppDeclares) {
+  const AppName web{Symbol("default"), Symbol("web")};
+  const std::uint64_t rollout = world.world().apps.find(web)->rollout;
+  BootSpec old = **world.world().templates.find({web, rollout});
+  old.check = CheckTarget{};
+  world.world().templates.set({web, rollout}, Shared<BootSpec>(old));
+  EXPECT_EQ(values(checked_ports(world)), std::vector<std::uint16_t>{8080});
+  EXPECT_TRUE(runs_what_is_declared(world.world(), *world.world().apps.find(web)));
+  EXPECT_EQ(world.deploy(checked(8080, "1")).operation_id.empty(), false);
+  EXPECT_EQ(world.world().apps.find(web)->rollout, rollout) << "nothing is replaced for it";
+}
+
 }  // namespace
 }  // namespace unik::controller
