@@ -185,7 +185,12 @@ Result<int> publish_runtime(const Session& session, const RuntimeOptions& option
   runtimes::RuntimeRelease asked;
   asked.version = *parse_runtime_version(runtime->name.version);
   if (auto fresh = add_release(shelf->text(), name, asked, ""); !fresh) return fresh.error();
-  auto packed = package_runtime(*store, *runtime, known_documents(session, *runtime), directory / name, *key);
+  const auto documents = known_documents(session, *runtime);
+  if (documents.empty())
+    session.warn("no source of " + name +
+                 " here is the one that it was built from: the package goes without manifest "
+                 "and lock; UNIKCTL_RUNTIME_SOURCES names where sources are");
+  auto packed = package_runtime(*store, *runtime, documents, directory / name, *key);
   if (!packed) return packed.error();
   packed->release.download_url = name + "/" + packed->package.file.filename().string();
   const auto text = add_release(shelf->text(), name, packed->release, packed->release.released_at);

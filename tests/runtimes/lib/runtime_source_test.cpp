@@ -35,6 +35,7 @@ class RuntimeSources : public RuntimeTest {
     said_.clear();
     RuntimeShelf shelf{blobs, dir_ / "roots", "runtimes", {dir_ / "sources"}, {}, {}, {}};
     shelf.say = [this](const std::string& text) { said_ += text + "\n"; };
+    shelf.install = install_;
     shelf.build = [&](const RuntimeSource& source) -> Result<void> {
       ++builds_;
       const auto built = build_runtime(blobs, build_options(source));
@@ -43,6 +44,7 @@ class RuntimeSources : public RuntimeTest {
     return find_runtime(shelf, name);
   }
   int builds_ = 0;
+  std::function<Result<RegistryAnswer>(const RuntimeName&)> install_;
 };
 
 TEST_F(RuntimeSources, AreCheckedForEveryFaultAtOnce) {
@@ -193,6 +195,37 @@ TEST_F(RuntimeSources, OfADirectoryOrOfGitAreFoundInTheUsualPlaces) {
   EXPECT_FALSE(fs::exists(dir_ / "owned"));
   EXPECT_EQ(from((dir_ / "nowhere").string()).error().reason, "no_such_runtime");
   EXPECT_EQ(from(dir_.string()).error().reason, "no_such_runtime");
+}
+
+// In this order: installed, the registries, the sources.
+TEST_F(RuntimeSources, AreBuiltOnlyWhereNoRegistryHasTheRuntime) {
+  const RuntimeSource source = runtime("lang", kRecipe, one_package());
+  const BlobStore blobs = store();
+  int asked = 0;
+  install_ = [&](const RuntimeName& wanted) -> Result<RegistryAnswer> {
+    ++asked;
+    EXPECT_EQ(wanted, (RuntimeName{"runtimes", "lang", "1.0.0"}));
+    const auto made = build_runtime(blobs, build_options(source));
+    return made ? Result<RegistryAnswer>(RegistryAnswer{true, {}}) : Result<RegistryAnswer>(made.error());
+  };
+  ASSERT_OK(find(blobs, "lang@1.0.0"));
+  EXPECT_THAT(said_, HasSubstr("installed from a registry"));
+  EXPECT_EQ(builds_, 0);
+  ASSERT_OK(find(blobs, "lang@1.0.0"));
+  EXPECT_EQ(asked, 1) << "what is installed needs no registry";
+
+  const BlobStore other = store("other");
+  install_ = [](const RuntimeName&) -> Result<RegistryAnswer> {
+    return RegistryAnswer{false, "the registry of nobody"};
+  };
+  ASSERT_OK(find(other, "lang"));
+  EXPECT_EQ(builds_, 1);
+  EXPECT_THAT(find(other, "cobol").error().message, HasSubstr("the registry of nobody"));
+  // A package that cannot be trusted is not replaced by something else.
+  const BlobStore third = store("third");
+  install_ = [](const RuntimeName&) -> Result<RegistryAnswer> { return invalid("wrong_checksum", "other bytes"); };
+  EXPECT_EQ(find(third, "lang").error().reason, "wrong_checksum");
+  EXPECT_EQ(builds_, 1);
 }
 
 }  // namespace
