@@ -155,7 +155,7 @@ TEST(ImportPlaceTest, IsToldByItsPrefix) {
 
 TEST_F(ContainerTest, APlaceWhereNothingIsIsNotFound) {
   const BlobStore blobs = store();
-  for (const std::string& prefix : {"oci:", "oci-archive:", "docker-archive:"}) {
+  for (const char* const prefix : {"oci:", "oci-archive:", "docker-archive:"}) {
     const auto image = import_image(blobs, *parse_import_place(prefix + (dir_ / "nosuch").string()), "web", {});
     ASSERT_FALSE(image.ok());
     EXPECT_EQ(image.error().code, ErrorCode::kNotFound) << prefix << ": " << to_string(image.error());
