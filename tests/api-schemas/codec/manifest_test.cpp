@@ -170,7 +170,7 @@ TEST(Manifest, ReadsJsonWithItsEscapesAndTabs) {
             "a.yaml:2:21: metadata.name: want a name of 1 to 63 characters a-z, 0-9 and `-`, beginning and ending with "
             "a letter "
             "or digit, got the text `N 1`\n"
-            "a.yaml:2:28: extra: unknown field `extra` in Node: fields here: apiVersion, kind, metadata, spec");
+            "a.yaml:2:28: extra: unknown field `extra` in Node: fields here: apiVersion, kind, metadata, spec, status");
 }
 
 // What the CLI sends is such a sequence.
