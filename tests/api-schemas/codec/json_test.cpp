@@ -140,7 +140,7 @@ TEST(JsonGolden, Actions) {
   EXPECT_EQ(
       to_json(Action(EnsureRunning{id, {}, {}, {}})),
       R"({"action":"ensure_running","id":"default/web/0/42/1","boot":{"image":"","args":[],"env":{},"cpu_milli":0,)"
-      R"("memory_bytes":0,"ports":[],"writable":"none","debug":false},"run":{"publications":[],)"
+      R"("memory_bytes":0,"ports":[],"writable":"none","debug":false,"check":{"port":0}},"run":{"publications":[],)"
       R"("restart":{"policy":"always","backoff_us":1000000,"max_backoff_us":300000000},"stop_timeout_us":10000000}})");
 }
 

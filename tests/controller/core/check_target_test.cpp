@@ -1,6 +1,7 @@
 // A health check belongs to the template: each instance is asked what it was born to answer.
 #include <gtest/gtest.h>
 
+#include "controller/core/diff.hpp"
 #include "controller/core/goals.hpp"
 #include "controller/core/steer.hpp"
 #include "tests/controller/core/planned_world.hpp"
