@@ -76,20 +76,20 @@ class Planner {
     faults_.push_back({"", 0, 0, std::move(flag), std::move(message)});
   }
 
-  // Nothing would be taken for nothing said.
+  // Nothing would be taken for nothing said; too little is found with all that no manifest may say.
   template <typename Amount>
-  void set_amount(const char* flag, const std::string& text, const Result<Amount>& read, Amount least,
-                  const std::string& least_text, Amount& out) {
+  void set_amount(const char* flag, const std::string& text, const Result<Amount>& read, const std::string& least,
+                  Amount& out) {
     if (!read) return fault(flag, read.error().message);
-    if (*read < least) return fault(flag, "want at least " + least_text + ", got `" + text + "`");
+    if (*read == Amount{}) return fault(flag, "want at least " + least + ", got `" + text + "`");
     out = *read;
   }
 
   void set_resources(Resources& resources) {
     if (const std::string& cpu = flags_.cpu; !cpu.empty())
-      set_amount("--cpu", cpu, parse_milli_cpu(cpu), kLeastCpu, format_milli_cpu(kLeastCpu), resources.cpu);
+      set_amount("--cpu", cpu, parse_milli_cpu(cpu), format_milli_cpu(kLeastCpu), resources.cpu);
     if (const std::string& memory = flags_.memory; !memory.empty())
-      set_amount("--memory", memory, parse_bytes(memory), kLeastMemory, format_bytes(kLeastMemory), resources.memory);
+      set_amount("--memory", memory, parse_bytes(memory), format_bytes(kLeastMemory), resources.memory);
   }
 
   void set_environment(std::map<std::string, std::string>& env) {
