@@ -158,6 +158,15 @@ said "not signed by a key that you trust"
 configure "{name: main, url: \"$main\", public_key: $public_key}"
 expect_code 2 unikctl runtime verify
 said "it was installed without one"
+configure "{name: renamed, url: \"$main\", public_key: $public_key}"
+expect_code 2 unikctl runtime verify
+said "configured no more"
+expect_code 0 unikctl runtime install tiny@1.0.0
+said "signed by key"
+expect_code 0 unikctl runtime verify
+configure "{name: main, url: \"$main\", public_key: $public_key}"
+expect_code 0 unikctl runtime install tiny@1.0.0
+said "was installed already"
 expect_code 0 unikctl runtime remove tiny@1.0.0
 # By Debian's own minisign.
 minisign -S -s "$work/publisher.key" -m "$package" -x "$work/by_hand" >/dev/null

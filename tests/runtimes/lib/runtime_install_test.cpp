@@ -132,7 +132,7 @@ TEST_F(RuntimeInstalls, BringWhatWasPublished) {
   const auto record = find_install_record(dir_ / "roots", {"", "lang", "1.2.0"});
   ASSERT_TRUE(record.has_value());
   EXPECT_EQ(*record, (InstallRecord{"test", server_.url() + "/lang-1.2.0.tar.gz", release.checksum, release.size,
-                                    *release.image_digest, to_string(key.public_key.id)}));
+                                    *release.image_digest, to_string(key.public_key.id), key_line(key.public_key)}));
   EXPECT_EQ(slurp(dir_ / "roots/lang/1.2.0/package/package.minisig"), release.signature);
   EXPECT_EQ(slurp(dir_ / "roots/lang/1.2.0/package/manifest.yaml"), "name: lang\n");
   EXPECT_EQ(installed_documents(dir_ / "roots", {"", "lang", "1.2.0"}).size(), 2U);
@@ -363,6 +363,32 @@ TEST_F(RuntimeInstalls, DoNotReplaceAnotherImageOfThatVersion) {
   const auto refused = install(published("lang", "1.0.0"));
   EXPECT_EQ(refused.error().reason, "other_content");
   EXPECT_THAT(refused.error().message, HasSubstr("`unikctl runtime remove lang@1.0.0`"));
+}
+
+TEST_F(RuntimeInstalls, OfBeforeAKeyWasAskedForAreCheckedWithIt) {
+  const SecretKey key = key_from(1), stranger = key_from(2);
+  RuntimeRelease release = published("lang", "1.0.0", key);
+  ASSERT_OK(install(release));
+  const auto checked = install(release, key.public_key);
+  ASSERT_OK(checked);
+  EXPECT_FALSE(checked->was_there);
+  EXPECT_EQ(find_install_record(dir_ / "roots", {"", "lang", "1.0.0"})->public_key, key_line(key.public_key));
+  EXPECT_TRUE(install(release, key.public_key)->was_there);
+  // Another key of the same id has signed nothing.
+  PublicKey forged = stranger.public_key;
+  forged.id = key.public_key.id;
+  EXPECT_EQ(install(release, forged).error().reason, "wrong_signature");
+  release.signature.clear();
+  EXPECT_EQ(install(release, key.public_key).error().reason, "unsigned");
+}
+
+TEST_F(RuntimeInstalls, OfAnotherImageThanTheSignedOneAreNotReplaced) {
+  made(places().store, "lang", "1.0.0", "built here");
+  const SecretKey key = key_from(1);
+  RuntimeRelease release = published("lang", "1.0.0", key);
+  release.image_digest.reset();
+  EXPECT_EQ(install(release, key.public_key).error().reason, "other_content");
+  EXPECT_FALSE(find_install_record(dir_ / "roots", {"", "lang", "1.0.0"}).has_value());
 }
 
 // ---- Several registries ----
