@@ -426,7 +426,9 @@ TEST_F(Registries, AreKeptByTheirEtagAndUsedOffline) {
   ASSERT_THAT(offline, SizeIs(1));
   EXPECT_TRUE(offline.front().stale);
   EXPECT_EQ(offline.front().registry.runtimes.at("lang").size(), 2U);
-  EXPECT_THAT(said_, HasSubstr("registry one cannot be reached; going by its last answer, of 2026-01-01T00:00:00Z"));
+  EXPECT_THAT(
+      said_,
+      HasSubstr("registry one gives no answer that can be used; going by its last one, of 2026-01-01T00:00:00Z"));
 }
 
 TEST_F(Registries, AreAskedInTheirOrderAndLeftOutWhenDown) {
@@ -446,11 +448,34 @@ TEST_F(Registries, AreAskedInTheirOrderAndLeftOutWhenDown) {
   const auto newest = find_in_registries(fetched, {"", "lang", ""});
   EXPECT_EQ(newest->registry->configured.name, "first");
   EXPECT_EQ(to_string(newest->release.version), "1.0.0");
-  EXPECT_EQ(find_in_registries(fetched, {"", "lang", "3.0.0"})->registry->configured.name, "second");
-  const auto missing = find_in_registries(fetched, {"", "lang", "4.0.0"});
+  const auto missing = find_in_registries(fetched, {"", "lang", "3.0.0"});
+  ASSERT_FALSE(missing.ok());
   EXPECT_EQ(missing.error().reason, "no_such_version");
-  EXPECT_THAT(missing.error().message, AllOf(HasSubstr("registry first: "), HasSubstr("there is 3.0.0, 1.0.0")));
+  EXPECT_THAT(missing.error().message, AllOf(HasSubstr("registry first: "), HasSubstr("there is 1.0.0")));
   EXPECT_EQ(find_in_registries({}, {"", "lang", ""}).error().reason, "no_such_runtime");
+}
+
+TEST_F(Registries, WithoutAKeyDoNotStandInForOnesWithAKey) {
+  server_.put("/registry.json", list_with({"1.0.0"}));
+  FileServer gone;
+  const std::string gone_url = gone.url();
+  gone.go_away();
+  const ConfiguredRegistry keyed{"keyed", gone_url, true, key_from(1).public_key},
+      open{"open", server_.url(), true, {}};
+  EXPECT_THAT(fetch({keyed, open}), IsEmpty());
+  EXPECT_THAT(said_, HasSubstr("registry open has no public_key and stands behind keyed"));
+  EXPECT_THAT(fetch({open, keyed}), SizeIs(1));
+}
+
+TEST_F(Registries, AreKeptWhereALoginPageAnswers) {
+  server_.put("/registry.json", list_with({"1.0.0"}));
+  const ConfiguredRegistry one{"one", server_.url(), true, {}};
+  ASSERT_THAT(fetch({one}), SizeIs(1));
+  server_.put("/registry.json", "<html>");
+  const auto kept = fetch({one});
+  ASSERT_THAT(kept, SizeIs(1));
+  EXPECT_TRUE(kept.front().stale);
+  EXPECT_EQ(kept.front().registry.runtimes.at("lang").size(), 1U);
 }
 
 TEST_F(Registries, OfADirectoryAndBadOnes) {
