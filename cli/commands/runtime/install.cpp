@@ -42,6 +42,18 @@ Result<std::vector<App>> local_apps(const Session& session) {
   return apps;
 }
 
+// What stands on a runtime cannot be told of an image that was built or pulled elsewhere.
+void warn_of_unknown(const Session& session, const runtimes::BlobStore& store, const std::vector<App>& apps) {
+  std::string unknown;
+  for (const App& app : apps) {
+    const auto reference = runtimes::parse_reference(app.spec.boot.image);
+    if (reference && store.manifest(reference->digest)) continue;
+    unknown += (unknown.empty() ? "" : ", ") + std::string(app.metadata.name);
+  }
+  if (!unknown.empty())
+    session.warn("the images of " + unknown + " are not in this host's store: they may stand on what is removed");
+}
+
 // An app that is built again would find its runtime gone.
 Result<void> refuse_pinned(const runtimes::BlobStore& store, const std::vector<App>& apps,
                            const runtimes::InstalledRuntime& runtime) {
@@ -135,6 +147,7 @@ Result<int> remove_runtime(const Session& session, const RuntimeOptions& options
   if (!apps) return apps.error();
   for (const runtimes::InstalledRuntime& one : *found)
     if (auto free = refuse_pinned(*store, *apps, one); !free) return free.error();
+  warn_of_unknown(session, *store, *apps);
   const auto places = install_places(session, *store);
   if (!places) return places.error();
   for (const runtimes::InstalledRuntime& one : *found) {
