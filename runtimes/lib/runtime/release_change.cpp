@@ -7,13 +7,12 @@ namespace unik::runtimes {
 ReleaseChange::ReleaseChange(GitRepository git, ReleaseGoal goal, std::filesystem::path tree)
     : git_(std::move(git)), tree_git_(git_.at(tree)), goal_(std::move(goal)), tree_(std::move(tree)) {}
 
-// git's part first: it can fail, and then the packages still belong to a tag.
+// git's part first: where the tag stands all the same, or that cannot be told, its packages stay with it.
 ReleaseChange::~ReleaseChange() {
   const GitRepository after = git_.despite_signals();
   if (!pushed_ && !commit_.empty()) {
     const auto tagged = after.commit_of("refs/tags/" + goal_.tag);
-    if (tagged && *tagged == commit_)
-      if (auto gone = after.run({"tag", "--delete", goal_.tag}); !gone) placed_.keep();
+    if (!tagged || (*tagged == commit_ && !after.run({"tag", "--delete", goal_.tag}))) placed_.keep();
   }
   // One that cannot be removed is pruned by git itself once its directory is gone.
   if (began_)

@@ -54,8 +54,8 @@ class ReleaseChange {
   GitRepository tree_git_;
   ReleaseGoal goal_;
   std::filesystem::path tree_;
-  PlacedFiles placed_;
   std::optional<SignalRelay> relay_;  // from the first change on, a signal ends no more than the program that runs
+  PlacedFiles placed_;
   std::string commit_;
   bool began_ = false;
   bool pushed_ = false;
