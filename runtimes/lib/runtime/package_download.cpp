@@ -22,8 +22,8 @@ constexpr int kPackageRedirects = 5;
 constexpr std::size_t kPackageChunk = 256 << 10;
 constexpr std::int64_t kGoodTry = 1 << 20;  // bytes; who brings less at each try is not asked for ever
 constexpr int kSmallTries = 32;             // in a row
-constexpr Duration kFirstPause = std::chrono::milliseconds(5);
-constexpr Duration kLongestPause = std::chrono::seconds(5);
+constexpr Duration kFirstDownloadPause = std::chrono::milliseconds(5);
+constexpr Duration kLongestDownloadPause = std::chrono::seconds(5);
 
 class Download {
  public:
@@ -47,7 +47,8 @@ class Download {
       if (!can_go_on(came.error()) || done_ <= before) return came;
       if (done_ - before >= kGoodTry) small_tries = 0;
       if (++small_tries > kSmallTries) return came;
-      std::this_thread::sleep_for(std::min<Duration>(kFirstPause * (1 << std::min(small_tries, 16)), kLongestPause));
+      std::this_thread::sleep_for(
+          std::min<Duration>(kFirstDownloadPause * (1 << std::min(small_tries, 16)), kLongestDownloadPause));
     }
     return kept_;
   }
