@@ -118,13 +118,23 @@ class SettingsReader {
   std::vector<Fault> faults_;
 };
 
+// Registries and keys that cannot be read are not the same as none.
+Error bad_yaml(const codec::Tree& tree, std::string_view text, const std::string& name) {
+  Error error = invalid("bad_config", "the CLI's configuration cannot be read; mend " + name);
+  for (const codec::Problem& problem : tree.problems()) {
+    const codec::Place place = codec::place_in(text, problem.offset);
+    error.details.push_back({name, place.line, place.column, "", problem.message});
+  }
+  return error;
+}
+
 }  // namespace
 
 Result<RuntimeSettings> parse_runtime_settings(std::string_view text, const std::string& name) {
   codec::Tree tree;
   codec::read_yaml(text, tree);
-  // What is wrong with the text itself is told by who reads the contexts.
-  if (!tree.problems().empty() || tree.root() == nullptr) return RuntimeSettings{};
+  if (!tree.problems().empty()) return bad_yaml(tree, text, name);
+  if (tree.root() == nullptr) return RuntimeSettings{};
   SettingsReader reader(text, name);
   RuntimeSettings settings = reader.read(*tree.root());
   if (reader.faults().empty()) return settings;

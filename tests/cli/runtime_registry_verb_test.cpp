@@ -107,6 +107,34 @@ TEST_F(RuntimeRegistryVerbs, PublishAndInstallAgain) {
   EXPECT_THAT(unikctl({"runtime", "install", "lang"}).out, HasSubstr("runtimes/lang:1.0.0@"));
 }
 
+TEST_F(RuntimeRegistryVerbs, DoNotSayThatNothingIsNewerUnasked) {
+  put_runtime("1.0.0");
+  configure("{name: gone, url: \"" + (controller.directory() / "nowhere").string() + "\"}");
+  const auto outdated = unikctl({"runtime", "outdated"});
+  EXPECT_EQ(outdated.code, 7);
+  EXPECT_THAT(outdated.err, HasSubstr("none came of gone"));
+  configure("{name: gone, enabled: false, url: \"" + (controller.directory() / "nowhere").string() + "\"}");
+  EXPECT_EQ(unikctl({"runtime", "outdated"}).code, 0);
+}
+
+TEST_F(RuntimeRegistryVerbs, PublishOverNothingThatIsThere) {
+  put_runtime("1.0.0");
+  ASSERT_EQ(unikctl({"runtime", "key", "generate", "team"}).code, 0);
+  for (const char* file : {"lang-1.0.0.tar.gz", "lang-1.0.0.tar.gz.minisig"}) {
+    fs::create_directories(shelf() / "lang");
+    std::ofstream(shelf() / "lang" / file) << "of another registry";
+    const auto published = unikctl({"runtime", "publish", "lang", "--to", "shelf", "--key", "team.key"});
+    EXPECT_EQ(published.code, 4);
+    EXPECT_THAT(published.err, HasSubstr(std::string(file) + ": is there already"));
+    std::string text;
+    std::getline(std::ifstream(shelf() / "lang" / file), text);
+    EXPECT_EQ(text, "of another registry");
+    fs::remove(shelf() / "lang" / file);
+  }
+  EXPECT_FALSE(fs::exists(shelf() / "registry.json"));
+  EXPECT_TRUE(fs::is_empty(shelf() / "lang"));
+}
+
 TEST_F(RuntimeRegistryVerbs, RemoveOneVersionThatNoAppStandsOn) {
   put_runtime("1.0.0");
   put_runtime("2.0.0");
@@ -153,6 +181,15 @@ TEST(RuntimeRegistrySettings, AreRead) {
   EXPECT_EQ(settings->registries[0], (runtimes::ConfiguredRegistry{"team", "https://github.com/team/runtimes", true,
                                                                    *runtimes::parse_public_key(kKey)}));
   EXPECT_FALSE(settings->registries[1].enabled);
+}
+
+// What cannot be read is not the same as none: a key that is asked for would be forgotten.
+TEST(RuntimeRegistrySettings, OfBadYamlAreNotEmpty) {
+  const auto settings = parse_runtime_settings("runtimes:\n  registries: [\n    {name: a", "config.yaml");
+  ASSERT_FALSE(settings.ok());
+  EXPECT_EQ(settings.error().reason, "bad_config");
+  EXPECT_THAT(to_string(settings.error()), HasSubstr("config.yaml:"));
+  EXPECT_TRUE(parse_runtime_settings("", "config.yaml").ok());
 }
 
 TEST(RuntimeRegistrySettings, TellEveryFault) {

@@ -158,6 +158,15 @@ said "not signed by a key that you trust"
 configure "{name: main, url: \"$main\", public_key: $public_key}"
 expect_code 2 unikctl runtime verify
 said "it was installed without one"
+configure "{name: renamed, url: \"$main\", public_key: $public_key}"
+expect_code 2 unikctl runtime verify
+said "configured no more"
+expect_code 0 unikctl runtime install tiny@1.0.0
+said "signed by key"
+expect_code 0 unikctl runtime verify
+configure "{name: main, url: \"$main\", public_key: $public_key}"
+expect_code 0 unikctl runtime install tiny@1.0.0
+said "was installed already"
 expect_code 0 unikctl runtime remove tiny@1.0.0
 # By Debian's own minisign.
 minisign -S -s "$work/publisher.key" -m "$package" -x "$work/by_hand" >/dev/null
@@ -271,7 +280,7 @@ expect_code 0 unikctl runtime info tiny@1.9.9 -o json
 [ "$(jq -r .installed.registry "$work/out")" = second ] || fail "info: $(cat "$work/out")"
 kill "${server_pids[1]}"
 expect_code 0 unikctl runtime list --remote -o name
-said "registry second cannot be reached; going by its last answer"
+said "registry second gives no answer that can be used; going by its last one"
 [ "$(wc -l <"$work/out")" = 3 ] || fail "offline: $(cat "$work/out")"
 expect_code 7 unikctl runtime install tiny@1.0.0
 expect_code 0 unikctl runtime install tiny@1.9.9

@@ -55,6 +55,14 @@ expect_code 2 release europe </dev/null
 said "Proceed? (yes/no)"
 expect_code 0 release europe --dry-run
 said "tag: europe@1.0.0 on main, to origin"
+said "which this host alone can read"
+expect_code 2 release europe --dry-run --url http://far.example/x
+said "got plain http"
+mkdir "$packages/europe"
+echo theirs >"$packages/europe/europe-1.0.0.tar.gz.minisig"
+expect_code 4 release europe --dry-run
+said "europe-1.0.0.tar.gz.minisig: is there already"
+rm -r "$packages/europe"
 untouched
 echo x >stray
 expect_code 4 release europe --yes
@@ -103,6 +111,71 @@ expect_code 7 release --all --version 1.5.0 --yes
 said "git push"
 untouched
 rm "$work/remote.git/hooks/pre-receive"
+# What others put there between the plan and the end is theirs.
+code=0
+# shellcheck disable=SC2094
+{
+  until grep -q Proceed "$work/err"; do sleep 0.1; done
+  echo theirs >"$packages/europe/europe-1.5.0.tar.gz"
+  echo yes
+} | release --all --version 1.5.0 >"$work/out" 2>"$work/err" || code=$?
+[ "$code" = 4 ] || fail "exited with $code: $(cat "$work/err")"
+[ "$(cat "$packages/europe/europe-1.5.0.tar.gz")" = theirs ] || fail "somebody else's package is gone"
+rm "$packages/europe/europe-1.5.0.tar.gz"
+untouched
+
+step "a signal in the middle of a push is rolled back as well"
+printf '#!/bin/sh\ntouch %s\nexec sleep 60\n' "$work/pushing" >"$work/remote.git/hooks/pre-receive"
+chmod +x "$work/remote.git/hooks/pre-receive"
+unikctl runtime release --all --version 1.5.0 --yes --to "$packages" --no-test >"$work/out" 2>"$work/err" &
+pid=$!
+until_true 60 test -e "$work/pushing" || fail "no push begins: $(cat "$work/err")"
+kill -TERM $pid
+wait $pid && fail "an interrupted release has succeeded"
+untouched
+rm "$work/remote.git/hooks/pre-receive"
+
+step "the user's work goes on beside a release"
+# The hook is the user who works on while a release is under way; the first time the release fails.
+printf '#!/bin/sh\necho "# mine" >>%s\necho mine >%s\n[ -e %s ]\n' "$repo/runtimes/asia/unik.yaml" "$repo/stray" "$work/pass" \
+  >.git/hooks/pre-commit
+chmod +x .git/hooks/pre-commit
+expect_code 7 release --all --version 1.5.0 --yes
+grep -q "# mine" runtimes/asia/unik.yaml || fail "uncommitted work is gone"
+[ "$(cat stray)" = mine ] || fail "a file that git does not know is gone"
+git checkout --quiet runtimes && rm stray
+untouched
+touch "$work/pass"
+expect_code 0 release --all --version 1.4.1 --yes
+grep -q "# mine" runtimes/asia/unik.yaml || fail "uncommitted work is gone"
+[ "$(git status --porcelain | sort | tr '\n' ' ')" = " M runtimes/asia/unik.yaml ?? stray " ] || fail "status: $(git status --porcelain)"
+[ "$(git rev-parse HEAD)" = "$(git rev-parse 'v1.4.1^{commit}')" ] || fail "the checkout does not follow"
+git show HEAD:runtimes/asia/unik.yaml | grep -q mine && fail "the user's work was released"
+git checkout --quiet runtimes && rm stray .git/hooks/pre-commit
+[ "$(git worktree list | wc -l)" = 1 ] || fail "left work trees: $(git worktree list)"
+
+step "an answer that is lost, and words beside one"
+mkdir "$work/shim"
+cat >"$work/shim/git" <<END
+#!/bin/sh
+echo "Welcome to this host" >&2
+[ "\$1" != ls-remote ] || [ ! -e "$work/deaf" ] || exit 128
+code=0
+$(command -v git) "\$@" || code=\$?
+[ "\$1" != push ] || { [ ! -e "$work/cut_off" ] || touch "$work/deaf"; exit 128; }
+exit \$code
+END
+chmod +x "$work/shim/git"
+PATH=$work/shim:$PATH expect_code 0 release --all --version 1.4.2 --yes
+[ -e "$packages/asia/asia-1.4.2.tar.gz" ] || fail "the packages of a release that was pushed are gone"
+[ "$(git ls-remote "$work/remote.git" refs/tags/v1.4.2 | wc -l)" = 1 ] || fail "not pushed"
+touch "$work/cut_off"
+PATH=$work/shim:$PATH expect_code 7 release --all --version 1.4.3 --yes
+said "cannot be told"
+[ -e "$packages/asia/asia-1.4.3.tar.gz" ] || fail "the packages of a release that may be pushed are gone"
+git pull --quiet --ff-only origin main
+[ "$(git rev-parse HEAD)" = "$(git rev-parse 'v1.4.3^{commit}')" ] || fail "it was pushed and is not"
+
 sed -i 's/zoneinfo/zoneinfos/' runtimes/asia/unik.yaml && git commit --quiet --all --message "Break it" && git push --quiet origin main
 state >"$work/before"
 expect_code 2 release --all --version 1.5.0 --yes
@@ -114,7 +187,7 @@ printf 'runtimes:\n  registries:\n    - {name: repo, url: "%s", public_key: %s}\
   >"$XDG_CONFIG_HOME/unikctl/config.yaml"
 released=$(unikctl image digest runtimes/europe:1.4.0)
 export UNIKCTL_HOME=$work/elsewhere
-expect_code 0 unikctl runtime install europe asia europe@1.0.0
+expect_code 0 unikctl runtime install europe@1.4.0 asia europe@1.0.0
 grep -qx "runtimes/europe:1.4.0@$released" "$work/out" || fail "installed $(cat "$work/out"), released $released"
 expect_code 0 unikctl runtime verify
 

@@ -42,6 +42,18 @@ Result<std::vector<App>> local_apps(const Session& session) {
   return apps;
 }
 
+// What stands on a runtime cannot be told of an image that was built or pulled elsewhere.
+void warn_of_unknown(const Session& session, const runtimes::BlobStore& store, const std::vector<App>& apps) {
+  std::string unknown;
+  for (const App& app : apps) {
+    const auto reference = runtimes::parse_reference(app.spec.boot.image);
+    if (reference && store.manifest(reference->digest)) continue;
+    unknown += (unknown.empty() ? "" : ", ") + std::string(app.metadata.name);
+  }
+  if (!unknown.empty())
+    session.warn("the images of " + unknown + " are not in this host's store: they may stand on what is removed");
+}
+
 // An app that is built again would find its runtime gone.
 Result<void> refuse_pinned(const runtimes::BlobStore& store, const std::vector<App>& apps,
                            const runtimes::InstalledRuntime& runtime) {
@@ -57,17 +69,29 @@ Result<void> refuse_pinned(const runtimes::BlobStore& store, const std::vector<A
 
 // ---- verify ----
 
-// The registry that it came from may ask for a signature by now, or for one of another key.
+// The whole key: its id alone could be another's.
+bool is_signed_by(const runtimes::InstallRecord& record, const runtimes::ConfiguredRegistry& registry) {
+  return registry.public_key && record.public_key == key_line(*registry.public_key);
+}
+
+// The registry that it came from may ask for a signature by now, or for one of another key, or have another name. What
+// is not said to come from any of the configured ones is trusted where nobody asks for keys, or one of theirs signed
+// it.
 std::string trust_fault(const RuntimeSettings& settings, const runtimes::InstallRecord& record) {
+  const std::string how =
+      "it was installed " + (record.key_id.empty() ? "without one" : "with one by key " + record.key_id);
+  bool asked_for = !record.key_id.empty(), trusted = false;
   for (const runtimes::ConfiguredRegistry& registry : settings.registries) {
-    if (registry.name != record.registry || !registry.public_key) continue;
-    const std::string wanted = to_string(registry.public_key->id);
-    if (wanted == record.key_id) return "";
-    return "registry " + registry.name + " asks for a signature by key " + wanted + ", it was installed " +
-           (record.key_id.empty() ? "without one" : "with one by key " + record.key_id) +
-           "; remove and install it again";
+    asked_for = asked_for || registry.public_key;
+    trusted = trusted || is_signed_by(record, registry);
+    if (registry.name != record.registry) continue;
+    if (!registry.public_key || is_signed_by(record, registry)) return "";
+    return "registry " + registry.name + " asks for a signature by key " + to_string(registry.public_key->id) + ", " +
+           how + "; install it again, which checks it";
   }
-  return "";
+  if (trusted || !asked_for) return "";
+  return "want a signature by a key of a configured registry, " + how + " from registry " + record.registry +
+         ", which is configured no more; install it again, which checks it";
 }
 
 std::string origin_of(const std::optional<runtimes::InstallRecord>& record) {
@@ -123,6 +147,7 @@ Result<int> remove_runtime(const Session& session, const RuntimeOptions& options
   if (!apps) return apps.error();
   for (const runtimes::InstalledRuntime& one : *found)
     if (auto free = refuse_pinned(*store, *apps, one); !free) return free.error();
+  warn_of_unknown(session, *store, *apps);
   const auto places = install_places(session, *store);
   if (!places) return places.error();
   for (const runtimes::InstalledRuntime& one : *found) {

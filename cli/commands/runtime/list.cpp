@@ -6,6 +6,7 @@
 #include "cli/output/runtime_releases.hpp"
 #include "cli/packing.hpp"
 #include "cli/runtime_registries.hpp"
+#include "cli/runtime_settings.hpp"
 #include "cli/runtimes.hpp"
 
 namespace unik::cli {
@@ -64,6 +65,21 @@ Result<bool> show_release(const Session& session, const RuntimeOptions& options,
   }
   session.out(render_release({found->name, found->release, found->registry->configured.name, false}, options.format));
   return true;
+}
+
+// That nothing is newer can be said only by who has asked them all.
+Result<void> check_all_answered(const Session& session, const std::vector<runtimes::FetchedRegistry>& registries) {
+  const auto settings = read_runtime_settings(session.environment());
+  if (!settings) return settings.error();
+  std::string missing;
+  for (const runtimes::ConfiguredRegistry& one : settings->registries) {
+    const bool there = std::any_of(registries.begin(), registries.end(),
+                                   [&](const auto& registry) { return registry.configured.name == one.name; });
+    if (one.enabled && !there) missing += (missing.empty() ? "" : ", ") + one.name;
+  }
+  if (missing.empty()) return {};
+  return unavailable("registry_left_out", "want an answer of every registry that is enabled, none came of " + missing +
+                                              "; the warnings say why; `enabled: false` leaves one out");
 }
 
 }  // namespace
@@ -136,6 +152,7 @@ Result<int> list_outdated_runtimes(const Session& session, const RuntimeOptions&
   if (!space) return space.error();
   const auto registries = ask_registries(session);
   if (!registries) return registries.error();
+  if (auto all = check_all_answered(session, *registries); !all) return all.error();
   std::vector<OutdatedRow> rows;
   std::string last;
   for (const runtimes::InstalledRuntime& runtime : *installed) {

@@ -11,6 +11,7 @@
 #include "cli/runtime_registries.hpp"
 #include "cli/runtimes.hpp"
 #include "runtimes/lib/oci/durable_file.hpp"
+#include "runtimes/lib/runtime/placed_files.hpp"
 #include "runtimes/lib/runtime/runtime_build.hpp"
 #include "runtimes/lib/runtime/runtime_package.hpp"
 #include "wire/clock.hpp"
@@ -36,16 +37,12 @@ std::string now_text() {
 
 // ---- publish ----
 
-// A registry in a directory: its file, and the lock under which this user changes it. The lock lies elsewhere, since
-// the directory may be a checkout that must stay clean.
+// A registry in a directory: its file, and the lock under which this user changes it.
 class Shelf {
  public:
   static Result<Shelf> open(const Session& session, const fs::path& directory) {
-    const fs::path locks = cache_of(session.environment()) / "registries" / ".locks";
-    for (const fs::path& needed : {directory, locks})
-      if (auto made = runtimes::make_directories(needed); !made) return made.error();
-    auto lock =
-        runtimes::lock_file(locks / to_hex(runtimes::sha256(directory.string())), runtimes::LockMode::kExclusive);
+    if (auto made = runtimes::make_directories(directory); !made) return made.error();
+    auto lock = lock_shelf(session, directory);
     if (!lock) return lock.error();
     Shelf shelf(directory, *std::move(lock));
     auto text = runtimes::read_file(shelf.file(), kMaxRegistryText);
@@ -70,8 +67,11 @@ class Shelf {
 
 // The texts of its source that go with it: what an install has kept, or the own source if it is what it was built from.
 std::map<std::string, std::string> known_documents(const Session& session, const runtimes::InstalledRuntime& runtime) {
-  auto documents = runtimes::installed_documents(home_of(session.environment()) / "runtimes", runtime.name);
-  if (!documents.empty()) return documents;
+  const fs::path roots = home_of(session.environment()) / "runtimes";
+  // A runtime that was built over an installed one has its name, and not its texts.
+  const auto record = runtimes::find_install_record(roots, runtime.name);
+  if (record && record->image_digest == runtime.image.manifest.digest)
+    if (auto documents = runtimes::installed_documents(roots, runtime.name); !documents.empty()) return documents;
   const auto directory = own_runtime_source(session, runtime.name.name);
   if (!directory) return {};
   const auto source = runtimes::read_runtime_source(*directory);
@@ -114,6 +114,16 @@ Result<void> write_secret(const fs::path& path, const std::string& text) {
 
 }  // namespace
 
+fs::path signature_place(const fs::path& package) {
+  return package.string() + ".minisig";
+}
+
+Result<runtimes::Fd> lock_shelf(const Session& session, const fs::path& directory) {
+  const fs::path locks = cache_of(session.environment()) / "registries" / ".locks";
+  if (auto made = runtimes::make_directories(locks); !made) return made.error();
+  return runtimes::lock_file(locks / to_hex(runtimes::sha256(directory.string())), runtimes::LockMode::kExclusive);
+}
+
 std::map<std::string, std::string> documents_of(const fs::path& source) {
   std::map<std::string, std::string> documents;
   for (const std::string& name : runtimes::package_documents())
@@ -148,7 +158,7 @@ Result<PackagedRuntime> package_runtime(const runtimes::BlobStore& store, const 
       print_signature(sign(*key, *hash,
                            "runtime:" + runtime.name.name + "@" + runtime.name.version +
                                "\timage:" + to_string(package->image_digest) + "\ttimestamp:" + release->released_at));
-  if (auto kept = runtimes::replace_file(package->file.string() + ".minisig", release->signature); !kept)
+  if (auto kept = runtimes::replace_file(signature_place(package->file), release->signature); !kept)
     return kept.error();
   return PackagedRuntime{*std::move(package), *std::move(release)};
 }
@@ -185,19 +195,29 @@ Result<int> publish_runtime(const Session& session, const RuntimeOptions& option
   runtimes::RuntimeRelease asked;
   asked.version = *parse_runtime_version(runtime->name.version);
   if (auto fresh = add_release(shelf->text(), name, asked, ""); !fresh) return fresh.error();
+  // What the registry does not name may be named by another one.
+  const fs::path target = directory / name / runtimes::package_file_name(name, runtime->name.version);
+  for (const fs::path& needed : {target, signature_place(target)})
+    if (auto free = runtimes::check_free(needed); !free) return free.error();
   const auto documents = known_documents(session, *runtime);
   if (documents.empty())
     session.warn("no source of " + name +
                  " here is the one that it was built from: the package goes without manifest "
                  "and lock; UNIKCTL_RUNTIME_SOURCES names where sources are");
-  auto packed = package_runtime(*store, *runtime, documents, directory / name, *key);
+  const runtimes::ScratchDirectory scratch(runtime_scratch(session));
+  auto packed = package_runtime(*store, *runtime, documents, scratch.path(), *key);
   if (!packed) return packed.error();
   packed->release.download_url = name + "/" + packed->package.file.filename().string();
   const auto text = add_release(shelf->text(), name, packed->release, packed->release.released_at);
   if (!text) return text.error();
+  runtimes::PlacedFiles placed;
+  if (auto put = placed.put(packed->package.file, target); !put) return put.error();
+  if (*key)
+    if (auto put = placed.put(signature_place(packed->package.file), signature_place(target)); !put) return put.error();
   if (auto replaced = shelf->replace(*text); !replaced) return replaced.error();
+  placed.keep();
   session.out(name + "@" + runtime->name.version + " " + to_string(packed->package.checksum) + "\n");
-  session.say(packed->package.file.string() + ": " + format_size(packed->package.size) +
+  session.say(target.string() + ": " + format_size(packed->package.size) +
               (*key ? ", signed by key " + to_string((*key)->public_key.id) : ", not signed"));
   return 0;
 }

@@ -1,6 +1,6 @@
 // runtime release: one runtime, or all of them, from the sources of a Git repository. Everything is looked at first,
-// then built, booted and packaged aside; the tree, the tag and the packages' place are changed last, and put back where
-// that fails.
+// then built, booted and packaged aside; the tag and the packages' place are changed last, and put back where that
+// fails; the user's own tree only follows what was pushed.
 #include <algorithm>
 #include <ostream>
 #include <system_error>
@@ -13,6 +13,9 @@
 #include "cli/runtimes.hpp"
 #include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/runtime/git_repository.hpp"
+#include "runtimes/lib/runtime/placed_files.hpp"
+#include "runtimes/lib/runtime/registry_place.hpp"
+#include "runtimes/lib/runtime/release_change.hpp"
 #include "runtimes/lib/runtime/release_tag.hpp"
 #include "runtimes/lib/runtime/release_texts.hpp"
 #include "runtimes/lib/runtime/runtime_lookup.hpp"
@@ -25,13 +28,14 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kChangesFile = "CHANGELOG.md";
+constexpr const char* kFetchedRegistry = "https://registry.example/registry.json";  // any that is fetched
 constexpr Bytes kMaxReleaseText{static_cast<std::int64_t>(runtimes::kMaxRegistryBytes)};
 
 // What a release makes of one source.
 struct PlannedRelease {
   std::string name;
   RuntimeVersion version;
-  fs::path source;  // in the repository
+  fs::path source;  // relative to the repository's top
   std::string manifest;
   std::string changes;
 };
@@ -121,7 +125,8 @@ class ReleasePlanner {
     plan_.tag = *tag;
     for (const runtimes::RuntimeSource& source : *all)
       if (tag->runtime.empty() || tag->runtime == source.manifest.name)
-        plan_.runtimes.push_back({source.manifest.name, tag->version, source.directory, {}, {}});
+        plan_.runtimes.push_back(
+            {source.manifest.name, tag->version, source.directory.lexically_relative(git_.top()), {}, {}});
     return {};
   }
 
@@ -154,20 +159,19 @@ class ReleasePlanner {
     const std::string tag = to_string(plan_.tag);
     const auto here = git_.commit_of("refs/tags/" + tag);
     if (!here) return here.error();
-    const auto there = git_.remote_has_tag(options_.remote, tag);
+    const auto there = git_.remote_tag(options_.remote, tag);
     if (!there) return there.error();
-    if (!here->empty() || *there)
+    if (!here->empty() || !there->empty())
       return conflict("tag_exists", "want a tag that is free, " + tag + " is there " +
-                                        (*there ? "at " + options_.remote : "already") +
+                                        (there->empty() ? "already" : "at " + options_.remote) +
                                         "; what was released is never overwritten: raise the version");
     for (const PlannedRelease& one : plan_.runtimes) {
       runtimes::RuntimeRelease release;
       release.version = one.version;
       if (auto fresh = add_release(plan_.registry, one.name, release, ""); !fresh) return fresh.error();
       const fs::path file = place_ / one.name / runtimes::package_file_name(one.name, to_string(one.version));
-      std::error_code ignored;
-      if (fs::exists(file, ignored))
-        return conflict("release_exists", file.string() + ": is there already, and is never overwritten");
+      for (const fs::path& needed : {file, signature_place(file)})
+        if (auto free = runtimes::check_free(needed); !free) return free;
     }
     return {};
   }
@@ -175,14 +179,14 @@ class ReleasePlanner {
   Result<void> write_texts() {
     const std::string date = format_wall_time(wire::read_clock().wall).substr(0, 10);
     for (PlannedRelease& one : plan_.runtimes) {
-      const auto manifest = runtimes::read_file(one.source / runtimes::kManifestFile, kMaxReleaseText);
+      const auto manifest = runtimes::read_file(git_.top() / one.source / runtimes::kManifestFile, kMaxReleaseText);
       if (!manifest) return manifest.error();
       auto renewed = runtimes::with_version(*manifest, one.version);
       if (!renewed) return renewed.error();
       one.manifest = *std::move(renewed);
       const auto subjects = subjects_of(one);
       if (!subjects) return subjects.error();
-      const auto changes = text_or_nothing(one.source / kChangesFile);
+      const auto changes = text_or_nothing(git_.top() / one.source / kChangesFile);
       if (!changes) return changes.error();
       one.changes = runtimes::with_changes(*changes, one.name, one.version, date, *subjects);
     }
@@ -214,23 +218,24 @@ class ReleasePlanner {
 
 // ---- Making: in a scratch directory and the host's store ----
 
-Result<runtimes::RuntimeSource> copy_source(const PlannedRelease& one, const fs::path& scratch) {
+// From the commit that is released, not from a tree that somebody may be at work in.
+Result<runtimes::RuntimeSource> copy_source(const PlannedRelease& one, const fs::path& tree, const fs::path& scratch) {
   const fs::path copy = scratch / "sources" / one.name;
   if (auto made = runtimes::make_directories(copy.parent_path()); !made) return made.error();
   std::error_code error;
-  fs::copy(one.source, copy, fs::copy_options::recursive | fs::copy_options::copy_symlinks, error);
-  if (error) return unavailable("store_failed", "copying " + one.source.string() + ": " + error.message());
+  fs::copy(tree / one.source, copy, fs::copy_options::recursive | fs::copy_options::copy_symlinks, error);
+  if (error) return unavailable("store_failed", "copying " + (tree / one.source).string() + ": " + error.message());
   if (auto written = runtimes::replace_file(copy / runtimes::kManifestFile, one.manifest); !written)
     return written.error();
   return runtimes::read_runtime_source(copy);
 }
 
 Result<PackagedRuntime> make_release(const Session& session, const RuntimeOptions& options, const PlannedRelease& one,
-                                     const fs::path& scratch, const std::optional<runtimes::SecretKey>& key,
-                                     const std::string& base_url) {
+                                     const fs::path& tree, const fs::path& scratch,
+                                     const std::optional<runtimes::SecretKey>& key, const std::string& base_url) {
   const auto store = open_store(session);
   if (!store) return store.error();
-  const auto source = copy_source(one, scratch);
+  const auto source = copy_source(one, tree, scratch);
   if (!source) return source.error();
   const std::string what = one.name + "@" + to_string(one.version);
   session.say("build " + what);
@@ -250,81 +255,25 @@ Result<PackagedRuntime> make_release(const Session& session, const RuntimeOption
   return packed;
 }
 
-// ---- Changing: the tree, the tag, the packages' place, the remote ----
+// ---- Changing: the tag, the packages' place, the remote ----
 
-// Put back unless it was pushed.
-class ReleaseChange {
- public:
-  ReleaseChange(const runtimes::GitRepository& git, const ReleasePlan& plan) : git_(git), plan_(plan) {}
-  ReleaseChange(const ReleaseChange&) = delete;
-  ReleaseChange& operator=(const ReleaseChange&) = delete;
-  ~ReleaseChange() {
-    if (pushed_) return;
-    std::error_code ignored;
-    for (const fs::path& file : made_) fs::remove(file, ignored);
-    // The tree was clean when this began. What cannot be put back is seen by the next release, which asks for a clean
-    // one.
-    if (tagged_)
-      if (auto gone = git_.run({"tag", "--delete", to_string(plan_.tag)}); !gone) return;
-    if (changed_)
-      if (auto back = git_.run({"reset", "--quiet", "--hard", plan_.head}); !back) return;
-  }
-
-  Result<void> write(const fs::path& file, const std::string& text) {
-    std::error_code ignored;
-    if (!fs::exists(file, ignored)) made_.push_back(file);
-    changed_ = true;
-    if (auto written = runtimes::replace_file(file, text); !written) return written;
-    return git_.run({"add", "--", file.string()});
-  }
-  Result<void> put_package(const fs::path& from, const fs::path& to) {
-    if (auto made = runtimes::make_directories(to.parent_path()); !made) return made;
-    made_.push_back(to);
-    std::error_code error;
-    fs::copy_file(from, to, error);
-    return error ? unavailable("store_failed", "copying to " + to.string() + ": " + error.message()) : Result<void>();
-  }
-  Result<void> push(const RuntimeOptions& options, const std::string& message) {
-    if (auto committed = git_.run({"commit", "--quiet", "--message", message}); !committed) return committed;
-    if (auto made = git_.run({"tag", "--annotate", "--message", message, to_string(plan_.tag)}); !made) return made;
-    tagged_ = true;
-    if (auto sent = git_.run({"push", "--quiet", "--atomic", options.remote, "HEAD:refs/heads/" + options.branch,
-                              "refs/tags/" + to_string(plan_.tag)});
-        !sent)
-      return sent;
-    pushed_ = true;
-    return {};
-  }
-
- private:
-  const runtimes::GitRepository& git_;
-  const ReleasePlan& plan_;
-  std::vector<fs::path> made_;
-  bool changed_ = false;
-  bool tagged_ = false;
-  bool pushed_ = false;
-};
-
-Result<void> apply_release(const RuntimeOptions& options, const runtimes::GitRepository& git, const ReleasePlan& plan,
-                           const std::vector<PackagedRuntime>& made, const fs::path& place,
-                           const std::string& message) {
-  ReleaseChange change(git, plan);
+Result<void> apply_release(runtimes::ReleaseChange& change, const ReleasePlan& plan,
+                           const std::vector<PackagedRuntime>& made, const fs::path& place) {
   std::string registry = plan.registry;
   for (std::size_t i = 0; i < made.size(); ++i) {
     const PlannedRelease& one = plan.runtimes[i];
-    const fs::path target = place / one.name / made[i].package.file.filename();
-    if (auto put = change.put_package(made[i].package.file, target); !put) return put;
+    const fs::path file = made[i].package.file, target = place / one.name / file.filename();
+    if (auto put = change.put_package(file, target); !put) return put;
     if (!made[i].release.signature.empty())
-      if (auto put = change.put_package(made[i].package.file.string() + ".minisig", target.string() + ".minisig"); !put)
-        return put;
+      if (auto put = change.put_package(signature_place(file), signature_place(target)); !put) return put;
     if (auto put = change.write(one.source / runtimes::kManifestFile, one.manifest); !put) return put;
     if (auto put = change.write(one.source / kChangesFile, one.changes); !put) return put;
     auto more = add_release(registry, one.name, made[i].release, made[i].release.released_at);
     if (!more) return more.error();
     registry = *std::move(more);
   }
-  if (auto put = change.write(git.top() / runtimes::kRegistryFile, registry); !put) return put;
-  return change.push(options, message);
+  if (auto put = change.write(runtimes::kRegistryFile, registry); !put) return put;
+  return change.push();
 }
 
 // ---- Asking ----
@@ -347,14 +296,29 @@ Result<void> confirm_release(const Session& session, bool yes) {
   return invalid("not_confirmed", "want `yes` or --yes, got `" + answer + "`: nothing was released");
 }
 
+// Where others shall find the packages, with a `/` at its end. A registry that they fetch may name no file of a host
+// and nothing over plain http: it would be refused by each of them.
+Result<std::string> base_url(const Session& session, const RuntimeOptions& options, const fs::path& place) {
+  std::string url = options.url.empty() ? "file://" + place.string() : options.url;
+  if (!url.ends_with('/')) url += '/';
+  if (url.starts_with("file:")) {
+    session.warn("packages will be named by " + url +
+                 ", which this host alone can read, and no registry that is fetched may name; --url says where others "
+                 "find them");
+    return url;
+  }
+  const auto named = runtimes::package_url(kFetchedRegistry, url + "package");
+  return named ? Result<std::string>(std::move(url)) : Result<std::string>(named.error());
+}
+
 }  // namespace
 
 Result<int> release_runtime(const Session& session, const RuntimeOptions& options) {
   if (options.to.empty())
     return invalid("usage", "want --to DIR, where the packages go; --url says how others find it");
   const fs::path place = (session.environment().working_dir / options.to).lexically_normal();
-  std::string url = options.url.empty() ? "file://" + place.string() : options.url;
-  if (!url.ends_with('/')) url += '/';
+  const auto url = base_url(session, options, place);
+  if (!url) return url.error();
   const auto key = read_signing_key(session, options.key);
   if (!key) return key.error();
   const auto git = runtimes::GitRepository::open(session.environment().working_dir, session.environment().variables);
@@ -365,19 +329,27 @@ Result<int> release_runtime(const Session& session, const RuntimeOptions& option
   if (options.dry_run) return 0;
   if (auto sure = confirm_release(session, options.yes); !sure) return sure.error();
 
+  const std::string message =
+      "Release " +
+      (plan->tag.runtime.empty() ? "all runtimes at " + to_string(plan->tag.version) : to_string(plan->tag));
   const runtimes::ScratchDirectory scratch(runtime_scratch(session));
+  runtimes::ReleaseChange change(*git, {plan->head, options.remote, options.branch, to_string(plan->tag), message},
+                                 scratch.path() / "tree");
+  if (auto begun = change.begin(); !begun) return begun.error();
   std::vector<PackagedRuntime> made;
   for (const PlannedRelease& one : plan->runtimes) {
-    auto release = make_release(session, options, one, scratch.path(), *key, url);
+    auto release = make_release(session, options, one, change.tree(), scratch.path(), *key, *url);
     if (!release) return release.error();
     session.say(release->package.file.filename().string() + ": " + format_size(release->package.size) + ", " +
                 to_string(release->package.checksum));
     made.push_back(*std::move(release));
   }
-  const std::string message =
-      "Release " +
-      (plan->tag.runtime.empty() ? "all runtimes at " + to_string(plan->tag.version) : to_string(plan->tag));
-  if (auto done = apply_release(options, *git, *plan, made, place, message); !done) return done.error();
+  const auto lock = lock_shelf(session, place);
+  if (!lock) return lock.error();
+  if (auto done = apply_release(change, *plan, made, place); !done) return done.error();
+  if (!change.follow())
+    session.warn("released, but this checkout has moved on meanwhile and was left as it is: `git pull` brings " +
+                 options.branch + " here");
   session.out(to_string(plan->tag) + "\n");
   return 0;
 }

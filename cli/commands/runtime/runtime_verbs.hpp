@@ -11,6 +11,7 @@
 #include "cli/output/format.hpp"
 #include "cli/output/runtimes.hpp"
 #include "cli/session.hpp"
+#include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/runtime/runtime_package.hpp"
 #include "runtimes/lib/runtime/runtime_registry.hpp"
 #include "runtimes/lib/runtime/runtime_source.hpp"
@@ -82,6 +83,11 @@ Result<PackagedRuntime> package_runtime(const runtimes::BlobStore& store, const 
                                         const std::map<std::string, std::string>& documents,
                                         const std::filesystem::path& directory,
                                         const std::optional<runtimes::SecretKey>& key);
+// Beside a package: `PACKAGE.minisig`.
+std::filesystem::path signature_place(const std::filesystem::path& package);
+// The lock under which this user changes what lies in `directory`, the place of a registry or of packages. It lies
+// elsewhere, since the directory may be a checkout that must stay clean.
+Result<runtimes::Fd> lock_shelf(const Session& session, const std::filesystem::path& directory);
 // The texts of a source, as a package holds them.
 std::map<std::string, std::string> documents_of(const std::filesystem::path& source);
 // None where no file is named. Errors: `not_found/no_such_file`, `invalid/bad_secret_key`.

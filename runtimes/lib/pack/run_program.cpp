@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <optional>
@@ -31,7 +32,7 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 
 // Only what is safe between fork and exec in a process of many threads.
 [[noreturn]] void become(pid_t parent, const char* directory, char* const* args, char* const* environment, int output,
-                         int report) {
+                         int errors, int report) {
   ::setpgid(0, 0);
   // Who is killed cannot pass anything on.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -42,7 +43,7 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   sigprocmask(SIG_SETMASK, &none, nullptr);
   ::signal(SIGPIPE, SIG_DFL);
   const int input = ::open("/dev/null", O_RDONLY);
-  if (input >= 0 && ::dup2(input, 0) >= 0 && ::dup2(output, 1) >= 0 && ::dup2(output, 2) >= 0 &&
+  if (input >= 0 && ::dup2(input, 0) >= 0 && ::dup2(output, 1) >= 0 && ::dup2(errors, 2) >= 0 &&
       ::chdir(directory) == 0)
     ::execve(args[0], args, environment);
   const int number = errno;
@@ -59,18 +60,31 @@ Result<Pipe> make_pipe() {
   return Pipe{Fd(ends[0]), Fd(ends[1])};
 }
 
-// Passes on what there is; false at the end.
-bool pass_on(int fd, const ProgramRun& run, std::vector<char>& buffer) {
-  while (true) {
-    const ssize_t got = ::read(fd, buffer.data(), buffer.size());
-    if (got > 0) {
-      if (run.output) run.output({buffer.data(), static_cast<std::size_t>(got)});
-      continue;
-    }
-    if (got < 0 && errno == EINTR) continue;
-    return got < 0 && errno == EAGAIN;
+// One of a program's streams, as it comes.
+struct Stream {
+  Fd fd;
+  const std::function<void(std::string_view)>& use;
+  bool open = true;
+
+  Stream(Fd from, const std::function<void(std::string_view)>& to) : fd(std::move(from)), use(to), open(fd.open()) {
+    if (open) ::fcntl(fd.get(), F_SETFL, O_NONBLOCK);
   }
-}
+  pollfd waiting() const { return {open ? fd.get() : -1, POLLIN, 0}; }
+
+  // Passes on what there is, until the end.
+  void pass_on(std::vector<char>& buffer) {
+    while (open) {
+      const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
+      if (got > 0) {
+        if (use) use({buffer.data(), static_cast<std::size_t>(got)});
+        continue;
+      }
+      if (got < 0 && errno == EINTR) continue;
+      open = got < 0 && errno == EAGAIN;
+      return;
+    }
+  }
+};
 
 // Keeps signals from this thread, and from a child until it is ready for them.
 class SignalsBlocked {
@@ -114,10 +128,13 @@ bool has_ended(pid_t child) {
 }  // namespace
 
 Result<int> run_program(const ProgramRun& run) {
-  if (SignalRelay::signal() != 0) return interrupted(run.args.front());
+  const auto is_interrupted = [&] { return !run.despite_signals && SignalRelay::signal() != 0; };
+  if (is_interrupted()) return interrupted(run.args.front());
   auto output = make_pipe();
+  auto errors = run.errors ? make_pipe() : Result<Pipe>(Pipe{});
   auto report = make_pipe();
   if (!output) return std::move(output).error();
+  if (!errors) return std::move(errors).error();
   if (!report) return std::move(report).error();
   std::vector<std::string> args = run.args, environment;
   for (const auto& [name, value] : run.environment) environment.push_back(name + "=" + value);
@@ -134,32 +151,35 @@ Result<int> run_program(const ProgramRun& run) {
     if (child < 0) return system_error("cannot_run", "starting", run.args.front());
     if (child == 0)
       become(self, directory.c_str(), arg_pointers.data(), environment_pointers.data(), output->write.get(),
-             report->write.get());
+             errors->write.open() ? errors->write.get() : output->write.get(), report->write.get());
     ::setpgid(child, child);  // here too, so that it is done whoever comes first
   }
-  relay.relay_to(child);
+  if (!run.despite_signals) relay.relay_to(child);
   output->write = Fd();
+  errors->write = Fd();
   report->write = Fd();
-  ::fcntl(output->read.get(), F_SETFL, O_NONBLOCK);
 
+  Stream out(std::move(output->read), run.output), err(std::move(errors->read), run.errors);
   std::vector<char> buffer(kOutputChunk);
-  bool late = false, open = true;
+  bool late = false;
   Interrupt interrupt;
   while (!has_ended(child)) {
     const auto now = std::chrono::steady_clock::now();
     late = now >= deadline;
-    if (late || interrupt.is_due(now)) break;
-    pollfd waiting{open ? output->read.get() : -1, POLLIN, 0};
-    ::poll(&waiting, 1, kPollMilliseconds);
-    open = open && pass_on(output->read.get(), run, buffer);
+    if (late || (!run.despite_signals && interrupt.is_due(now))) break;
+    std::array<pollfd, 2> waiting{out.waiting(), err.waiting()};
+    ::poll(waiting.data(), waiting.size(), kPollMilliseconds);
+    out.pass_on(buffer);
+    err.pass_on(buffer);
   }
   // The child is not reaped yet, so the group's number is still its own.
   ::kill(-child, SIGKILL);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
-  if (open) pass_on(output->read.get(), run, buffer);
+  out.pass_on(buffer);
+  err.pass_on(buffer);
 
-  if (SignalRelay::signal() != 0) return interrupted(run.args.front());
+  if (is_interrupted()) return interrupted(run.args.front());
   int number = 0;
   if (::read(report->read.get(), &number, sizeof number) == sizeof number)
     return unavailable("cannot_run",

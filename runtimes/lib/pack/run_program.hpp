@@ -20,13 +20,16 @@ struct ProgramRun {
   std::filesystem::path directory = "/";
   Duration time_limit = std::chrono::minutes(10);
   std::function<void(std::string_view)> output;  // stdout and stderr together, as they come; may be empty
+  std::function<void(std::string_view)> errors;  // given: stderr goes here, and `output` gets stdout alone
+  // What puts back after a signal: it runs whatever signals came, and none is passed on to it.
+  bool despite_signals = false;
 };
 
 // The exit code, or 128 and the signal. Its whole process group is killed when it ends or its time is up, and gets the
 // SIGINT, SIGTERM or SIGHUP that would have ended this process (signal_relay.hpp); of a process that is killed outright
 // the program itself dies too, but not what it has started. Errors: `timeout/program_timed_out`,
 // `unavailable/cannot_run` (no such program or directory, no process to be had), `unavailable/interrupted`, from then
-// on at each call.
+// on at each call but those `despite_signals`.
 Result<int> run_program(const ProgramRun& run);
 
 }  // namespace unik::runtimes

@@ -10,6 +10,7 @@ namespace {
 
 constexpr Duration kGitStepLimit = std::chrono::minutes(5);
 constexpr std::size_t kMaxGitAnswer = 1 << 20;
+constexpr int kNoSuchRef = 2;  // of `ls-remote --exit-code`
 
 std::string words_of_git(const std::vector<std::string>& args) {
   std::string text = "git";
@@ -35,6 +36,9 @@ Result<GitRepository> GitRepository::open(const std::filesystem::path& directory
   auto git = find_git(environment);
   if (!git) return std::move(git).error();
   GitRepository repository(*std::move(git), environment);
+  // Whoever is called by git itself, by a hook for one, has these; they would lead past the directory.
+  for (const char* name : {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX"})
+    repository.environment_.erase(name);
   repository.environment_["GIT_TERMINAL_PROMPT"] = "0";
   repository.environment_["LC_ALL"] = "C";
   repository.top_ = directory;
@@ -53,22 +57,43 @@ Result<GitRepository::Answer> GitRepository::try_run(const std::vector<std::stri
   run.args.insert(run.args.end(), args.begin(), args.end());
   run.environment = environment_;
   run.directory = top_;
-  run.time_limit = kGitStepLimit;
+  run.time_limit = despite_signals_ ? kGitCleanUpLimit : kGitStepLimit;
+  run.despite_signals = despite_signals_;
   Answer answer;
-  run.output = [&](std::string_view piece) { answer.text += piece.substr(0, kMaxGitAnswer - answer.text.size()); };
+  const auto into = [](std::string& text) {
+    return [&text](std::string_view piece) { text += piece.substr(0, kMaxGitAnswer - text.size()); };
+  };
+  run.output = into(answer.text);
+  run.errors = into(answer.errors);
   const auto code = run_program(run);
   if (!code) return code.error();
   answer.code = *code;
-  while (answer.text.ends_with('\n')) answer.text.pop_back();
+  for (std::string* const text : {&answer.text, &answer.errors})
+    while (text->ends_with('\n')) text->pop_back();
   return answer;
+}
+
+Error GitRepository::failed(const std::vector<std::string>& args, const Answer& answer) {
+  return unavailable("git_failed", words_of_git(args) + ": want exit code 0, got " + std::to_string(answer.code) +
+                                       ": " + answer.text + (answer.text.empty() ? "" : "\n") + answer.errors);
+}
+
+GitRepository GitRepository::at(const std::filesystem::path& tree) const {
+  GitRepository other = *this;
+  other.top_ = tree;
+  return other;
+}
+
+GitRepository GitRepository::despite_signals() const {
+  GitRepository other = *this;
+  other.despite_signals_ = true;
+  return other;
 }
 
 Result<std::string> GitRepository::ask(const std::vector<std::string>& args) const {
   auto answer = try_run(args);
   if (!answer) return answer.error();
-  if (answer->code != 0)
-    return unavailable("git_failed", words_of_git(args) + ": want exit code 0, got " + std::to_string(answer->code) +
-                                         ": " + answer->text);
+  if (answer->code != 0) return failed(args, *answer);
   return std::move(answer->text);
 }
 
@@ -101,10 +126,13 @@ Result<std::string> GitRepository::commit_of(const std::string& name) const {
   return answer->code == 0 ? answer->text : std::string();
 }
 
-Result<bool> GitRepository::remote_has_tag(const std::string& remote, const std::string& tag) const {
-  const auto said = ask({"ls-remote", "--tags", remote, "refs/tags/" + tag});
-  if (!said) return said.error();
-  return !said->empty();
+Result<std::string> GitRepository::remote_tag(const std::string& remote, const std::string& tag) const {
+  const std::vector<std::string> args{"ls-remote", "--exit-code", remote, "refs/tags/" + tag};
+  auto answer = try_run(args);
+  if (!answer) return answer.error();
+  if (answer->code == kNoSuchRef) return std::string();
+  if (answer->code != 0) return failed(args, *answer);
+  return answer->text.substr(0, answer->text.find('\t'));
 }
 
 }  // namespace unik::runtimes

@@ -9,8 +9,11 @@
 #include <vector>
 
 #include "api/result.hpp"
+#include "api/time.hpp"
 
 namespace unik::runtimes {
+
+inline constexpr Duration kGitCleanUpLimit = std::chrono::seconds(30);
 
 // The program. Errors: `not_found/no_git`.
 Result<std::filesystem::path> find_git(const std::map<std::string, std::string>& environment);
@@ -22,8 +25,12 @@ class GitRepository {
                                     const std::map<std::string, std::string>& environment);
 
   const std::filesystem::path& top() const { return top_; }
+  // The same repository, asked from another of its work trees.
+  GitRepository at(const std::filesystem::path& tree) const;
+  // The same, for putting back: it is asked whatever signals came, and each time for kGitCleanUpLimit at most.
+  GitRepository despite_signals() const;
 
-  // What git prints, without the last line's end.
+  // What git prints on stdout, without the last line's end: what it or ssh says on stderr is no answer.
   Result<std::string> ask(const std::vector<std::string>& args) const;
   Result<void> run(const std::vector<std::string>& args) const;
 
@@ -31,7 +38,8 @@ class GitRepository {
   Result<std::vector<std::string>> changes() const;
   Result<std::string> branch() const;                            // empty: none, a commit is checked out
   Result<std::string> commit_of(const std::string& name) const;  // empty: there is none of that name
-  Result<bool> remote_has_tag(const std::string& remote, const std::string& tag) const;
+  // The object that is the tag at `remote`, its commit where it is a light one; empty: there is none.
+  Result<std::string> remote_tag(const std::string& remote, const std::string& tag) const;
 
  private:
   GitRepository(std::filesystem::path git, std::map<std::string, std::string> environment)
@@ -39,12 +47,15 @@ class GitRepository {
   struct Answer {
     int code = 0;
     std::string text;
+    std::string errors;
   };
   Result<Answer> try_run(const std::vector<std::string>& args) const;
+  static Error failed(const std::vector<std::string>& args, const Answer& answer);
 
   std::filesystem::path git_;
   std::map<std::string, std::string> environment_;
   std::filesystem::path top_;
+  bool despite_signals_ = false;
 };
 
 }  // namespace unik::runtimes

@@ -4,8 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
+#include <thread>
 
 #include "runtimes/lib/oci/durable_file.hpp"
 #include "wire/http_client.hpp"
@@ -18,6 +20,10 @@ namespace fs = std::filesystem;
 constexpr std::string_view kFileUrlPrefix = "file://";
 constexpr int kPackageRedirects = 5;
 constexpr std::size_t kPackageChunk = 256 << 10;
+constexpr std::int64_t kGoodTry = 1 << 20;  // bytes; who brings less at each try is not asked for ever
+constexpr int kSmallTries = 32;             // in a row
+constexpr Duration kFirstDownloadPause = std::chrono::milliseconds(5);
+constexpr Duration kLongestDownloadPause = std::chrono::seconds(5);
 
 class Download {
  public:
@@ -33,10 +39,16 @@ class Download {
     done_ = status.st_size;
     if (done_ > size_ || url_.starts_with(kFileUrlPrefix)) begin_anew();
     if (url_.starts_with(kFileUrlPrefix)) return copy();
+    int small_tries = 0;
     while (done_ < size_) {
       const std::int64_t before = done_;
       auto came = one_transfer();
-      if (!came && (!can_go_on(came.error()) || done_ <= before)) return came;
+      if (came) continue;
+      if (!can_go_on(came.error()) || done_ <= before) return came;
+      if (done_ - before >= kGoodTry) small_tries = 0;
+      if (++small_tries > kSmallTries) return came;
+      std::this_thread::sleep_for(
+          std::min<Duration>(kFirstDownloadPause * (1 << std::min(small_tries, 16)), kLongestDownloadPause));
     }
     return kept_;
   }

@@ -24,7 +24,8 @@ struct DownloadProgress {
 using OnDownload = std::function<void(const DownloadProgress&)>;
 
 // Brings `url` (https, http on loopback, file) into `file`, going on after what is there. A transfer that breaks off
-// goes on by itself as long as each try brings something; what was brought stays for the next call. Errors:
+// goes on by itself, with growing pauses, as long as each try brings something and 32 of them in a row more than a
+// MiB; what was brought stays for the next call. Errors:
 // `not_found/no_such_package`; `invalid/wrong_size`, saying both; `unavailable/…`, `timeout/…` of the way there.
 Result<void> download_package(const std::string& url, const RuntimeRelease& release, const std::filesystem::path& file,
                               const OnDownload& progress);

@@ -63,17 +63,23 @@ class RegistryFetch {
     if (url_.starts_with(kFileUrl)) return from_file();
     const std::optional<Kept> kept = cache_.find();
     const auto answer = ask(url_, kept ? kept->etag : "");
-    if (!answer || answer->status >= 500) return from_kept(kept, answer ? wire::error_of(*answer) : answer.error());
+    if (!answer || is_passing(answer->status))
+      return from_kept(kept, answer ? wire::error_of(*answer) : answer.error());
     if (answer->status == 304 && kept) return read(kept->text, false);
     if (!answer->ok())
       return not_found("no_such_registry", "registry " + configured_.name + ": want a file at " + url_ +
                                                ", the answer was status " + std::to_string(answer->status));
     auto fetched = read(answer->body, false);
-    if (fetched) cache_.keep(std::string(answer->headers.get("ETag")), answer->body);
+    if (!fetched) return from_kept(kept, fetched.error());  // the page of a proxy, or of a login
+    cache_.keep(std::string(answer->headers.get("ETag")), answer->body);
     return fetched;
   }
 
  private:
+  // Says something of the way there or of the server, and nothing of the registry.
+  static bool is_passing(int status) {
+    return status == 401 || status == 403 || status == 408 || status == 429 || status >= 500;
+  }
   Result<FetchedRegistry> read(const std::string& text, bool stale) const {
     auto registry = parse_runtime_registry(text, "registry " + configured_.name + " (" + url_ + ")");
     if (!registry) return std::move(registry).error();
@@ -87,7 +93,7 @@ class RegistryFetch {
   Result<FetchedRegistry> from_kept(const std::optional<Kept>& kept, Error error) const {
     if (kept)
       if (auto fetched = read(kept->text, true)) return fetched;
-    error.message = "registry " + configured_.name + ": " + error.message;
+    if (!error.message.starts_with("registry ")) error.message = "registry " + configured_.name + ": " + error.message;
     return error;
   }
 
@@ -107,15 +113,24 @@ Result<FetchedRegistry> fetch_registry(const ConfiguredRegistry& configured, con
 std::vector<FetchedRegistry> fetch_registries(std::span<const ConfiguredRegistry> configured, const fs::path& cache,
                                               const SayStep& say) {
   std::vector<FetchedRegistry> fetched;
+  std::string unheard;  // the first with a key that could not be had
   for (const ConfiguredRegistry& one : configured) {
     if (!one.enabled) continue;
+    if (!unheard.empty() && !one.public_key) {
+      if (say)
+        say("registry " + one.name + " has no public_key and stands behind " + unheard +
+            ", which has one and might have had the word; going on without it");
+      continue;
+    }
     auto registry = fetch_registry(one, cache);
     if (!registry) {
       if (say) say(registry.error().message + "; going on without it");
+      if (unheard.empty() && one.public_key) unheard = one.name;
       continue;
     }
     if (registry->stale && say)
-      say("registry " + one.name + " cannot be reached; going by its last answer, of " + registry->registry.updated_at);
+      say("registry " + one.name + " gives no answer that can be used; going by its last one, of " +
+          registry->registry.updated_at);
     for (const std::string& fault : registry->registry.faults)
       if (say) say("registry " + one.name + ": " + fault + "; left out");
     fetched.push_back(*std::move(registry));
@@ -124,22 +139,22 @@ std::vector<FetchedRegistry> fetch_registries(std::span<const ConfiguredRegistry
 }
 
 Result<FoundRelease> find_in_registries(std::span<const FetchedRegistry> registries, const RuntimeName& wanted) {
-  std::optional<Error> closest;
+  std::optional<Error> last;
   std::string told;
   for (const FetchedRegistry& registry : registries) {
     auto release = find_release(registry.registry, wanted);
     if (release) return FoundRelease{&registry, wanted.name, *std::move(release)};
-    Error error = std::move(release).error();
-    told += (told.empty() ? "" : "; ") + ("registry " + registry.configured.name) + ": " + error.message;
-    // That a runtime is known, only not in this version, says more than that it is not.
-    if (!closest || error.reason == "no_such_version") closest = std::move(error);
+    last = std::move(release).error();
+    told += (told.empty() ? "" : "; ") + ("registry " + registry.configured.name) + ": " + last->message;
+    // It has the name, so it has the word: another's version of it would be something else.
+    if (last->reason != "no_such_runtime") break;
   }
-  if (!closest)
+  if (!last)
     return not_found("no_such_runtime", "runtime " + to_string(wanted) +
                                             ": no registry could be asked; `runtimes.registries` of config.yaml names "
                                             "them");
-  closest->message = "runtime " + to_string(wanted) + ": " + told;
-  return *std::move(closest);
+  last->message = "runtime " + to_string(wanted) + ": " + told;
+  return *std::move(last);
 }
 
 }  // namespace unik::runtimes

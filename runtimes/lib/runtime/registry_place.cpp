@@ -151,8 +151,10 @@ Result<std::string> package_url(const std::string& registry_file, const std::str
   };
   if (download_url.find("://") == std::string::npos) {
     if (!stays_beside(download_url)) return bad("want a URL, or a path beside the registry without `.` and `..`");
-    const std::string file = registry_file.substr(0, registry_file.find('?'));
-    return file.substr(0, file.rfind('/') + 1) + download_url;
+    // A query says of which branch the file is, and its neighbours are of the same.
+    const std::size_t mark = std::min(registry_file.find('?'), registry_file.size());
+    const std::string file = registry_file.substr(0, mark);
+    return file.substr(0, file.rfind('/') + 1) + download_url + registry_file.substr(mark);
   }
   if (download_url.starts_with(kFileScheme)) {
     if (registry_file.starts_with(kFileScheme)) return download_url;

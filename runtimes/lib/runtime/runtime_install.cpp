@@ -40,7 +40,8 @@ std::string print_record(const InstallRecord& record) {
   codec::JsonWriter out;
   out.begin_object().field("registry", record.registry).field("url", record.url);
   out.field("checksum", to_string(record.checksum)).field("size", record.size);
-  out.field("image_digest", to_string(record.image_digest)).field("key_id", record.key_id).end_object();
+  out.field("image_digest", to_string(record.image_digest)).field("key_id", record.key_id);
+  out.field("public_key", record.public_key).end_object();
   return out.take() + "\n";
 }
 
@@ -51,9 +52,13 @@ std::optional<InstallRecord> parse_record(std::string_view text) {
   const auto checksum = parse_digest(root["checksum"].text_or(""));
   const auto image = parse_digest(root["image_digest"].text_or(""));
   if (!checksum || !image) return std::nullopt;
-  return InstallRecord{
-      root["registry"].text_or(""), root["url"].text_or(""), *checksum, root["size"].integer().value_or(0), *image,
-      root["key_id"].text_or("")};
+  return InstallRecord{root["registry"].text_or(""),
+                       root["url"].text_or(""),
+                       *checksum,
+                       root["size"].integer().value_or(0),
+                       *image,
+                       root["key_id"].text_or(""),
+                       root["public_key"].text_or("")};
 }
 
 class Install {
@@ -103,11 +108,32 @@ class Install {
     const InstalledRuntime* const there = find_installed(*installed, name_);
     if (there == nullptr) return std::optional<InstalledRelease>();
     const Digest& digest = there->image.manifest.digest;
-    if (release_.image_digest && *release_.image_digest != digest)
-      return conflict("other_content", what_ + ": want image " + to_string(*release_.image_digest) + ", installed is " +
-                                           to_string(digest) + "; `unikctl runtime remove " + name_.name + "@" +
-                                           name_.version + "` makes room for it");
+    if (release_.image_digest && *release_.image_digest != digest) return other_content(*release_.image_digest, digest);
+    if (!is_vouched_for(digest)) return std::optional<InstalledRelease>();
     return std::optional<InstalledRelease>({name_, digest, true});
+  }
+
+  // The registry's own word about the image is not signed: only an install that checked this very package with this
+  // very key says that it is the release.
+  bool is_vouched_for(const Digest& installed) const {
+    if (!configured_.public_key) return true;
+    const auto record = find_install_record(places_.roots, name_);
+    return record && record->image_digest == installed && record->checksum == release_.checksum &&
+           record->public_key == key_line(*configured_.public_key);
+  }
+
+  Error other_content(const Digest& wanted, const Digest& installed) const {
+    return conflict("other_content", what_ + ": want image " + to_string(wanted) + ", installed is " +
+                                         to_string(installed) + "; `unikctl runtime remove " + name_.name + "@" +
+                                         name_.version + "` makes room for it");
+  }
+  // Of an install that was not vouched for, and may be what apps stand on.
+  Result<void> check_same(const Digest& wanted) const {
+    const auto installed = installed_runtimes(places_.store);
+    if (!installed) return installed.error();
+    const InstalledRuntime* const there = find_installed(*installed, name_);
+    if (there == nullptr || there->image.manifest.digest == wanted) return {};
+    return other_content(wanted, there->image.manifest.digest);
   }
 
   Result<InstalledRelease> bring(const std::string& url) {
@@ -150,6 +176,7 @@ class Install {
         take_image(places_.store, {ImportKind::kOciArchive, file, {}}, host_platform(), package_documents(), limits);
     if (!taken) return bad_package(taken.error().message);
     if (auto right = check_image(taken->manifest.digest); !right) return std::move(right).error();
+    if (auto same = check_same(taken->manifest.digest); !same) return std::move(same).error();
     if (auto kept = keep_record(url, *taken); !kept) return std::move(kept).error();
     const NamedImage named{name_.space + "/" + name_.name + ":" + name_.version, taken->manifest};
     if (auto done = places_.store.set_image(named); !done) return std::move(done).error();
@@ -177,8 +204,11 @@ class Install {
 
   // Beside its place first, then moved: a reader sees all of it or nothing.
   Result<void> keep_record(const std::string& url, const TakenImage& taken) const {
-    InstallRecord record{configured_.name, url, release_.checksum, release_.size, taken.manifest.digest, {}};
-    if (configured_.public_key) record.key_id = to_string(configured_.public_key->id);
+    InstallRecord record{configured_.name, url, release_.checksum, release_.size, taken.manifest.digest, {}, {}};
+    if (configured_.public_key) {
+      record.key_id = to_string(configured_.public_key->id);
+      record.public_key = key_line(*configured_.public_key);
+    }
     const fs::path top = version_directory(places_.roots, name_);
     remove_halves(top);
     const fs::path fresh = fresh_name(top, kHalf);

@@ -35,7 +35,8 @@ struct InstallRecord {
   Digest checksum;       // of the package
   std::int64_t size = 0;
   Digest image_digest;
-  std::string key_id;  // that has signed it; empty: nobody asked
+  std::string key_id;      // that has signed it; empty: nobody asked
+  std::string public_key;  // the whole of that key, as `key_line` prints it: an id of 8 bytes can be forged
 
   bool operator==(const InstallRecord&) const = default;
 };
@@ -48,9 +49,11 @@ struct InstalledRelease {
   bool operator==(const InstalledRelease&) const = default;
 };
 
-// Errors: `invalid/wrong_platform`; `conflict/other_content` (another image of that version is installed); those of
-// package_url, download_package and verify_package; `invalid/bad_package`: no image, another digest than the registry
-// says, or an image of another runtime or version.
+// What is installed already is taken for the release only where its record shows that; where the registry has a key,
+// what that very key did not vouch for is fetched and verified again. Errors: `invalid/wrong_platform`;
+// `conflict/other_content` (another image of that version is installed); those of package_url, download_package and
+// verify_package; `invalid/bad_package`: no image, another digest than the registry says, or an image of another
+// runtime or version.
 Result<InstalledRelease> install_release(const InstallPlaces& places, const FoundRelease& found);
 
 // Of the namespace that runtimes are installed under. Empty for one that was built here.

@@ -68,7 +68,9 @@ TEST(RegistryPlaces, SayWhereAPackageLies) {
   const std::string fetched = "https://example.org/runtimes/registry.json";
   EXPECT_EQ(*package_url(fetched, "https://cdn.example.org/x.tar.gz"), "https://cdn.example.org/x.tar.gz");
   EXPECT_EQ(*package_url(fetched, "lang/x.tar.gz"), "https://example.org/runtimes/lang/x.tar.gz");
-  EXPECT_EQ(*package_url("https://example.org/a/registry.json?ref=b/c", "x.tar.gz"), "https://example.org/a/x.tar.gz");
+  // Its neighbours on the branch of which it is.
+  EXPECT_EQ(*package_url("https://example.org/a/registry.json?ref=b/c", "x.tar.gz"),
+            "https://example.org/a/x.tar.gz?ref=b/c");
   EXPECT_EQ(*package_url("file:///srv/registry.json", "x.tar.gz"), "file:///srv/x.tar.gz");
   EXPECT_EQ(*package_url("file:///srv/registry.json", "file:///else/x.tar.gz"), "file:///else/x.tar.gz");
   EXPECT_EQ(*package_url(fetched, "http://localhost:1/x.tar.gz"), "http://localhost:1/x.tar.gz");

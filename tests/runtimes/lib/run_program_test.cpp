@@ -50,7 +50,9 @@ class Runner {
     const auto code = run_program(run);
     if (code) return kEndedByProgram;
     if (code.error().reason != "interrupted" || run_program(run)) return kEndedOtherwise;
-    return kEndedByInterrupt;
+    run.args = {"/bin/true"};
+    run.despite_signals = true;
+    return run_program(run) ? kEndedByInterrupt : kEndedOtherwise;
   }
 
   std::string read(bool to_end) {
@@ -115,6 +117,17 @@ TEST(Interrupt, IsLeftToWhoHandlesItThemselves) {
   runner.send(SIGTERM);
   EXPECT_EQ(runner.read_to_end(), "");
   EXPECT_EQ(WEXITSTATUS(runner.status()), kEndedByProgram);
+}
+
+TEST(RunProgram, KeepsStderrApartWhereItIsAskedFor) {
+  std::string out, err;
+  ProgramRun run;
+  run.args = {"/bin/sh", "-c", "echo answer; echo banner >&2"};
+  run.output = [&](std::string_view piece) { out += piece; };
+  run.errors = [&](std::string_view piece) { err += piece; };
+  EXPECT_EQ(run_program(run).value(), 0);
+  EXPECT_EQ(out, "answer\n");
+  EXPECT_EQ(err, "banner\n");
 }
 
 }  // namespace

@@ -132,7 +132,7 @@ TEST_F(RuntimeInstalls, BringWhatWasPublished) {
   const auto record = find_install_record(dir_ / "roots", {"", "lang", "1.2.0"});
   ASSERT_TRUE(record.has_value());
   EXPECT_EQ(*record, (InstallRecord{"test", server_.url() + "/lang-1.2.0.tar.gz", release.checksum, release.size,
-                                    *release.image_digest, to_string(key.public_key.id)}));
+                                    *release.image_digest, to_string(key.public_key.id), key_line(key.public_key)}));
   EXPECT_EQ(slurp(dir_ / "roots/lang/1.2.0/package/package.minisig"), release.signature);
   EXPECT_EQ(slurp(dir_ / "roots/lang/1.2.0/package/manifest.yaml"), "name: lang\n");
   EXPECT_EQ(installed_documents(dir_ / "roots", {"", "lang", "1.2.0"}).size(), 2U);
@@ -365,6 +365,32 @@ TEST_F(RuntimeInstalls, DoNotReplaceAnotherImageOfThatVersion) {
   EXPECT_THAT(refused.error().message, HasSubstr("`unikctl runtime remove lang@1.0.0`"));
 }
 
+TEST_F(RuntimeInstalls, OfBeforeAKeyWasAskedForAreCheckedWithIt) {
+  const SecretKey key = key_from(1), stranger = key_from(2);
+  RuntimeRelease release = published("lang", "1.0.0", key);
+  ASSERT_OK(install(release));
+  const auto checked = install(release, key.public_key);
+  ASSERT_OK(checked);
+  EXPECT_FALSE(checked->was_there);
+  EXPECT_EQ(find_install_record(dir_ / "roots", {"", "lang", "1.0.0"})->public_key, key_line(key.public_key));
+  EXPECT_TRUE(install(release, key.public_key)->was_there);
+  // Another key of the same id has signed nothing.
+  PublicKey forged = stranger.public_key;
+  forged.id = key.public_key.id;
+  EXPECT_EQ(install(release, forged).error().reason, "wrong_signature");
+  release.signature.clear();
+  EXPECT_EQ(install(release, key.public_key).error().reason, "unsigned");
+}
+
+TEST_F(RuntimeInstalls, OfAnotherImageThanTheSignedOneAreNotReplaced) {
+  made(places().store, "lang", "1.0.0", "built here");
+  const SecretKey key = key_from(1);
+  RuntimeRelease release = published("lang", "1.0.0", key);
+  release.image_digest.reset();
+  EXPECT_EQ(install(release, key.public_key).error().reason, "other_content");
+  EXPECT_FALSE(find_install_record(dir_ / "roots", {"", "lang", "1.0.0"}).has_value());
+}
+
 // ---- Several registries ----
 
 class Registries : public RuntimeInstalls {
@@ -400,7 +426,9 @@ TEST_F(Registries, AreKeptByTheirEtagAndUsedOffline) {
   ASSERT_THAT(offline, SizeIs(1));
   EXPECT_TRUE(offline.front().stale);
   EXPECT_EQ(offline.front().registry.runtimes.at("lang").size(), 2U);
-  EXPECT_THAT(said_, HasSubstr("registry one cannot be reached; going by its last answer, of 2026-01-01T00:00:00Z"));
+  EXPECT_THAT(
+      said_,
+      HasSubstr("registry one gives no answer that can be used; going by its last one, of 2026-01-01T00:00:00Z"));
 }
 
 TEST_F(Registries, AreAskedInTheirOrderAndLeftOutWhenDown) {
@@ -420,11 +448,34 @@ TEST_F(Registries, AreAskedInTheirOrderAndLeftOutWhenDown) {
   const auto newest = find_in_registries(fetched, {"", "lang", ""});
   EXPECT_EQ(newest->registry->configured.name, "first");
   EXPECT_EQ(to_string(newest->release.version), "1.0.0");
-  EXPECT_EQ(find_in_registries(fetched, {"", "lang", "3.0.0"})->registry->configured.name, "second");
-  const auto missing = find_in_registries(fetched, {"", "lang", "4.0.0"});
+  const auto missing = find_in_registries(fetched, {"", "lang", "3.0.0"});
+  ASSERT_FALSE(missing.ok());
   EXPECT_EQ(missing.error().reason, "no_such_version");
-  EXPECT_THAT(missing.error().message, AllOf(HasSubstr("registry first: "), HasSubstr("there is 3.0.0, 1.0.0")));
+  EXPECT_THAT(missing.error().message, AllOf(HasSubstr("registry first: "), HasSubstr("there is 1.0.0")));
   EXPECT_EQ(find_in_registries({}, {"", "lang", ""}).error().reason, "no_such_runtime");
+}
+
+TEST_F(Registries, WithoutAKeyDoNotStandInForOnesWithAKey) {
+  server_.put("/registry.json", list_with({"1.0.0"}));
+  FileServer gone;
+  const std::string gone_url = gone.url();
+  gone.go_away();
+  const ConfiguredRegistry keyed{"keyed", gone_url, true, key_from(1).public_key},
+      open{"open", server_.url(), true, {}};
+  EXPECT_THAT(fetch({keyed, open}), IsEmpty());
+  EXPECT_THAT(said_, HasSubstr("registry open has no public_key and stands behind keyed"));
+  EXPECT_THAT(fetch({open, keyed}), SizeIs(1));
+}
+
+TEST_F(Registries, AreKeptWhereALoginPageAnswers) {
+  server_.put("/registry.json", list_with({"1.0.0"}));
+  const ConfiguredRegistry one{"one", server_.url(), true, {}};
+  ASSERT_THAT(fetch({one}), SizeIs(1));
+  server_.put("/registry.json", "<html>");
+  const auto kept = fetch({one});
+  ASSERT_THAT(kept, SizeIs(1));
+  EXPECT_TRUE(kept.front().stale);
+  EXPECT_EQ(kept.front().registry.runtimes.at("lang").size(), 1U);
 }
 
 TEST_F(Registries, OfADirectoryAndBadOnes) {

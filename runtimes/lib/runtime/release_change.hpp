@@ -1,0 +1,64 @@
+// What a release changes: a commit and a tag, made in a work tree of their own, and packages, put where others fetch
+// them. The user's tree, index and branch are not touched before the push was taken, and then only moved forward to it.
+// Unless it was pushed, the tag and the packages are taken away again, whatever signal came.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "api/result.hpp"
+#include "runtimes/lib/pack/signal_relay.hpp"
+#include "runtimes/lib/runtime/git_repository.hpp"
+#include "runtimes/lib/runtime/placed_files.hpp"
+
+namespace unik::runtimes {
+
+struct ReleaseGoal {
+  std::string head;  // the commit that it begins at
+  std::string remote;
+  std::string branch;
+  std::string tag;
+  std::string message;
+
+  bool operator==(const ReleaseGoal&) const = default;
+};
+
+class ReleaseChange {
+ public:
+  // `tree` is free, and the work tree's place from begin() on.
+  ReleaseChange(GitRepository git, ReleaseGoal goal, std::filesystem::path tree);
+  ~ReleaseChange();
+  ReleaseChange(const ReleaseChange&) = delete;
+  ReleaseChange& operator=(const ReleaseChange&) = delete;
+
+  Result<void> begin();
+  const std::filesystem::path& tree() const { return tree_; }
+
+  // `file` is relative to the tree.
+  Result<void> write(const std::filesystem::path& file, const std::string& text);
+  // Errors: those of PlacedFiles.
+  Result<void> put_package(const std::filesystem::path& from, const std::filesystem::path& to);
+
+  // Commits, tags, and sends both. An answer that was lost is asked for: `unavailable/push_unknown` where that tells
+  // nothing; all is kept then, since others may have it already.
+  Result<void> push();
+
+  // The user's checkout, once pushed, forward to the release. Where it has moved on, it is left as it is: false.
+  bool follow() const;
+
+ private:
+  Result<void> settle(const Error& error);
+
+  GitRepository git_;
+  GitRepository tree_git_;
+  ReleaseGoal goal_;
+  std::filesystem::path tree_;
+  std::optional<SignalRelay> relay_;  // from the first change on, a signal ends no more than the program that runs
+  PlacedFiles placed_;
+  std::string commit_;
+  bool began_ = false;
+  bool pushed_ = false;
+};
+
+}  // namespace unik::runtimes
