@@ -156,6 +156,16 @@ TEST_F(RuntimeRegistryVerbs, RemoveOneVersionThatNoAppStandsOn) {
   EXPECT_THAT(unikctl({"runtime", "remove", "lang@3.0.0"}).err, HasSubstr("installed is runtimes/lang@1.0.0"));
 }
 
+TEST_F(RuntimeRegistryVerbs, WarnOfAppsWhoseRuntimeCannotBeTold) {
+  put_runtime("1.0.0");
+  AppView view = sample_app();
+  view.app.spec.boot.image = "web@" + to_string(runtimes::sha256("elsewhere"));
+  controller.answer("GET /v1/apps", 200, R"({"items":[)" + codec::to_json(view) + R"(],"revision":1})");
+  const auto removed = unikctl({"runtime", "remove", "lang@1.0.0"});
+  EXPECT_EQ(removed.code, 0) << removed.err;
+  EXPECT_THAT(removed.err, HasSubstr("the images of web are not in this host's store"));
+}
+
 TEST_F(RuntimeRegistryVerbs, RefuseWhatMakesNoSense) {
   EXPECT_EQ(unikctl({"runtime", "install"}).code, 2);
   EXPECT_EQ(unikctl({"runtime", "install", "reg.example/team/lang"}).code, 2);
