@@ -9,6 +9,7 @@
 #include "codec/views_json.hpp"
 #include "runtimes/lib/oci/layer.hpp"
 #include "runtimes/lib/pack/runtime_image.hpp"
+#include "runtimes/lib/runtime/installed_runtimes.hpp"
 #include "tests/cli/samples.hpp"
 #include "tests/cli/simulated_controller.hpp"
 
@@ -154,6 +155,25 @@ TEST_F(RuntimeRegistryVerbs, RemoveOneVersionThatNoAppStandsOn) {
   EXPECT_THAT(unclear.err, HasSubstr("--all for every version"));
   EXPECT_EQ(unikctl({"runtime", "remove", "lang@1.0.0", "--all"}).code, 2);
   EXPECT_THAT(unikctl({"runtime", "remove", "lang@3.0.0"}).err, HasSubstr("installed is runtimes/lang@1.0.0"));
+}
+
+TEST_F(RuntimeRegistryVerbs, PublishNoTextsOfAnotherImage) {
+  put_runtime("1.0.0");
+  const fs::path kept = controller.directory() / "home/runtimes/lang/1.0.0/package";
+  fs::create_directories(kept);
+  std::ofstream(kept / "manifest.yaml") << "name: lang\n";
+  const auto record_of = [&](const std::string& image) {
+    std::ofstream(kept / "install.json") << R"({"registry":"team","url":"file:///x","size":1,"checksum":")"
+                                         << to_string(runtimes::sha256("package")) << R"(","image_digest":")" << image
+                                         << R"("})";
+  };
+  const std::string warning = "goes without manifest and lock";
+  record_of(to_string(runtimes::sha256("another image")));
+  EXPECT_THAT(unikctl({"runtime", "publish", "lang", "--to", "shelf"}).err, HasSubstr(warning));
+  record_of(to_string(runtimes::installed_runtimes(store())->front().image.manifest.digest));
+  const auto own = unikctl({"runtime", "publish", "lang", "--to", "other"});
+  EXPECT_EQ(own.code, 0) << own.err;
+  EXPECT_THAT(own.err, testing::Not(HasSubstr(warning)));
 }
 
 TEST_F(RuntimeRegistryVerbs, WarnOfAppsWhoseRuntimeCannotBeTold) {
