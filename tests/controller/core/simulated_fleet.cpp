@@ -41,6 +41,8 @@ App SimulatedFleet::app(const std::string& name, std::uint32_t replicas, const s
   app.spec.boot.env = {{"VERSION", version}};
   app.spec.boot.resources = {MilliCpu{500}, mebibytes(256)};
   app.spec.replicas = replicas;
+  app.spec.boot.ports = {{"http", 8080}};
+  app.spec.run.health.emplace().port = 8080;
   return app;
 }
 
