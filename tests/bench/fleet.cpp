@@ -55,7 +55,7 @@ Error lost(const std::string& what) {
 std::string request_text(std::string_view method, std::string_view target, std::string_view body) {
   std::string text;
   text.reserve(160 + body.size());
-  text.append(method).append(" ").append(target).append(" HTTP/1.1\r\nHost: bench\r\n");
+  text.append(method).append(" ").append(target).append(" HTTP/1.1\r\nHost: localhost\r\n");
   if (method == "POST")
     text.append("Content-Type: application/json\r\nContent-Length: ")
         .append(std::to_string(body.size()))
