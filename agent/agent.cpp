@@ -155,7 +155,8 @@ class Agent {
     options.host_boot = host_.node.boot_id;
     options.program = options_.program;
     options.lease_page = options_.state_dir + "/lease";
-    options.host = {options_.qemu, host_.accelerator, host_.cpus, host_.tsc_khz, options_.restrict_network};
+    options.host = {options_.qemu, host_.accelerator,         host_.cpus,
+                    host_.tsc_khz, options_.restrict_network, runs_overwritten_code(host_.node.vmm_version)};
     return options;
   }
 

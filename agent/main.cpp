@@ -137,6 +137,7 @@ int probe(const std::string& qemu) {
   json.field("accelerator", host->node.accelerator).field("accelerator_reason", host->node.accelerator_reason);
   json.field("vmm_version", host->node.vmm_version).field("platform", host->node.platform);
   json.field("cpu_milli", host->node.capacity.cpu.value).field("memory_bytes", host->node.capacity.memory.value);
+  json.field("vcpus_take_turns", agent::runs_overwritten_code(host->node.vmm_version));
   json.field("overhead_bytes", host->node.overhead.value).field("tsc_khz", host->tsc_khz);
   json.field("limits", agent::Limits::detect("unik-probe")->description());
   json.field("boot_id", host->node.boot_id).field("agent_version", host->node.agent_version);

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <optional>
@@ -134,6 +135,12 @@ std::string parse_qemu_version(std::string_view text) {
   const std::string_view rest = text.substr(at + mark.size());
   const std::string_view version = rest.substr(0, rest.find_first_not_of("0123456789."));
   return version.empty() ? "" : "QEMU " + std::string(version);
+}
+
+bool runs_overwritten_code(std::string_view vmm_version) {
+  std::array<unsigned, 2> version{};
+  if (std::sscanf(std::string(vmm_version).c_str(), "QEMU %u.%u", &version[0], &version[1]) != 2) return true;
+  return version < std::array<unsigned, 2>{8, 1};
 }
 
 Result<HostInfo> read_host_info(const std::string& qemu, const std::string& agent_version) {

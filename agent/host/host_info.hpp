@@ -32,6 +32,11 @@ Result<HostInfo> read_host_info(const std::string& qemu, const std::string& agen
 // Pure: `QEMU 7.2.22` from what `--version` prints; empty when it is something else.
 std::string parse_qemu_version(std::string_view text);
 
+// Pure: whether this QEMU's TCG, with a thread for each vCPU, may run a translation of code that another vCPU has
+// overwritten. A kernel that patches itself while it boots then panics ("Oops: int3"), here once in some 50 boots; a
+// just-in-time compiler may go wrong without a word. Mended in 8.1, which locks a page while it is translated.
+bool runs_overwritten_code(std::string_view vmm_version);
+
 // The frequency of the time stamp counter, from two measurements that must agree within 0.1 %; 0 when they do not, or
 // the host has no invariant one. Takes 40 ms.
 std::uint32_t measure_tsc_khz();

@@ -36,7 +36,8 @@ void add_machine(Argv& argv, const VmSpec& spec) {
     add(argv, "-accel", "kvm");
     add(argv, "-cpu", "host");
   } else {
-    add(argv, "-accel", "tcg,tb-size=" + std::to_string(kTcgCacheMib));
+    const bool take_turns = spec.vcpus_take_turns && spec.vcpus > 1;
+    add(argv, "-accel", "tcg,tb-size=" + std::to_string(kTcgCacheMib) + (take_turns ? ",thread=single" : ""));
     // `max` has RDRAND: without it Python and Node wait seconds for entropy.
     add(argv, "-cpu", "max");
   }

@@ -90,6 +90,7 @@ Result<VmSpec> plan_vm(const LaunchVm& launch, const runtimes::BootFiles& files,
   spec.tsc_khz = host.tsc_khz;
   spec.address = launch.address;
   spec.restrict_network = host.restrict_network;
+  spec.vcpus_take_turns = host.vcpus_take_turns;
   spec.debug = launch.boot.debug;
   if (spec.memory_mib == 0) return invalid("bad_memory", "want at least 1Mi of memory for a VM, got 0");
   if (!is_loopback_address(launch.address))

@@ -56,6 +56,7 @@ struct VmSpec {
   std::string address;           // 127/8
   std::vector<PortForward> forwards;
   bool restrict_network = false;  // the guest reaches nothing, it is only reached
+  bool vcpus_take_turns = false;  // several vCPUs under TCG: on one thread
   bool debug = false;             // kernel log on the console
 
   bool operator==(const VmSpec&) const = default;
@@ -68,6 +69,7 @@ struct HostFacts {
   std::uint32_t cpus = 1;  // a VM gets no more vCPUs than that
   std::uint32_t tsc_khz = 0;
   bool restrict_network = false;
+  bool vcpus_take_turns = false;  // under TCG, since this QEMU is not safe with a thread for each
 
   bool operator==(const HostFacts&) const = default;
 };

@@ -106,8 +106,12 @@ std::vector<Finding> check_probe(const Session& session) {
   if (const std::string why = host["accelerator_reason"].text_or(""); why.empty())
     findings.push_back({"accelerator", Level::kOk, host["accelerator"].text_or("?"), ""});
   else
-    findings.push_back({"accelerator", Level::kWarn, host["accelerator"].text_or("?") + ": " + why,
-                        "VMs run in software, several times slower; a working /dev/kvm makes them fast"});
+    findings.push_back(
+        {"accelerator", Level::kWarn, host["accelerator"].text_or("?") + ": " + why,
+         std::string("VMs run in software, several times slower; a working /dev/kvm makes them fast") +
+             (host["vcpus_take_turns"].boolean().value_or(false)
+                  ? "; several CPUs of a VM share one of this host's, since QEMU before 8.1 is not safe otherwise"
+                  : "")});
   const std::string limits = host["limits"].text_or("unknown");
   if (limits.starts_with("cgroup"))
     findings.push_back({"cgroups", Level::kOk, limits, ""});

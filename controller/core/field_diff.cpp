@@ -64,7 +64,6 @@ void add_target(Fields& fields, const CheckTarget& target) {
 
 void add_health(Fields& fields, const HealthCheck& health) {
   const std::string path = "spec.health";
-  add_target(fields, {health.port, health.path});
   fields[path + ".interval"] = quote(format_duration(health.interval));
   fields[path + ".timeout"] = quote(format_duration(health.timeout));
   fields[path + ".failures"] = number(health.failures);

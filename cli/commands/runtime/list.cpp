@@ -14,29 +14,36 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Result<std::vector<runtimes::InstalledRuntime>> installed_of(const Session& session) {
+// What is installed, and the namespace of the names that go without one.
+struct Installed {
+  std::string space;
+  std::vector<runtimes::InstalledRuntime> runtimes;
+
+  bool has(const std::string& name, const RuntimeVersion& version) const {
+    return find_installed(runtimes, {space, name, to_string(version)}) != nullptr;
+  }
+};
+
+Result<Installed> read_installed(const Session& session) {
   const auto store = open_store(session);
   if (!store) return store.error();
-  return installed_runtimes(*store);
-}
-
-bool is_installed(const std::vector<runtimes::InstalledRuntime>& installed, const std::string& space,
-                  const std::string& name, const RuntimeVersion& version) {
-  return find_installed(installed, {space, name, to_string(version)}) != nullptr;
+  const auto space = runtime_space(session);
+  if (!space) return space.error();
+  auto found = runtimes::installed_runtimes(*store);
+  if (!found) return std::move(found).error();
+  return Installed{*space, *std::move(found)};
 }
 
 Result<std::vector<ReleaseRow>> release_rows(const Session& session) {
-  const auto installed = installed_of(session);
+  const auto installed = read_installed(session);
   if (!installed) return installed.error();
-  const auto space = runtime_space(session);
-  if (!space) return space.error();
   const auto registries = ask_registries(session);
   if (!registries) return registries.error();
   std::vector<ReleaseRow> rows;
   for (const runtimes::FetchedRegistry& registry : *registries)
     for (const auto& [name, releases] : registry.registry.runtimes)
       for (auto it = releases.rbegin(); it != releases.rend(); ++it)
-        rows.push_back({name, it->second, registry.configured.name, is_installed(*installed, *space, name, it->first)});
+        rows.push_back({name, it->second, registry.configured.name, installed->has(name, it->first)});
   std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   return rows;
 }
@@ -85,16 +92,12 @@ Result<void> check_all_answered(const Session& session, const std::vector<runtim
 }  // namespace
 
 Result<std::vector<RuntimeRow>> runtime_rows(const Session& session) {
-  const auto store = open_store(session);
-  if (!store) return store.error();
-  const auto space = runtime_space(session);
-  if (!space) return space.error();
-  const auto installed = runtimes::installed_runtimes(*store);
+  const auto installed = read_installed(session);
   if (!installed) return installed.error();
   const fs::path roots = home_of(session.environment()) / "runtimes";
   std::vector<RuntimeRow> rows;
-  for (const runtimes::InstalledRuntime& runtime : *installed) {
-    const bool ours = runtime.name.space == *space;
+  for (const runtimes::InstalledRuntime& runtime : installed->runtimes) {
+    const bool ours = runtime.name.space == installed->space;
     rows.push_back({(ours ? "" : runtime.name.space + "/") + runtime.name.name, runtime.name.version, runtime, {}});
     if (ours) rows.back().record = runtimes::find_install_record(roots, runtime.name);
   }
@@ -146,18 +149,16 @@ Result<int> show_runtime(const Session& session, const RuntimeOptions& options) 
 }
 
 Result<int> list_outdated_runtimes(const Session& session, const RuntimeOptions& options) {
-  const auto installed = installed_of(session);
+  const auto installed = read_installed(session);
   if (!installed) return installed.error();
-  const auto space = runtime_space(session);
-  if (!space) return space.error();
   const auto registries = ask_registries(session);
   if (!registries) return registries.error();
   if (auto all = check_all_answered(session, *registries); !all) return all.error();
   std::vector<OutdatedRow> rows;
   std::string last;
-  for (const runtimes::InstalledRuntime& runtime : *installed) {
+  for (const runtimes::InstalledRuntime& runtime : installed->runtimes) {
     // Sorted: the newest of each name is the first.
-    if (runtime.name.space != *space || runtime.name.name == last) continue;
+    if (runtime.name.space != installed->space || runtime.name.name == last) continue;
     last = runtime.name.name;
     const auto mine = find_in_registries(*registries, {"", last, runtime.name.version});
     const auto newest = find_in_registries(*registries, {"", last, ""});

@@ -1,11 +1,6 @@
 #include "runtimes/lib/oci/digest.hpp"
 
-#include <fcntl.h>
 #include <openssl/evp.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <vector>
 
 #include "runtimes/lib/oci/durable_file.hpp"
 
@@ -13,7 +8,6 @@ namespace unik::runtimes {
 namespace {
 
 constexpr std::string_view kPrefix = "sha256:";
-constexpr std::size_t kReadChunk = 256 << 10;
 
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -87,17 +81,13 @@ Digest sha256(std::string_view bytes) {
 }
 
 Result<Digest> sha256_file(const std::filesystem::path& path) {
-  auto fd = open_file(path, O_RDONLY);
-  if (!fd) return std::move(fd).error();
   Sha256 hash;
-  std::vector<char> buffer(kReadChunk);
-  while (true) {
-    const ssize_t got = ::read(fd->get(), buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return system_error("read_failed", "reading", path);
-    if (got == 0) return hash.finish();
-    hash.update({buffer.data(), static_cast<std::size_t>(got)});
-  }
+  auto done = read_chunks(path, [&](std::string_view bytes) -> Result<void> {
+    hash.update(bytes);
+    return {};
+  });
+  if (!done) return std::move(done).error();
+  return hash.finish();
 }
 
 }  // namespace unik::runtimes

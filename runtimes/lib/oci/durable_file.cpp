@@ -9,8 +9,14 @@
 #include <atomic>
 #include <cerrno>
 #include <system_error>
+#include <vector>
 
 namespace unik::runtimes {
+namespace {
+
+constexpr std::size_t kReadChunk = 256 << 10;
+
+}  // namespace
 
 Fd& Fd::operator=(Fd&& other) noexcept {
   if (this != &other) {
@@ -68,20 +74,28 @@ Result<void> sync_directory(const std::filesystem::path& path) {
   return sync_file(fd->get(), path);
 }
 
-Result<std::string> read_file(const std::filesystem::path& path, Bytes max) {
+Result<void> read_chunks(const std::filesystem::path& path, const std::function<Result<void>(std::string_view)>& take) {
   auto fd = open_file(path, O_RDONLY);
   if (!fd) return std::move(fd).error();
-  std::string text;
-  char buffer[65536];
+  std::vector<char> buffer(kReadChunk);
   while (true) {
-    const ssize_t got = ::read(fd->get(), buffer, sizeof buffer);
+    const ssize_t got = ::read(fd->get(), buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return system_error("read_failed", "reading", path);
-    if (got == 0) return text;
-    text.append(buffer, static_cast<std::size_t>(got));
-    if (static_cast<std::int64_t>(text.size()) > max.value)
-      return exhausted("file_too_large", path.string() + ": want at most " + format_bytes(max) + ", found more");
+    if (got == 0) return {};
+    if (auto taken = take({buffer.data(), static_cast<std::size_t>(got)}); !taken) return taken;
   }
+}
+
+Result<std::string> read_file(const std::filesystem::path& path, Bytes max) {
+  std::string text;
+  auto done = read_chunks(path, [&](std::string_view bytes) -> Result<void> {
+    text += bytes;
+    if (static_cast<std::int64_t>(text.size()) <= max.value) return {};
+    return exhausted("file_too_large", path.string() + ": want at most " + format_bytes(max) + ", found more");
+  });
+  if (!done) return std::move(done).error();
+  return text;
 }
 
 std::filesystem::path fresh_name(const std::filesystem::path& directory, std::string_view prefix) {

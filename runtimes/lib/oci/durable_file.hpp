@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -39,6 +40,9 @@ Result<void> write_all(int fd, std::string_view bytes, const std::filesystem::pa
 Result<void> make_directories(const std::filesystem::path& path);
 Result<void> sync_file(int fd, const std::filesystem::path& path);
 Result<void> sync_directory(const std::filesystem::path& path);
+
+// The bytes of a file from its beginning, up to 256 KiB at a time. Errors: also those of `take`, which end the reading.
+Result<void> read_chunks(const std::filesystem::path& path, const std::function<Result<void>(std::string_view)>& take);
 
 // Errors: also `exhausted/file_too_large`.
 Result<std::string> read_file(const std::filesystem::path& path, Bytes max);

@@ -1,10 +1,6 @@
 #include "runtimes/lib/oci/image_import.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <functional>
 #include <system_error>
 #include <vector>
@@ -17,7 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kImportChunk = 256 << 10;
 constexpr std::pair<std::string_view, ImportKind> kPrefixes[] = {{"oci:", ImportKind::kOciLayout},
                                                                  {"oci-archive:", ImportKind::kOciArchive},
                                                                  {"docker-archive:", ImportKind::kDockerArchive}};
@@ -46,7 +41,7 @@ class Files {
   Result<void> read(std::string_view name, const Take& take) const {
     auto clean = tree_path(name);
     if (!clean) return std::move(clean).error();
-    if (!tree_) return read_host(place_ / *clean, take);
+    if (!tree_) return read_chunks(place_ / *clean, take);
     const auto it = tree_->find(resolve_in_tree(*tree_, *clean));
     if (it == tree_->end() || it->second.type != NodeType::kFile)
       return not_found("no_such_file", place_.string() + ": want a file `" + *clean + "` in it, found none");
@@ -71,19 +66,6 @@ class Files {
   }
 
  private:
-  static Result<void> read_host(const fs::path& path, const Take& take) {
-    auto fd = open_file(path, O_RDONLY);
-    if (!fd) return std::move(fd).error();
-    std::vector<char> buffer(kImportChunk);
-    while (true) {
-      const ssize_t got = ::read(fd->get(), buffer.data(), buffer.size());
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return system_error("read_failed", "reading", path);
-      if (got == 0) return {};
-      if (auto taken = take({buffer.data(), static_cast<std::size_t>(got)}); !taken) return taken;
-    }
-  }
-
   fs::path place_;
   std::optional<FileTree> tree_;  // of an archive
 };

@@ -201,28 +201,6 @@ Result<void> make_empty(const fs::path& directory) {
   return make_directories(directory);
 }
 
-// Directories that go when the build is over, however it ends.
-class Scratch {
- public:
-  static Result<Scratch> make(const Places& places) {
-    Scratch scratch(places);
-    for (const fs::path& directory : {places.work, places.app})
-      if (auto made = make_empty(directory); !made) return std::move(made).error();
-    return scratch;
-  }
-  Scratch(Scratch&&) = default;
-  Scratch& operator=(Scratch&&) = delete;
-  ~Scratch() {
-    std::error_code ignored;
-    for (const fs::path& directory : {places_.work, places_.app})
-      if (!directory.empty()) fs::remove_all(directory, ignored);
-  }
-
- private:
-  explicit Scratch(Places places) : places_(std::move(places)) {}
-  Places places_;
-};
-
 // The cache of this pack and these tools; those of earlier tools are removed, so that it cannot grow with each upgrade.
 // True when there was one.
 Result<bool> restore_cache(const Prepared& prepared) {
@@ -267,8 +245,11 @@ Result<PackedImage> run_and_pack(const BlobStore& store, const Prepared& prepare
   auto cached = restore_cache(prepared);
   if (!cached) return std::move(cached).error();
   say(options, std::string("restore cache: ") + (*cached ? "found " : "none yet, ") + prepared.cache_key);
-  auto scratch = Scratch::make(context.places);
-  if (!scratch) return std::move(scratch).error();
+  // They go when the build is over, however it ends.
+  const ScratchDirectory work(context.places.work);
+  const ScratchDirectory app(context.places.app);
+  for (const fs::path& directory : {work.path(), app.path()})
+    if (auto made = make_empty(directory); !made) return std::move(made).error();
   if (auto copied = write_tree(context.source.files(), context.places.work); !copied) return std::move(copied).error();
   for (const auto& [path, text] : prepared.plan.files)
     if (auto written = replace_file(context.places.work / path, text); !written) return std::move(written).error();

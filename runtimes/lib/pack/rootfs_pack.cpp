@@ -18,22 +18,6 @@ namespace fs = std::filesystem;
 // Mounted by init in the guest; in a root that was in use they may hold a live system's.
 const std::set<std::string> kMountPoints = {"dev", "proc", "sys"};
 
-// A private directory in the store that goes away again. Killed before, it is swept by the store's collector.
-class ScratchRoot {
- public:
-  explicit ScratchRoot(fs::path path) : path_(std::move(path)) {}
-  ScratchRoot(const ScratchRoot&) = delete;
-  ScratchRoot& operator=(const ScratchRoot&) = delete;
-  ~ScratchRoot() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
-
 Result<FileTree> read_rootfs(const fs::path& path, FileKind kind, const fs::path& scratch) {
   if (kind == FileKind::kErofs) return read_erofs(path, scratch);
   FileTree tree;
@@ -73,7 +57,7 @@ Result<PackedImage> pack_rootfs(const BlobStore& store, const RootfsPackOptions&
     return invalid("no_command", "--rootfs " + options.rootfs.string() +
                                      ": want the command that starts the app, got none; " +
                                      "give it after --, as in `-- /usr/bin/app --port 8080`");
-  const ScratchRoot scratch(fresh_name(store.dir() / "tmp", "rootfs-"));
+  const ScratchDirectory scratch(fresh_name(store.dir() / "tmp", "rootfs-"));
   if (auto made = make_directories(scratch.path()); !made) return std::move(made).error();
   auto root = read_rootfs(options.rootfs, found->kind, scratch.path());
   if (!root) return std::move(root).error();

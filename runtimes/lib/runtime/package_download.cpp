@@ -19,7 +19,6 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kFileUrlPrefix = "file://";
 constexpr int kPackageRedirects = 5;
-constexpr std::size_t kPackageChunk = 256 << 10;
 constexpr std::int64_t kGoodTry = 1 << 20;  // bytes; who brings less at each try is not asked for ever
 constexpr int kSmallTries = 32;             // in a row
 constexpr Duration kFirstDownloadPause = std::chrono::milliseconds(5);
@@ -83,17 +82,13 @@ class Download {
 
   Result<void> copy() {
     const fs::path from(url_.substr(kFileUrlPrefix.size()));
-    auto source = open_file(from, O_RDONLY);
-    if (!source) return not_found("no_such_package", source.error().message);
-    std::string buffer(kPackageChunk, '\0');
-    while (kept_) {
-      const ssize_t got = ::read(source->get(), buffer.data(), buffer.size());
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return system_error("read_failed", "reading", from);
-      if (got == 0) return done_ == size_ ? Result<void>() : wrong_size(std::to_string(done_));
-      take({buffer.data(), static_cast<std::size_t>(got)});
-    }
-    return kept_;
+    auto done = read_chunks(from, [&](std::string_view bytes) {
+      take(bytes);
+      return kept_;
+    });
+    if (!kept_) return kept_;
+    if (!done) return not_found("no_such_package", done.error().message);
+    return done_ == size_ ? Result<void>() : wrong_size(std::to_string(done_));
   }
 
   // Asks for what is missing, or for all of it.

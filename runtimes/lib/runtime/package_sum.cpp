@@ -1,13 +1,9 @@
 #include "runtimes/lib/runtime/package_sum.hpp"
 
-#include <fcntl.h>
 #include <openssl/evp.h>
-#include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <memory>
-#include <vector>
 
 #include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/registry/base64.hpp"
@@ -16,7 +12,6 @@ namespace unik::runtimes {
 namespace {
 
 constexpr std::string_view kIntegrity = "sha512-";
-constexpr std::size_t kChunk = 256 << 10;
 
 std::string hex_of(const unsigned char* bytes, std::size_t size) {
   constexpr char kDigits[] = "0123456789abcdef";
@@ -51,23 +46,18 @@ PackageSum sum_of(const codec::LockedNpm& package) {
 }
 
 Result<PackageSum> sum_file(const std::filesystem::path& path, SumKind kind) {
-  auto fd = open_file(path, O_RDONLY);
-  if (!fd) return std::move(fd).error();
   const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
   UNIK_CHECK(context != nullptr, "no memory for a hash");
   UNIK_CHECK(EVP_DigestInit_ex(context.get(), kind == SumKind::kSha256 ? EVP_sha256() : EVP_sha512(), nullptr) == 1,
              "OpenSSL has no SHA-2");
   PackageSum sum;
   sum.kind = kind;
-  std::vector<char> buffer(kChunk);
-  while (true) {
-    const ssize_t got = ::read(fd->get(), buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return system_error("read_failed", "reading", path);
-    if (got == 0) break;
-    EVP_DigestUpdate(context.get(), buffer.data(), static_cast<std::size_t>(got));
-    sum.size += got;
-  }
+  auto done = read_chunks(path, [&](std::string_view chunk) -> Result<void> {
+    EVP_DigestUpdate(context.get(), chunk.data(), chunk.size());
+    sum.size += static_cast<std::int64_t>(chunk.size());
+    return {};
+  });
+  if (!done) return std::move(done).error();
   std::array<unsigned char, EVP_MAX_MD_SIZE> bytes;
   unsigned int size = 0;
   EVP_DigestFinal_ex(context.get(), bytes.data(), &size);

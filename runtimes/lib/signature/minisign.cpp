@@ -1,11 +1,6 @@
 #include "runtimes/lib/signature/minisign.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <vector>
 
 #include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/registry/base64.hpp"
@@ -22,7 +17,6 @@ constexpr std::string_view kNoPassword = std::string_view("\0\0", 2);
 constexpr std::string_view kChecksumAlgorithm = "B2";
 constexpr std::size_t kPasswordParameters = 32 + 8 + 8;  // salt and limits; zero without a password
 constexpr std::size_t kKeyChecksum = 32;                 // zero without a password
-constexpr std::size_t kHashChunk = 256 << 10;
 
 // The next line of `text`, which loses it. A carriage return at its end does not belong to it.
 std::string_view take_line(std::string_view& text) {
@@ -175,17 +169,13 @@ Prehash prehash(std::string_view bytes) {
 }
 
 Result<Prehash> prehash_file(const std::filesystem::path& path) {
-  auto fd = open_file(path, O_RDONLY);
-  if (!fd) return std::move(fd).error();
   Blake2b hash;
-  std::vector<char> buffer(kHashChunk);
-  while (true) {
-    const ssize_t got = ::read(fd->get(), buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return system_error("read_failed", "reading", path);
-    if (got == 0) return hash.finish();
-    hash.update({buffer.data(), static_cast<std::size_t>(got)});
-  }
+  auto done = read_chunks(path, [&](std::string_view bytes) -> Result<void> {
+    hash.update(bytes);
+    return {};
+  });
+  if (!done) return std::move(done).error();
+  return hash.finish();
 }
 
 FileSignature sign(const SecretKey& key, const Prehash& hash, std::string_view trusted_comment) {

@@ -78,6 +78,12 @@ TEST(HostInfo, QemusVersionIsRead) {
   EXPECT_EQ(parse_qemu_version("something"), "");
 }
 
+TEST(HostInfo, QemusBefore81AreNotTrustedWithAThreadForEachCpu) {
+  for (const char* old : {"QEMU 7.2.22", "QEMU 8.0.5", "QEMU 6.2", ""}) EXPECT_TRUE(runs_overwritten_code(old)) << old;
+  for (const char* sound : {"QEMU 8.1.0", "QEMU 9.0.2", "QEMU 10.0"})
+    EXPECT_FALSE(runs_overwritten_code(sound)) << sound;
+}
+
 // Whatever this host offers, it is used, said, and gone afterwards.
 TEST(Limits, AreSetAndReleased) {
   const std::string group = "unik-limits-test-" + std::to_string(getpid());

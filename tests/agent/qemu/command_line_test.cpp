@@ -78,6 +78,20 @@ TEST(CommandLine, KvmTakesTheHostsProcessorAndNoEmulatedTimer) {
             "console=ttyS0 reboot=t panic=-1 no_timer_check tsc=reliable root=/dev/vda ro rootfstype=erofs init=/init");
 }
 
+TEST(CommandLine, VirtualCpusTakeTurnsWhereAThreadForEachIsNotSafe) {
+  VmSpec spec = spec_of(BootKind::kUnik);
+  const std::string one_thread = "-accel tcg,tb-size=64,thread=single\n";
+  spec.vcpus_take_turns = true;
+  EXPECT_EQ(text_of(spec).find(one_thread), std::string::npos) << "one CPU needs no turns";
+  spec.vcpus = 2;
+  EXPECT_NE(text_of(spec).find(one_thread), std::string::npos);
+  spec.vcpus_take_turns = false;
+  EXPECT_EQ(text_of(spec).find(one_thread), std::string::npos);
+  spec.vcpus_take_turns = true;
+  spec.accelerator = Accelerator::kKvm;
+  EXPECT_EQ(text_of(spec).find("thread="), std::string::npos);
+}
+
 constexpr std::string_view kForeignHead = R"(qemu-system-x86_64
 -name unik:default/web/0/42/1#3
 -M pc

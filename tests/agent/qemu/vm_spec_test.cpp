@@ -22,7 +22,7 @@ LaunchVm launch_of(MilliCpu cpu, Bytes memory) {
   return launch;
 }
 
-const HostFacts kHost{"/usr/bin/qemu", Accelerator::kTcg, 8, 2'000'000, false};
+const HostFacts kHost{"/usr/bin/qemu", Accelerator::kTcg, 8, 2'000'000, false, true};
 
 TEST(VmSpec, ALimitOfOneCpuTakesTheKernelForOne) {
   const Result<VmSpec> spec = plan_vm(launch_of({500}, mebibytes(64)), own_files(), kHost, "/d");
@@ -38,6 +38,7 @@ TEST(VmSpec, MoreThanOneCpuTakesTheOtherWhereThereIsOne) {
   const Result<VmSpec> two = plan_vm(launch_of({1001}, mebibytes(64)), own_files(), kHost, "/d");
   ASSERT_TRUE(two.ok());
   EXPECT_EQ(two->vcpus, 2U);
+  EXPECT_TRUE(two->vcpus_take_turns);
   EXPECT_EQ(two->kernel, "/k/smp");
 
   runtimes::BootFiles files = own_files();
