@@ -60,31 +60,58 @@ if [ "$mode" = --bench ]; then
   exec tests/bench/run.sh "build/$preset/bin" build/bench
 fi
 
-say "tests: $preset"
+long=(-LE long)
 if [ "$mode" = --full ]; then
+  long=()
   # How long controller and agent are away while the apps serve on (tests/e2e/away.sh).
   export E2E_AWAY=60
   # What waits for leases to run out, too.
   export E2E_LONG=1
   # Every runtime is built twice and booted, not only the quick ones (tests/e2e/runtimes.sh).
   export E2E_RUNTIMES=all
-  ctest --preset "$preset" --no-tests=error
-else
-  ctest --preset "$preset" --no-tests=error -LE long
 fi
+
+say "unit tests and simulator: $preset"
+ctest --preset "$preset" --no-tests=error -LE 'vm|bench' -j "$(nproc)"
 
 sanitizers=()
 case "$mode" in
   --ci) sanitizers=(asan) ;;
   --full) sanitizers=(asan tsan) ;;
 esac
-for sanitizer in "${sanitizers[@]}"; do
-  say "build: $sanitizer"
-  cmake --preset "$sanitizer" >/dev/null
-  cmake --build --preset "$sanitizer" -j "$(nproc)" --target unit_tests
-  say "unit tests and simulator: $sanitizer"
-  ctest --preset "$sanitizer" --no-tests=error -L unit -j "$(nproc)"
-done
+sanitize() {
+  local sanitizer
+  for sanitizer in "${sanitizers[@]}"; do
+    say "build: $sanitizer"
+    cmake --preset "$sanitizer" >/dev/null
+    cmake --build --preset "$sanitizer" -j "$(nproc)" --target unit_tests
+    say "unit tests and simulator: $sanitizer"
+    ctest --preset "$sanitizer" --no-tests=error -L unit -j "$(nproc)"
+  done
+}
+# One VM at a time leaves half of the processor idle: what the sanitizers need comes out of that.
+(
+  renice -n 15 "$BASHPID" >/dev/null
+  sanitize
+) >build/sanitizers.log 2>&1 &
+sanitizers_pid=$!
+trap 'pkill -P "$sanitizers_pid" || true' EXIT
+
+say "real VMs: $preset${sanitizers[*]:+; beside them at low priority: ${sanitizers[*]} (build/sanitizers.log)}"
+vms=passed
+ctest --preset "$preset" --no-tests=error -L vm "${long[@]}" || vms=failed
+wait "$sanitizers_pid" || {
+  tail -n 200 build/sanitizers.log >&2
+  echo "error: a sanitizer found something, or did not build (build/sanitizers.log)" >&2
+  exit 1
+}
+trap - EXIT
+cat build/sanitizers.log
+[ "$vms" = passed ] || exit 1
+
+# What is timed has the machine to itself.
+say "benchmarks' checks: $preset"
+ctest --preset "$preset" --no-tests=error -L bench
 
 if [ "$mode" = --full ]; then
   say "fuzz targets, $fuzz_seconds s each"
