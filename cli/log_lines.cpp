@@ -1,5 +1,6 @@
 #include "cli/log_lines.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "cli/output/colour.hpp"
@@ -8,6 +9,7 @@ namespace unik::cli {
 namespace {
 
 constexpr std::string_view kBar = " | ";
+constexpr std::string_view kAgainBar = " |> ";
 constexpr std::size_t kTimeWidth = 24;  // 2026-11-22T18:51:13.004Z
 
 bool is_time(std::string_view text) {
@@ -16,17 +18,24 @@ bool is_time(std::string_view text) {
 
 struct Parts {
   std::string_view instance;
-  std::string_view time;   // without the mark
+  std::string_view time;   // without the mark; empty: a line that goes on
   std::string_view stamp;  // with it
   std::string_view text;
 };
 
+// Nothing for a line of another form.
 std::optional<Parts> split(std::string_view line) {
-  const std::size_t bar = line.find(kBar);
+  const std::size_t bar = line.find(" |");
   if (bar == std::string_view::npos) return std::nullopt;
   Parts parts;
   parts.instance = line.substr(0, bar);
-  std::string_view rest = line.substr(bar + kBar.size());
+  std::string_view rest = line.substr(bar);
+  if (rest.starts_with(kAgainBar)) {
+    parts.text = rest.substr(kAgainBar.size());
+    return parts;
+  }
+  if (!rest.starts_with(kBar)) return std::nullopt;
+  rest.remove_prefix(kBar.size());
   parts.time = rest.substr(0, kTimeWidth);
   if (!is_time(parts.time)) return std::nullopt;
   const std::size_t marked = kTimeWidth + (rest.size() > kTimeWidth && rest[kTimeWidth] == '~' ? 1 : 0);
@@ -35,6 +44,14 @@ std::optional<Parts> split(std::string_view line) {
   if (!rest.empty() && rest.front() == ' ') rest.remove_prefix(1);
   parts.text = rest;
   return parts;
+}
+
+// Whether all that stands before the text has come.
+bool has_its_head(std::string_view line) {
+  const std::size_t bar = line.find(" |");
+  if (bar == std::string_view::npos) return false;
+  if (line.substr(bar).starts_with(kAgainBar)) return true;
+  return line.find(' ', bar + kBar.size()) != std::string_view::npos;
 }
 
 }  // namespace
@@ -50,76 +67,113 @@ bool LogLines::is_shown_already(Seen& seen, std::string_view time) {
   return true;
 }
 
-void LogLines::take_line(std::string_view line, std::string& out) {
+// The text of a line of `current_`, after its name and time where they are wanted.
+void LogLines::show(std::string_view instance, std::string_view stamp, std::string_view text, std::string& out) {
+  if (on_screen_ != nullptr) out += '\n';
+  on_screen_ = nullptr;
+  // A follower of one instance may see another come: by replicas, or by a rollout.
+  if (format_.prefix || instances_.size() > 1) {
+    out += paint(instance, colour_of_name(instance), format_.colour);
+    out += kBar;
+  }
+  if (format_.timestamps && !stamp.empty()) {
+    out += paint(stamp, Colour::kDim, format_.colour);
+    out += ' ';
+  }
+  on_screen_ = current_;
+  go_on(text, out);
+}
+
+void LogLines::begin_line(std::string_view line, std::string& out) {
   const auto parts = split(line);
+  current_ = nullptr;
   if (!parts) {
-    out.append(line).push_back('\n');
+    if (std::exchange(on_screen_, nullptr) != nullptr) out += '\n';
+    out.append(line);
     return;
   }
   auto found = instances_.find(parts->instance);
   if (found == instances_.end()) found = instances_.emplace(std::string(parts->instance), Seen{}).first;
   Seen& seen = found->second;
-  if (is_shown_already(seen, parts->time)) return;
-  if (seen.time == parts->time) {
-    ++seen.count;
-  } else {
-    seen.time = parts->time;
-    seen.count = 1;
+  current_ = &seen;
+  bool goes_on = parts->time.empty();
+  if (!goes_on) {
+    seen.skipping = is_shown_already(seen, parts->time);
+    goes_on = seen.skipping && seen.open && seen.skip_count == 0 && parts->time == seen.skip_until;
+    if (goes_on) {
+      seen.skipping = false;
+      seen.skip_bytes = seen.bytes;
+    } else if (!seen.skipping) {
+      seen.count = seen.time == parts->time ? seen.count + 1 : 1;
+      seen.time = parts->time;
+      seen.open = true;
+      seen.bytes = 0;
+    }
   }
-  // A follower of one instance may see another come: by replicas, or by a rollout.
-  if (format_.prefix || instances_.size() > 1) {
-    out += paint(parts->instance, colour_of_name(parts->instance), format_.colour);
-    out += kBar;
+  if (seen.skipping) return;
+  // Where its beginning stands it needs no name.
+  if (on_screen_ == &seen && goes_on) return go_on(parts->text, out);
+  show(parts->instance, parts->stamp, parts->text, out);
+}
+
+void LogLines::go_on(std::string_view text, std::string& out) {
+  if (current_ == nullptr) {
+    out += text;
+    return;
   }
-  if (format_.timestamps) {
-    out += paint(parts->stamp, Colour::kDim, format_.colour);
-    out += ' ';
+  if (current_->skipping) return;
+  const std::uint64_t shown = std::min<std::uint64_t>(current_->skip_bytes, text.size());
+  current_->skip_bytes -= shown;
+  text.remove_prefix(shown);
+  current_->bytes += text.size();
+  out += text;
+}
+
+void LogLines::end_line(std::string& out) {
+  inside_line_ = false;
+  if (current_ != nullptr) {
+    if (current_->skipping) return;
+    current_->open = false;
+    current_->skip_bytes = 0;
   }
-  out.append(parts->text).push_back('\n');
+  out += '\n';
+  on_screen_ = nullptr;
 }
 
 std::string LogLines::feed(std::string_view chunk) {
   std::string out;
   while (!chunk.empty()) {
     const std::size_t end = chunk.find('\n');
-    if (end == std::string_view::npos) {
-      held_ += chunk;
-      break;
-    }
+    const std::string_view piece = chunk.substr(0, end);
     if (inside_line_) {
-      out += held_;
-      out += chunk.substr(0, end + 1);
-      inside_line_ = false;
-    } else if (held_.empty()) {
-      take_line(chunk.substr(0, end), out);
+      go_on(piece, out);
+    } else if (held_.empty() && end != std::string_view::npos) {
+      begin_line(piece, out);
     } else {
-      held_ += chunk.substr(0, end);
-      take_line(held_, out);
+      held_ += piece;
+      if (end != std::string_view::npos || has_its_head(held_) || held_.size() > kMaxHeldBytes) {
+        begin_line(std::exchange(held_, {}), out);
+        inside_line_ = true;
+      }
     }
-    held_.clear();
+    if (end == std::string_view::npos) break;
+    end_line(out);
     chunk.remove_prefix(end + 1);
-  }
-  if (held_.size() > kMaxHeldBytes) {
-    std::string piece = std::exchange(held_, "");
-    if (!inside_line_) {
-      std::string line;
-      take_line(piece, line);
-      if (!line.empty()) line.pop_back();  // it goes on
-      piece = line;
-    }
-    out += piece;
-    inside_line_ = true;
   }
   return out;
 }
 
 std::string LogLines::finish() {
   std::string out;
-  if (inside_line_)
-    out = held_ + "\n";
-  else if (!held_.empty())
-    take_line(held_, out);
-  held_.clear();
+  if (!held_.empty()) {
+    begin_line(std::exchange(held_, {}), out);
+    inside_line_ = true;
+  }
+  const bool skips = current_ != nullptr && current_->skipping;
+  if (inside_line_ && !skips)
+    end_line(out);
+  else if (std::exchange(on_screen_, nullptr) != nullptr)
+    out += '\n';
   inside_line_ = false;
   return out;
 }
@@ -136,9 +190,12 @@ std::optional<WallTime> LogLines::resume_since() const {
 void LogLines::reconnected() {
   held_.clear();
   inside_line_ = false;
+  current_ = nullptr;
   for (auto& [name, seen] : instances_) {
     seen.skip_until = seen.time;
     seen.skip_count = seen.count;
+    seen.skip_bytes = 0;
+    seen.skipping = false;
   }
 }
 

@@ -1,6 +1,7 @@
 #include "controller/log_sessions.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace unik::controller {
@@ -77,6 +78,7 @@ void LogSessions::ask(const World& world, std::uint64_t id, Session& session, co
   stream.request.stream_id = std::to_string(id) + "-" + std::to_string(session.streams++);
   stream.request.id = instance;
   stream.request.query = std::move(query);
+  stream.followed = session.query.follow && session.query.select == LogSelect::kCurrent;
   stream.give_up = now + kLogPatience;
   effects.list.push_back(ExpectLog{id, stream.request.stream_id, short_name(instance)});
   wake.insert(stream.node);
@@ -93,26 +95,16 @@ void LogSessions::push_began(const std::string& stream_id) {
   if (stream != streams_.end()) stream->second.began = true;
 }
 
-void LogSessions::push_ended(const World& world, const LogPushEnded& event, Now now, std::set<Symbol>& wake,
-                             Effects& effects) {
-  const auto found = streams_.find(event.stream_id);
-  if (found == streams_.end()) return;
-  const Stream stream = std::move(found->second);
-  streams_.erase(found);
-  const auto session = sessions_.find(stream.session);
-  if (session == sessions_.end() || event.whole || !stream.request.query.follow) return;
-  if (!world.instances.contains(stream.request.id)) return;
-  LogQuery query = stream.request.query;
-  query.tail.reset();
-  query.since = now.wall;
-  ask(world, stream.session, session->second, stream.request.id, std::move(query), now.boot, wake, effects);
-}
-
 void LogSessions::look_again(const World& world, const std::set<AppName>& apps, Time now, std::set<Symbol>& wake,
                              Effects& effects) {
   for (auto& [id, session] : sessions_) {
     const bool follows = session.query.follow && session.query.select == LogSelect::kCurrent;
     if (!follows || session.ended || !apps.contains(session.app)) continue;
+    for (auto& [stream_id, stream] : streams_) {
+      if (stream.session != id || !stream.followed || world.instances.contains(stream.request.id)) continue;
+      stream.followed = false;
+      stream.give_up = now + kLogPatience;
+    }
     ask_for_new(world, id, session, true, now, wake, effects);
     if (!is_gone(world, session)) continue;
     session.ended = true;
@@ -126,16 +118,18 @@ bool LogSessions::is_gone(const World& world, const Session& session) {
 
 void LogSessions::pass_time(Time now, Effects& effects) {
   for (auto it = streams_.begin(); it != streams_.end();) {
-    const Stream& stream = it->second;
-    if (stream.began || stream.give_up > now) {
+    Stream& stream = it->second;
+    if (stream.began || !stream.give_up || *stream.give_up > now) {
       ++it;
       continue;
     }
-    effects.list.push_back(GiveUpLog{
-        stream.session, it->first,
-        unavailable("node_silent",
-                    "node `" + stream.node.str() + "` did not send the console of " + short_name(stream.request.id))});
-    it = streams_.erase(it);
+    const std::string what =
+        "node `" + stream.node.str() + "` did not send the console of " + short_name(stream.request.id);
+    effects.list.push_back(GiveUpLog{stream.session, it->first,
+                                     unavailable("node_silent", what + (stream.followed ? "; waiting for it" : "")),
+                                     !stream.followed});
+    stream.give_up.reset();
+    it = stream.followed ? std::next(it) : streams_.erase(it);
   }
 }
 
@@ -149,7 +143,7 @@ std::vector<LogRequest> LogSessions::requests_for(Symbol node) const {
 std::optional<Time> LogSessions::next_deadline() const {
   std::optional<Time> next;
   for (const auto& [id, stream] : streams_)
-    if (!stream.began && (!next || stream.give_up < *next)) next = stream.give_up;
+    if (!stream.began && stream.give_up && (!next || *stream.give_up < *next)) next = stream.give_up;
   return next;
 }
 

@@ -23,12 +23,13 @@ class LogSessions {
   void open(const World& world, const LogsAsked& event, Time now, std::set<Symbol>& wake, Effects& effects);
   void close(std::uint64_t session);
   void push_began(const std::string& stream_id);
-  // A console that is followed and broke off is asked for again while its instance is there.
-  void push_ended(const World& world, const LogPushEnded& event, Now now, std::set<Symbol>& wake, Effects& effects);
+  void push_ended(const std::string& stream_id) { streams_.erase(stream_id); }
 
   // Finds new instances for the sessions that follow `apps`, and ends those whose app or instance has gone.
   void look_again(const World& world, const std::set<AppName>& apps, Time now, std::set<Symbol>& wake,
                   Effects& effects);
+  // Gives up consoles that have not begun to arrive; one that is followed may come later, and its reader is told so
+  // once.
   void pass_time(Time now, Effects& effects);
 
   // What `node` has yet to begin; the same again until it has.
@@ -50,7 +51,8 @@ class LogSessions {
     Symbol node;
     LogRequest request;
     bool began = false;
-    Time give_up;
+    bool followed = false;  // waited for while its instance is there, however long its node says nothing
+    std::optional<Time> give_up;
   };
 
   void ask(const World& world, std::uint64_t id, Session& session, const InstanceId& instance, LogQuery query, Time now,

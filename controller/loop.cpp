@@ -169,7 +169,7 @@ class Loop::State {
   void take(const LogsAsked& event) { logs_.open(world_, event, time_, wake_, effects_); }
   void take(const LogsClosed& event) { logs_.close(event.session); }
   void take(const LogPushBegan& event) { logs_.push_began(event.stream_id); }
-  void take(const LogPushEnded& event) { logs_.push_ended(world_, event, now_, wake_, effects_); }
+  void take(const LogPushEnded& event) { logs_.push_ended(event.stream_id); }
   void take(const RequestClosed& event) { heartbeats_.forget(event.id); }
 
   void take(const Committed& event) {

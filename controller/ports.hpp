@@ -67,7 +67,6 @@ struct LogPushBegan {
 };
 struct LogPushEnded {
   std::string stream_id;
-  bool whole = false;  // the agent said that this is all; otherwise the connection broke
 };
 // A waiting request whose client went away.
 struct RequestClosed {
@@ -124,11 +123,12 @@ struct ExpectLog {
   std::string stream_id;
   std::string instance;
 };
-// This console will not arrive.
+// This console has not arrived in time, and is not waited for any more; unless a reader follows it (not `final`).
 struct GiveUpLog {
   std::uint64_t session = 0;
   std::string stream_id;
   Error error;
+  bool final = true;
 };
 // All that the session asked for has been named: it ends with the last of its streams.
 struct EndLogs {

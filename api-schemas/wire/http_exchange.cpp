@@ -248,6 +248,10 @@ void Stream::finish() const {
   if (!state_->dead) state_->exchange->finish();
 }
 
+void Stream::cut() const {
+  if (!state_->dead) state_->exchange->cut();
+}
+
 std::size_t Stream::buffered() const {
   return state_->dead ? 0 : state_->exchange->buffered();
 }

@@ -113,6 +113,10 @@ class Stream {
   // Ends the response well; whatever was written is still sent. Later calls do nothing.
   void finish() const;
 
+  // Ends the response so that the client sees that it is not whole. What has not been sent is dropped. Later calls do
+  // nothing.
+  void cut() const;
+
   // Bytes that the kernel has not taken yet. Only `write` makes it grow.
   std::size_t buffered() const;
 

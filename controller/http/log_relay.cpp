@@ -26,6 +26,7 @@ struct LogRelay::Session {
   const bool prefix;
   std::optional<wire::Stream> stream;            // once there is something to read
   std::map<std::string, std::string> instances;  // short names of the streams that have not ended
+  std::string open_line;                         // the stream whose line the reader has a part of; empty: none
   bool all_named = false;
   bool closed = false;
 
@@ -53,41 +54,74 @@ struct LogRelay::Push : std::enable_shared_from_this<LogRelay::Push> {
   }
 
   void take(std::string_view chunk) {
-    if (!session->prefix) return write(std::string(chunk));
-    // Whole lines only, so that the lines of several consoles never mix.
-    line += chunk;
-    std::string out;
-    std::size_t from = 0;
-    for (std::size_t end = line.find('\n'); end != std::string::npos; end = line.find('\n', from)) {
-      out += instance + " | ";
-      out.append(line, from, end + 1 - from);
-      from = end + 1;
-    }
-    line.erase(0, from);
-    write(std::move(out));
-  }
-
-  void write(std::string bytes) {
-    if (bytes.empty()) return;
     const std::lock_guard lock(session->mutex);
     if (session->closed || !session->stream) return;
-    session->stream->write(std::move(bytes));
+    session->stream->write(session->prefix ? take_lines(chunk) : std::string(chunk));
     if (session->stream->buffered() <= wire::kStreamLowWater) return;
     body.pause();
     session->stream->on_drain([waiting = body] { waiting.resume(); });
   }
 
+  // With the session's mutex held, as all below.
+  std::string take_lines(std::string_view chunk) {
+    std::string out;
+    for (std::size_t end = chunk.find('\n'); end != std::string_view::npos; end = chunk.find('\n')) {
+      give(out, chunk.substr(0, end));
+      end_line(out);
+      chunk.remove_prefix(end + 1);
+    }
+    if (chunk.empty()) return out;
+    const bool nothing_can_mix = session->instances.size() == 1 || session->open_line == stream_id;
+    if (nothing_can_mix || held.size() + chunk.size() > kMaxHeldLine)
+      give(out, chunk);
+    else
+      held += chunk;
+    return out;
+  }
+
+  // What is held of a line and what follows, after the name where the reader is not within this very line.
+  void give(std::string& out, std::string_view more) {
+    if (session->open_line != stream_id) {
+      if (!session->open_line.empty()) out += '\n';
+      out.append(instance).append(begun ? " |> " : " | ");
+      session->open_line = stream_id;
+    }
+    out.append(held).append(more);
+    held.clear();
+    begun = true;
+  }
+
+  void end_line(std::string& out) {
+    out += '\n';
+    session->open_line.clear();
+    begun = false;
+  }
+
+  // The last line of a console may have no end.
+  void give_rest() {
+    std::string out;
+    if (!held.empty()) give(out, "");
+    if (session->open_line == stream_id) end_line(out);
+    if (!out.empty() && session->stream) session->stream->write(std::move(out));
+  }
+
   void finish(bool whole) {
-    if (!line.empty()) write(instance + " | " + std::exchange(line, {}) + '\n');
-    bool closed = false;
+    std::optional<wire::Stream> broken;
     {
       const std::lock_guard lock(session->mutex);
       session->instances.erase(stream_id);
-      closed = session->closed;
+      if (!session->closed && !whole) {
+        broken = session->stream;
+        session->closed = true;
+      } else if (!session->closed && session->prefix) {
+        give_rest();
+      }
     }
     responder.send(wire::HttpResponse{200, {}, "{}", "application/json"});
-    relay.post_(LogPushEnded{stream_id, whole || closed});
-    relay.finish_if_done(session);
+    relay.post_(LogPushEnded{stream_id});
+    if (!broken) return relay.finish_if_done(session);
+    broken->cut();
+    relay.leave(session);
   }
 
   LogRelay& relay;
@@ -96,7 +130,8 @@ struct LogRelay::Push : std::enable_shared_from_this<LogRelay::Push> {
   const std::string instance;
   const wire::BodyStream body;
   const wire::Responder responder;
-  std::string line;
+  std::string held;    // of a line
+  bool begun = false;  // the reader has, or had, a part of this line
 };
 
 LogRelay::LogRelay(std::function<void(Event)> post) : post_(std::move(post)), last_session_(first_session()) {}
@@ -147,10 +182,7 @@ void LogRelay::expect(const ExpectLog& effect) {
       const std::lock_guard inner(gone->mutex);
       gone->closed = true;
     }
-    post_(LogsClosed{gone->id});
-    const std::lock_guard inner(mutex_);
-    sessions_.erase(gone->id);
-    std::erase_if(expected_, [&](const auto& entry) { return entry.second == gone; });
+    leave(gone);
   });
 }
 
@@ -159,12 +191,15 @@ void LogRelay::give_up(const GiveUpLog& effect) {
   if (reader == nullptr) return;
   {
     const std::lock_guard lock(mutex_);
-    expected_.erase(effect.stream_id);
+    if (effect.final) expected_.erase(effect.stream_id);
   }
   {
     const std::lock_guard lock(reader->mutex);
-    reader->instances.erase(effect.stream_id);
-    if (reader->stream) reader->stream->write("unikctl: " + effect.error.message + "\n");
+    if (effect.final) reader->instances.erase(effect.stream_id);
+    std::string line = "unikctl: " + effect.error.message + "\n";
+    if (!reader->open_line.empty()) line.insert(0, "\n");
+    reader->open_line.clear();
+    if (reader->stream) reader->stream->write(std::move(line));
   }
   finish_if_done(reader);
 }
@@ -210,9 +245,14 @@ void LogRelay::finish_if_done(const std::shared_ptr<Session>& reader) {
     if (reader->stream && !reader->closed) reader->stream->finish();
     reader->closed = true;
   }
+  leave(reader);
+}
+
+void LogRelay::leave(const std::shared_ptr<Session>& reader) {
   post_(LogsClosed{reader->id});
   const std::lock_guard lock(mutex_);
   sessions_.erase(reader->id);
+  std::erase_if(expected_, [&](const auto& entry) { return entry.second == reader; });
 }
 
 }  // namespace unik::controller

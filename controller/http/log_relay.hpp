@@ -1,5 +1,10 @@
-// Joins consoles that nodes push with the readers that asked for them. Bytes pass through and are not kept: a slow
-// reader slows the push down, a reader that leaves ends it.
+// Joins consoles that nodes push with the readers that asked for them. A slow reader slows the push down, a reader that
+// leaves ends it. A push that breaks off cuts its reader's stream: what is missing cannot be told, and a reader can ask
+// again from the last line that it has.
+//
+// With prefixes, `web-0-r4-1 | ` begins each line. While one console is read, its bytes pass at once. Of several ones
+// whole lines pass, so that they never mix, or pieces of kMaxHeldLine of a longer line. A line that was begun and
+// another console breaks into goes on, in a line of its own, after `web-0-r4-1 |> `.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +19,9 @@
 #include "wire/http_server.hpp"
 
 namespace unik::controller {
+
+// Of a line without an end, while several consoles are read.
+inline constexpr std::size_t kMaxHeldLine = std::size_t{64} << 10;
 
 class LogRelay {
  public:
@@ -38,6 +46,7 @@ class LogRelay {
 
   std::shared_ptr<Session> session(std::uint64_t id);
   void finish_if_done(const std::shared_ptr<Session>& session);
+  void leave(const std::shared_ptr<Session>& session);
 
   const std::function<void(Event)> post_;
   std::mutex mutex_;

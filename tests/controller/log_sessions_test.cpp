@@ -82,6 +82,25 @@ TEST_F(LogSessionsTest, ASilentNodeIsGivenUp) {
   EXPECT_EQ(std::get<GiveUpLog>(effects_.list.front()).error.reason, "node_silent");
 }
 
+TEST_F(LogSessionsTest, AConsoleThatIsFollowedIsWaitedForWhileItsInstanceIsThere) {
+  start_instance();
+  sessions_.open(world_, ask("web", true), Time{}, wake_, effects_);
+  effects_ = {};
+  sessions_.pass_time(Time{} + kLogPatience, effects_);
+  ASSERT_EQ(effects_.list.size(), 1U);
+  EXPECT_FALSE(std::get<GiveUpLog>(effects_.list.front()).final);
+  EXPECT_EQ(sessions_.requests_for(Symbol("n1")).size(), 1U) << "its node may come back";
+  EXPECT_FALSE(sessions_.next_deadline().has_value()) << "said once";
+  apply(world_, RemoveInstance{id_});
+  const Time later = Time{} + 2 * kLogPatience;
+  sessions_.look_again(world_, {{Symbol("default"), Symbol("web")}}, later, wake_, effects_);
+  effects_ = {};
+  sessions_.pass_time(later + kLogPatience, effects_);
+  ASSERT_EQ(effects_.list.size(), 1U);
+  EXPECT_TRUE(std::get<GiveUpLog>(effects_.list.front()).final);
+  EXPECT_TRUE(sessions_.requests_for(Symbol("n1")).empty());
+}
+
 TEST_F(LogSessionsTest, APreviousRunIsOnlyThereAfterARestart) {
   start_instance();
   LogsAsked asked = ask("web", true);
