@@ -18,6 +18,13 @@ LogSelection resumed(LogSelection selection, const LogLines& lines) {
   return selection;
 }
 
+// A stream that had begun says less than what is known of it: the controller cuts it where a node's push breaks off.
+Error broke_off(const Error& error) {
+  if (error.code != ErrorCode::kUnavailable) return error;
+  return unavailable("console_broke_off",
+                     "the console broke off before its end: the control plane or the agent that sends it went away");
+}
+
 bool may_heal(const Error& error) {
   return error.code == ErrorCode::kUnavailable || error.code == ErrorCode::kTimeout;
 }
@@ -32,14 +39,16 @@ Result<void> stream_console(const Session& session, const Api& api, LogSelection
   bool ever_good = false;
   Time last_good = wire::read_clock().boot;
   for (;;) {
-    const auto ended = api.logs(resumed(selection, lines), [&](std::string_view chunk) {
+    bool began = false;
+    auto ended = api.logs(resumed(selection, lines), [&](std::string_view chunk) {
       told = false;
-      ever_good = true;
+      ever_good = began = true;
       last_good = wire::read_clock().boot;
       session.out(lines.feed(chunk));
       return session.can_write();
     });
     if (!session.can_write()) return {};
+    if (!ended && began) ended = broke_off(ended.error());
     const bool again = !ended && selection.follow && may_heal(ended.error()) &&
                        wire::read_clock().boot - last_good <= kReconnectPatience;
     if (!again) {
@@ -50,7 +59,7 @@ Result<void> stream_console(const Session& session, const Api& api, LogSelection
       session.say(selection.name + " is gone: there is nothing more to follow");
       return {};
     }
-    if (!std::exchange(told, true)) session.warn("the console broke off, opening it again: " + ended.error().message);
+    if (!std::exchange(told, true)) session.warn(ended.error().message + "; opening it again");
     lines.reconnected();
     std::this_thread::sleep_for(kReconnectPause);
   }

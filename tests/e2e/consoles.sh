@@ -59,6 +59,49 @@ until_true 30 ended || fail "following does not end with the app"
 wait "$follower" || fail "following ended with $?"
 grep -q 'phoenix is gone' "$work/followed" || fail "following does not say why it ended: $(tail -n 3 "$work/followed")"
 
+step "a prompt is seen before its line ends"
+unikctl deploy "$work/guest" --name asks --wait -- ask 'name? ' sleep 100000000 >/dev/null 2>&1 || fail "deploy of asks"
+unikctl logs asks -f >"$work/followed" 2>&1 &
+follower=$!
+asked() { grep -q 'name? ' "$work/followed"; }
+until_true 30 asked || fail "the prompt is not followed: $(cat "$work/followed")"
+unikctl destroy asks --wait >/dev/null || fail "destroy of asks"
+wait "$follower" || fail "following asks ended with $?"
+
+step "megabytes without a line end come whole, and the controller keeps none of them"
+unikctl deploy "$work/guest" --name still --wait -- say first sleep 100000000 >/dev/null 2>&1 || fail "deploy of still"
+console=$(echo "$UNIKCTL_HOME"/agent/instances/default.still.*/console.log)
+controller_kb() { awk '/^VmRSS/ {print $2}' "/proc/$(pid_of unik-controller)/status"; }
+unikctl logs still -f >"$work/followed" 2>&1 &
+follower=$!
+before=$(controller_kb)
+head -c 30000000 /dev/zero | tr '\0' z >"$work/wide"
+# QEMU appends to this file, and so do we: what a guest on real hardware writes in a second takes an emulated one minutes.
+cat "$work/wide" >>"$console"
+whole() { tail -c +7 "$work/followed" | cmp -s - "$work/wide"; }
+until_true 60 whole || fail "want 30,000,000 bytes followed, got $(stat -c %s "$work/followed")"
+[ $(($(controller_kb) - before)) -lt 15000 ] || fail "the controller grew from $before kB to $(controller_kb) kB"
+expect_code 0 unikctl logs still
+[ "$(stat -c %s "$work/out")" -gt 5000000 ] || fail "read at once: $(stat -c %s "$work/out") bytes of what is kept"
+unikctl destroy still --wait >/dev/null || fail "destroy of still"
+wait "$follower" || fail "following still ended with $?"
+
+step "when the agent is killed while somebody follows, no line is lost, cut or doubled"
+unikctl deploy "$work/guest" --name busy -- count 60000 sleep 100000000 >/dev/null 2>&1 || fail "deploy of busy"
+unikctl logs busy -f >"$work/followed" 2>"$work/followed.err" &
+follower=$!
+for _ in 1 2 3; do
+  sleep 0.7
+  kill -9 "$(pid_of unik-agent)"
+  sleep 0.3
+  unikctl up >/dev/null 2>&1 || fail "up"
+done
+last() { tail -n 1 "$work/followed" | grep -qx 'line 60000'; }
+until_true 60 last || fail "the last line is not followed: $(tail -n 1 "$work/followed")"
+grep -E '^line ' "$work/followed" | cmp - <(seq -f 'line %.0f' 60000) || fail "what was followed is not whole"
+unikctl destroy busy --wait >/dev/null || fail "destroy"
+wait "$follower" || fail "following busy ended with $?"
+
 step "of a flood every line comes, in order, while the job runs"
 expect_code 0 unikctl deploy "$work/guest" --name flood --restart never --wait -- count 40000
 grep -E '^line ' "$work/out" | cmp - <(seq -f 'line %.0f' 40000) || fail "the job's console is not whole: $(tail -n 2 "$work/out")"

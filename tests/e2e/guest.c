@@ -1,6 +1,7 @@
 /* The app inside the VMs of the end-to-end tests: does what its words say, in order.
  *
  *   say TEXT       prints a line
+ *   ask TEXT       prints it without a line end
  *   count N        prints N numbered lines
  *   tick MS        prints a numbered line each MS milliseconds, for ever
  *   sleep MS       waits
@@ -74,6 +75,10 @@ int main(int words, char** word) {
     const char* value = i + 1 < words ? word[i + 1] : "";
     if (strcmp(what, "eat") == 0) eat();
     if (strcmp(what, "say") == 0) puts(value);
+    if (strcmp(what, "ask") == 0) {
+      fputs(value, stdout);
+      fflush(stdout);
+    }
     if (strcmp(what, "count") == 0) count(atol(value), 0);
     if (strcmp(what, "tick") == 0) count(0, (useconds_t)atol(value) * 1000);
     if (strcmp(what, "sleep") == 0) usleep((useconds_t)atol(value) * 1000);

@@ -18,7 +18,7 @@ port=$((20000 + $$ % 10000))
 fail() {
   unikctl status >&2 || true
   tail -n 30 "$UNIKCTL_HOME"/log/*.log >&2 || true
-  tail -n 20 "$UNIKCTL_HOME"/agent/instances/*/console.log >&2 || true
+  tail -n 20 "$UNIKCTL_HOME"/agent/instances/*/console.log | cut -c 1-500 >&2 || true
   echo "FAILED: $*" >&2
   exit 1
 }

@@ -10,6 +10,7 @@
 #include <semaphore>
 
 #include "console_fixture.hpp"
+#include "tests/point_stride.hpp"
 
 namespace unik::agent::testing {
 namespace {
@@ -168,7 +169,8 @@ TEST(Consoles, FollowsAConsoleAtHalfTheRateOfCatThroughAPipe) {
                 kSize / live / 1e6, floor / live);
     best = std::max(best, floor / live);
   }
-  RecordProperty("ratio", std::to_string(best));
+  // The sanitizers slow us down and not `cat`.
+  if (kPointStride == 1) EXPECT_GE(best, 0.5);
 }
 
 }  // namespace
