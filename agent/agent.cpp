@@ -86,7 +86,8 @@ class Agent {
     const auto fetch = [this](const runtimes::Digest& digest, const BlobSink& sink) {
       return link_.fetch_blob(digest, sink);
     };
-    Result<std::unique_ptr<ImageStore>> images = ImageStore::create({options_.state_dir + "/images", fetch}, deliver());
+    Result<std::unique_ptr<ImageStore>> images =
+        ImageStore::create({options_.state_dir + "/images", fetch, options_.image_cache}, deliver());
     if (!images.ok()) return std::move(images).error();
     images_ = std::move(*images);
     Result<LeasePage> lease = LeasePage::create(options_.state_dir + "/lease", host_.node.boot_id);

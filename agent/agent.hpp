@@ -20,6 +20,7 @@ struct AgentOptions {
   std::string publish_address = "127.0.0.1";
   std::string qemu = "qemu-system-x86_64";
   bool restrict_network = false;  // guests reach nothing, they are only reached
+  Bytes image_cache;              // the bound of the images that are kept
   std::string version;
   std::string program;  // this program's path, to start the forwarder
 };

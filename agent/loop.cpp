@@ -322,7 +322,8 @@ void Loop::State::publish() {
 }
 
 void Loop::State::fetch() {
-  for (std::string& image : node_.images.take_due(node_.now.boot)) node_.emit(FetchImage{std::move(image)});
+  for (std::string& image : node_.images.take_due(node_.now.boot))
+    node_.emit(FetchImage{std::move(image), images_of(goals_)});
 }
 
 void Loop::State::save() {

@@ -18,6 +18,7 @@
 #include "agent/agent.hpp"
 #include "agent/forward/forward.hpp"
 #include "agent/host/host_info.hpp"
+#include "agent/host/image_store.hpp"
 #include "agent/host/limits.hpp"
 #include "agent/qemu/guard.hpp"
 #include "api/ids.hpp"
@@ -38,6 +39,7 @@ struct RunArguments {
   std::string qemu = "qemu-system-x86_64";
   std::string token_file;
   bool restrict_network = false;
+  std::string image_cache = format_bytes(agent::kImageCacheBound);
   std::string log_level = "info";
   std::string log_format = "text";
   std::string log_file;
@@ -94,6 +96,9 @@ Result<agent::AgentOptions> to_options(const RunArguments& arguments) {
   options.publish_address = arguments.publish_address;
   options.qemu = arguments.qemu;
   options.restrict_network = arguments.restrict_network;
+  Result<Bytes> image_cache = parse_bytes(arguments.image_cache);
+  if (!image_cache.ok()) return invalid("bad_image_cache", "--image-cache: " + image_cache.error().message);
+  options.image_cache = *image_cache;
   options.version = UNIK_VERSION;
   options.program = own_path();
   return options;
@@ -181,6 +186,10 @@ int main(int argc, char** argv) {
   run_command->add_option("--token-file", arguments.token_file, "File whose first line authenticates this node");
   run_command->add_flag("--restrict-network", arguments.restrict_network,
                         "Guests can be reached, but reach nothing themselves");
+  run_command
+      ->add_option("--image-cache", arguments.image_cache,
+                   "How much of the disk images may take before those go that nothing here needs")
+      ->capture_default_str();
   run_command->add_option("--log-level", arguments.log_level, "debug, info, warning or error")->capture_default_str();
   run_command->add_option("--log-format", arguments.log_format, "text or json")->capture_default_str();
   run_command->add_option("--log-file", arguments.log_file,

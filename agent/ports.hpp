@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -74,6 +75,7 @@ struct PushLog {
 // ImageStore. Answered by ImageReady or ImageFailed.
 struct FetchImage {
   std::string image;
+  std::set<std::string> needed{};  // by all goals: where room is short, others go
 };
 
 // Hypervisor. Launch is answered by VmStarted then VmEnded, or by VmEnded alone. Asking for what has already happened

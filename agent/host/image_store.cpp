@@ -1,8 +1,10 @@
 #include "agent/host/image_store.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <filesystem>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -42,12 +44,35 @@ Result<void> write_blob(const BlobStore& store, const Digest& digest, const Fetc
   return std::move(finished).error();
 }
 
+bool is_of_the_disk(const Error& error) {
+  return error.reason == "store_failed" || error.reason == "cache_failed" || error.reason == "disk_full";
+}
+
+// What its files take of the disk; what vanishes meanwhile counts nothing.
+std::int64_t bytes_below(const std::string& directory) {
+  std::int64_t bytes = 0;
+  std::error_code problem;
+  for (std::filesystem::recursive_directory_iterator entry(directory, problem), end; !problem && entry != end;
+       entry.increment(problem)) {
+    std::error_code gone;
+    if (!entry->is_regular_file(gone)) continue;
+    const std::uintmax_t size = entry->file_size(gone);
+    if (!gone) bytes += static_cast<std::int64_t>(size);
+  }
+  return bytes;
+}
+
 }  // namespace
 
 class ImageStore::State {
  public:
-  State(BlobStore store, std::string cache, FetchBlob fetch, std::function<void(Event)> deliver)
-      : store_(std::move(store)), cache_(std::move(cache)), fetch_(std::move(fetch)), deliver_(std::move(deliver)) {
+  State(BlobStore store, ImageStoreOptions options, std::function<void(Event)> deliver)
+      : store_(std::move(store)),
+        directory_(std::move(options.directory)),
+        cache_(directory_ + "/boot"),
+        fetch_(std::move(options.fetch)),
+        bound_(options.bound),
+        deliver_(std::move(deliver)) {
     for (int i = 0; i < kImageWorkers; ++i) workers_.emplace_back([this] { run(); });
   }
 
@@ -86,6 +111,10 @@ class ImageStore::State {
   void fetch(FetchImage effect) {
     {
       const std::lock_guard lock(mutex_);
+      needed_ = std::move(effect.needed);
+      needed_.insert(effect.image);
+      ++round_;
+      for (const std::string& image : needed_) last_needed_[image] = round_;
       if (!wanted_.insert(effect.image).second) return;  // the answer to the first serves both
       queue_.push_back(std::move(effect.image));
     }
@@ -103,20 +132,23 @@ class ImageStore::State {
   void run() {
     std::unique_lock lock(mutex_);
     for (;;) {
-      changed_.wait(lock, [this] { return ending_ || !queue_.empty(); });
+      changed_.wait(lock, [this] { return ending_ || (!sweeping_ && !queue_.empty()); });
       if (ending_) return;
       const std::string image = std::move(queue_.front());
       queue_.pop_front();
+      ++at_work_;
       lock.unlock();
       ImageReady answer{image, {}, {}};
       Result<BootFiles> files = make_ready(image, answer);
       lock.lock();
+      --at_work_;
       wanted_.erase(image);
       if (files.ok())
         ready_.insert_or_assign(image, std::move(*files));
       else
         ready_.erase(image);
       if (ending_) return;
+      if (at_work_ == 0 && queue_.empty()) sweep(lock, !files.ok() && is_of_the_disk(files.error()));
       lock.unlock();
       if (files.ok())
         deliver_(std::move(answer));
@@ -124,6 +156,59 @@ class ImageStore::State {
         deliver_(ImageFailed{image, files.error()});
       lock.lock();
     }
+  }
+
+  // With `lock` held, which it gives back meanwhile; no image is fetched then.
+  void sweep(std::unique_lock<std::mutex>& lock, bool disk_is_full) {
+    const std::set<std::string> needed = needed_;
+    const std::map<std::string, std::uint64_t> last_needed = last_needed_;
+    sweeping_ = true;
+    lock.unlock();
+    const std::vector<std::string> gone = make_room(needed, last_needed, disk_is_full);
+    lock.lock();
+    for (const std::string& image : gone) {
+      ready_.erase(image);
+      last_needed_.erase(image);
+    }
+    sweeping_ = false;
+    changed_.notify_all();
+  }
+
+  std::vector<std::string> make_room(const std::set<std::string>& needed,
+                                     const std::map<std::string, std::uint64_t>& last_needed, bool disk_is_full) const {
+    std::vector<std::string> gone;
+    if (!disk_is_full && bytes_below(directory_) <= bound_.value) return gone;
+    std::vector<std::string> idle;
+    if (const auto images = store_.images(); images.ok())
+      for (const runtimes::NamedImage& image : *images)
+        if (!needed.contains(image.name)) idle.push_back(image.name);
+    const auto when = [&](const std::string& image) {
+      const auto found = last_needed.find(image);
+      return found == last_needed.end() ? 0 : found->second;
+    };
+    std::stable_sort(idle.begin(), idle.end(), [&](const auto& a, const auto& b) { return when(a) < when(b); });
+    for (const std::string& image : idle) {
+      if (const Result<void> removed = remove(image); !removed.ok()) {
+        wire::log(wire::LogLevel::kWarning, "images", "cannot make room", {{"error", to_string(removed.error())}});
+        break;
+      }
+      gone.push_back(image);
+      if (!disk_is_full && bytes_below(directory_) <= bound_.value) break;
+    }
+    if (!gone.empty())
+      wire::log(wire::LogLevel::kInfo, "images", "made room", {{"images", gone.size()}, {"bound", bound_.value}});
+    return gone;
+  }
+
+  // With all that no other image needs.
+  Result<void> remove(const std::string& image) const {
+    if (Result<void> removed = store_.remove_image(image); !removed.ok()) return removed;
+    if (auto collected = store_.collect_garbage(); !collected.ok()) return std::move(collected).error();
+    const Result<std::vector<runtimes::NamedImage>> images = store_.images();
+    if (!images.ok()) return images.error();
+    std::vector<Digest> kept;
+    for (const runtimes::NamedImage& other : *images) kept.push_back(other.manifest.digest);
+    return runtimes::prune_boot(store_, kept, cache_);
   }
 
   Result<BootFiles> make_ready(const std::string& image, ImageReady& answer) {
@@ -166,14 +251,21 @@ class ImageStore::State {
   }
 
   const BlobStore store_;
+  const std::string directory_;
   const std::string cache_;
   const FetchBlob fetch_;
+  const Bytes bound_;
   const std::function<void(Event)> deliver_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::string> queue_;  // no image twice
   std::set<std::string> wanted_;   // queued or under way
+  int at_work_ = 0;                // images under way
+  bool sweeping_ = false;
+  std::set<std::string> needed_;  // by goals
+  std::uint64_t round_ = 0;       // of `last_needed_`
+  std::map<std::string, std::uint64_t> last_needed_;
   std::map<std::string, BootFiles> ready_;
   std::atomic<bool> ending_ = false;
   std::vector<std::thread> workers_;
@@ -182,8 +274,8 @@ class ImageStore::State {
 Result<std::unique_ptr<ImageStore>> ImageStore::create(ImageStoreOptions options, std::function<void(Event)> deliver) {
   Result<BlobStore> store = BlobStore::open(options.directory + "/store");
   if (!store.ok()) return std::move(store).error();
-  return std::unique_ptr<ImageStore>(new ImageStore(std::make_unique<State>(
-      std::move(*store), options.directory + "/boot", std::move(options.fetch), std::move(deliver))));
+  return std::unique_ptr<ImageStore>(
+      new ImageStore(std::make_unique<State>(std::move(*store), std::move(options), std::move(deliver))));
 }
 
 ImageStore::ImageStore(std::unique_ptr<State> state) : state_(std::move(state)) {}

@@ -3,6 +3,9 @@
 // An image's blobs come from the controller by digest and are verified as they stream into the store; then its boot
 // files are prepared (runtimes/lib/boot). What is there already is not fetched again. Two workers; requests for an
 // image that is under way coalesce into one, and are answered by one event.
+//
+// The store is a cache: when it holds more than its bound, or its disk is full, images that no goal needs go, those
+// first that have not been needed for longest. What runs keeps its open files.
 #pragma once
 
 #include <functional>
@@ -22,6 +25,8 @@ inline constexpr int kImageWorkers = 2;
 inline constexpr int kMaxFetchRounds =
     3;  // manifest, then what it names; once more if somebody removed a blob meanwhile
 
+inline constexpr Bytes kImageCacheBound = mebibytes(10 << 10);
+
 // Streams one blob into `sink`, which returns false to give up. Blocks.
 using BlobSink = std::function<bool(std::string_view chunk)>;
 using FetchBlob = std::function<Result<void>(const runtimes::Digest&, const BlobSink& sink)>;
@@ -29,6 +34,7 @@ using FetchBlob = std::function<Result<void>(const runtimes::Digest&, const Blob
 struct ImageStoreOptions {
   std::string directory;  // `store/` and `boot/` below it are ours
   FetchBlob fetch;        // called by the workers
+  Bytes bound = kImageCacheBound;
 };
 
 class ImageStore {

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "runtimes/lib/oci/reference.hpp"
@@ -26,7 +27,7 @@ class ImageStoreTest : public testing::Test {
     auto origin = BlobStore::open(directory_ + "/origin");
     ASSERT_TRUE(origin.ok());
     origin_.emplace(std::move(*origin));
-    pack();
+    image_ = pack("web", "not a tar");
   }
   void TearDown() override {
     images_.reset();
@@ -35,7 +36,7 @@ class ImageStoreTest : public testing::Test {
 
   // An image whose manifest and config are right and whose one layer no root can be made of: what this store does up to
   // there is its own.
-  void pack() {
+  std::string pack(const std::string& name, const std::string& layer) const {
     runtimes::Manifest manifest;
     const auto put = [&](std::string_view bytes, std::string_view type) {
       const auto blob = origin_->put(bytes);
@@ -45,18 +46,17 @@ class ImageStoreTest : public testing::Test {
       descriptor.size = blob->size;
       return descriptor;
     };
-    const std::string layer = "not a tar";
     runtimes::ImageConfig config;
     config.entrypoint = {"/app/x"};
     config.diff_ids = {runtimes::sha256(layer)};
     manifest.config = put(runtimes::print_image_config(config), runtimes::kConfigMediaType);
     manifest.layers = {put(layer, runtimes::kLayerTarMediaType)};
     const auto document = put(runtimes::print_manifest(manifest), runtimes::kManifestMediaType);
-    image_ = to_string(runtimes::Reference{"web", document.digest});
+    return to_string(runtimes::Reference{name, document.digest});
   }
 
-  void open(FetchBlob fetch) {
-    auto opened = ImageStore::create({directory_ + "/node", std::move(fetch)}, [this](Event event) {
+  void open(FetchBlob fetch, Bytes bound = kImageCacheBound) {
+    auto opened = ImageStore::create({directory_ + "/node", std::move(fetch), bound}, [this](Event event) {
       const std::lock_guard lock(mutex_);
       events_.push_back(std::move(event));
       changed_.notify_all();
@@ -82,6 +82,14 @@ class ImageStoreTest : public testing::Test {
     return std::get<ImageFailed>(event).error;
   }
 
+  std::set<std::string> kept() const {
+    std::set<std::string> names;
+    const auto store = BlobStore::open(directory_ + "/node/store");
+    const auto images = store->images();
+    for (const runtimes::NamedImage& image : *images) names.insert(image.name);
+    return names;
+  }
+
   std::string directory_;
   std::optional<BlobStore> origin_;
   std::string image_;
@@ -96,10 +104,10 @@ TEST_F(ImageStoreTest, BlobsAreFetchedOnceAndKept) {
   open([this](const Digest& digest, const BlobSink& sink) { return serve(digest, sink); });
   EXPECT_TRUE(images_->ready_images().empty());
   EXPECT_EQ(images_->boot_files(image_).error().reason, "image_not_ready");
-  images_->fetch({image_});
+  images_->fetch({image_, {}});
   (void)next_failure();  // of the layer, after all blobs are there
   EXPECT_EQ(fetched_, 3);
-  images_->fetch({image_});
+  images_->fetch({image_, {}});
   (void)next_failure();
   EXPECT_EQ(fetched_, 3);
 }
@@ -111,7 +119,7 @@ TEST_F(ImageStoreTest, RequestsForOneImageCoalesce) {
     const std::lock_guard wait(gate);
     return serve(digest, sink);
   });
-  for (int i = 0; i < 10; ++i) images_->fetch({image_});
+  for (int i = 0; i < 10; ++i) images_->fetch({image_, {}});
   gate.unlock();
   (void)next_failure();
   images_.reset();
@@ -119,12 +127,70 @@ TEST_F(ImageStoreTest, RequestsForOneImageCoalesce) {
   EXPECT_TRUE(events_.empty());
 }
 
+TEST_F(ImageStoreTest, BeyondItsBoundWhatNoGoalNeedsGoesAndNothingElse) {
+  const std::string large(100'000, 'x');
+  const std::string one = pack("one", large + "1");
+  const std::string two = pack("two", large + "2");
+  const std::string three = pack("three", large + "3");
+  open([this](const Digest& digest, const BlobSink& sink) { return serve(digest, sink); }, Bytes{250'000});
+  const auto fetch = [this](const std::string& image, std::set<std::string> needed) {
+    images_->fetch({image, std::move(needed)});
+    (void)next_failure();
+  };
+  fetch(one, {one});
+  fetch(two, {one, two});
+  EXPECT_EQ(kept(), (std::set{one, two}));
+  fetch(three, {one, two, three});
+  EXPECT_EQ(kept(), (std::set{one, three, two})) << "goals come before the bound";
+  fetch(three, {two, three});
+  EXPECT_EQ(kept(), (std::set{three, two}));
+  const int before = fetched_;
+  fetch(one, {one, three});
+  EXPECT_EQ(fetched_, before + 3) << "what has gone is fetched again";
+  EXPECT_EQ(kept(), (std::set{one, three}));
+  const auto store = BlobStore::open(directory_ + "/node/store");
+  const auto blobs = store->list();
+  for (const runtimes::BlobInfo& blob : *blobs)
+    EXPECT_NE(blob.digest, runtimes::sha256(large + "2")) << "its bytes have gone with it";
+}
+
+TEST_F(ImageStoreTest, BeyondItsBoundWhatWasNeededLastStays) {
+  const std::string large(100'000, 'x');
+  const std::string one = pack("one", large + "1");
+  const std::string two = pack("two", large + "2");
+  const std::string three = pack("three", large + "3");
+  open([this](const Digest& digest, const BlobSink& sink) { return serve(digest, sink); }, Bytes{250'000});
+  for (const std::string& image : {two, one, three}) {
+    images_->fetch({image, {image}});
+    (void)next_failure();
+  }
+  EXPECT_EQ(kept(), (std::set{one, three}));
+}
+
+TEST_F(ImageStoreTest, OnAFullDiskAllGoesThatNoGoalNeeds) {
+  const std::string other = pack("other", "another");
+  const std::string third = pack("third", "a third");
+  bool full = false;
+  open([&](const Digest& digest, const BlobSink& sink) -> Result<void> {
+    if (full) return unavailable("store_failed", "as a full disk fails a write");
+    return serve(digest, sink);
+  });
+  for (const std::string& image : {image_, other}) {
+    images_->fetch({image, {image_, other}});
+    (void)next_failure();
+  }
+  full = true;
+  images_->fetch({third, {other, third}});
+  EXPECT_EQ(next_failure().reason, "store_failed");
+  EXPECT_EQ(kept(), (std::set{other}));
+}
+
 TEST_F(ImageStoreTest, AlteredBytesAreRefusedAndMayBeTriedAgain) {
   open([](const Digest&, const BlobSink& sink) -> Result<void> {
     sink("other bytes");
     return {};
   });
-  images_->fetch({image_});
+  images_->fetch({image_, {}});
   const Error error = next_failure();
   EXPECT_EQ(error.reason, "digest_mismatch");
   EXPECT_TRUE(traits(error.code).retryable);
@@ -132,9 +198,9 @@ TEST_F(ImageStoreTest, AlteredBytesAreRefusedAndMayBeTriedAgain) {
 
 TEST_F(ImageStoreTest, AControllersErrorIsTold) {
   open([](const Digest&, const BlobSink&) -> Result<void> { return not_found("no_such_blob", "gone"); });
-  images_->fetch({image_});
+  images_->fetch({image_, {}});
   EXPECT_EQ(next_failure().reason, "no_such_blob");
-  images_->fetch({"web:latest"});
+  images_->fetch({"web:latest", {}});
   EXPECT_EQ(next_failure().reason, "bad_reference");
 }
 
@@ -145,7 +211,7 @@ TEST_F(ImageStoreTest, TheEndDoesNotWaitForASlowBlob) {
     while (sink("x")) std::this_thread::yield();
     return unavailable("aborted", "the sink gave up");
   });
-  images_->fetch({image_});
+  images_->fetch({image_, {}});
   while (!begun) std::this_thread::yield();
   images_.reset();
   EXPECT_TRUE(events_.empty());
