@@ -13,6 +13,7 @@
 #include <string>
 
 #include "controller/http/api.hpp"
+#include "controller/http/artifact_keeper.hpp"
 #include "controller/store/restored.hpp"
 #include "wire/clock.hpp"
 #include "wire/daemon_arguments.hpp"
@@ -38,6 +39,7 @@ struct Options {
   std::int64_t heartbeat_ms = 10'000;
   std::uint32_t max_operations = kMaxOperationsAtWork;
   Retention keep;
+  Duration keep_artifacts = kKeepArtifacts;
 };
 
 void add_duration(CLI::App& app, const std::string& name, Duration& value, const std::string& help) {
@@ -174,6 +176,8 @@ Result<void> serve(const Options& options, const sigset_t& signals) {
   for (const wire::Endpoint& endpoint : server->endpoints())
     wire::log(wire::LogLevel::kInfo, "http", "listening", {{"address", to_string(endpoint)}});
   metrics.begin(*runner.world());
+  const ArtifactKeeper keeper(
+      context.artifacts, [&runner] { return runner.world(); }, options.keep_artifacts);
   wire::log(wire::LogLevel::kInfo, "controller", "ready", {{"cluster_id", cluster_id}, {"revision", head}});
 
   int signal = 0;
@@ -207,6 +211,8 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
   add_duration(app, "--keep-intents", options.keep.intents, "how long records of what somebody asked for are kept");
+  add_duration(app, "--keep-artifacts", options.keep_artifacts,
+               "how long blobs of images stay that no app needs, nor a rollback");
   add_duration(app, "--keep-transitions", options.keep.transitions, "how long all other records are kept");
   app.add_option("--keep-records", options.keep.records,
                  "records kept at the most, beside those that somebody asked for")

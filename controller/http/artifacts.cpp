@@ -86,6 +86,7 @@ class Download : public std::enable_shared_from_this<Download> {
 void put_artifact(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder) {
   const Result<Digest> digest = runtimes::parse_digest(query_text(request, "digest"));
   if (!digest) return responder.send(digest.error());
+  context.artifacts.renew(*digest);
   if (const std::optional<std::int64_t> size = context.artifacts.size_of(*digest))
     return responder.send(json_response(200, blob_json(*digest, *size)));
   Result<BlobStore::Writer> writer = context.artifacts.writer();
@@ -107,6 +108,7 @@ void get_artifact(ApiContext& context, const PathValues& path, const wire::Respo
 void has_artifact(ApiContext& context, const PathValues& path, const wire::Responder& responder) {
   const Result<Digest> digest = runtimes::parse_digest(path.at("digest"));
   if (!digest) return responder.send(digest.error());
+  context.artifacts.renew(*digest);  // who asks will not upload it
   if (!context.artifacts.has(*digest))
     return responder.send(not_found("no_such_blob", "there is no blob " + path.at("digest")));
   responder.send(wire::HttpResponse{200, {}, "", ""});

@@ -32,13 +32,24 @@ Result<Caller> caller_of(const wire::HttpRequest& request) {
   return caller;
 }
 
+// And stays there until the change that names it is made.
+bool is_there(const runtimes::BlobStore& artifacts, const runtimes::Digest& image) {
+  if (!artifacts.has(image)) return false;
+  artifacts.renew(image);
+  if (const auto manifest = artifacts.manifest(image); manifest) {
+    artifacts.renew(manifest->config.digest);
+    for (const runtimes::Descriptor& layer : manifest->layers) artifacts.renew(layer.digest);
+  }
+  return true;
+}
+
 // An app whose image nobody has uploaded could never boot: said now, not on some node later.
 Result<void> check_images(const runtimes::BlobStore& artifacts, const std::vector<Resource>& resources) {
   for (const Resource& resource : resources) {
     const App* const app = std::get_if<App>(&resource);
     if (app == nullptr) continue;
     const Result<runtimes::Reference> image = runtimes::parse_reference(app->spec.boot.image);
-    if (!image || artifacts.has(image->digest)) continue;
+    if (!image || is_there(artifacts, image->digest)) continue;
     const std::string object = "app/" + app->metadata.name;
     Error error = invalid("image_unknown",
                           object + ": the image " + app->spec.boot.image +

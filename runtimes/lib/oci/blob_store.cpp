@@ -347,7 +347,21 @@ Result<BlobStore::Hold> BlobStore::hold() const {
   return Hold(lock->release());
 }
 
-Result<BlobStore::Collected> BlobStore::collect_garbage(std::span<const Digest> keep) const {
+namespace {
+
+bool is_written_before(const std::filesystem::path& path, WallTime moment) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && WallTime(std::chrono::seconds(status.st_mtim.tv_sec)) < moment;
+}
+
+}  // namespace
+
+void BlobStore::renew(const Digest& digest) const {
+  ::utimensat(AT_FDCWD, blob_path(digest).c_str(), nullptr, 0);
+}
+
+Result<BlobStore::Collected> BlobStore::collect_garbage(std::span<const Digest> keep,
+                                                        std::optional<WallTime> written_before) const {
   auto lock = lock_file(dir_ / "lock", LockMode::kExclusive, false);
   if (!lock) return std::move(lock).error();
   auto all = images();
@@ -366,6 +380,7 @@ Result<BlobStore::Collected> BlobStore::collect_garbage(std::span<const Digest> 
   Collected collected;
   for (const BlobInfo& blob : *blobs) {
     if (wanted.contains(blob.digest)) continue;
+    if (written_before && !is_written_before(blob_path(blob.digest), *written_before)) continue;
     if (auto removed = remove(blob.digest); !removed) return std::move(removed).error();
     ++collected.blobs;
     collected.bytes += blob.size;

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "api/result.hpp"
+#include "api/time.hpp"
 #include "api/units.hpp"
 #include "runtimes/lib/oci/digest.hpp"
 #include "runtimes/lib/oci/image.hpp"
@@ -131,8 +132,12 @@ class BlobStore {
     std::int64_t bytes = 0;
   };
   // Removes blobs that no image of the index and none of `keep` (manifest digests) needs, and what killed writers left.
-  // Errors: `unavailable/store_busy` while somebody holds the store.
-  Result<Collected> collect_garbage(std::span<const Digest> keep = {}) const;
+  // With `written_before` only blobs that were neither written nor renewed since. Errors: `unavailable/store_busy`
+  // while somebody holds the store.
+  Result<Collected> collect_garbage(std::span<const Digest> keep = {},
+                                    std::optional<WallTime> written_before = std::nullopt) const;
+  // Lets the blob count as written now: somebody relies on its being there. Nothing when it is not.
+  void renew(const Digest& digest) const;
 
  private:
   explicit BlobStore(std::filesystem::path dir) : dir_(std::move(dir)) {}
