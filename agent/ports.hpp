@@ -184,7 +184,8 @@ struct ImageFailed {
   Error error;  // retryable or not by its code
 };
 
-// The guest's init has started the app.
+// The guest's init has started the app. It comes again, otherwise the same, with the console's first byte when that is
+// later.
 struct VmStarted {
   InstanceId id;
   std::uint32_t run = 0;

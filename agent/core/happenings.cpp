@@ -1,7 +1,5 @@
 #include "agent/core/happenings.hpp"
 
-#include <algorithm>
-
 #include "agent/core/restart.hpp"
 #include "agent/core/settle.hpp"
 
@@ -15,6 +13,11 @@ void keep_boot(NodeState& node, Instance& instance) {
     instance.record.boot = instance.vm.boot;
     instance.record.boot_run = instance.vm.run;
   });
+}
+
+bool is_first_byte(const Instance& instance, const VmStarted& started) {
+  return instance.vm.state == VmState::kRunning && instance.vm.boot.first_byte == Duration::zero() &&
+         started.first_byte > Duration::zero();
 }
 
 }  // namespace
@@ -48,15 +51,20 @@ void take(NodeState& node, const ImageFailed& failed) {
 
 void take(NodeState& node, const VmStarted& started) {
   Instance* instance = node.find(started.id);
-  if (instance == nullptr || instance->vm.state != VmState::kStarting || instance->vm.run != started.run) return;
+  if (instance == nullptr || instance->vm.run != started.run) return;
   VmLife& vm = instance->vm;
+  if (is_first_byte(*instance, started)) {
+    vm.boot.first_byte = started.first_byte;  // the run's own file keeps it for the next agent
+    node.touch(started.id);
+  }
+  if (vm.state != VmState::kStarting) return;
   vm.state = VmState::kRunning;
   vm.started_at = started.at;
   vm.accelerator = started.accelerator;
   vm.boot.start = started.start;
   vm.boot.first_byte = started.first_byte;
-  // Until the app runs and is heard: its first byte may be the kernel's, or one that nobody was there to time.
-  vm.boot.total = vm.launched - vm.decided + std::max(vm.boot.first_byte, started.start);
+  // Not until it is heard: when a quiet app says its first word is up to those who use it, and boots are compared.
+  vm.boot.total = vm.launched - vm.decided + started.start;
   instance->recent_problem.clear();
   if (instance->want == Want::kRunning) instance->health = begin_health(instance->goal.run.health, node.now.boot);
   if (!instance->goal.run.health) keep_boot(node, *instance);

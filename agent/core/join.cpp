@@ -25,6 +25,7 @@ void adopt(Instance& instance, const AdoptedVm& vm, Time now) {
   instance.vm.started_at = vm.started_at;
   const bool kept = instance.record.boot_run == vm.run && instance.record.boot != BootTimes{};
   instance.vm.boot = kept ? instance.record.boot : vm.boot;
+  if (kept && vm.boot.first_byte > Duration::zero()) instance.vm.boot.first_byte = vm.boot.first_byte;
   instance.vm.decided = now;
   instance.vm.launched = now;
   // Only a lost record is behind its VM: no run may be launched under a number that was used.

@@ -43,12 +43,13 @@ struct Exit {
   bool operator==(const Exit&) const = default;
 };
 
-// The parts of the last boot; `total` runs from the agent's decision to the first byte on the console.
+// The parts of the last boot; `total` runs from the agent's decision until the guest's init reports that the app was
+// started. A first byte may come much later, and counts in none of the others.
 struct BootTimes {
   Duration fetch{};       // image blobs that were not there
   Duration prepare{};     // digest checks and the boot root
   Duration start{};       // exec of the VMM until the guest's init reports that the app was started
-  Duration first_byte{};  // exec of the VMM until the first byte on the console
+  Duration first_byte{};  // exec of the VMM until the first byte on the console; zero while nothing has come
   Duration total{};
   Duration healthy{};  // until the first passed check; zero where none is declared or none has passed yet
 

@@ -91,7 +91,7 @@ std::string format_boot(Duration duration) {
 
 Duration boot_time(const BootTimes& boot) {
   if (boot.start <= Duration::zero()) return {};  // it has not booted yet
-  return boot.first_byte > Duration::zero() ? boot.total : boot.fetch + boot.prepare + boot.start;
+  return boot.total > Duration::zero() ? boot.total : boot.fetch + boot.prepare + boot.start;
 }
 
 Duration ready_time(const BootTimes& boot) {

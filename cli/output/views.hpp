@@ -29,8 +29,8 @@ std::string render_explanation(const Explanation& explanation, bool colour);
 // Milliseconds for tables: `203ms`, `1.2s`; empty for zero.
 std::string format_boot(Duration duration);
 
-// How long a boot took for people: until the first byte on the console, or, of an app that says nothing, until the
-// guest's init had started it.
+// How long a boot took for people: until the guest's init had started the app; the sum of its parts where the agent was
+// not there for all of it.
 Duration boot_time(const BootTimes& boot);
 
 // The same until it serves: until the first passed check, where one is declared.

@@ -45,8 +45,19 @@ TEST_F(LoopTest, TellsThePartsOfABoot) {
   const BootTimes boot = host.status(web)->boot;
   EXPECT_EQ(boot.fetch, 200ms);
   EXPECT_EQ(boot.prepare, 5ms);
-  EXPECT_EQ(boot.first_byte, 100ms);
-  EXPECT_EQ(boot.total, 300ms);  // from the stored goal over the fetch to the first byte
+  EXPECT_EQ(boot.start, 100ms);
+  EXPECT_EQ(boot.first_byte, 120ms);
+  EXPECT_EQ(boot.total, 300ms);  // from the stored goal over the fetch to the app's start
+}
+
+TEST_F(LoopTest, TellsTheFirstByteOfAnAppThatIsSilentForLong) {
+  host.silence = 1min;
+  boot({running(web)}, 10s);
+  EXPECT_EQ(host.status(web)->boot.first_byte, Duration::zero());
+  const Duration total = host.status(web)->boot.total;
+  host.run_for(1min);
+  EXPECT_EQ(host.status(web)->boot.first_byte, 1min + 100ms);
+  EXPECT_EQ(host.status(web)->boot.total, total) << "it had long booted";
 }
 
 TEST_F(LoopTest, DoesNothingBeforeTheInventory) {
@@ -250,6 +261,16 @@ TEST_F(LoopTest, StillTellsHowARunCameUpAfterItsOwnCrash) {
   host.run_for(5s);
   EXPECT_EQ(host.status(web)->boot, before);
   EXPECT_EQ(host.launches[web], 1U);
+}
+
+TEST_F(LoopTest, StillTellsTheFirstByteAfterItsOwnCrash) {
+  boot({running(web)}, 5s);
+  const BootTimes before = host.status(web)->boot;
+  EXPECT_GT(before.first_byte, before.start);
+  host.crash();
+  host.start();
+  host.run_for(5s);
+  EXPECT_EQ(host.status(web)->boot, before);
 }
 
 TEST_F(LoopTest, TakesUpAnExitThatItDidNotSee) {

@@ -70,6 +70,8 @@ void SimulatedHost::start() {
     adopted.address = vm.address;
     adopted.accelerator = "tcg";
     adopted.started_at = vm.started_at;
+    adopted.boot.start = vm.start;
+    adopted.boot.first_byte = vm.first_byte;
     adopted.exit = vm.exit;
     inventory.vms.push_back(adopted);
   }
@@ -250,9 +252,20 @@ void SimulatedHost::perform(const LaunchVm& effect) {
     if (booted == vms.end() || booted->second.process != process || !booted->second.running) return;
     booted->second.started = true;
     booted->second.started_at = clock().wall;
-    if (loop_) inbox_.emplace_back(VmStarted{id, booted->second.run, clock().wall, "tcg", boot_time, boot_time});
+    booted->second.start = boot_time;
+    if (loop_) inbox_.emplace_back(VmStarted{id, booted->second.run, clock().wall, "tcg", boot_time, {}});
+    at(silence, [this, id, process] { speak(id, process); });
     if (exits_after) at(*exits_after, [this, id, process, exit = exits_with] { end_process(id, process, exit); });
   });
+}
+
+// As the hypervisor tells it: the start again, now with the first byte. Nobody is told, nor times it, without an agent.
+void SimulatedHost::speak(const InstanceId& id, std::uint64_t process) {
+  const auto found = vms.find(id);
+  if (!loop_ || found == vms.end() || found->second.process != process || !found->second.running) return;
+  SimulatedVm& vm = found->second;
+  vm.first_byte = vm.start + silence;
+  inbox_.emplace_back(VmStarted{id, vm.run, vm.started_at, "tcg", vm.start, vm.first_byte});
 }
 
 void SimulatedHost::perform(const StopVm& effect) {

@@ -30,6 +30,8 @@ struct SimulatedVm {
   std::optional<Exit> exit;
   std::uint64_t process = 0;  // tells two VMs of one id apart
   bool strict = false;
+  Duration start{};
+  Duration first_byte{};
 };
 
 class SimulatedHost {
@@ -76,6 +78,7 @@ class SimulatedHost {
 
   // ---- How the world behaves
   Duration boot_time = std::chrono::milliseconds(100);
+  Duration silence = std::chrono::milliseconds(20);  // between the start of an app and its first byte
   Duration fetch_time = std::chrono::milliseconds(200);
   std::optional<Duration> exits_after;  // every app ends by itself so long after its start
   Exit exits_with{ExitKind::kExited, 0};
@@ -132,6 +135,7 @@ class SimulatedHost {
   void perform(const Publish& effect);
 
   void guard(const InstanceId& id, std::uint64_t process);
+  void speak(const InstanceId& id, std::uint64_t process);
   void end_process(const InstanceId& id, std::uint64_t process, Exit exit);
   void release_parked();
   void reply(std::uint64_t seq);

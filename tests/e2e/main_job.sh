@@ -21,6 +21,9 @@ step "status, logs, get, explain, events"
 unikctl status | tee "$work/out"
 grep -Eq 'hello +1/1' "$work/out" || fail "status does not show hello 1/1"
 unikctl status -o json | jq -e '.apps[0].status.ready == 1 and .instances[0].status.boot.total_us > 0' >/dev/null || fail "status -o json"
+# The app's words come after its start, and are told after it.
+heard() { unikctl get instance -o json | jq -e '.items[0].status.boot | .first_byte_us > .start_us' >/dev/null; }
+until_true 10 heard || fail "the first byte was not timed: $(unikctl get instance -o json | jq -c '.items[].status.boot')"
 unikctl logs hello | grep -q . || fail "no log"
 unikctl get app hello -o yaml >"$work/got.yaml"
 unikctl apply -f "$work/got.yaml" | grep -q 'app/hello unchanged' || fail "what get printed is not what is there"

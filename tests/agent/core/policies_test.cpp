@@ -79,6 +79,21 @@ TEST(BootTimesTest, EndWithTheAppWhereNobodySawTheFirstByte) {
   EXPECT_EQ(web.vm.boot.total, 901ms);
 }
 
+TEST(BootTimesTest, TakeTheFirstByteThatComesAfterTheStart) {
+  NodeState node("n1");
+  Instance& web = node.instances[instance_id("web")];
+  web.id = instance_id("web");
+  web.vm.state = VmState::kStarting;
+  web.vm.decided = web.vm.launched = kNow;
+  take(node, VmStarted{web.id, 0, {}, "tcg", 900ms, {}});
+  take(node, VmStarted{web.id, 0, {}, "tcg", 900ms, 950ms});
+  EXPECT_EQ(web.vm.boot.first_byte, 950ms);
+  EXPECT_EQ(web.vm.boot.total, 900ms) << "until the app was started";
+  take(node, VmStarted{web.id, 1, {}, "tcg", 100ms, 100ms});
+  take(node, VmStarted{web.id, 0, {}, "tcg", 900ms, {}});
+  EXPECT_EQ(web.vm.boot.first_byte, 950ms) << "of this run, and the first";
+}
+
 TEST(BootTimesTest, AreNoShorterThanTheirLongestPart) {
   NodeState node("n1");
   Instance& web = node.instances[instance_id("web")];
