@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "runtimes/lib/boot/guest_mounts.hpp"
 #include "runtimes/lib/elf/sysroot.hpp"
 
 namespace unik::runtimes {
@@ -149,6 +150,10 @@ class Closure {
     if (!elf)
       return invalid("missing_interpreter", root.inside + ": want its program interpreter " + path +
                                                 ", found no such program; install it, or link the program statically");
+    if (guest_mount_of(normal_path(path)))
+      return invalid("missing_interpreter", root.inside +
+                                                ": want its program interpreter where the guest has it, got " +
+                                                hidden(path) + "; link the program with another, or statically");
     prepare_places();
     loaded_.insert(name_of(path));
     return take({path, *real, normal_path(path), *std::move(elf)}, root.guest_path);
@@ -207,16 +212,35 @@ class Closure {
     return Found{inside, *real, guest_path, *std::move(elf)};
   }
 
-  std::optional<Found> find(const std::string& name, const std::vector<SearchPlace>& own) const {
+  // As the guest's loader will: it finds nothing where PID 1 mounts another file system. With `beneath_mounts` what
+  // lies there on this host is found nonetheless.
+  std::optional<Found> find(const std::string& name, const std::vector<SearchPlace>& own,
+                            bool beneath_mounts = false) const {
+    const auto look = [&](const std::string& inside, const std::string& guest_path) {
+      const bool seen = beneath_mounts || !guest_mount_of(guest_path);
+      return seen ? look_at(inside, guest_path) : std::nullopt;
+    };
     if (name.find('/') != std::string::npos)
-      return name.starts_with('/') ? look_at(name, normal_path(name)) : std::nullopt;
+      return name.starts_with('/') ? look(name, normal_path(name)) : std::nullopt;
     for (const auto* places : {&own, &common_})
       for (const SearchPlace& place : *places)
-        if (auto found = look_at(place.inside + "/" + name, place.guest + "/" + name)) return found;
+        if (auto found = look(place.inside + "/" + name, place.guest + "/" + name)) return found;
     return std::nullopt;
   }
 
+  // `/tmp/lib/libx.so, where PID 1 mounts another file system over /tmp`
+  static std::string hidden(const std::string& guest_path) {
+    const std::string path = normal_path(guest_path);
+    return path + ", where PID 1 mounts another file system over " + std::string(*guest_mount_of(path));
+  }
+
   Error missing(const std::string& name, const Object& object, const std::vector<SearchPlace>& own) const {
+    if (const auto there = find(name, own, true))
+      return invalid("missing_library", object.inside + ": want its library " + name +
+                                            " where the guest has it, found it as " + hidden(there->guest_path) +
+                                            (name.find('/') == std::string::npos
+                                                 ? "; bring it with --include " + there->inside + ":/usr/lib/" + name
+                                                 : "; link it by its name alone"));
     std::vector<std::string> looked;
     for (const auto& places : {own, common_})
       for (const SearchPlace& place : places) looked.push_back(place.inside);

@@ -43,7 +43,8 @@ struct LibraryClosure {
 // keep the path by which the loader finds them; those from a directory of ld.so.conf, which the guest's loader does not
 // read, are moved beside libc. With glibc, what it opens by itself is added where it exists: the NSS modules for files
 // and DNS, and libgcc_s. Errors: `invalid/missing_library`, naming the library, who needs it and where it was looked
-// for; `invalid/missing_interpreter`; `exhausted/closure_too_large`.
+// for, or that it lies where PID 1 of the guest mounts another file system; `invalid/missing_interpreter`;
+// `exhausted/closure_too_large`.
 Result<LibraryClosure> library_closure(const std::vector<ClosureRoot>& roots,
                                        const std::filesystem::path& sysroot = "/",
                                        const std::set<std::string>& provided = {});

@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "api/guest.h"
+#include "runtimes/lib/boot/guest_mounts.hpp"
 #include "runtimes/lib/elf/library_closure.hpp"
 #include "runtimes/lib/elf/recognise.hpp"
 #include "runtimes/lib/elf/sysroot.hpp"
@@ -73,8 +74,21 @@ class Guest {
                           ", which was in the image");
     const Result<void> added =
         fs::is_directory(status) ? add_directory(include.source, include.dest) : add_file(include.source, include.dest);
-    if (added || added.error().reason != "unsafe_path") return added;
+    if (added) return refuse_hidden(include);
+    if (added.error().reason != "unsafe_path") return added;
     return invalid("bad_include", "--include " + include.source.string() + ": " + added.error().message);
+  }
+
+  // Looked at as it came to lie: a DEST may lead there by a link of the image.
+  Result<void> refuse_hidden(const Include& include) const {
+    const std::string hidden = first_hidden(whole_, base_);
+    if (hidden.empty()) return {};
+    return invalid("bad_include", "--include " + include.source.string() +
+                                      ": want a DEST where the app will see it, got " +
+                                      (guest_mount_of(include.dest) ? include.dest : hidden) +
+                                      ": PID 1 mounts another file system over " +
+                                      std::string(*guest_mount_of(hidden)) + "; name a DEST elsewhere, such as " +
+                                      std::string(kAppDirectory) + "/" + fs::path(include.dest).filename().string());
   }
 
   // What was named to be run must not come to be another file under its name.

@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include "api/guest.h"
+#include "runtimes/lib/boot/guest_mounts.hpp"
 #include "runtimes/lib/elf/recognise.hpp"
 #include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/oci/layer.hpp"
@@ -80,11 +81,16 @@ Result<PackedImage> pack_rootfs(const BlobStore& store, const RootfsPackOptions&
   const std::string working_dir = options.config.working_dir.empty() ? "/" : options.config.working_dir;
   auto program = find_program(whole, options.config.args.front(), working_dir);
   if (!program) return std::move(program).error();
+  if (const auto mount = guest_mount_of("/" + resolve_in_tree(whole, *program)))
+    return invalid("no_such_program", options.rootfs.string() + ": want a program that the guest has, got " + *program +
+                                          ": PID 1 mounts another file system over " + std::string(*mount) +
+                                          "; put it elsewhere");
   std::vector<std::string> entrypoint{*program};
   entrypoint.insert(entrypoint.end(), options.config.args.begin() + 1, options.config.args.end());
 
   auto kernel = kernel_tree(options.base);
   if (!kernel) return std::move(kernel).error();
+  const std::string hidden = first_hidden(whole, *base);
   FileTree app = tree_difference(*base, whole);
   const std::string name = image_name(options.name.empty() ? plain_name(options.rootfs) : options.name);
   auto image =
@@ -93,6 +99,9 @@ Result<PackedImage> pack_rootfs(const BlobStore& store, const RootfsPackOptions&
   if (image && had_init)
     image->warnings.push_back(options.rootfs.string() +
                               ": its /init was left out, since PID 1 of a unikernel is unikctl's");
+  if (image && !hidden.empty())
+    image->warnings.push_back(options.rootfs.string() + ": what it holds in /run and /tmp, such as " + hidden +
+                              ", the app will not see: PID 1 mounts other file systems there");
   return image;
 }
 

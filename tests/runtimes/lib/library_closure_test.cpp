@@ -120,6 +120,44 @@ TEST_F(LibraryClosureTest, AMissingLibraryIsNamed) {
   EXPECT_OK(library_closure({root}, dir_ / "sys", {"/usr/lib/libabsent.so.3"}));
 }
 
+TEST_F(LibraryClosureTest, NothingIsFoundWherePid1MountsOverIt) {
+  glibc();
+  library("tmp/work/libfoo.so");
+  ElfDraft draft;
+  draft.needed = {"libfoo.so"};
+  draft.runpath = "/tmp/work";
+  const ClosureRoot root = program("srv/app", draft, "/app/app");
+  const Error error = library_closure({root}, dir_ / "sys").error();
+  EXPECT_EQ(error.reason, "missing_library");
+  EXPECT_NE(error.message.find("want its library libfoo.so where the guest has it, found it as /tmp/work/libfoo.so, "
+                               "where PID 1 mounts another file system over /tmp; bring it with --include "
+                               "/tmp/work/libfoo.so:/usr/lib/libfoo.so"),
+            std::string::npos)
+      << error.message;
+  EXPECT_OK(library_closure({root}, dir_ / "sys", {"/usr/lib/libfoo.so"}));
+  library("usr/lib/libfoo.so");
+  EXPECT_EQ(places(library_closure({root}, dir_ / "sys")),
+            (std::vector<std::string>{"/lib64/ld-linux-x86-64.so.2", "/usr/lib/libfoo.so"}))
+      << "the loader looks on";
+  // A program that was built there brings the library beside it to where it will lie.
+  draft.runpath = "$ORIGIN";
+  EXPECT_EQ(places(library_closure({program("tmp/work/app", draft, "/app/app")}, dir_ / "sys")),
+            (std::vector<std::string>{"/app/libfoo.so", "/lib64/ld-linux-x86-64.so.2"}));
+}
+
+TEST_F(LibraryClosureTest, AnInterpreterMustLieWhereTheGuestHasIt) {
+  glibc();
+  library("run/ld.so");
+  ElfDraft draft;
+  draft.interpreter = "/run/ld.so";
+  draft.needed = {"libc.so.6"};
+  write_file(dir_ / "sys" / "app", make_elf(draft), true);
+  const Error error = library_closure({{dir_ / "sys" / "app", "/app/app"}}, dir_ / "sys").error();
+  EXPECT_EQ(error.reason, "missing_interpreter");
+  EXPECT_NE(error.message.find("got /run/ld.so, where PID 1 mounts another file system over /run"), std::string::npos)
+      << error.message;
+}
+
 TEST_F(LibraryClosureTest, WithoutInterpreterThereIsNoProgram) {
   ElfDraft draft;
   draft.needed = {"libc.so.6"};

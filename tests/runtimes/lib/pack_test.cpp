@@ -132,6 +132,55 @@ TEST_F(PackTest, IncludesAreLaidInAndClosedOver) {
   EXPECT_EQ(pack_binary(blobs, options).error().reason, "bad_include");
 }
 
+TEST_F(PackTest, AnIncludeThatNoAppWouldSeeIsRefused) {
+  write_file(dir_ / "hello", make_elf({}), true);
+  write_file(dir_ / "inc" / "data.txt", "data");
+  BinaryPackOptions options = binary(dir_ / "hello");
+  for (const char* dest : {"/tmp/inc", "/run/inc", "/dev/inc", "/proc/inc", "/sys/inc", "/tmp", "/run/a/b"}) {
+    options.includes = {{dir_ / "inc", "/data"}, {dir_ / "inc", dest}};
+    const auto image = pack_binary(store(), options);
+    ASSERT_FALSE(image.ok()) << dest;
+    EXPECT_EQ(image.error().reason, "bad_include") << dest;
+    EXPECT_NE(image.error().message.find("--include " + (dir_ / "inc").string() + ": want a DEST where the app"),
+              std::string::npos)
+        << image.error().message;
+    EXPECT_NE(image.error().message.find(std::string("got ") + dest), std::string::npos) << image.error().message;
+  }
+  options.includes = {{dir_ / "inc" / "data.txt", "/tmp"}};
+  EXPECT_EQ(pack_binary(store(), options).error().reason, "bad_include") << "a file in the place of a mount point";
+  fs::create_symlink("../run", dir_ / "base" / "root" / "etc" / "live");
+  options.includes = {{dir_ / "inc" / "data.txt", "/etc/live/data.txt"}};
+  EXPECT_EQ(pack_binary(store(), options).error().reason, "bad_include") << "a link of the base leads to /run";
+  options.includes = {{dir_ / "inc", "/tmpfiles"}, {dir_ / "inc", "/app/tmp"}, {dir_ / "inc", "/var/run"}};
+  EXPECT_OK(pack_binary(store(), options));
+}
+
+TEST_F(PackTest, AFileSystemThatPid1MountsOverIsWorthAWarning) {
+  const fs::path root = dir_ / "rootfs";
+  write_file(root / "bin" / "app", "#!/bin/sh", true);
+  fs::create_directories(root / "tmp");
+  RootfsPackOptions options{root, "", {}, base()};
+  options.config.args = {"/bin/app"};
+  const auto empty = pack_rootfs(store(), options);
+  ASSERT_OK(empty);
+  EXPECT_TRUE(empty->warnings.empty());
+
+  fs::create_directories(root / "run" / "postgresql");
+  write_file(root / "tmp" / "late", "#!/bin/sh", true);
+  const auto image = pack_rootfs(store(), options);
+  ASSERT_OK(image);
+  ASSERT_EQ(image->warnings.size(), 1U);
+  EXPECT_NE(image->warnings[0].find("in /run and /tmp, such as /run/postgresql, the app will not see"),
+            std::string::npos)
+      << image->warnings[0];
+  fs::create_symlink("/tmp/late", root / "bin" / "late");
+  options.config.args = {"/bin/late"};
+  const Error error = pack_rootfs(store(), options).error();
+  EXPECT_EQ(error.reason, "no_such_program");
+  EXPECT_NE(error.message.find("got /bin/late: PID 1 mounts another file system over /tmp"), std::string::npos)
+      << error.message;
+}
+
 TEST_F(PackTest, IncludesAreParsed) {
   EXPECT_EQ(*parse_include("/etc/ssl:/etc/tls"), (Include{"/etc/ssl", "/etc/tls"}));
   EXPECT_EQ(*parse_include("/etc/ssl"), (Include{"/etc/ssl", "/etc/ssl"}));
