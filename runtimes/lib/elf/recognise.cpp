@@ -16,6 +16,10 @@ namespace {
 
 constexpr std::uint64_t kHead = 64 << 10;  // bytes that are looked at
 constexpr std::uint16_t kOsAbiLinux = 3, kOsAbiSystemV = 0;
+constexpr std::uint64_t kSector = 512;
+// What Linux's boot protocol says of a kernel's size, at fixed places of its header.
+constexpr std::size_t kSetupSectorsAt = 0x1f1, kSystemUnitsAt = 0x1f4, kProtocolAt = 0x206;
+constexpr std::uint64_t kDefaultSetupSectors = 4, kSystemUnit = 16, kProtocolWithWideSize = 0x204;
 constexpr std::string_view kAccepted =
     "a Linux program for x86-64, a directory with a unik.yaml, or a kernel (Multiboot, PVH ELF, bzImage, bootable "
     "disk)";
@@ -60,7 +64,23 @@ Recognised recognise_elf(const ElfInfo& elf, const MultibootHeaders& multiboot) 
 // --------------------------------------------------------------------------------------------------
 
 bool is_bzimage(const std::string& head) {
-  return has(head, 0x202, "HdrS") && has(head, 0x1fe, "\x55\xaa");
+  return has(head, 0x202, "HdrS") && has(head, 0x1fe, "\x55\xaa") && head.size() >= kProtocolAt + 2;
+}
+
+// How many bytes its header promises at the least: the last unit of 16 need not be filled.
+std::uint64_t least_bzimage_bytes(const std::string& head) {
+  const std::uint64_t sectors = number_at(head, kSetupSectorsAt, 1);
+  const bool wide = number_at(head, kProtocolAt, 2) >= kProtocolWithWideSize;
+  const std::uint64_t system = number_at(head, kSystemUnitsAt, wide ? 4 : 2) * kSystemUnit;
+  const std::uint64_t setup = ((sectors == 0 ? kDefaultSetupSectors : sectors) + 1) * kSector;
+  return setup + system - std::min(system, kSystemUnit - 1);
+}
+
+Recognised recognise_bzimage(const std::string& head, std::uint64_t size) {
+  const std::uint64_t least = least_bzimage_bytes(head);
+  if (size >= least) return as(FileKind::kBzImage, "a bzImage kernel");
+  return as(FileKind::kUnknown, "a bzImage kernel that is cut short: " + std::to_string(size) + " bytes of at least " +
+                                    std::to_string(least));
 }
 
 // A boot sector, not a bzImage and not a bare data file that happens to end so: it must begin with an instruction.
@@ -142,10 +162,10 @@ Recognised recognise_script(const std::string& head) {
   return found;
 }
 
-Recognised recognise_bytes(const std::filesystem::path& path, const std::string& head) {
+Recognised recognise_bytes(const std::filesystem::path& path, const std::string& head, std::uint64_t size) {
   if (head.empty()) return as(FileKind::kEmpty, "an empty file");
   if (has(head, 0, "#!")) return recognise_script(head);
-  if (is_bzimage(head)) return as(FileKind::kBzImage, "a bzImage kernel");
+  if (is_bzimage(head)) return recognise_bzimage(head, size);
   if (is_tar(head)) return as(FileKind::kTar, "a tar archive");
   if (is_cpio(head)) return as(FileKind::kCpio, "a cpio archive");
   if (has(head, 1024, "\xe2\xe1\xf5\xe0")) return as(FileKind::kErofs, "an erofs image");
@@ -232,7 +252,7 @@ Result<Recognised> recognise(const std::filesystem::path& path) {
   if (!has(head, 0,
            "\x7f"
            "ELF"))
-    return recognise_bytes(path, head);
+    return recognise_bytes(path, head, file->size());
   auto elf = read_elf(path);
   if (!elf) {
     // Who asked names the file already.

@@ -66,6 +66,7 @@ TEST_F(RecogniseTest, TellsOtherFilesApart) {
   EXPECT_EQ(kind_of(boot.substr(0, 512) + gpt), FileKind::kEfiDisk) << "nothing that a BIOS could start";
   EXPECT_EQ(kind_of(boot), FileKind::kUnknown) << "a signature without code";
   boot.replace(0x202, 4, "HdrS");
+  boot.resize(5 * 512);
   EXPECT_EQ(kind_of(boot), FileKind::kBzImage);
   std::string erofs(4096, '\0');
   erofs.replace(1024, 4, "\xe2\xe1\xf5\xe0");
@@ -97,6 +98,39 @@ TEST_F(RecogniseTest, TellsOtherFilesApart) {
   ASSERT_EQ(::mkfifo((dir_ / "pipe").c_str(), 0600), 0);
   EXPECT_EQ(recognise(dir_ / "pipe")->kind, FileKind::kSpecial);
   EXPECT_EQ(recognise(dir_ / "absent").error().reason, "no_such_file");
+}
+
+// Boot sector, two sectors of setup, and `system` bytes, which the header counts in units of 16, rounded up.
+std::string make_bzimage(std::size_t system, std::uint8_t setup_sectors = 2) {
+  const std::size_t setup = 512 * (1U + (setup_sectors == 0 ? 4U : setup_sectors));
+  std::string kernel(setup + system, '\0');
+  kernel[0x1f1] = static_cast<char>(setup_sectors);
+  std::string units;
+  append_number(units, (system + 15) / 16, 4);
+  kernel.replace(0x1f4, 4, units);
+  kernel.replace(0x1fe, 2, "\x55\xaa");
+  kernel.replace(0x202, 4, "HdrS");
+  kernel.replace(0x206, 2, std::string("\x0c\x02", 2));
+  return kernel;
+}
+
+TEST_F(RecogniseTest, ABzImageThatIsCutShortIsNoKernel) {
+  const std::string whole = make_bzimage(142776);
+  EXPECT_EQ(kind_of(whole), FileKind::kBzImage) << "its last unit is not filled";
+  EXPECT_EQ(kind_of(whole + "a signature"), FileKind::kBzImage);
+  EXPECT_EQ(kind_of(whole.substr(0, whole.size() - 16)), FileKind::kUnknown);
+  EXPECT_EQ(kind_of(make_bzimage(4096, 0)), FileKind::kBzImage);
+  EXPECT_EQ(kind_of(make_bzimage(4096, 0).substr(0, 2 * 512 + 4096)), FileKind::kUnknown) << "0 stands for 4 sectors";
+  write_file(dir_ / "file", whole.substr(0, 60000));
+  const Error error = choose_packer(dir_ / "file").error();
+  EXPECT_EQ(error.reason, "not_deployable");
+  EXPECT_NE(error.message.find("found a bzImage kernel that is cut short: 60000 bytes of at least 144305"),
+            std::string::npos)
+      << error.message;
+  std::string old = make_bzimage(4096);
+  old.replace(0x206, 2, std::string("\x03\x02", 2));
+  old.replace(0x1f6, 2, "\x7f\x7f");
+  EXPECT_EQ(kind_of(old), FileKind::kBzImage) << "before 2.04 the upper half of the size was not there";
 }
 
 TEST_F(RecogniseTest, TellsFilesOfThisMachine) {
