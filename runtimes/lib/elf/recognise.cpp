@@ -35,6 +35,11 @@ Recognised as(FileKind kind, std::string description) {
 // ---- ELF
 // -------------------------------------------------------------------------------------------------------------
 
+// It has the machine of our programs and half of their pointers; our kernel does not take it.
+bool is_x32(const ElfInfo& elf) {
+  return elf.machine == kMachineX86_64 && elf.bits == 32;
+}
+
 Recognised recognise_elf(const ElfInfo& elf, const MultibootHeaders& multiboot) {
   const auto found = [&](FileKind kind, std::string description) {
     return Recognised{kind, std::move(description), elf, {}};
@@ -48,7 +53,8 @@ Recognised recognise_elf(const ElfInfo& elf, const MultibootHeaders& multiboot) 
     return found(FileKind::kPvhKernel, "a " + bits + " ELF kernel with a PVH entry");
   if (multiboot.version1) return found(FileKind::kMultibootKernel, "a " + bits + " Multiboot kernel");
   if (multiboot.version2) return found(FileKind::kMultiboot2Kernel, "a " + bits + " Multiboot 2 kernel");
-  if (elf.machine == kMachine386 || elf.bits == 32)
+  if (is_x32(elf)) return found(FileKind::kForeignElf, "an x32 ELF program, whose pointers have 32 bits");
+  if (elf.machine == kMachine386)
     return found(FileKind::kForeignElf, "an ELF program for " + machine_name(elf.machine));
   if (elf.os_abi != kOsAbiSystemV && elf.os_abi != kOsAbiLinux)
     return found(FileKind::kForeignElf,
@@ -203,7 +209,7 @@ std::string advice(const Recognised& found) {
     case FileKind::kScript:
       return "; name the interpreter as the program and the script with --include, or write a unik.yaml";
     case FileKind::kForeignElf:
-      return "; build it for x86-64 Linux";
+      return found.elf && is_x32(*found.elf) ? "; build it with -m64" : "; build it for x86-64 Linux";
     case FileKind::kSharedLibrary:
       return "; name the program that uses it, and this with --include";
     case FileKind::kMultiboot2Kernel:

@@ -40,6 +40,9 @@ TEST_F(RecogniseTest, TellsElfFilesApart) {
   draft.bits = 32;
   draft.machine = 3;
   EXPECT_EQ(kind_of_elf(draft), FileKind::kForeignElf) << "32-bit programs do not run on our kernel";
+  draft.machine = 62;
+  EXPECT_EQ(kind_of_elf(draft), FileKind::kForeignElf) << "x32";
+  draft.machine = 3;
   draft.extra = multiboot1();
   EXPECT_EQ(kind_of_elf(draft), FileKind::kMultibootKernel);
   draft.bits = 64;
@@ -168,6 +171,13 @@ TEST_F(RecogniseTest, ErrorsSayWhatWasFoundAndWhatToDo) {
   EXPECT_EQ(arm.reason, "not_a_program");
   EXPECT_NE(arm.message.find("found an ELF program for aarch64; build it for x86-64"), std::string::npos)
       << arm.message;
+  draft = {};
+  draft.bits = 32;
+  write_file(dir_ / "x32", make_elf(draft));
+  const Error x32 = choose_packer(dir_ / "x32").error();
+  EXPECT_NE(x32.message.find("found an x32 ELF program, whose pointers have 32 bits; build it with -m64"),
+            std::string::npos)
+      << x32.message;
   EXPECT_EQ(recognise_kernel("/usr/bin/env").error().reason, "not_a_kernel");
   EXPECT_EQ(*choose_packer("/usr/bin/env"), DeployAs::kProgram);
   EXPECT_EQ(*choose_packer(dir_), DeployAs::kSource);
