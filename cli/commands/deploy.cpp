@@ -111,7 +111,12 @@ Result<Subject> take_subject(const Session& session, const DeployOptions& option
   const std::string text = !options.rootfs.empty() ? options.rootfs : options.subject.empty() ? "." : options.subject;
   std::error_code ignored;
   const auto path = session.environment().working_dir / text;
-  if (!std::filesystem::exists(path, ignored)) {
+  const bool exists = std::filesystem::exists(path, ignored);
+  if (!exists && !options.rootfs.empty())
+    return not_found(
+        "no_such_file",
+        "--rootfs " + text + ": want a directory, or a tar, cpio or erofs image, and there is no such file");
+  if (!exists) {
     // A word that could be a path or a name and is neither: say all that it might have been.
     const auto name = runtimes::parse_image_name(text);
     if (runtimes::parse_import_place(text) || (name && (name->digest || !name->registry.empty())))

@@ -656,5 +656,12 @@ TEST_F(Verbs, DeployOfNothingSaysWhatIsTaken) {
   EXPECT_NE(run.err.find("want a directory, a script, a program, a kernel"), std::string::npos) << run.err;
 }
 
+TEST_F(Verbs, DeployOfARootThatIsNotThereSaysWhatRootfsTakes) {
+  const RunResult run = unikctl({"deploy", "--rootfs", "no-such-root", "--", "/bin/app"});
+  EXPECT_EQ(run.code, 3);
+  EXPECT_NE(run.err.find("--rootfs no-such-root: want a directory, or a tar, cpio or erofs image"), std::string::npos)
+      << run.err;
+}
+
 }  // namespace
 }  // namespace unik::cli
