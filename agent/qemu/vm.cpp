@@ -136,7 +136,8 @@ void Vm::mark_started(Now now) {
 }
 
 void Vm::on_console(Now now) {
-  if (!launched_ || dir_.size_of(kConsoleFile) <= run_.console_begin) return;
+  if (!launched_ || run_.first_byte > Duration::zero()) return;
+  if (dir_.size_of(kConsoleFile) <= run_.console_begin) return;
   run_.first_byte = now.boot - *launched_;
   poller_.unwatch(tag(Source::kConsole));
   (void)dir_.write_run(run_);

@@ -204,6 +204,11 @@ TEST_F(VmTest, TheFirstByteOnTheConsoleIsTimed) {
   EXPECT_GT(started->first_byte, Duration::zero());
   EXPECT_EQ(console(started->id).substr(0, 9), "app sleep");
   std::printf("first byte %.1f ms\n", static_cast<double>(started->first_byte.count()) / 1000);
+  kill(pid_of(started->id), SIGKILL);
+  ASSERT_TRUE(inbox_.next<VmEnded>());
+  const Result<RunFile> run = InstanceDir::open(state_ + "/instances", started->id)->read_run();
+  ASSERT_TRUE(run.ok());
+  EXPECT_EQ(run->first_byte, started->first_byte) << "its end is no first byte";
 }
 
 TEST_F(VmTest, EachKindOfEndIsTold) {
