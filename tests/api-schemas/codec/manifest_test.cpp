@@ -298,7 +298,17 @@ TEST(ManifestFaults, NameThePlaceTheFieldAndTheCure) {
       {app("  ports: [{name: a}]\n"),
        "a.yaml:6:11: spec.ports[0].port: is missing: the port on which the app listens, `port: 8080`"},
       {app("  ports: [{port: 1, publish: any}]\n"),
-       "a.yaml:6:30: spec.ports[0].publish: want a whole number from 1 to 65535, got `any`"},
+       "a.yaml:6:30: spec.ports[0].publish: want a whole number from 1 to 65535, or auto, got `any`"},
+      {app("  ports: [{port: 1, publish: atuo}]\n"),
+       "a.yaml:6:30: spec.ports[0].publish: want a whole number from 1 to 65535, or auto (did you mean `auto`?), got "
+       "`atuo`"},
+      {app("  ports: [{port: 1, publish: 65536}]\n"),
+       "a.yaml:6:30: spec.ports[0].publish: want a whole number from 1 to 65535, or auto, got `65536`"},
+      {app("  ports: [{port: 1, publish: \"80\"}]\n"),
+       "a.yaml:6:30: spec.ports[0].publish: want a whole number from 1 to 65535 without quotes, or auto, got the text "
+       "`80`"},
+      {app("  ports: [{port: 1, publish: [80]}]\n"),
+       "a.yaml:6:30: spec.ports[0].publish: want a whole number from 1 to 65535, or auto, got a list"},
       {app("  ports: [{port: 1}, {name: b, port: 1}]\n"),
        "a.yaml:6:32: spec.ports[1].port: the port 1 stands here twice"},
       {app("  ports: [{name: a, port: 1}, {name: a, port: 2}]\n"),
