@@ -28,6 +28,15 @@ unikctl explain app/hello >/dev/null || fail "explain"
 unikctl events | grep -q 'hello' || fail "events"
 unikctl events --since 0 -o json | jq -e 'select(.trace_id == "")' >/dev/null && fail "an event without a trace"
 
+step "a trace id leads through the logs of the controller and of the agent, and a lost place says whose it was"
+trace=$(unikctl events --since 0 -o json | jq -r 'select(.object == "app/hello") | .trace_id' | sort -u)
+[ "$(wc -w <<<"$trace")" = 1 ] || fail "want one request for hello, got '$trace'"
+grep -q "$trace" "$UNIKCTL_HOME/log/controller.log" || fail "the controller's log has no line of $trace"
+grep "$trace" "$UNIKCTL_HOME/log/agent.log" | grep -q ' goals .*: taken' || fail "the agent's log has no goals of $trace"
+curl -s --max-time 5 --unix-socket "$UNIKCTL_HOME/controller.sock" -H "X-Trace-Id: $(printf 'c%.0s' {1..32})" \
+  'http://localhost/v1/events?since=999999999&follow=0' >"$work/out"
+said "$(printf 'c%.0s' {1..32})"
+
 step "nobody else reads what apps were told"
 [ "$(stat -c %a "$UNIKCTL_HOME")" = 700 ] || fail "the home has mode $(stat -c %a "$UNIKCTL_HOME")"
 open_to_others=$(find "$UNIKCTL_HOME"/controller.db* "$UNIKCTL_HOME/artifacts" "$UNIKCTL_HOME/agent" ! -type l -perm /077)
