@@ -53,6 +53,11 @@ step "the API refuses what it does not understand"
 api() { curl -s -o "$work/answer" -w '%{http_code}' --unix-socket "$UNIKCTL_HOME/controller.sock" "$@"; }
 [ "$(api -d '{"names":["hello"],"force":true}' http://localhost/v1/destroy)" = 400 ] || fail "destroy took an unknown member"
 [ "$(api -d '{"deadline":"1s"}' http://localhost/v1/nodes/local/drain)" = 400 ] || fail "drain took a body that it does not read"
+for list in apps nodes tenants instances operations; do
+  [ "$(api "http://localhost/v1/$list?continue=a/b/c")" = 400 ] || fail "a list of $list went on from nowhere"
+  [ "$(jq -r .error.reason "$work/answer")" = bad_query ] || fail "want bad_query for a list of $list, got $(cat "$work/answer")"
+done
+[ "$(api "http://localhost/v1/apps?continue=%00")" = 400 ] || fail "a list of apps went on from a zero byte"
 [ "$(api -H 'Origin: http://evil.example' http://localhost/v1/status)" = 403 ] || fail "a foreign page was answered"
 
 step "an unchanged apply writes nothing"
