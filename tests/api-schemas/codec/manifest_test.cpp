@@ -108,6 +108,7 @@ TEST(Manifest, LeavesRoomInAnAppsNameForThoseOfItsInstances) {
     return parse("apiVersion: unikctl.dev/v1\nkind: App\nmetadata: {name: " + std::string(size, 'a') +
                  "}\nspec: {image: x}\n");
   };
+  EXPECT_EQ(kMaxAppName, 40U);
   ASSERT_TRUE(named(kMaxAppName).ok());
   const Symbol longest(std::string(kMaxAppName, 'a'));
   EXPECT_TRUE(is_dns_label(short_name({Symbol("default"), longest, 999, 1'000'000'000'042, 999})));
@@ -438,11 +439,29 @@ TEST(ManifestDocuments, AMarkInsideATextIsNone) {
 }
 
 TEST(ManifestBounds, OneDocument) {
+  EXPECT_EQ(kMaxDocumentBytes, std::size_t{1} << 20);
+  const std::string largest = "# " + std::string(kMaxDocumentBytes - app("").size() - 3, 'x') + "\n" + app("");
+  ASSERT_EQ(largest.size(), kMaxDocumentBytes);
+  EXPECT_EQ(faults(largest), "no fault");
+  EXPECT_EQ(faults("#" + largest), "a.yaml:1:1: want a document of at most 1048576 bytes, got 1048577");
   EXPECT_EQ(faults(app("  env:\n    A: " + std::string(kMaxDocumentBytes, 'x') + "\n")),
             "a.yaml:1:1: want a document of at most 1048576 bytes, got 1048668");
 }
 
+TEST(ManifestBounds, OfWhatAnAppAsksFor) {
+  EXPECT_EQ(spec_of(app("  replicas: 0\n")).replicas, 0U);
+  EXPECT_EQ(spec_of(app("  replicas: 1000\n")).replicas, 1000U);
+  EXPECT_EQ(spec_of(app("  resources: {memory: 40Mi}\n")).boot.resources.memory, mebibytes(40));
+  // What stands around the value counts too.
+  const auto with_value = [](std::size_t bytes) { return app("  env: {A: \"" + std::string(bytes, 'x') + "\"}\n"); };
+  const std::size_t around = args_and_env_bytes(spec_of(with_value(1)).boot) - 1;
+  EXPECT_EQ(faults(with_value(131'072 - around)), "no fault");
+  EXPECT_NE(faults(with_value(131'072 - around + 1)).find("want at most 131072 bytes"), std::string::npos);
+}
+
 TEST(ManifestBounds, AllTogether) {
+  EXPECT_EQ(kMaxInputBytes, std::size_t{64} << 20);
+  EXPECT_EQ(kMaxNesting, 64U);
   const std::vector<ManifestText> texts(65, ManifestText{"a", std::string(std::size_t{1} << 20, '\n')});
   EXPECT_EQ(parse_manifests(texts).error().reason, "manifest_too_large");
   std::string many;
@@ -461,6 +480,18 @@ TEST(ManifestBounds, Nesting) {
   std::string dashes;
   for (int i = 0; i < 10'000; ++i) dashes += "- ";
   EXPECT_NE(faults(dashes + "x\n").find("want at most 64 levels of nesting"), std::string::npos);
+}
+
+// yaml-cpp takes a bracket that nothing closes for the beginning of a key.
+TEST(ManifestBounds, NestingThatNothingCloses) {
+  EXPECT_EQ(faults(app("  args: " + std::string(100'000, '[') + "\n")),
+            "a.yaml:6:71: want at most 64 levels of nesting");
+  EXPECT_EQ(faults("a: " + std::string(100'000, '[')), "a.yaml:1:67: want at most 64 levels of nesting");
+  EXPECT_EQ(faults("a: " + std::string(100'000, '{')), "a.yaml:1:67: want at most 64 levels of nesting");
+  EXPECT_EQ(faults("a: [\"]\", [']', [b # ]\n"), "a.yaml:1:16: a `[` is opened here and never closed");
+  EXPECT_EQ(faults("a: [[b, it's]\n"), "a.yaml:1:4: a `[` is opened here and never closed");
+  EXPECT_EQ(faults("a: {b: {c: d}\n"), "a.yaml:1:4: a `{` is opened here and never closed");
+  EXPECT_EQ(faults("a: [[b]: c]\n"), "a.yaml:1:5: want a key that is one scalar, got a mapping or list");
 }
 
 // A few bytes of aliases of aliases would otherwise become gigabytes.
@@ -482,18 +513,6 @@ TEST(ManifestBounds, Faults) {
   std::string many;
   for (int i = 0; i < 300; ++i) many += "---\nkind: x\n";
   const auto result = parse(many);
-// yaml-cpp takes a bracket that nothing closes for the beginning of a key.
-TEST(ManifestBounds, NestingThatNothingCloses) {
-  EXPECT_EQ(faults(app("  args: " + std::string(100'000, '[') + "\n")),
-            "a.yaml:6:71: want at most 64 levels of nesting");
-  EXPECT_EQ(faults("a: " + std::string(100'000, '[')), "a.yaml:1:67: want at most 64 levels of nesting");
-  EXPECT_EQ(faults("a: " + std::string(100'000, '{')), "a.yaml:1:67: want at most 64 levels of nesting");
-  EXPECT_EQ(faults("a: [\"]\", [']', [b # ]\n"), "a.yaml:1:16: a `[` is opened here and never closed");
-  EXPECT_EQ(faults("a: [[b, it's]\n"), "a.yaml:1:4: a `[` is opened here and never closed");
-  EXPECT_EQ(faults("a: {b: {c: d}\n"), "a.yaml:1:4: a `{` is opened here and never closed");
-  EXPECT_EQ(faults("a: [[b]: c]\n"), "a.yaml:1:5: want a key that is one scalar, got a mapping or list");
-}
-
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().details.size(), kMaxFaults);
   EXPECT_NE(result.error().message.find("more than 100 faults"), std::string::npos) << result.error().message;
