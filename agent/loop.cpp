@@ -256,9 +256,13 @@ void Loop::State::take(const Measured& measured) {
 // ---- Goals ----------------------------------------------------------------------------------------------------------
 
 void Loop::State::consider(const Goals& offered) {
-  const GoalsVerdict verdict = judge(offered_ ? offered_->stamp : goals_.stamp, offered.stamp);
-  if (verdict != GoalsVerdict::kKnown)
-    node_.note("goals " + to_string(offered.stamp) + ": " + std::string(to_string(verdict)));
+  const Goals& held = offered_ ? *offered_ : goals_;
+  const GoalsVerdict verdict = judge(held.stamp, offered.stamp);
+  // The same goals under a newer stamp are no news.
+  const bool same = verdict == GoalsVerdict::kTake && !held.stamp.cluster_id.empty() && held.actions == offered.actions;
+  if (verdict != GoalsVerdict::kKnown && !same)
+    node_.note("goals " + to_string(offered.stamp) + ": " + std::string(to_string(verdict)),
+               traces_between(held, offered));
   if (verdict != GoalsVerdict::kTake) return;
   offered_ = offered;
   node_.keeper.mark();

@@ -237,6 +237,10 @@ Result<void> upload_blob(const Session& session, const Api& api, const runtimes:
   return sent;
 }
 
+std::filesystem::path images_of(const Environment& environment) {
+  return home_of(environment) / "images";
+}
+
 }  // namespace
 
 Result<runtimes::BlobStore> open_store(const Session& session) {
@@ -244,7 +248,14 @@ Result<runtimes::BlobStore> open_store(const Session& session) {
   if (const std::error_code problem = wire::make_private_directory(home))
     return unavailable("no_home", "cannot create " + home.string() + ": " + problem.message() +
                                       "; set UNIKCTL_HOME to a directory that you may write");
-  return runtimes::BlobStore::open(home / "images");
+  return runtimes::BlobStore::open(images_of(session.environment()));
+}
+
+Error with_prune_hint(const Environment& environment, Error error) {
+  if (error.reason != "disk_full" || error.message.find(images_of(environment).string()) == std::string::npos)
+    return error;
+  error.message += "; `unikctl image prune` frees the images that nothing needs";
+  return error;
 }
 
 Result<std::string> explain_pack(const Session& session, const PackRequest& request, OutputFormat format) {

@@ -39,6 +39,9 @@ struct Packed {
 
 Result<runtimes::BlobStore> open_store(const Session& session);
 
+// What tells that the disk of that store is full says how to free some of it; the disks of others are theirs to free.
+Error with_prune_hint(const Environment& environment, Error error);
+
 // What `build --explain` prints: which packs match and why one was chosen, its tools, its lock, its commands; JSON or
 // lines. Builds nothing.
 Result<std::string> explain_pack(const Session& session, const PackRequest& request, OutputFormat format);

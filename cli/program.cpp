@@ -5,6 +5,7 @@
 #include "cli/command_tree.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/output/colour.hpp"
+#include "cli/packing.hpp"
 #include "cli/session.hpp"
 
 namespace unik::cli {
@@ -25,7 +26,7 @@ int run(const std::vector<std::string>& args, const Environment& environment, co
   const Session session(environment, terminal, parsed->flags, parsed->guest_args);
   if (parsed->verb == nullptr) session.out(parsed->text);
   const auto code = parsed->verb == nullptr ? Result<int>(0) : (*parsed->verb)(session);
-  if (!code) return fail(code.error(), terminal);
+  if (!code) return fail(with_prune_hint(environment, code.error()), terminal);
   if (!session.can_write()) return fail(unavailable("write_failed", "stdout cannot be written to"), terminal);
   return *code;
 }

@@ -164,6 +164,14 @@ std::optional<Error> taken_away(const Operation& operation) {
   return std::nullopt;
 }
 
+// What a job that has not begun waits for, as far as that is known; empty once it has.
+std::string why_not_begun(const std::vector<InstanceView>& current, const Operation& operation) {
+  for (const InstanceView& view : current)
+    if (view.status.phase == Phase::kPending && !view.status.message.empty())
+      return view.name + ": " + (view.status.reason.empty() ? "" : view.status.reason + ": ") + view.status.message;
+  return current.empty() && !is_final(operation) ? operation.message : "";
+}
+
 // Empty while something of it may still run.
 std::optional<int> job_exit_code(const AppView& app, const std::vector<InstanceView>& instances) {
   const auto current = current_instances(app, instances);
@@ -223,6 +231,7 @@ Result<int> await_job(const Session& session, const Api& api, const Operation& o
   const std::string name = operation.target.app.str();
   Backoff backoff(timeout);
   std::optional<BackgroundConsole> console;
+  std::string why;
   for (;;) {
     const auto app = api.app(name);
     const auto instances = api.instances();
@@ -250,11 +259,13 @@ Result<int> await_job(const Session& session, const Api& api, const Operation& o
       const auto followed = api.operation(operation.operation_id);
       if (followed) {
         if (const auto error = taken_away(*followed)) return *error;
+        why = why_not_begun(current_instances(*app, instances->items), *followed);
       }
     }
     if (!backoff.pause())
       return timed_out("wait_timed_out", "the job " + name + " has not ended after " + format_duration(timeout) +
-                                             "; it goes on: unikctl logs -f " + name);
+                                             (why.empty() ? "" : " (" + why + ")") + "; it goes on: unikctl logs -f " +
+                                             name + "; ask why: unikctl explain app/" + name);
   }
 }
 

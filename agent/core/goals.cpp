@@ -14,6 +14,19 @@ namespace {
 constexpr std::array<std::string_view, 4> kVerdicts = {"taken", "known already", "refused as stale",
                                                        "refused: another cluster's"};
 
+struct IdOf {
+  const InstanceId* operator()(const EnsureRunning& goal) const { return &goal.id; }
+  const InstanceId* operator()(const EnsureAbsent& goal) const { return &goal.id; }
+  const InstanceId* operator()(const EnsureImage&) const { return nullptr; }
+};
+
+std::map<InstanceId, const Action*> instances_in(const Goals& goals) {
+  std::map<InstanceId, const Action*> instances;
+  for (const Action& action : goals.actions)
+    if (const InstanceId* const id = std::visit(IdOf{}, action)) instances.emplace(*id, &action);
+  return instances;
+}
+
 std::map<InstanceId, const EnsureRunning*> running_in(const Goals& goals) {
   std::map<InstanceId, const EnsureRunning*> running;
   for (const Action& action : goals.actions)
@@ -65,6 +78,20 @@ GoalsVerdict judge(const Stamp& held, const Stamp& offered) {
   if (held.cluster_id.empty()) return GoalsVerdict::kTake;
   if (held.cluster_id != offered.cluster_id) return GoalsVerdict::kForeign;
   return covers(offered, held) ? GoalsVerdict::kTake : GoalsVerdict::kStale;
+}
+
+std::set<std::string> traces_between(const Goals& held, const Goals& offered) {
+  std::set<std::string> traces;
+  const std::map<InstanceId, const Action*> before = instances_in(held);
+  const std::map<InstanceId, const Action*> after = instances_in(offered);
+  const auto add = [&](const Goals& goals, const InstanceId& id) {
+    if (const auto trace = goals.traces.find(id); trace != goals.traces.end()) traces.insert(trace->second);
+  };
+  for (const auto& [id, action] : after)
+    if (const auto was = before.find(id); was == before.end() || *was->second != *action) add(offered, id);
+  for (const auto& [id, action] : before)
+    if (!after.contains(id)) add(held, id);
+  return traces;
 }
 
 std::vector<InstanceId> keep_boots(const Goals& held, Goals& offered) {

@@ -29,6 +29,10 @@ struct AppliedGoals {
 };
 AppliedGoals apply_goals(const Goals& goals, Instances& instances, Time now);
 
+// Whose requests `offered` differs from `held` for: of each instance of which something else is wanted, or that is no
+// longer named. Empty where nobody's request did it, as after a controller's recovery.
+std::set<std::string> traces_between(const Goals& held, const Goals& offered);
+
 // Every image that `goals` need.
 std::set<std::string> images_of(const Goals& goals);
 

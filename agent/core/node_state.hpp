@@ -40,6 +40,11 @@ struct NodeState {
   void touch_all(const std::set<InstanceId>& ids) { touched.insert(ids.begin(), ids.end()); }
   void emit(Effect effect) { out.list.push_back(std::move(effect)); }
   void note(std::string text) { out.notes.push_back({std::move(text), {}}); }
+  // What several requests have led to is found by the trace id of each.
+  void note(const std::string& text, const std::set<std::string>& traces) {
+    for (const std::string& trace : traces) out.notes.push_back({text, trace});
+    if (traces.empty()) note(text);
+  }
   void note(const Instance& instance, const std::string& text) {
     out.notes.push_back({to_string(instance.id) + ": " + text, instance.trace_id});
   }

@@ -91,16 +91,27 @@ std::string range(std::string_view least, std::string_view most) {
   return "a whole number from " + std::string(least) + " to " + std::string(most);
 }
 
+// The words that may stand in the place of a number, and which of them was meant.
+std::string or_words(const At& at, std::span<const std::string_view> words) {
+  std::string text;
+  for (const std::string_view word : words) text += ", or " + std::string(word);
+  if (const auto meant = nearest(at.node.is_scalar() ? at.node.text() : std::string_view(), words))
+    text += " (did you mean `" + std::string(*meant) + "`?)";
+  return text;
+}
+
 template <typename Int>
-std::optional<Int> read_whole(const At& at, Int least, Int most) {
-  const auto wanted = [&] { return range(std::to_string(least), std::to_string(most)); };
+std::optional<Int> read_whole(const At& at, Int least, Int most, std::span<const std::string_view> words) {
+  const auto wanted = [&](std::string_view form = {}) {
+    return range(std::to_string(least), std::to_string(most)) + std::string(form) + or_words(at, words);
+  };
   if (!at.node.is_scalar()) {
     at.want(wanted());
     return std::nullopt;
   }
   const std::string_view text = at.node.text();
   if (at.node.kind == NodeKind::kText && all_digits(text)) {
-    at.want(wanted() + " without quotes");
+    at.want(wanted(" without quotes"));
     return std::nullopt;
   }
   std::string_view digits = text;
@@ -110,7 +121,7 @@ std::optional<Int> read_whole(const At& at, Int least, Int most) {
     return std::nullopt;
   }
   if (digits.size() > 1 && digits.front() == '0') {
-    at.want(wanted() + " without leading zeros, which some read as octal");
+    at.want(wanted(" without leading zeros, which some read as octal"));
     return std::nullopt;
   }
   Int value{};
@@ -199,11 +210,12 @@ std::optional<std::string_view> read_text(const At& at, TextRule rule) {
 }
 
 std::optional<std::int64_t> read_signed(const At& at, std::int64_t least, std::int64_t most) {
-  return read_whole<std::int64_t>(at, least, most);
+  return read_whole<std::int64_t>(at, least, most, {});
 }
 
-std::optional<std::uint64_t> read_unsigned(const At& at, std::uint64_t least, std::uint64_t most) {
-  return read_whole<std::uint64_t>(at, least, most);
+std::optional<std::uint64_t> read_unsigned(const At& at, std::uint64_t least, std::uint64_t most,
+                                           std::span<const std::string_view> words) {
+  return read_whole<std::uint64_t>(at, least, most, words);
 }
 
 std::optional<bool> read_boolean(const At& at) {

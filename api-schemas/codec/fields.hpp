@@ -12,6 +12,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -76,7 +77,9 @@ std::string_view dns_label(std::string_view text);
 
 std::optional<std::string_view> read_text(const At& at, TextRule rule = any_text);
 std::optional<std::int64_t> read_signed(const At& at, std::int64_t least, std::int64_t most);
-std::optional<std::uint64_t> read_unsigned(const At& at, std::uint64_t least, std::uint64_t most);
+// `words` may stand in its place, which the caller has looked for before: a fault names them too.
+std::optional<std::uint64_t> read_unsigned(const At& at, std::uint64_t least, std::uint64_t most,
+                                           std::span<const std::string_view> words = {});
 std::optional<bool> read_boolean(const At& at);
 std::optional<Duration> read_duration(const At& at, Duration least, Duration most);  // `5s`
 std::optional<Bytes> read_bytes(const At& at, Bytes least);                          // `128Mi`

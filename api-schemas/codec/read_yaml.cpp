@@ -1,13 +1,18 @@
 // The one place that knows yaml-cpp. Its events become a Tree; what it lets pass silently (an unterminated quote, tags,
 // more than one root) is refused here.
+#include <algorithm>
 #include <istream>
+#include <optional>
 #include <streambuf>
+#include <utility>
+#include <vector>
 
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/mark.h>
 #include <yaml-cpp/parser.h>
 
+#include "codec/manifest.hpp"
 #include "codec/tree.hpp"
 
 namespace unik::codec {
@@ -23,6 +28,64 @@ class TextBuffer : public std::streambuf {
     setg(begin, begin, begin + text.size());
   }
 };
+
+// Where the quote that is opened at `at` ends: behind its closing one, or nowhere.
+std::size_t end_of_quote(std::string_view text, std::size_t at) {
+  const char quote = text[at++];
+  for (; at < text.size(); ++at) {
+    if (text[at] == '\\' && quote == '"') {
+      ++at;
+    } else if (text[at] == quote) {
+      if (quote == '"' || at + 1 >= text.size() || text[at + 1] != '\'') return at + 1;
+      ++at;
+    }
+  }
+  return std::string_view::npos;
+}
+
+// Behind the quoted text or the comment that begins at `at`, or `at` itself; `before` is what stands before it, blanks
+// aside. Inside a plain text neither a quote nor a `#` begins anything.
+std::size_t past_text(std::string_view text, std::size_t at, char before) {
+  const bool quote = text[at] == '"' || text[at] == '\'';
+  if (quote && std::string_view("[{,:").find(before) != std::string_view::npos) return end_of_quote(text, at);
+  const bool comment = text[at] == '#' && std::string_view(" \t\n").find(text[at - 1]) != std::string_view::npos;
+  return comment ? text.find('\n', at) : at;
+}
+
+// What is wrong with the brackets from the one at `at` on, which stands inside `around` collections; none where they
+// are closed.
+std::optional<Problem> fault_of_brackets(std::string_view text, std::size_t at, std::size_t around) {
+  std::vector<std::uint32_t> open;
+  char before = text[at];
+  while (at < text.size()) {
+    const char c = text[at];
+    if (const std::size_t past = past_text(text, at, before); past != at) {
+      before = c == '#' ? before : c;
+      at = past;
+      continue;
+    }
+    if (c == '[' || c == '{') {
+      if (around + open.size() >= kMaxNesting) return Problem{static_cast<std::uint32_t>(at), nesting_fault()};
+      open.push_back(static_cast<std::uint32_t>(at));
+    } else if (c == ']' || c == '}') {
+      open.pop_back();
+      if (open.empty()) return std::nullopt;
+    }
+    if (c != ' ' && c != '\t' && c != '\n') before = c;
+    ++at;
+  }
+  return Problem{open.back(), std::string("a `") + text[open.back()] + "` is opened here and never closed"};
+}
+
+// yaml-cpp takes a bracket that nothing closes for the beginning of a key, or complains at the end of the text.
+std::optional<Problem> fault_of_brackets(std::string_view text, const Tree& tree) {
+  const std::vector<std::uint32_t> open = tree.open_offsets();
+  const auto flow = std::find_if(open.begin(), open.end(), [&](std::uint32_t offset) {
+    return offset < text.size() && (text[offset] == '[' || text[offset] == '{');
+  });
+  if (flow == open.end()) return std::nullopt;
+  return fault_of_brackets(text, *flow, static_cast<std::size_t>(flow - open.begin()));
+}
 
 // Thrown through yaml-cpp, which has no other way to be stopped, and caught in `read_yaml`.
 struct Stopped {};
@@ -52,20 +115,25 @@ class ToTree : public YAML::EventHandler {
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value) override {
-    if (tag != "?") refuse_tag(mark);
-    need(tree_.begin(NodeKind::kSequence, offset(mark), anchor));
+    begin(NodeKind::kSequence, mark, tag, anchor);
   }
   void OnSequenceEnd() override { need(tree_.end()); }
   void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                   YAML::EmitterStyle::value) override {
-    if (tag != "?") refuse_tag(mark);
-    need(tree_.begin(NodeKind::kMapping, offset(mark), anchor));
+    begin(NodeKind::kMapping, mark, tag, anchor);
   }
   void OnMapEnd() override { need(tree_.end()); }
 
  private:
   static void need(bool going_on) {
     if (!going_on) throw Stopped();
+  }
+
+  void begin(NodeKind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
+    if (tag != "?") refuse_tag(mark);
+    if (tree_.wants_key())
+      if (auto fault = fault_of_brackets(text_, tree_)) need(tree_.fail(fault->offset, std::move(fault->message)));
+    need(tree_.begin(kind, offset(mark), anchor));
   }
 
   // yaml-cpp counts the bytes of UTF-8 input.
@@ -90,16 +158,7 @@ bool is_unterminated(std::string_view text, const TreeNode& scalar) {
   std::size_t at = scalar.offset;
   while (at < text.size() && text[at] != '"' && text[at] != '\'' && text[at] != '|' && text[at] != '>') ++at;
   if (at >= text.size() || text[at] == '|' || text[at] == '>') return false;
-  const char quote = text[at++];
-  for (; at < text.size(); ++at) {
-    if (text[at] == '\\' && quote == '"') {
-      ++at;
-    } else if (text[at] == quote) {
-      if (quote == '"' || at + 1 >= text.size() || text[at + 1] != '\'') return false;
-      ++at;
-    }
-  }
-  return true;
+  return end_of_quote(text, at) == std::string_view::npos;
 }
 
 // yaml-cpp's words are about its grammar; the commonest mistakes deserve plain ones.
@@ -137,6 +196,8 @@ bool read_yaml(std::string_view text, Tree& tree) {
     // A quote left open swallows what follows, and the complaint comes far below it.
     if (const TreeNode* const last = tree.last_scalar(); last != nullptr && is_unterminated(text, *last))
       return tree.fail(last->offset, std::string(kOpenQuote));
+    if (problem.msg == "end of sequence flow not found" || problem.msg == "end of map flow not found")
+      if (auto fault = fault_of_brackets(text, tree)) return tree.fail(fault->offset, std::move(fault->message));
     if (problem.msg == "illegal EOF in scalar") return tree.fail(offset, "a quote is opened above and never closed");
     return tree.fail(offset, explain(text, offset, problem.msg));
   } catch (const Stopped&) {

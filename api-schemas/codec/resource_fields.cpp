@@ -72,12 +72,9 @@ void read_labels(Fields& in, std::string_view name, Labels& out) {
 }
 
 void read_publish(const At& at, Publication& out) {
-  if (at.node.is_scalar() && at.node.text() == "auto") return;
-  if (at.node.kind == NodeKind::kPlain) {
-    if (const auto port = read_unsigned(at, 1, 65535)) out.host_port = static_cast<std::uint16_t>(*port);
-    return;
-  }
-  at.want("a host port from 1 to 65535 without quotes, or auto");
+  static constexpr std::array<std::string_view, 1> kAnyPort = {"auto"};
+  if (at.node.is_scalar() && at.node.text() == kAnyPort.front()) return;
+  if (const auto port = read_unsigned(at, 1, 65535, kAnyPort)) out.host_port = static_cast<std::uint16_t>(*port);
 }
 
 void read_port(const At& at, AppSpec& spec) {

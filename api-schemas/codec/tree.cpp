@@ -20,6 +20,10 @@ bool is_null(const TreeNode& node) {
   return text.empty() || text == "~" || text == "null" || text == "Null" || text == "NULL";
 }
 
+std::string nesting_fault() {
+  return "want at most " + std::to_string(kMaxNesting) + " levels of nesting";
+}
+
 Place place_in(std::string_view source, std::size_t offset) {
   Place place;
   for (const char c : source.substr(0, offset)) {
@@ -60,12 +64,20 @@ TreeNode* Tree::add(NodeKind kind, std::uint32_t offset) {
   return node;
 }
 
+bool Tree::wants_key() const {
+  return !open_.empty() && open_.back().node->kind == NodeKind::kMapping && open_.back().node->size % 2 == 0;
+}
+
+std::vector<std::uint32_t> Tree::open_offsets() const {
+  std::vector<std::uint32_t> offsets;
+  for (const Open& open : open_) offsets.push_back(open.node->offset);
+  return offsets;
+}
+
 bool Tree::begin(NodeKind kind, std::uint32_t offset, std::size_t anchor) {
-  if (open_.size() >= kMaxNesting)
-    return fail(offset, "want at most " + std::to_string(kMaxNesting) + " levels of nesting");
+  if (open_.size() >= kMaxNesting) return fail(offset, nesting_fault());
   const std::size_t cost_before = cost_;
-  if (!open_.empty() && open_.back().node->kind == NodeKind::kMapping && open_.back().node->size % 2 == 0)
-    return fail(offset, "want a key that is one scalar, got a mapping or list");
+  if (wants_key()) return fail(offset, "want a key that is one scalar, got a mapping or list");
   TreeNode* const node = add(kind, offset);
   remember(anchor, nullptr, 0);
   open_.push_back({node, nullptr, anchor, cost_before});
@@ -101,9 +113,7 @@ bool Tree::alias(std::uint32_t offset, std::size_t anchor) {
   if (anchor == 0 || anchor >= anchors_.size() || anchors_[anchor].node == nullptr)
     return fail(offset, "an alias inside the value that it names: write the value out");
   const Anchor& target = anchors_[anchor];
-  const bool as_key =
-      !open_.empty() && open_.back().node->kind == NodeKind::kMapping && open_.back().node->size % 2 == 0;
-  if (as_key && !target.node->is_scalar())
+  if (wants_key() && !target.node->is_scalar())
     return fail(offset, "want a key that is one scalar, got an alias of a mapping or list");
   aliased_cost_ += target.cost;
   if (aliased_cost_ > kMaxAliasedCost)

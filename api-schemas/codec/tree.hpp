@@ -38,6 +38,9 @@ struct TreeNode {
 // Nothing, `~` or `null`, unquoted.
 bool is_null(const TreeNode& node);
 
+// That kMaxNesting is passed.
+std::string nesting_fault();
+
 // What is wrong with a document before any field is looked at.
 struct Problem {
   std::uint32_t offset = 0;
@@ -72,6 +75,8 @@ class Tree {
 
   const TreeNode* root() const { return root_; }
   const TreeNode* last_scalar() const { return last_scalar_; }
+  bool wants_key() const;                           // what comes next is the key of a mapping
+  std::vector<std::uint32_t> open_offsets() const;  // of the mappings and sequences around it, the outermost first
   const std::vector<Problem>& problems() const { return problems_; }
 
  private:

@@ -42,6 +42,7 @@ std::string_view inner_path(std::string_view text) {
 
 // One text is split at blanks; no shell runs in the guest, so whatever needs one must be a list.
 void read_command(const At& at, std::vector<std::string>& out) {
+  if (at.node.kind == NodeKind::kMapping) return at.want("a list of words, or one text");
   if (at.node.kind == NodeKind::kSequence) {
     Fields::each_element(at, kMaxArgs, [&](const At& item) {
       if (const auto text = read_text(item)) out.emplace_back(*text);

@@ -16,7 +16,7 @@ constexpr std::uint64_t kRecordsBetweenLooks = 1000;  // at where the journal be
 constexpr std::chrono::seconds kKeepAlive(15);
 
 // In the form of any other event, so that who knows no `resync` shows it at least. Its id is where to go on.
-std::string resync_event(std::uint64_t from, std::string reason, std::string message) {
+std::string resync_event(std::uint64_t from, std::string reason, std::string message, std::string trace_id) {
   EventView event;
   event.seq = from;
   event.at = wire::read_clock().wall;
@@ -24,6 +24,7 @@ std::string resync_event(std::uint64_t from, std::string reason, std::string mes
   event.object = "journal";
   event.reason = std::move(reason);
   event.message = std::move(message);
+  event.trace_id = std::move(trace_id);
   return wire::format_event({std::to_string(from), "resync", codec::to_json(event)});
 }
 
@@ -158,7 +159,8 @@ bool EventFeed::begin(Watcher& watcher, std::uint64_t head) {
   watcher.after = head;
   return watcher.stream.write(resync_event(
       head, "history_lost",
-      "the journal ends at record " + std::to_string(head) + ": what you saw after it was lost with an older store"));
+      "the journal ends at record " + std::to_string(head) + ": what you saw after it was lost with an older store",
+      watcher.watch.trace_id));
 }
 
 bool EventFeed::feed(Watcher& watcher, std::uint64_t head) {
@@ -169,7 +171,9 @@ bool EventFeed::feed(Watcher& watcher, std::uint64_t head) {
     const Result<std::vector<Record>> records = reader_.after(watcher.after, kBatch);
     if (!records && records.error().reason == kCompacted) {
       const Result<std::uint64_t> floor = reader_.floor();
-      if (!floor || !watcher.stream.write(resync_event(*floor, std::string(kCompacted), records.error().message)))
+      if (!floor) return false;
+      if (!watcher.stream.write(
+              resync_event(*floor, std::string(kCompacted), records.error().message, watcher.watch.trace_id)))
         return false;
       watcher.after = *floor;
       continue;

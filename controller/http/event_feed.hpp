@@ -31,6 +31,7 @@ class EventFeed {
     std::optional<std::uint64_t> after;  // the first event has a greater sequence; absent: all that is there
     std::string tenant;                  // events of this tenant and those outside tenants
     bool follow = true;                  // false: ends with what is there
+    std::string trace_id = {};           // of the request: a `resync` is the answer to it, and goes back to no other
   };
   void watch(Watch watch, const wire::Responder& responder);
 

@@ -16,6 +16,10 @@ Error missing(std::string_view kind, const std::string& name) {
   return not_found(std::string(kind) + "_not_found", "there is no " + std::string(kind) + " `" + name + "`");
 }
 
+Error bad_continue(const std::string& text) {
+  return invalid("bad_query", "want the `continue` of the page before as `continue`, got `" + text + "`");
+}
+
 // One page of `table` from the key after `start`; `view` gives nothing for rows that are to be left out, and `stop`
 // ends the range.
 template <typename View, typename Table, typename Key, typename Stop, typename Make, typename Name>
@@ -67,7 +71,7 @@ Result<codec::Page<InstanceView>> list_instances(const World& world, const wire:
   InstanceId start{tenant, {}, 0, 0, 0};
   if (const std::string from = query_text(request, "continue"); !from.empty()) {
     const Result<InstanceId> last = parse_short_name(tenant, from);
-    if (!last) return last.error();
+    if (!last) return bad_continue(from);
     start = *last;
     ++start.attempt;
   }
@@ -83,7 +87,7 @@ Result<codec::Page<Operation>> list_operations(const World& world, const wire::H
   std::optional<OperationKey> before;
   if (const std::string from = query_text(request, "continue"); !from.empty()) {
     before = parse_operation_key(from);
-    if (!before) return invalid("bad_continue", "want the `continue` of the page before, got `" + from + "`");
+    if (!before) return bad_continue(from);
   }
   std::vector<const Operation*> all;
   for (const auto& [key, operation] : world.operations) {
@@ -207,8 +211,9 @@ void add_reading_routes(ApiContext& context, std::vector<Route>& routes) {
   };
   const QueryRules plain{{"at", QueryRule::kText}};
   const QueryRules of_tenant{{"at", QueryRule::kText}, {"tenant", QueryRule::kName}};
-  const auto paged = [](QueryRules query) {
-    query.emplace("continue", QueryRule::kText);
+  // `rule`: whether a page is left off at a name, or at what the list itself must look at.
+  const auto paged = [](QueryRules query, QueryRule rule) {
+    query.emplace("continue", rule);
     return query;
   };
   using Path = const PathValues&;
@@ -216,31 +221,34 @@ void add_reading_routes(ApiContext& context, std::vector<Route>& routes) {
   get("/v1/status", of_tenant, [](const World& world, Path, Request request) -> Result<StatusView> {
     return view_status(world, tenant_of(request));
   });
-  get("/v1/apps", paged(of_tenant), [](const World& world, Path, Request request) -> Result<codec::Page<AppView>> {
-    return list_apps(world, request);
-  });
+  get("/v1/apps", paged(of_tenant, QueryRule::kName),
+      [](const World& world, Path, Request request) -> Result<codec::Page<AppView>> {
+        return list_apps(world, request);
+      });
   get("/v1/apps/{name}", of_tenant, [](const World& world, Path path, Request request) {
     return get_app(world, tenant_of(request), path.at("name"));
   });
-  get("/v1/instances", paged(of_tenant),
+  get("/v1/instances", paged(of_tenant, QueryRule::kText),
       [](const World& world, Path, Request request) { return list_instances(world, request); });
   get("/v1/instances/{name}", of_tenant, [](const World& world, Path path, Request request) {
     return get_instance(world, tenant_of(request), path.at("name"));
   });
-  get("/v1/nodes", paged(plain), [](const World& world, Path, Request request) -> Result<codec::Page<NodeView>> {
-    return list_nodes(world, request);
-  });
+  get("/v1/nodes", paged(plain, QueryRule::kName),
+      [](const World& world, Path, Request request) -> Result<codec::Page<NodeView>> {
+        return list_nodes(world, request);
+      });
   get("/v1/nodes/{name}", plain,
       [](const World& world, Path path, Request) { return get_node(world, path.at("name")); });
-  get("/v1/tenants", paged(plain), [](const World& world, Path, Request request) -> Result<codec::Page<TenantView>> {
-    return list_tenants(world, request);
-  });
+  get("/v1/tenants", paged(plain, QueryRule::kName),
+      [](const World& world, Path, Request request) -> Result<codec::Page<TenantView>> {
+        return list_tenants(world, request);
+      });
   get("/v1/tenants/{name}", plain,
       [](const World& world, Path path, Request) { return get_tenant(world, path.at("name")); });
   get("/v1/rollouts/{name}", of_tenant, [](const World& world, Path path, Request request) {
     return get_rollout(world, tenant_of(request), path.at("name"));
   });
-  get("/v1/operations", paged(of_tenant),
+  get("/v1/operations", paged(of_tenant, QueryRule::kText),
       [](const World& world, Path, Request request) { return list_operations(world, request); });
   get("/v1/operations/{name}", plain,
       [](const World& world, Path path, Request) { return get_operation(world, path.at("name")); });

@@ -29,6 +29,7 @@ void watch_events(ApiContext& context, const wire::HttpRequest& request, const w
   EventFeed::Watch watch;
   watch.tenant = tenant_of(request);
   watch.follow = query_text(request, "follow") != "0";
+  watch.trace_id = request.trace_id;
   const Result<std::optional<std::uint64_t>> since = query_number(request, "since");
   if (!since) return responder.send(since.error());
   const std::string_view last = request.headers.get("Last-Event-ID");

@@ -36,6 +36,8 @@ class LoopLeaseTest : public testing::Test {
 };
 
 TEST_F(LoopLeaseTest, AStrictSingletonStopsByItselfBeforeItsLeaseRunsOut) {
+  EXPECT_EQ(kStrictLease, 60s);
+  EXPECT_EQ(kStrictMargin, 15s);
   boot({strict(web)});
   const Time renewed = last_renewed();
   host.link_down = true;
@@ -129,6 +131,7 @@ TEST_F(LoopLeaseTest, AnAnswerThatRenewsNothingKeepsNothing) {
 
 // The agent that has the node's name runs what is placed there, and nobody else would ever stop it here.
 TEST_F(LoopLeaseTest, WhatRunsUnderALostNameIsStopped) {
+  EXPECT_EQ(kNameLost, 5min);
   boot({running(web)});
   host.refusal = conflict("node_name_taken", "another agent has this name");
   host.ask_register();

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "cli/output/images.hpp"
+#include "cli/packing.hpp"
 #include "codec/views_json.hpp"
 #include "runtimes/lib/oci/image_facts.hpp"
 #include "tests/cli/samples.hpp"
@@ -238,6 +239,17 @@ TEST_F(ImageVerbs, NamesForCompletionAreThoseOfTheStore) {
   put_image("web", "app one");
   put_image("api", "app two");
   EXPECT_EQ(unikctl({"__names", "image"}).out, "api\nweb\n");
+}
+
+TEST(FullDisk, IsFreedByPruneWhereTheImagesAreThisProgramsOwn) {
+  const Environment environment{{{"UNIKCTL_HOME", "/home/u"}}, "/work", {}};
+  const auto told = [&](const char* reason, const std::string& path) {
+    return with_prune_hint(environment, exhausted(reason, "writing " + path + ": No space left")).message;
+  };
+  EXPECT_EQ(told("disk_full", "/home/u/images/tmp/1"),
+            "writing /home/u/images/tmp/1: No space left; `unikctl image prune` frees the images that nothing needs");
+  EXPECT_EQ(told("disk_full", "/home/u/agent/images/tmp/1"), "writing /home/u/agent/images/tmp/1: No space left");
+  EXPECT_EQ(told("quota_cpu_exceeded", "/home/u/images/tmp/1"), "writing /home/u/images/tmp/1: No space left");
 }
 
 }  // namespace

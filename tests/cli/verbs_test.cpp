@@ -375,6 +375,26 @@ TEST_F(Verbs, AJobStreamsItsConsoleAndExitsWithItsOwnCode) {
   EXPECT_EQ(run.out, "one\ntwo\n");
 }
 
+TEST_F(Verbs, AJobThatDoesNotBeginSaysWhatItWaitsFor) {
+  ApplyReply reply;
+  reply.operations = {sample_operation()};
+  AppView app = sample_app();
+  app.desired = 1;
+  InstanceView waits = sample_instance(0);
+  waits.status = {};
+  waits.status.reason = "fetching";
+  waits.status.message = "writing /x: No space left on device";
+  controller.answer("POST /v1/deployments", 202, codec::to_json(reply));
+  controller.answer("GET /v1/operations/op-42-0", 200, operation_json(OperationState::kRunning));
+  controller.answer("GET /v1/apps/web", 200, codec::to_json(app));
+  controller.answer("GET /v1/instances", 200, instance_page({waits}));
+  const RunResult run = unikctl({"deploy", kSampleImage, "--restart", "never", "--wait", "--timeout", "50ms"});
+  EXPECT_EQ(run.code, 9);
+  EXPECT_NE(run.err.find("has not ended after 50ms (web-0-r42-1: fetching: writing /x: No space left on device); "),
+            std::string::npos)
+      << run.err;
+}
+
 TEST_F(Verbs, AJobThatIsThereAlreadyIsNotTakenForANewRun) {
   ApplyReply reply;
   reply.objects = {sample_reply().objects.front()};

@@ -30,6 +30,7 @@ TEST(Loop, RefusesTheChangeThatIsOneTooManyAndKeepsTheOthers) {
     if (error->code == ErrorCode::kExhausted) exhausted.push_back(reply->id);
   }
   EXPECT_EQ(exhausted, std::vector<RequestId>{kMaxWaiting + 1});
+  EXPECT_EQ(kMaxWaiting, 10'000U);
   EXPECT_GT(answered, 1U) << "the others are at work";
 }
 

@@ -78,6 +78,7 @@ TEST_F(RunnerTest, HeartbeatsThatSayNothingNewShareTurns) {
 }
 
 TEST_F(RunnerTest, WhatDoesNotFitTheInboxIsToBeTriedAgain) {
+  EXPECT_EQ(kMaxInbox, 10'000U);
   std::vector<std::future<Answer>> answers;
   for (std::size_t i = 0; i <= kMaxInbox; ++i) answers.push_back(beat());
   start();  // nothing has taken from the inbox before

@@ -48,6 +48,11 @@ expect_code 3 unikctl get app idle-1
 expect_code 3 unikctl get app idle-40
 [ "$(revision)" = "$before" ] || fail "a failed request moved the journal from $before to $(revision)"
 
+step "so does a build on it, with the same code, and says how to free the images of this host"
+expect_code 6 unikctl deploy "$work/guest" --name built -- exit 0
+said "exhausted: writing"
+said "unikctl image prune"
+
 step "reads go on, and the app serves"
 expect_code 0 unikctl status
 said "first"
@@ -67,6 +72,7 @@ unikctl apply -f "$work/second.yaml" >/dev/null || fail "apply of second"
 tried() { grep -q 'the record could not be saved and is tried again.*space' "$UNIKCTL_HOME/log/agent.log"; }
 until_true 60 tried || fail "the agent does not say that its disk is full"
 [ "$(instance_field second .status.phase)" = pending ] || fail "second runs, and nobody has stored that it should"
+! grep -q 'image prune' "$UNIKCTL_HOME"/log/*.log || fail "a daemon sends its operator to the images of the CLI"
 answers well || fail "first does not answer"
 [ "$(vm_pids)" = "$vms" ] || fail "the VM '$vms' became '$(vm_pids)'"
 

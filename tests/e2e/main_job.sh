@@ -31,6 +31,15 @@ unikctl explain app/hello >/dev/null || fail "explain"
 unikctl events | grep -q 'hello' || fail "events"
 unikctl events --since 0 -o json | jq -e 'select(.trace_id == "")' >/dev/null && fail "an event without a trace"
 
+step "a trace id leads through the logs of the controller and of the agent, and a lost place says whose it was"
+trace=$(unikctl events --since 0 -o json | jq -r 'select(.object == "app/hello") | .trace_id' | sort -u)
+[ "$(wc -w <<<"$trace")" = 1 ] || fail "want one request for hello, got '$trace'"
+grep -q "$trace" "$UNIKCTL_HOME/log/controller.log" || fail "the controller's log has no line of $trace"
+grep "$trace" "$UNIKCTL_HOME/log/agent.log" | grep -q ' goals .*: taken' || fail "the agent's log has no goals of $trace"
+curl -s --max-time 5 --unix-socket "$UNIKCTL_HOME/controller.sock" -H "X-Trace-Id: $(printf 'c%.0s' {1..32})" \
+  'http://localhost/v1/events?since=999999999&follow=0' >"$work/out"
+said "$(printf 'c%.0s' {1..32})"
+
 step "nobody else reads what apps were told"
 [ "$(stat -c %a "$UNIKCTL_HOME")" = 700 ] || fail "the home has mode $(stat -c %a "$UNIKCTL_HOME")"
 open_to_others=$(find "$UNIKCTL_HOME"/controller.db* "$UNIKCTL_HOME/artifacts" "$UNIKCTL_HOME/agent" ! -type l -perm /077)
@@ -47,6 +56,11 @@ step "the API refuses what it does not understand"
 api() { curl -s -o "$work/answer" -w '%{http_code}' --unix-socket "$UNIKCTL_HOME/controller.sock" "$@"; }
 [ "$(api -d '{"names":["hello"],"force":true}' http://localhost/v1/destroy)" = 400 ] || fail "destroy took an unknown member"
 [ "$(api -d '{"deadline":"1s"}' http://localhost/v1/nodes/local/drain)" = 400 ] || fail "drain took a body that it does not read"
+for list in apps nodes tenants instances operations; do
+  [ "$(api "http://localhost/v1/$list?continue=a/b/c")" = 400 ] || fail "a list of $list went on from nowhere"
+  [ "$(jq -r .error.reason "$work/answer")" = bad_query ] || fail "want bad_query for a list of $list, got $(cat "$work/answer")"
+done
+[ "$(api "http://localhost/v1/apps?continue=%00")" = 400 ] || fail "a list of apps went on from a zero byte"
 [ "$(api -H 'Origin: http://evil.example' http://localhost/v1/status)" = 403 ] || fail "a foreign page was answered"
 
 step "an unchanged apply writes nothing"

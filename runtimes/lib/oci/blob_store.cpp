@@ -115,7 +115,7 @@ Result<std::string> BlobStore::read(const Digest& digest, Bytes max) const {
   auto text = read_file(blob_path(digest), max);
   if (!text) {
     if (text.error().code == ErrorCode::kNotFound) return no_such_blob(digest);
-    if (text.error().code == ErrorCode::kExhausted) return exhausted("blob_too_large", text.error().message);
+    if (text.error().reason == "file_too_large") return exhausted("blob_too_large", text.error().message);
     return text;
   }
   if (sha256(*text) != digest) return corrupt(digest, blob_path(digest));

@@ -5,7 +5,7 @@
 // processes may share a store: blobs are immutable, and the index is changed under a lock. A BlobStore is a small
 // handle without open files; copies and calls from several threads are fine, a Writer or Reader belongs to one thread.
 //
-// Errors common to all: `unavailable/store_failed` (the disk refused: full, no permission), `internal/corrupt_blob`
+// Errors common to all: `unavailable/store_failed` (the disk refused), `exhausted/disk_full`, `internal/corrupt_blob`
 // (bytes on disk do not match their name: the message says to remove or fetch the blob again).
 #pragma once
 

@@ -35,7 +35,8 @@ Error system_error(std::string_view reason_name, std::string_view doing, const s
   std::string message(doing);
   message.append(" ").append(path).append(": ").append(std::generic_category().message(number));
   if (number == ENOENT || number == ENOTDIR) return not_found("no_such_file", std::move(message));
-  if (number == ENOSPC || number == EDQUOT) message += "; free some space, for example by `unikctl image prune`";
+  if (number == ENOSPC || number == EDQUOT)
+    return exhausted("disk_full", std::move(message) + ": free some space on that disk");
   return unavailable(std::string(reason_name), std::move(message));
 }
 

@@ -30,8 +30,9 @@ class Fd {
   int fd_ = -1;
 };
 
-// The calling thread's last system error as `DOING PATH: REASON`: `not_found/no_such_file` for ENOENT and ENOTDIR, else
-// `unavailable/REASON_NAME`. Call it before anything else changes errno.
+// The calling thread's last system error as `DOING PATH: REASON`: `not_found/no_such_file` for ENOENT and ENOTDIR,
+// `exhausted/disk_full` where there is no room, as everywhere, else `unavailable/REASON_NAME`. Call it before anything
+// else changes errno.
 Error system_error(std::string_view reason_name, std::string_view doing, const std::filesystem::path& path);
 
 // Errors of all below: `system_error` with `store_failed`.

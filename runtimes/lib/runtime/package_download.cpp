@@ -26,8 +26,9 @@ constexpr Duration kLongestDownloadPause = std::chrono::seconds(5);
 
 class Download {
  public:
-  Download(const std::string& url, const RuntimeRelease& release, const fs::path& file, const OnDownload& progress)
-      : url_(url), size_(release.size), file_(file), progress_(progress) {}
+  Download(const std::string& url, const RuntimeRelease& release, const fs::path& file, const OnDownload& progress,
+           const DownloadPause& pause)
+      : url_(url), size_(release.size), file_(file), progress_(progress), pause_(pause) {}
 
   Result<void> run() {
     auto fd = open_file(file_, O_RDWR | O_CREAT);
@@ -44,10 +45,9 @@ class Download {
       auto came = one_transfer();
       if (came) continue;
       if (!can_go_on(came.error()) || done_ <= before) return came;
-      if (done_ - before >= kGoodTry) small_tries = 0;
-      if (++small_tries > kSmallTries) return came;
-      std::this_thread::sleep_for(
-          std::min<Duration>(kFirstDownloadPause * (1 << std::min(small_tries, 16)), kLongestDownloadPause));
+      small_tries = done_ - before >= kGoodTry ? 0 : small_tries + 1;
+      if (small_tries > kSmallTries) return came;
+      pause_(std::min<Duration>(kFirstDownloadPause * (1 << std::min(small_tries, 16)), kLongestDownloadPause));
     }
     return kept_;
   }
@@ -134,6 +134,7 @@ class Download {
   const std::int64_t size_;
   const fs::path& file_;
   const OnDownload& progress_;
+  const DownloadPause& pause_;
   Fd fd_;
   std::int64_t done_ = 0;
   bool no_ranges_ = false;
@@ -142,10 +143,14 @@ class Download {
 
 }  // namespace
 
+void sleep_between_tries(Duration pause) {
+  std::this_thread::sleep_for(pause);
+}
+
 Result<void> download_package(const std::string& url, const RuntimeRelease& release, const fs::path& file,
-                              const OnDownload& progress) {
+                              const OnDownload& progress, const DownloadPause& pause) {
   if (auto made = make_directories(file.parent_path()); !made) return made;
-  return Download(url, release, file, progress).run();
+  return Download(url, release, file, progress, pause).run();
 }
 
 Result<void> check_signed(const RuntimeRelease& release, const std::optional<PublicKey>& key, const std::string& what) {

@@ -108,6 +108,7 @@ TEST(Manifest, LeavesRoomInAnAppsNameForThoseOfItsInstances) {
     return parse("apiVersion: unikctl.dev/v1\nkind: App\nmetadata: {name: " + std::string(size, 'a') +
                  "}\nspec: {image: x}\n");
   };
+  EXPECT_EQ(kMaxAppName, 40U);
   ASSERT_TRUE(named(kMaxAppName).ok());
   const Symbol longest(std::string(kMaxAppName, 'a'));
   EXPECT_TRUE(is_dns_label(short_name({Symbol("default"), longest, 999, 1'000'000'000'042, 999})));
@@ -298,7 +299,17 @@ TEST(ManifestFaults, NameThePlaceTheFieldAndTheCure) {
       {app("  ports: [{name: a}]\n"),
        "a.yaml:6:11: spec.ports[0].port: is missing: the port on which the app listens, `port: 8080`"},
       {app("  ports: [{port: 1, publish: any}]\n"),
-       "a.yaml:6:30: spec.ports[0].publish: want a whole number from 1 to 65535, got `any`"},
+       "a.yaml:6:30: spec.ports[0].publish: want a whole number from 1 to 65535, or auto, got `any`"},
+      {app("  ports: [{port: 1, publish: atuo}]\n"),
+       "a.yaml:6:30: spec.ports[0].publish: want a whole number from 1 to 65535, or auto (did you mean `auto`?), got "
+       "`atuo`"},
+      {app("  ports: [{port: 1, publish: 65536}]\n"),
+       "a.yaml:6:30: spec.ports[0].publish: want a whole number from 1 to 65535, or auto, got `65536`"},
+      {app("  ports: [{port: 1, publish: \"80\"}]\n"),
+       "a.yaml:6:30: spec.ports[0].publish: want a whole number from 1 to 65535 without quotes, or auto, got the text "
+       "`80`"},
+      {app("  ports: [{port: 1, publish: [80]}]\n"),
+       "a.yaml:6:30: spec.ports[0].publish: want a whole number from 1 to 65535, or auto, got a list"},
       {app("  ports: [{port: 1}, {name: b, port: 1}]\n"),
        "a.yaml:6:32: spec.ports[1].port: the port 1 stands here twice"},
       {app("  ports: [{name: a, port: 1}, {name: a, port: 2}]\n"),
@@ -357,7 +368,7 @@ TEST(ManifestFaults, NameWhatYamlAloneWouldLetPass) {
       {app("  args: [a, @b]\n"), "a.yaml:6:13: text cannot begin with `@`: put it in quotes"},
       {app("  source: a: b\n"),
        "a.yaml:6:12: a second `: ` where one value is wanted: check the indentation, or put the text in quotes"},
-      {app("  args: [a\n"), "a.yaml:7:1: no valid YAML: end of sequence flow not found"},
+      {app("  args: [a\n"), "a.yaml:6:9: a `[` is opened here and never closed"},
       {"- a\n-b\n",
        "a.yaml:2:1: this is no part of the document above: check the indentation, or begin a document with `---`"},
       {app(std::string("  env: {A: b\0c}\n", 16)), "a.yaml:6:13: want text, got a NUL byte"},
@@ -395,7 +406,7 @@ TEST(ManifestFaults, AreAllReportedInTheOrderOfTheFiles) {
   for (const Fault& fault : result.error().details)
     places.push_back(fault.file + ":" + std::to_string(fault.line) + ":" + fault.path);
   EXPECT_EQ(places, (std::vector<std::string>{"a.yaml:6:spec.debug", "a.yaml:13:spec.replicas", "b.yaml:10:spec.stop",
-                                              "b.yaml:14:"}));
+                                              "b.yaml:13:"}));
 }
 
 TEST(ManifestFaults, TheSameObjectTwiceNamesBothPlaces) {
@@ -428,11 +439,29 @@ TEST(ManifestDocuments, AMarkInsideATextIsNone) {
 }
 
 TEST(ManifestBounds, OneDocument) {
+  EXPECT_EQ(kMaxDocumentBytes, std::size_t{1} << 20);
+  const std::string largest = "# " + std::string(kMaxDocumentBytes - app("").size() - 3, 'x') + "\n" + app("");
+  ASSERT_EQ(largest.size(), kMaxDocumentBytes);
+  EXPECT_EQ(faults(largest), "no fault");
+  EXPECT_EQ(faults("#" + largest), "a.yaml:1:1: want a document of at most 1048576 bytes, got 1048577");
   EXPECT_EQ(faults(app("  env:\n    A: " + std::string(kMaxDocumentBytes, 'x') + "\n")),
             "a.yaml:1:1: want a document of at most 1048576 bytes, got 1048668");
 }
 
+TEST(ManifestBounds, OfWhatAnAppAsksFor) {
+  EXPECT_EQ(spec_of(app("  replicas: 0\n")).replicas, 0U);
+  EXPECT_EQ(spec_of(app("  replicas: 1000\n")).replicas, 1000U);
+  EXPECT_EQ(spec_of(app("  resources: {memory: 40Mi}\n")).boot.resources.memory, mebibytes(40));
+  // What stands around the value counts too.
+  const auto with_value = [](std::size_t bytes) { return app("  env: {A: \"" + std::string(bytes, 'x') + "\"}\n"); };
+  const std::size_t around = args_and_env_bytes(spec_of(with_value(1)).boot) - 1;
+  EXPECT_EQ(faults(with_value(131'072 - around)), "no fault");
+  EXPECT_NE(faults(with_value(131'072 - around + 1)).find("want at most 131072 bytes"), std::string::npos);
+}
+
 TEST(ManifestBounds, AllTogether) {
+  EXPECT_EQ(kMaxInputBytes, std::size_t{64} << 20);
+  EXPECT_EQ(kMaxNesting, 64U);
   const std::vector<ManifestText> texts(65, ManifestText{"a", std::string(std::size_t{1} << 20, '\n')});
   EXPECT_EQ(parse_manifests(texts).error().reason, "manifest_too_large");
   std::string many;
@@ -443,10 +472,26 @@ TEST(ManifestBounds, AllTogether) {
 TEST(ManifestBounds, Nesting) {
   EXPECT_EQ(faults(app("  args: " + std::string(100, '[') + std::string(100, ']') + "\n")),
             "a.yaml:6:71: want at most 64 levels of nesting");
-  EXPECT_NE(faults(app("  args: " + std::string(100'000, '[') + "\n")), "no fault");
+  EXPECT_EQ(faults(app("  args: " + std::string(62, '[') + std::string(62, ']') + "\n")),
+            "a.yaml:6:10: spec.args[0]: want text, got a list")
+      << "two mappings around 62 lists are 64 levels";
+  EXPECT_EQ(faults(app("  args: " + std::string(63, '[') + std::string(63, ']') + "\n")),
+            "a.yaml:6:71: want at most 64 levels of nesting");
   std::string dashes;
   for (int i = 0; i < 10'000; ++i) dashes += "- ";
   EXPECT_NE(faults(dashes + "x\n").find("want at most 64 levels of nesting"), std::string::npos);
+}
+
+// yaml-cpp takes a bracket that nothing closes for the beginning of a key.
+TEST(ManifestBounds, NestingThatNothingCloses) {
+  EXPECT_EQ(faults(app("  args: " + std::string(100'000, '[') + "\n")),
+            "a.yaml:6:71: want at most 64 levels of nesting");
+  EXPECT_EQ(faults("a: " + std::string(100'000, '[')), "a.yaml:1:67: want at most 64 levels of nesting");
+  EXPECT_EQ(faults("a: " + std::string(100'000, '{')), "a.yaml:1:67: want at most 64 levels of nesting");
+  EXPECT_EQ(faults("a: [\"]\", [']', [b # ]\n"), "a.yaml:1:16: a `[` is opened here and never closed");
+  EXPECT_EQ(faults("a: [[b, it's]\n"), "a.yaml:1:4: a `[` is opened here and never closed");
+  EXPECT_EQ(faults("a: {b: {c: d}\n"), "a.yaml:1:4: a `{` is opened here and never closed");
+  EXPECT_EQ(faults("a: [[b]: c]\n"), "a.yaml:1:5: want a key that is one scalar, got a mapping or list");
 }
 
 // A few bytes of aliases of aliases would otherwise become gigabytes.

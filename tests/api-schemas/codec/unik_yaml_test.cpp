@@ -68,6 +68,7 @@ TEST(UnikYamlFile, NamesFaultsAsManifestsDo) {
        "unik.yaml:1:16: run.command: want words alone, since no shell reads this line in the guest: write a list, "
        "[\"program\", "
        "\"argument\"]"},
+      {"run: {command: {}}\n", "unik.yaml:1:16: run.command: want a list of words, or one text, got a mapping"},
       {"run: {command: []}\n", "unik.yaml:1:16: run.command: want a program and its arguments, got none"},
       {"deploy: {image: a}\n",
        "unik.yaml:1:10: deploy.image: unknown field `image` in unik.yaml deploy: fields here: args, debug, "

@@ -202,7 +202,20 @@ TEST_F(ServerTest, RefusesWithTheEnvelopeThenCloses) {
   EXPECT_EQ(server_->stats().refused, std::size(cases));
 }
 
+TEST_F(ServerTest, TakesAHeaderOf32KiBAndNotAByteMore) {
+  const Running running = serve(echo);
+  for (const std::size_t size : {std::size_t{32} << 10, (std::size_t{32} << 10) + 1}) {
+    std::string text = "GET /x HTTP/1.1\r\nHost: h\r\nA: ";
+    text += std::string(size - text.size() - 4, 'x') + "\r\n\r\n";
+    RawClient client(tcp_side());
+    client.say(text);
+    const std::string response = client.hear_response();
+    EXPECT_TRUE(response.starts_with(size > kMaxHeaderBytes ? "HTTP/1.1 431 " : "HTTP/1.1 200 ")) << size << response;
+  }
+}
+
 TEST_F(ServerTest, ClosesSlowClients) {
+  EXPECT_EQ(ServerLimits{}.header, std::chrono::seconds(10)) << "what is shortened here for the test";
   ServerLimits limits;
   limits.header = limits.body_stall = limits.idle = std::chrono::milliseconds(100);
   const Running running = serve(echo, with_limits(limits));

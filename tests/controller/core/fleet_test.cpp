@@ -503,15 +503,32 @@ TEST(LostNode, MostNodesSilentIsOurOwnBlindness) {
     EXPECT_EQ(id.attempt, 1U) << "nothing was replaced or restarted";
 }
 
+TEST(SilentNode, IsUnknownAfter40Seconds) {
+  SimulatedFleet fleet(5);
+  fleet.silence("n1");
+  const auto unknown = [&] { return fleet.world().nodes_by_health[static_cast<std::size_t>(NodeHealth::kUnknown)]; };
+  fleet.pass(seconds(37));
+  EXPECT_EQ(unknown(), 0U);
+  fleet.pass(seconds(5));
+  EXPECT_EQ(unknown(), 1U);
+}
+
 TEST(LostNode, NodesAreGivenUpOneAtATime) {
   SimulatedFleet fleet(9);
   fleet.silence("n1");
   fleet.silence("n2");
   fleet.silence("n3");
   const auto lost = [&] { return fleet.world().nodes_by_health[static_cast<std::size_t>(NodeHealth::kLost)]; };
-  fleet.pass(seconds(62));
+  // What was heard last may be two seconds old.
+  fleet.pass(seconds(57));
+  EXPECT_EQ(lost(), 0U);
+  fleet.pass(seconds(5));
   EXPECT_EQ(lost(), 1U);
-  fleet.pass(seconds(30));
+  fleet.pass(seconds(5));
+  EXPECT_EQ(lost(), 1U);
+  fleet.pass(seconds(6));
+  EXPECT_EQ(lost(), 2U);
+  fleet.pass(seconds(10));
   EXPECT_EQ(lost(), 3U);
 }
 

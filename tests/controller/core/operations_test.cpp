@@ -2,11 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "controller/core/relocate.hpp"
 #include "tests/controller/core/planned_world.hpp"
 
 namespace unik::controller {
 namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
 
 TEST(Operations, ADeployIsDoneWhenItsInstancesServe) {
   PlannedWorld planned;
@@ -91,6 +96,21 @@ TEST(Operations, NoMoreAreAtWorkThanMayBeAndTheOthersSayThatTheyWait) {
   for (const Operation& deploy : deploys) EXPECT_EQ(state_of(planned, deploy), "succeeded");
   EXPECT_EQ(planned.world().operations_at_work, 0U);
   EXPECT_TRUE(planned.plan().changes.empty());
+}
+
+TEST(Operations, UnlessTheControllerWasToldOtherwise64AreAtWork) {
+  EXPECT_EQ(LoopOptions{}.max_operations, 64U);
+  PlannedWorld planned;
+  planned.add_node("n1", mebibytes(1 << 20));
+  std::vector<Operation> deploys;
+  for (int i = 0; i < 65; ++i) deploys.push_back(planned.deploy(PlannedWorld::app("app-" + std::to_string(i))));
+  for (std::size_t i = 0; i < 64; ++i) EXPECT_EQ(state_of(planned, deploys[i]), "running") << i;
+  EXPECT_EQ(planned.world().operations_at_work, 64U);
+  EXPECT_EQ(planned.operation(deploys[64]).message,
+            "waits for its turn: 64 operations are at work, the most that may be");
+  planned.report_all();
+  EXPECT_EQ(state_of(planned, deploys[63]), "succeeded");
+  EXPECT_EQ(state_of(planned, deploys[64]), "running");
 }
 
 TEST(Operations, OneThatWaitsForRoomKeepsNobodyFromWorking) {
@@ -191,27 +211,37 @@ TEST(Relocation, OneThatHasNowhereToGoIsLeftToItsAgent) {
   EXPECT_EQ(state_of(planned, deploy), "succeeded");
 }
 
+// The clock of the following test moves so far between two looks at first, then by a hundredth of what has passed.
+constexpr Duration kMoment = std::chrono::milliseconds(50);
+
 TEST(Relocation, TheAttemptsOfASlotFollowEachOtherAtAGrowingDistance) {
   PlannedWorld planned;
   planned.add_node("n1");
   planned.add_node("n2");
   planned.deploy(PlannedWorld::app("web"));
-  Duration last{};
-  for (std::uint32_t attempt = 2; attempt < 9; ++attempt) {
-    Duration waited{};
+  std::map<std::uint32_t, Duration> waits;  // before each attempt
+  for (std::uint32_t attempt = 2; attempt < 15; ++attempt) {
+    Duration& waited = waits[attempt];
     planned.report_all(Phase::kPending, "launch_failed");
     while (planned.instances("web").back().attempt < attempt) {
-      planned.pass(std::chrono::milliseconds(100));
-      waited += std::chrono::milliseconds(100);
-      ASSERT_LT(waited, kMoveMaxBackoff);
-      planned.plan();
+      const Duration moment = std::max<Duration>(kMoment, waited / 100);
+      planned.pass(moment);
+      waited += moment;
+      ASSERT_LT(waited, minutes(6)) << "attempt " << attempt;
+      planned.report_all(Phase::kPending, "launch_failed");  // a node that is silent is given nothing
     }
-    EXPECT_GE(waited, last) << "attempt " << attempt;
-    last = waited;
     // The one before is seen gone, so that its node may be tried again.
     planned.report_all(Phase::kPending, "starting");
   }
-  EXPECT_GT(last, std::chrono::seconds(20));
+  // The first move is made at once. Each pause may be up to a fifth shorter, so that not all try at the same time.
+  EXPECT_EQ(waits[2], Duration::zero());
+  EXPECT_GE(waits[3], seconds(1) * 4 / 5);
+  EXPECT_LE(waits[3], seconds(1) + kMoment);
+  for (std::uint32_t attempt = 4; attempt < 11; ++attempt) EXPECT_GE(waits[attempt], waits[attempt - 1]) << attempt;
+  for (std::uint32_t attempt = 12; attempt < 15; ++attempt) {
+    EXPECT_GE(waits[attempt], minutes(5) * 4 / 5) << attempt;
+    EXPECT_LE(waits[attempt], minutes(5) * 101 / 100) << attempt;
+  }
 }
 
 }  // namespace

@@ -24,7 +24,9 @@ TEST(Register, RefusesAStartThatNoneCouldFollow) {
   const WallTime now{std::chrono::hours(500'000)};
   EXPECT_TRUE(check_register(request_of(micros(now)), now).ok());
   EXPECT_TRUE(check_register(request_of(micros(now + std::chrono::hours(24 * 365))), now).ok());
-  for (const std::uint64_t start : {UINT64_MAX, UINT64_MAX / 2, micros(now) * 2}) {
+  const WallTime ten_years_on = now + std::chrono::hours(24 * 365 * 10);
+  EXPECT_TRUE(check_register(request_of(micros(ten_years_on)), now).ok());
+  for (const std::uint64_t start : {UINT64_MAX, UINT64_MAX / 2, micros(now) * 2, micros(ten_years_on) + 1}) {
     const Result<void> refused = check_register(request_of(start), now);
     ASSERT_FALSE(refused.ok()) << start;
     EXPECT_EQ(refused.error().reason, "bad_agent_start");
@@ -88,6 +90,7 @@ struct TakenName : PlannedWorld {
 };
 
 TEST(Register, KeepsANameForTheAgentThatReportsUnderIt) {
+  EXPECT_EQ(kSilenceLimit, std::chrono::seconds(40));
   TakenName world;
   const Result<RegisterReply> refused = world.ask("b2", 10);
   ASSERT_FALSE(refused.ok());
@@ -106,6 +109,7 @@ TEST(Register, KeepsANameForTheAgentThatReportsUnderIt) {
 }
 
 TEST(Register, KeepsANameForAsLongAsAStrictSingletonMayRunUnderIt) {
+  EXPECT_EQ(kStrictLease + kStrictMargin, std::chrono::seconds(75));
   TakenName world;
   App one = PlannedWorld::app("one");
   one.spec.boot.singleton = Singleton::kStrict;

@@ -39,6 +39,7 @@ TEST(Retention, AnAppKeepsItsNewestTemplates) {
   for (const std::uint64_t rollout : kept)
     EXPECT_TRUE(planned.world().templates.contains({{Symbol("default"), Symbol("web")}, rollout})) << rollout;
   EXPECT_EQ(planned.world().templates.size(), kMaxHistory);
+  EXPECT_EQ(kMaxHistory, 10U);
 }
 
 }  // namespace

@@ -52,6 +52,15 @@ TEST(Sweep, TakesASmallWorldAtOnce) {
   EXPECT_EQ(dirty.nodes.size() + dirty.apps.size(), 5U);
 }
 
+TEST(Sweep, TakesAtMost500AtATime) {
+  Sweep sweep;
+  sweep.begin();
+  Dirty dirty;
+  sweep.take(world_of(300, 300), kSweepPiece, dirty);
+  EXPECT_TRUE(sweep.under_way());
+  EXPECT_EQ(dirty.nodes.size() + dirty.apps.size(), 500U);
+}
+
 TEST(Sweep, GoesOnWhereRowsCameAndWent) {
   World world = world_of(0, 6);
   Sweep sweep;

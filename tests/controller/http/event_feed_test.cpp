@@ -13,6 +13,8 @@
 namespace unik::controller {
 namespace {
 
+const std::string kTrace(32, 'c');
+
 // One controller's side of /v1/events, as long as it lives.
 class Served {
  public:
@@ -26,6 +28,7 @@ class Served {
           watch.tenant = "default";
           watch.follow = false;
           watch.after = *query_number(request, "since");
+          watch.trace_id = request.trace_id;
           feed_.watch(watch, responder);
         });
     EXPECT_TRUE(server.ok()) << to_string(server.error());
@@ -36,6 +39,7 @@ class Served {
     wire::ClientRequest request;
     request.method = "GET";
     request.endpoint = endpoint_;
+    request.headers.add("X-Trace-Id", kTrace);
     request.target = "/v1/events" + query;
     const Result<wire::ClientResponse> response = wire::fetch(request);
     EXPECT_TRUE(response.ok()) << to_string(response.error());
@@ -100,6 +104,7 @@ TEST_F(EventFeedTest, WhatIsCompactedIsSaidOnceAndTheStreamGoesOn) {
   EXPECT_EQ(events.front().event, "resync");
   EXPECT_EQ(events.front().id, "50");
   EXPECT_EQ(codec::from_json<EventView>(events.front().data)->reason, kCompacted);
+  EXPECT_EQ(codec::from_json<EventView>(events.front().data)->trace_id, kTrace);
   EXPECT_EQ(codec::from_json<EventView>(events[1].data)->seq, 51U);
   EXPECT_EQ(events.back().id, "70");
   // Who asks for all that is there has asked for nothing that is gone.
@@ -113,6 +118,7 @@ TEST_F(EventFeedTest, WhoHasSeenALostHistoryIsToldSo) {
   EXPECT_EQ(events.front().event, "resync");
   EXPECT_EQ(events.front().id, "20");
   EXPECT_EQ(codec::from_json<EventView>(events.front().data)->reason, "history_lost");
+  EXPECT_EQ(codec::from_json<EventView>(events.front().data)->trace_id, kTrace);
 }
 
 }  // namespace

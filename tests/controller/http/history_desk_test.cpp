@@ -63,6 +63,7 @@ TEST_F(HistoryDeskTest, AfterItsEndEachQuestionIsAnsweredAndNoneIsRead) {
     EXPECT_EQ(ended, 1U);
     ended_by_now.set_value();
   }
+  EXPECT_EQ(kMaxHistoryReads, 16U);
   EXPECT_EQ(answered, kMaxHistoryReads + 1);
   EXPECT_EQ(ended, kMaxHistoryReads + 1);
 }

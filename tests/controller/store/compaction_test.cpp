@@ -89,6 +89,12 @@ TEST_F(CompactionTest, KeepsTheTablesAndTheNewestRecords) {
     expect_whole(store);
   }
   EXPECT_GE(count(home_.path(), "journal"), 40);
+  EXPECT_EQ(kBasesPerRetention, 4);
+  EXPECT_EQ(Retention{}.records, 1'000'000U);
+  EXPECT_EQ(Retention{}.transitions, std::chrono::hours(24 * 7));
+  EXPECT_EQ(Retention{}.intents, std::chrono::hours(24 * 90));
+  EXPECT_EQ(Stride{}.chunk_bytes, 128U * 1024);
+  EXPECT_EQ(Stride{}.records, 500U);
   EXPECT_LE(count(home_.path(), "journal"), 40 + 40 / kBasesPerRetention + 1);
   EXPECT_LE(count(home_.path(), "bases"), kBasesPerRetention + 1);
   EXPECT_EQ(count(home_.path(), "base_rows WHERE base NOT IN (SELECT seq FROM bases)"), 0);

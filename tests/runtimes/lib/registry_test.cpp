@@ -93,6 +93,7 @@ TEST_F(RegistryTest, PushedIsPulledWithTheSameDigest) {
   EXPECT_EQ(*pushed, image.manifest.digest);
   EXPECT_EQ(last.blobs_done, 2);
   EXPECT_EQ(last.bytes_done, last.bytes);
+  EXPECT_EQ(kTransferWorkers, 4);
   EXPECT_EQ(*client.manifest_digest("1.0"), image.manifest.digest);
 
   const auto pulled = pull_image(client, to, name, {});
@@ -364,6 +365,19 @@ TEST_F(SimulatedRegistryTest, ABusyRegistryIsGivenTheTimeItAsksFor) {
   EXPECT_GE(paused_, 7'000'000);
 }
 
+TEST_F(SimulatedRegistryTest, OneThatStaysBusyIsAskedSixTimes) {
+  std::atomic<int> asked = 0;
+  SimulatedRegistry registry([&](const wire::HttpRequest& request) {
+    if (!request.path.ends_with("/1")) return reply(200);
+    ++asked;
+    return reply(503);
+  });
+  RegistryClient client(name_of(registry.host() + "/web"), quick());
+  EXPECT_FALSE(client.manifest("1").ok());
+  EXPECT_EQ(asked, 6);
+  EXPECT_EQ(kRegistryAttempts, 6);
+}
+
 TEST_F(SimulatedRegistryTest, ADocumentThatIsNotWhatItsDigestSaysIsRefused) {
   const std::string manifest = R"({"schemaVersion":2})";
   SimulatedRegistry registry([&](const wire::HttpRequest& request) {
@@ -392,6 +406,7 @@ TEST_F(SimulatedRegistryTest, AnUploadGoesOnWhereItStopped) {
   const std::string blob = noise((20 << 20) + 5, 9);
   std::string have;
   std::size_t sent = 0;
+  std::size_t largest = 0;
   int chunks = 0;
   std::string ended;
   SimulatedRegistry registry([&](const wire::HttpRequest& request) {
@@ -399,6 +414,7 @@ TEST_F(SimulatedRegistryTest, AnUploadGoesOnWhereItStopped) {
                               {"Range", "0-" + std::to_string(have.empty() ? 0 : have.size() - 1)}};
     if (request.method == "POST") return reply(202, "", place);
     if (request.method == "PATCH") {
+      largest = std::max(largest, request.body.size());
       sent += request.body.size();
       if (!request.headers.get("Content-Range").starts_with(std::to_string(have.size()) + "-")) return reply(416);
       // The second one breaks off after a third of it.
@@ -426,6 +442,7 @@ TEST_F(SimulatedRegistryTest, AnUploadGoesOnWhereItStopped) {
   EXPECT_EQ(ended, to_string(sha256(blob)));
   EXPECT_EQ(told, static_cast<std::int64_t>(blob.size()));
   const std::size_t second = blob.size() - static_cast<std::size_t>(kUploadChunk.value);
+  EXPECT_EQ(largest, std::size_t{16} << 20);
   EXPECT_EQ(sent, blob.size() + second - second / 3) << "only what was lost is sent again";
 }
 

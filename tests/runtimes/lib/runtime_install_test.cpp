@@ -6,6 +6,7 @@
 #include <atomic>
 #include <thread>
 
+#include "runtimes/lib/runtime/package_download.hpp"
 #include "runtimes/lib/runtime/runtime_lookup.hpp"
 #include "runtimes/lib/runtime/runtime_package.hpp"
 #include "tests/runtimes/lib/file_server.hpp"
@@ -282,6 +283,26 @@ TEST_F(RuntimeInstalls, GoOnByThemselvesWhileSomethingComes) {
   server_.cut({100, 100, 50});
   ASSERT_OK(install(release));
   EXPECT_THAT(server_.seen(), SizeIs(4));
+}
+
+TEST_F(RuntimeInstalls, GoOnForAtMost32TriesInARowThatBringLittle) {
+  const RuntimeRelease release = published_bytes(std::string(std::size_t{3} << 20, 'x'));
+  const std::string url = server_.url() + "/evil.tar.gz";
+  std::size_t pauses = 0;
+  const auto download = [&](std::vector<std::size_t> cuts) {
+    server_.cut(std::move(cuts));
+    return download_package(url, release, dir_ / "part", {}, [&](Duration) { ++pauses; });
+  };
+  EXPECT_FALSE(download(std::vector<std::size_t>(33, 10)).ok());
+  EXPECT_THAT(server_.seen(), SizeIs(33));
+  EXPECT_EQ(pauses, 32U);
+  EXPECT_EQ(fs::file_size(dir_ / "part"), 330U);
+  // One that brings a MiB begins the count anew.
+  std::vector<std::size_t> cuts(65, 10);
+  cuts[32] = std::size_t{1} << 20;
+  EXPECT_OK(download(cuts));
+  EXPECT_THAT(server_.seen(), SizeIs(33 + 65 + 1));
+  EXPECT_EQ(kRegistryTimeout, std::chrono::seconds(30));
 }
 
 TEST_F(RuntimeInstalls, BeginAnewWhereAServerKnowsNoRanges) {

@@ -283,6 +283,26 @@ TEST(RuntimeRegistries, TellOfBadEntriesAndTakeTheOthers) {
     EXPECT_THAT(told, HasSubstr(part));
 }
 
+TEST(RuntimeRegistries, AreOfAtMost8MiBAnd20000Releases) {
+  const auto of_size = [](std::size_t bytes) {
+    std::string text = R"({"version": "1", "runtimes": {}})";
+    text.resize(bytes, '\n');
+    return parse_runtime_registry(text, "r");
+  };
+  EXPECT_TRUE(of_size(std::size_t{8} << 20).ok());
+  EXPECT_EQ(of_size((std::size_t{8} << 20) + 1).error().reason, "bad_registry");
+  // Those that cannot be read count too.
+  const auto of_releases = [](int count) {
+    std::string text = R"({"version": "1", "runtimes": {"a": {"1.0.0": {})";
+    for (int i = 1; i < count; ++i) text += ",\"1.0." + std::to_string(i) + "\": {}";
+    return parse_runtime_registry(text + "}}}", "r");
+  };
+  EXPECT_TRUE(of_releases(20'000).ok());
+  const auto more = of_releases(20'001);
+  ASSERT_FALSE(more.ok());
+  EXPECT_THAT(more.error().message, HasSubstr("of at most 20000 releases, found more"));
+}
+
 TEST(RuntimeRegistries, OfAnotherFormAreRefused) {
   const Case cases[] = {{"", "bad"},
                         {"[]", "found no text `version`"},
