@@ -8,13 +8,6 @@
 namespace unik::cli {
 namespace {
 
-Result<runtimes::Platform> parse_platform(const std::string& text) {
-  const std::size_t slash = text.find('/');
-  if (slash == 0 || slash == std::string::npos || slash + 1 == text.size())
-    return invalid("usage", "--platform: want OS/ARCHITECTURE, as in linux/amd64, got `" + text + "`");
-  return runtimes::Platform{text.substr(0, slash), text.substr(slash + 1)};
-}
-
 // Drawn over on a terminal; elsewhere only the end is told, since a line for each step would bury everything else.
 runtimes::OnProgress shower(Progress& line, const Session& session, const std::string& what) {
   if (!session.terminal().live_err) return {};
@@ -33,6 +26,13 @@ void tell(const Session& session, const std::string& what, const char* moved,
 }
 
 }  // namespace
+
+Result<runtimes::Platform> parse_platform(const std::string& text) {
+  const std::size_t slash = text.find('/');
+  if (slash == 0 || slash == std::string::npos || slash + 1 == text.size())
+    return invalid("usage", "--platform: want OS/ARCHITECTURE, as in linux/amd64, got `" + text + "`");
+  return runtimes::Platform{text.substr(0, slash), text.substr(slash + 1)};
+}
 
 Result<std::unique_ptr<runtimes::RegistryClient>> open_registry(const Session& session, const runtimes::ImageName& name,
                                                                 const RegistryFlags& flags) {

@@ -16,6 +16,9 @@ struct RegistryFlags {
   bool plain_http = false;
 };
 
+// `OS/ARCHITECTURE`. Errors: `invalid/usage`.
+Result<runtimes::Platform> parse_platform(const std::string& text);
+
 // A client for the registry of `name`, with what ~/.docker/config.json says of it.
 Result<std::unique_ptr<runtimes::RegistryClient>> open_registry(const Session& session, const runtimes::ImageName& name,
                                                                 const RegistryFlags& flags);

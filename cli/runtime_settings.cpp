@@ -23,6 +23,7 @@ class SettingsReader {
   RuntimeSettings read(const TreeNode& root) {
     each_member(root, [&](std::string_view key, const TreeNode& value) {
       if (key == "runtimes") read_runtimes(value);
+      if (key == "images") read_images(value);
     });
     return std::move(settings_);
   }
@@ -62,6 +63,25 @@ class SettingsReader {
       if (!url.starts_with("https://") && !url.starts_with("http://") && !url.starts_with("file:///"))
         fault("runtimes.mirrors", "want a URL of https:, http: or file:", *item);
       settings_.mirrors.push_back(url);
+    }
+  }
+
+  void read_images(const TreeNode& node) {
+    if (node.kind != NodeKind::kMapping) return fault("images", "want {trusted_keys}", node);
+    each_member(node, [&](std::string_view key, const TreeNode& value) {
+      if (key == "trusted_keys") return read_trusted_keys(value);
+      fault("images." + std::string(key), "unknown field; want `trusted_keys`", value);
+    });
+  }
+  void read_trusted_keys(const TreeNode& value) {
+    if (value.kind != NodeKind::kSequence)
+      return fault("images.trusted_keys", "want a list of public keys, as `runtime key generate` prints them", value);
+    for (const TreeNode* item = value.child; item != nullptr; item = item->next) {
+      auto key = runtimes::parse_public_key(item->is_scalar() ? item->text() : std::string_view());
+      if (key)
+        settings_.trusted_keys.push_back(*key);
+      else
+        fault("images.trusted_keys", key.error().message, *item);
     }
   }
 
@@ -138,7 +158,8 @@ Result<RuntimeSettings> parse_runtime_settings(std::string_view text, const std:
   SettingsReader reader(text, name);
   RuntimeSettings settings = reader.read(*tree.root());
   if (reader.faults().empty()) return settings;
-  Error error = invalid("bad_config", "what the CLI's configuration says of runtimes cannot be used; mend " + name);
+  Error error =
+      invalid("bad_config", "what the CLI's configuration says of runtimes and images cannot be used; mend " + name);
   error.details = std::move(reader.faults());
   return error;
 }

@@ -1,4 +1,4 @@
-// What config.yaml says about runtimes, beside the contexts that context.hpp reads of it. Pure but for
+// What config.yaml says about runtimes and images, beside the contexts that context.hpp reads of it. Pure but for
 // `read_runtime_settings`.
 #pragma once
 
@@ -17,10 +17,13 @@ namespace unik::cli {
 //     mirrors: [https://mirror.example/debian/20260101, file:///srv/packages]
 //     registries:
 //       - {name: team, url: "https://github.com/team/runtimes", public_key: RWQ…}
+//   images:
+//     trusted_keys: [RWQ…]
 struct RuntimeSettings {
   std::string space;                 // `namespace`: begins the names of runtimes; empty: the default
   std::vector<std::string> mirrors;  // second sources of packages, tried in order
   std::vector<runtimes::ConfiguredRegistry> registries;  // asked in order
+  std::vector<runtimes::PublicKey> trusted_keys;         // by which images are verified
 
   bool operator==(const RuntimeSettings&) const = default;
 };

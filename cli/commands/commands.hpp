@@ -28,6 +28,7 @@ void add_rollout(CommandTree& tree);
 
 void add_image(CommandTree& tree);
 void add_image_rebase(CommandTree& tree, const VerbFlags& image);
+void add_image_signing(CommandTree& tree, const VerbFlags& image);
 void add_runtime(CommandTree& tree);
 
 void add_recover(CommandTree& tree);

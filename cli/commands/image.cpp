@@ -1,4 +1,4 @@
-// image list|inspect|digest|push|pull|copy|rebase|rm|prune: the images of this host's store and of registries.
+// image list|inspect|digest|push|pull|copy|rm|prune: the images of this host's store and of registries.
 #include <memory>
 
 #include "cli/commands/commands.hpp"
@@ -159,9 +159,9 @@ Result<int> prune(const Session& session, const ImageOptions& options) {
 }  // namespace
 
 void add_image(CommandTree& tree) {
-  const VerbFlags group =
-      tree.add_group(kImages, "image",
-                     "Images of this host and of registries: image list|inspect|digest|push|pull|copy|rebase|rm|prune");
+  const VerbFlags group = tree.add_group(
+      kImages, "image",
+      "Images of this host and of registries: image list|inspect|digest|push|pull|copy|rebase|sign|verify|rm|prune");
   const auto options = std::make_shared<ImageOptions>();
   const auto add = [&](const char* name, const char* summary, Result<int> (*run)(const Session&, const ImageOptions&)) {
     return tree.add_below(group, name, summary,
@@ -202,6 +202,7 @@ void add_image(CommandTree& tree) {
   plain_http(copy_verb);
 
   add_image_rebase(tree, group);
+  add_image_signing(tree, group);
 
   VerbFlags remove_verb = add("rm", "Take images out of the store; `prune` then frees their bytes", remove);
   remove_verb.words("image", options->names, "IMAGE...", "The images", Need::kRequired);

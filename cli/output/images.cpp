@@ -83,6 +83,7 @@ void write_image(JsonWriter& out, const ImageFacts& image) {
     for (const Digest& digest : image.missing) missing.push_back(to_string(digest));
     write_texts(out, "missing", missing);
   }
+  write_texts(out, "signed_by", image.signed_by);
   out.end_object();
 }
 
@@ -122,6 +123,7 @@ std::string sheet_of(const ImageFacts& image) {
   for (const std::string& entry : image.config.env) add("env", entry);
   for (const auto& [key, value] : image.manifest.annotations) add("annotation", key + "=" + value);
   for (const Digest& digest : image.missing) add("missing", to_string(digest));
+  for (const std::string& key : image.signed_by) add("signed by", "key " + key);
   Table layers{{"LAYER", "DIGEST", "SIZE"}, {}};
   for (const Descriptor& layer : image.manifest.layers)
     layers.rows.push_back({Cell(annotation(layer.annotations, runtimes::kLayerAnnotation)),

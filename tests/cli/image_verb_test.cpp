@@ -129,7 +129,8 @@ app      sha256:960a1d4da8e891de81d13cca7b4b3cdccd5de68ac15322279590e690e5760c4b
       "media_type": "application/vnd.oci.image.layer.v1.tar",
       "diff_id": "sha256:960a1d4da8e891de81d13cca7b4b3cdccd5de68ac15322279590e690e5760c4b"
     }
-  ]
+  ],
+  "signed_by": []
 }
 )");
   EXPECT_EQ(unikctl({"image", "inspect", to_string(web.digest), "-o", "json"}).out,
@@ -233,6 +234,37 @@ TEST_F(ImageVerbs, AppsThatSaySoFollowARebase) {
   EXPECT_NE(body.find("web@" + to_string(store().find_image("web")->manifest.digest)), std::string::npos) << body;
   EXPECT_NE(body.find("\"generation\":2"), std::string::npos) << "a change in between must not be lost: " << body;
   EXPECT_NE(run.err.find("app/web rolls over to it"), std::string::npos) << run.err;
+}
+
+TEST_F(ImageVerbs, WhatWasSignedIsVerified) {
+  const Descriptor web = put_image("web", "app one");
+  put_image("api", "app two");
+  ASSERT_EQ(unikctl({"runtime", "key", "generate", "team"}).code, 0);
+  const std::string key = unikctl({"runtime", "key", "generate", "other"}).out;
+  EXPECT_EQ(unikctl({"image", "sign", "web"}).code, 2) << "a key is never guessed";
+  const RunResult made = unikctl({"image", "sign", "web", "--key", "team.key"});
+  EXPECT_EQ(made.code, 0) << made.err;
+  EXPECT_EQ(made.out.find("web@" + to_string(web.digest) + ": signed by key "), 0U) << made.out;
+  EXPECT_EQ(unikctl({"image", "verify", "web", "--key", "team.pub"}).out, made.out);
+  EXPECT_EQ(unikctl({"image", "verify", to_string(web.digest), "--key", "other.pub", "--key", "team.pub"}).out,
+            made.out);
+  EXPECT_NE(unikctl({"image", "inspect", "web"}).out.find("signed by     key "), std::string::npos);
+
+  const RunResult strange = unikctl({"image", "verify", "web", "--key", key.substr(0, key.find('\n'))});
+  EXPECT_EQ(strange.code, 2);
+  EXPECT_NE(strange.err.find("want a signature by a trusted key"), std::string::npos) << strange.err;
+  EXPECT_EQ(unikctl({"image", "verify", "api", "--key", "team.pub"}).code, 2);
+  EXPECT_EQ(unikctl({"image", "verify", "none", "--key", "team.pub"}).code, 3);
+  const RunResult keyless = unikctl({"image", "verify", "web"});
+  EXPECT_EQ(keyless.code, 2);
+  EXPECT_NE(keyless.err.find("images: {trusted_keys:"), std::string::npos) << keyless.err;
+  EXPECT_EQ(unikctl({"image", "verify", "web", "--key", "nothing.pub"}).code, 2);
+
+  // A signature vouches for digests; the bytes must still have them.
+  std::ofstream(store().blob_path(store().manifest(web.digest)->layers[2].digest)) << "app 0ne";
+  const RunResult altered = unikctl({"image", "verify", "web", "--key", "team.pub"});
+  EXPECT_EQ(altered.code, 8);
+  EXPECT_NE(altered.err.find("do not match"), std::string::npos) << altered.err;
 }
 
 TEST_F(ImageVerbs, NamesForCompletionAreThoseOfTheStore) {

@@ -21,7 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr Bytes kMaxKeyFile = kibibytes(16);
 constexpr Bytes kMaxRegistryText{static_cast<std::int64_t>(runtimes::kMaxRegistryBytes)};
 constexpr Bytes kMaxDocument = mebibytes(4);
 constexpr unsigned kSecretMode = 0600;
@@ -130,15 +129,6 @@ std::map<std::string, std::string> documents_of(const fs::path& source) {
     if (auto text = runtimes::read_file(source / fs::path(name).filename(), kMaxDocument))
       documents.emplace(name, *std::move(text));
   return documents;
-}
-
-Result<std::optional<runtimes::SecretKey>> read_signing_key(const Session& session, const std::string& file) {
-  if (file.empty()) return std::optional<runtimes::SecretKey>();
-  const auto text = runtimes::read_file(in_working_dir(session, file), kMaxKeyFile);
-  if (!text) return text.error();
-  auto key = runtimes::parse_secret_key(*text);
-  if (!key) return key.error();
-  return std::optional<runtimes::SecretKey>(*std::move(key));
 }
 
 Result<PackagedRuntime> package_runtime(const runtimes::BlobStore& store, const runtimes::InstalledRuntime& runtime,

@@ -11,6 +11,7 @@
 #include "cli/output/format.hpp"
 #include "cli/output/runtimes.hpp"
 #include "cli/session.hpp"
+#include "cli/signing_keys.hpp"
 #include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/runtime/runtime_package.hpp"
 #include "runtimes/lib/runtime/runtime_registry.hpp"
@@ -90,8 +91,6 @@ std::filesystem::path signature_place(const std::filesystem::path& package);
 Result<runtimes::Fd> lock_shelf(const Session& session, const std::filesystem::path& directory);
 // The texts of a source, as a package holds them.
 std::map<std::string, std::string> documents_of(const std::filesystem::path& source);
-// None where no file is named. Errors: `not_found/no_such_file`, `invalid/bad_secret_key`.
-Result<std::optional<runtimes::SecretKey>> read_signing_key(const Session& session, const std::string& file);
 
 // A directory for the work of one command.
 std::filesystem::path runtime_scratch(const Session& session);

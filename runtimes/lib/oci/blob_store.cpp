@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 #include <set>
 #include <system_error>
 
@@ -27,6 +28,9 @@ std::filesystem::path temporary_of(const std::filesystem::path& dir) {
 }
 std::filesystem::path known_layers_of(const std::filesystem::path& dir) {
   return dir / "layers";
+}
+std::filesystem::path referrers_of(const std::filesystem::path& dir) {
+  return dir / "referrers";
 }
 
 Error corrupt(const Digest& digest, const std::filesystem::path& path) {
@@ -77,7 +81,7 @@ Result<Parts> parts_of(const BlobStore& store, const Digest& image) {
 }  // namespace
 
 Result<BlobStore> BlobStore::open(std::filesystem::path dir) {
-  for (const auto& part : {blobs_of(dir), temporary_of(dir), known_layers_of(dir)})
+  for (const auto& part : {blobs_of(dir), temporary_of(dir), known_layers_of(dir), referrers_of(dir)})
     if (auto made = make_directories(part); !made) return std::move(made).error();
   const std::filesystem::path layout = dir / "oci-layout";
   auto text = read_file(layout, kMaxIndex);
@@ -305,6 +309,36 @@ Result<NamedImage> BlobStore::find_image(std::string_view name) const {
                    "image `" + std::string(name) + "` is not in the store; `unikctl image list` shows what is");
 }
 
+Result<std::vector<Descriptor>> BlobStore::referrers(const Digest& image) const {
+  std::vector<Descriptor> artifacts;
+  const std::filesystem::path path = referrers_of(dir_) / to_hex(image);
+  auto text = read_file(path, kMaxIndex);
+  if (!text && text.error().code == ErrorCode::kNotFound) return artifacts;
+  if (!text) return std::move(text).error();
+  auto index = parse_index(*text);
+  if (!index) return invalid("bad_index", path.string() + ": " + index.error().message);
+  for (NamedImage& entry : *index) artifacts.push_back(std::move(entry.manifest));
+  return artifacts;
+}
+
+// One file an image, so that neither the index nor a look-up grows with what others have signed.
+Result<void> BlobStore::add_referrer(const Digest& image, const Descriptor& artifact) const {
+  auto lock = lock_file(dir_ / "index.lock", LockMode::kExclusive);
+  if (!lock) return std::move(lock).error();
+  auto all = referrers(image);
+  if (!all) return std::move(all).error();
+  std::vector<NamedImage> entries;
+  for (Descriptor& other : *all) {
+    if (other.digest == artifact.digest) return {};
+    entries.push_back({{}, std::move(other)});
+  }
+  if (entries.size() >= kMaxReferrers)
+    return exhausted("too_many_referrers", "image " + to_string(image) + ": want at most " +
+                                               std::to_string(kMaxReferrers) + " signatures, found as many already");
+  entries.push_back({{}, artifact});
+  return replace_file(referrers_of(dir_) / to_hex(image), print_index(entries));
+}
+
 Result<Manifest> BlobStore::manifest(const Digest& image) const {
   auto text = read(image);
   if (!text) {
@@ -354,6 +388,25 @@ bool is_written_before(const std::filesystem::path& path, WallTime moment) {
   return ::stat(path.c_str(), &status) == 0 && WallTime(std::chrono::seconds(status.st_mtim.tv_sec)) < moment;
 }
 
+// What is about the images that stay; what is about others is no longer said.
+Result<std::vector<Digest>> artifacts_about(const BlobStore& store, const std::function<bool(const Digest&)>& stays) {
+  std::vector<Digest> artifacts;
+  auto names = names_in(referrers_of(store.dir()));
+  if (!names) return std::move(names).error();
+  for (const std::string& name : *names) {
+    const auto image = parse_digest("sha256:" + name);
+    if (!image || !stays(*image)) {
+      std::error_code ignored;
+      std::filesystem::remove(referrers_of(store.dir()) / name, ignored);
+      continue;
+    }
+    auto about = store.referrers(*image);
+    if (!about) return std::move(about).error();
+    for (const Descriptor& artifact : *about) artifacts.push_back(artifact.digest);
+  }
+  return artifacts;
+}
+
 }  // namespace
 
 void BlobStore::renew(const Digest& digest) const {
@@ -368,6 +421,13 @@ Result<BlobStore::Collected> BlobStore::collect_garbage(std::span<const Digest> 
   if (!all) return std::move(all).error();
   std::vector<Digest> roots(keep.begin(), keep.end());
   for (const NamedImage& image : *all) roots.push_back(image.manifest.digest);
+  auto artifacts =
+      artifacts_about(*this, [&, images = std::set<Digest>(roots.begin(), roots.end())](const Digest& image) {
+        return images.contains(image) ||
+               (written_before && has(image) && !is_written_before(blob_path(image), *written_before));
+      });
+  if (!artifacts) return std::move(artifacts).error();
+  roots.insert(roots.end(), artifacts->begin(), artifacts->end());
   std::set<Digest> wanted;
   for (const Digest& root : roots) {
     auto parts = parts_of(*this, root);

@@ -27,6 +27,7 @@
 namespace unik::runtimes {
 
 inline constexpr Bytes kMaxBlob = mebibytes(64 << 10);
+inline constexpr std::size_t kMaxReferrers = 64;  // of one image
 
 struct BlobInfo {
   Digest digest;
@@ -105,6 +106,12 @@ class BlobStore {
   Result<void> remove_image(std::string_view name) const;
   // Errors: `not_found/no_such_image`.
   Result<NamedImage> find_image(std::string_view name) const;
+
+  // What is about an image instead of being one, such as its signatures: artifacts that name it as their subject, as
+  // OCI 1.1 has them. A collector keeps them, their blobs too, as long as the image. Adding one again changes nothing.
+  // Errors: `exhausted/too_many_referrers`.
+  Result<std::vector<Descriptor>> referrers(const Digest& image) const;
+  Result<void> add_referrer(const Digest& image, const Descriptor& artifact) const;
 
   // The two documents of an image, verified and parsed. Errors: also `not_found/no_such_image`, `invalid/bad_manifest`.
   Result<Manifest> manifest(const Digest& image) const;

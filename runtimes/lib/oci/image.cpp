@@ -77,6 +77,7 @@ Result<Descriptor> parse_descriptor(const json& value, const std::string& where,
     return invalid(reason, where + ".size: want a number of bytes");
   descriptor.size = size->get<std::int64_t>();
   descriptor.annotations = annotations_of(value);
+  descriptor.artifact_type = text_of(value, "artifactType");
   return descriptor;
 }
 
@@ -84,6 +85,7 @@ json descriptor_json(const Descriptor& descriptor) {
   json value = {
       {"mediaType", descriptor.media_type}, {"digest", to_string(descriptor.digest)}, {"size", descriptor.size}};
   if (!descriptor.annotations.empty()) value["annotations"] = descriptor.annotations;
+  if (!descriptor.artifact_type.empty()) value["artifactType"] = descriptor.artifact_type;
   return value;
 }
 
@@ -119,6 +121,12 @@ Result<Manifest> parse_manifest(std::string_view text) {
     manifest.layers.push_back(*std::move(layer));
   }
   manifest.annotations = annotations_of(*object);
+  manifest.artifact_type = text_of(*object, "artifactType");
+  if (const auto subject = object->find("subject"); subject != object->end() && !subject->is_null()) {
+    auto about = parse_descriptor(*subject, "manifest: subject", kReason);
+    if (!about) return std::move(about).error();
+    manifest.subject = *std::move(about);
+  }
   return manifest;
 }
 
@@ -184,6 +192,8 @@ std::string print_manifest(const Manifest& manifest) {
                 {"layers", json::array()}};
   for (const Descriptor& layer : manifest.layers) value["layers"].push_back(descriptor_json(layer));
   if (!manifest.annotations.empty()) value["annotations"] = manifest.annotations;
+  if (!manifest.artifact_type.empty()) value["artifactType"] = manifest.artifact_type;
+  if (manifest.subject) value["subject"] = descriptor_json(*manifest.subject);
   return dump(value);
 }
 

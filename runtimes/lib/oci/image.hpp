@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,6 +49,7 @@ struct Descriptor {
   Digest digest;
   std::int64_t size = 0;
   Annotations annotations;
+  std::string artifact_type = {};  // of a manifest that is no image, such as a signature
 
   bool operator==(const Descriptor&) const = default;
 };
@@ -56,6 +58,8 @@ struct Manifest {
   Descriptor config;
   std::vector<Descriptor> layers;  // lowest first
   Annotations annotations;
+  std::string artifact_type = {};          // empty for an image
+  std::optional<Descriptor> subject = {};  // what an artifact is about
 
   bool operator==(const Manifest&) const = default;
 };

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "runtimes/lib/signature/image_signatures.hpp"
+
 namespace unik::runtimes {
 namespace {
 
@@ -37,6 +39,9 @@ Result<ImageFacts> image_facts(const BlobStore& store, const NamedImage& image) 
   auto missing = store.missing(image.manifest.digest);
   if (!missing) return std::move(missing).error();
   facts.missing = *std::move(missing);
+  auto signatures = image_signatures(store, image.manifest.digest);
+  if (!signatures) return std::move(signatures).error();
+  for (const ImageSignature& one : *signatures) facts.signed_by.push_back(to_string(one.signature.id));
   if (!store.has(image.manifest.digest)) return facts;
   auto manifest = store.manifest(image.manifest.digest);
   if (!manifest) return std::move(manifest).error();

@@ -27,8 +27,9 @@ struct ImageFacts {
   NamedImage image;
   Manifest manifest;
   ImageConfig config;
-  std::int64_t size_bytes = 0;  // of manifest, config and layers as they are stored and sent
-  std::vector<Digest> missing;  // not empty: a fetch was cut off, or blobs were removed by hand
+  std::int64_t size_bytes = 0;              // of manifest, config and layers as they are stored and sent
+  std::vector<Digest> missing;              // not empty: a fetch was cut off, or blobs were removed by hand
+  std::vector<std::string> signed_by = {};  // ids of keys; whether the signatures are right is not asked
 
   bool operator==(const ImageFacts&) const = default;
 };

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "codec/json_reader.hpp"
+#include "runtimes/lib/oci/image_index.hpp"
 #include "runtimes/lib/registry/challenge.hpp"
 #include "wire/blocking_client.hpp"
 #include "wire/clock.hpp"
@@ -367,9 +368,9 @@ Result<Digest> RegistryClient::manifest_digest(std::string_view reference) {
   return document->digest;
 }
 
-Result<void> RegistryClient::put_manifest(std::string_view reference, std::string_view text,
+Result<bool> RegistryClient::put_manifest(std::string_view reference, std::string_view text,
                                           std::string_view media_type) {
-  if (auto pinged = ping(); !pinged) return pinged;
+  if (auto pinged = ping(); !pinged) return pinged.error();
   ClientRequest request = state_->request("PUT", "manifests/" + std::string(reference));
   request.headers.set("Content-Type", std::string(media_type));
   request.body = text;
@@ -380,7 +381,21 @@ Result<void> RegistryClient::put_manifest(std::string_view reference, std::strin
   if (said && *said != sha256(text))
     return invalid("digest_mismatch",
                    registry() + ": stored the manifest as " + to_string(*said) + ", want " + to_string(sha256(text)));
-  return {};
+  return !answer->headers.get("OCI-Subject").empty();
+}
+
+Result<std::optional<std::string>> RegistryClient::referrers(const Digest& subject) {
+  if (auto pinged = ping(); !pinged) return pinged.error();
+  ClientRequest request = state_->request("GET", "referrers/" + to_string(subject));
+  request.headers.set("Accept", std::string(kIndexMediaType));
+  request.max_response_bytes = static_cast<std::size_t>(kMaxDocumentBytes);
+  auto answer = state_->send_patiently(request, {scope_of(repository(), false)});
+  if (!answer) return std::move(answer).error();
+  if (answer->status == 401 || answer->status == 403 || answer->status >= 500)
+    return state_->error_of(*answer, "referrers of " + to_string(subject));
+  // Older registries know no such path and say so in many ways.
+  if (!answer->ok() || !is_image_index(answer->body)) return std::optional<std::string>();
+  return std::optional<std::string>(std::move(answer->body));
 }
 
 // ---- Blobs ----

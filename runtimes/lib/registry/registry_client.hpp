@@ -67,7 +67,11 @@ class RegistryClient {
   Result<RemoteDocument> manifest(std::string_view reference);
   // Its digest alone, by HEAD.
   Result<Digest> manifest_digest(std::string_view reference);
-  Result<void> put_manifest(std::string_view reference, std::string_view text, std::string_view media_type);
+  // Says whether the registry keeps by itself what the manifest is about (`OCI-Subject`); one without a subject is
+  // about nothing.
+  Result<bool> put_manifest(std::string_view reference, std::string_view text, std::string_view media_type);
+  // The index of what is about `subject`, as the registry itself keeps it; none where it keeps none.
+  Result<std::optional<std::string>> referrers(const Digest& subject);
 
   Result<bool> has_blob(const Digest& digest);
 

@@ -13,6 +13,7 @@
 
 #include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/oci/image_facts.hpp"
+#include "runtimes/lib/registry/signature_transfer.hpp"
 
 namespace unik::runtimes {
 namespace {
@@ -161,24 +162,23 @@ std::string wanted_of(const ImageName& name) {
 
 }  // namespace
 
+Result<RemoteDocument> remote_manifest(RegistryClient& client, const ImageName& name, const Platform& platform) {
+  auto document = client.manifest(wanted_of(name));
+  if (!document || !is_image_index(document->text)) return document;
+  auto chosen = choose_image(document->text, platform);
+  if (chosen) return client.manifest(to_string(chosen->digest));
+  Error error = std::move(chosen).error();
+  error.message = to_string(name) + ": " + error.message;
+  return error;
+}
+
 Result<PulledImage> pull_image(RegistryClient& client, const BlobStore& store, const ImageName& name,
                                const Platform& platform, const OnProgress& progress) {
   auto hold = store.hold();
   if (!hold) return std::move(hold).error();
-  auto document = client.manifest(wanted_of(name));
+  auto document = remote_manifest(client, name, platform);
   if (!document) return std::move(document).error();
   PulledImage pulled;
-  pulled.asked = document->digest;
-  if (is_image_index(document->text)) {
-    auto chosen = choose_image(document->text, platform);
-    if (!chosen) {
-      Error error = std::move(chosen).error();
-      error.message = to_string(name) + ": " + error.message;
-      return error;
-    }
-    document = client.manifest(to_string(chosen->digest));
-    if (!document) return std::move(document).error();
-  }
   auto manifest = parse_manifest(document->text);
   if (!manifest) return invalid("bad_manifest", to_string(name) + ": " + manifest.error().message);
   Tally tally(progress);
@@ -191,6 +191,9 @@ Result<PulledImage> pull_image(RegistryClient& client, const BlobStore& store, c
   pulled.image.name = index_name(name);
   pulled.image.manifest = {std::string(kManifestMediaType), put->digest, put->size, {}};
   if (auto named = store.set_image(pulled.image); !named) return std::move(named).error();
+  auto signatures = pull_signatures(client, store, put->digest);
+  if (!signatures) return std::move(signatures).error();
+  pulled.signatures = *signatures;
   pulled.progress = tally.progress();
   return pulled;
 }
@@ -212,6 +215,7 @@ Result<Digest> push_image(RegistryClient& client, const BlobStore& store, const 
   // Under the type that its own text states: another one would be another image to a registry that checks.
   auto put = client.put_manifest(wanted_of(name), *text, media_type_of(*text));
   if (!put) return std::move(put).error();
+  if (auto signatures = push_signatures(client, store, image); !signatures) return std::move(signatures).error();
   return image;
 }
 

@@ -2,7 +2,8 @@
 //
 // What is there already is not sent: by HEAD towards a registry, by digest in the store. Blobs go several at a time,
 // the manifest last, so that whoever sees it can rely on the rest. Every blob is verified while it streams; one that
-// does not match leaves nothing. Cut off half-way, what was whole stays and the next call goes on from there.
+// does not match leaves nothing. Cut off half-way, what was whole stays and the next call goes on from there. The
+// signatures of an image go with it.
 #pragma once
 
 #include <functional>
@@ -34,9 +35,12 @@ using OnProgress = std::function<void(const TransferProgress&)>;
 
 struct PulledImage {
   NamedImage image;  // as it stands in the store's index
-  Digest asked;      // what the tag named: the image itself, or an index that it is part of
   TransferProgress progress;
+  std::size_t signatures = 0;  // that came with it
 };
+
+// The manifest of `name`: of an index, that for `platform`. Errors: also those of choose_image.
+Result<RemoteDocument> remote_manifest(RegistryClient& client, const ImageName& name, const Platform& platform);
 
 // Fetches `name` for `platform` and gives it the name in the store's index. Takes a hold of the store. Errors: also
 // those of choose_image, parse_manifest and the store; `invalid/digest_mismatch` names the blob.

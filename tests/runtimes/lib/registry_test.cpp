@@ -7,7 +7,9 @@
 #include "runtimes/lib/oci/image_facts.hpp"
 #include "runtimes/lib/registry/base64.hpp"
 #include "runtimes/lib/registry/challenge.hpp"
+#include "runtimes/lib/registry/signature_transfer.hpp"
 #include "runtimes/lib/registry/transfer.hpp"
+#include "runtimes/lib/signature/image_signatures.hpp"
 #include "tests/runtimes/lib/lib_fixture.hpp"
 #include "tests/runtimes/lib/registry_fixture.hpp"
 #include "wire/http_server.hpp"
@@ -294,6 +296,55 @@ TEST_F(RegistryTest, WhatIsNotThereIsNamed) {
   EXPECT_NE(pulled.error().message.find("none:1"), std::string::npos) << pulled.error().message;
 }
 
+std::vector<KeyId> signers(const BlobStore& blobs, const Digest& image) {
+  std::vector<KeyId> ids;
+  const auto signatures = image_signatures(blobs, image);
+  EXPECT_OK(signatures);
+  for (const ImageSignature& one : *signatures) ids.push_back(one.signature.id);
+  return ids;
+}
+
+void sign_with(const BlobStore& blobs, const Digest& image, const SecretKey& key) {
+  EXPECT_OK(add_image_signature(blobs, image, sign_image(key, *blobs.read(image))));
+}
+
+// Debian's registry keeps nothing about images by itself: the tag of the referrers does.
+TEST_F(RegistryTest, SignaturesGoWithTheImage) {
+  const DebianRegistry registry(dir_ / "registry");
+  ASSERT_TRUE(registry.up());
+  const BlobStore from = store("from"), to = store("to");
+  const NamedImage image = put_image(from, "web", 1000, 11);
+  const Digest digest = image.manifest.digest;
+  const SecretKey first = generate_key(), second = generate_key();
+  sign_with(from, digest, first);
+  const ImageName name = name_of(registry.host() + "/web:1"), copy = name_of(registry.host() + "/copy:1");
+  RegistryClient client(name, quick()), copies(copy, quick());
+  ASSERT_OK(push_image(client, from, digest, name));
+  const auto pulled = pull_image(client, to, name, {});
+  ASSERT_OK(pulled);
+  EXPECT_EQ(pulled->signatures, 1u);
+  EXPECT_EQ(signers(to, digest), std::vector<KeyId>{first.public_key.id});
+
+  // Another host adds its own; neither is lost, and what others keep in the index stays.
+  sign_with(to, digest, second);
+  auto listed = parse_index(client.manifest("sha256-" + to_hex(digest))->text);
+  ASSERT_OK(listed);
+  ASSERT_EQ(listed->size(), 1u);
+  const auto other = from.put(print_manifest(*from.manifest(digest)));
+  listed->push_back({{}, {std::string(kManifestMediaType), other->digest, other->size, {{"a", "b"}}, "their/sbom"}});
+  ASSERT_OK(client.put_manifest("sha256-" + to_hex(digest), print_index(*listed), kIndexMediaType));
+  ASSERT_OK(push_image(client, to, digest, name));
+  const auto after = parse_index(client.manifest("sha256-" + to_hex(digest))->text);
+  ASSERT_OK(after);
+  ASSERT_EQ(after->size(), 3u);
+  EXPECT_EQ((*after)[1].manifest, listed->back().manifest);
+  EXPECT_EQ(remote_signatures(client, digest)->size(), 2u);
+
+  ASSERT_OK(push_image(copies, to, digest, copy));
+  EXPECT_EQ(remote_signatures(copies, digest)->size(), 2u);
+  EXPECT_TRUE(remote_signatures(client, sha256("unsigned"))->empty());
+}
+
 // ---- A simulated registry ----
 
 class SimulatedRegistry {
@@ -461,6 +512,50 @@ TEST_F(SimulatedRegistryTest, AnIndexIsResolvedByPlatform) {
   const auto none = choose_image(index, {"linux", "s390x"});
   EXPECT_EQ(none.error().reason, "no_such_platform");
   EXPECT_NE(none.error().message.find("linux/arm64, linux/amd64"), std::string::npos) << none.error().message;
+}
+
+// One of OCI 1.1: it lists by itself what names an image as its subject, and no tag is written.
+TEST_F(SimulatedRegistryTest, ARegistryThatKeepsReferrersIsAskedForThem) {
+  const BlobStore from = store("from"), to = store("to");
+  const NamedImage image = put_image(from, "web", 1000, 12);
+  const Digest digest = image.manifest.digest;
+  const SecretKey key = generate_key();
+  sign_with(from, digest, key);
+  const ImageSignature signature = image_signatures(from, digest)->front();
+  std::map<std::string, std::string> documents;
+  std::vector<NamedImage> referrers;
+  SimulatedRegistry registry([&](const wire::HttpRequest& request) {
+    const std::string last = request.path.substr(request.path.rfind('/') + 1);
+    if (request.path.find("/referrers/") != std::string::npos) return reply(200, print_index(referrers));
+    if (request.path.find("/blobs/") != std::string::npos) {
+      const auto blob = from.read(*parse_digest(last));
+      return request.method == "HEAD" ? reply(200) : reply(200, *blob);
+    }
+    if (request.method == "PUT") {
+      documents[last] = request.body;
+      const auto manifest = parse_manifest(request.body);
+      if (!manifest->subject) return reply(201);
+      referrers.push_back({{}, signature.artifact});
+      return reply(201, "", {{"OCI-Subject", to_string(manifest->subject->digest)}});
+    }
+    const auto found = documents.find(last);
+    return found == documents.end() ? reply(request.path == "/v2/" ? 200 : 404) : reply(200, found->second);
+  });
+  const ImageName name = name_of(registry.host() + "/web:1");
+  RegistryClient client(name, quick());
+  ASSERT_OK(push_image(client, from, digest, name));
+  EXPECT_EQ(referrers.size(), 1u);
+  EXPECT_FALSE(documents.contains("sha256-" + to_hex(digest)));
+  ASSERT_OK(push_image(client, from, digest, name));
+  EXPECT_EQ(referrers.size(), 1u) << "what is listed is not sent again";
+  ASSERT_OK(pull_image(client, to, name, {}));
+  EXPECT_EQ(signers(to, digest), std::vector<KeyId>{key.public_key.id});
+
+  // Something that says to be a signature of this image and is none hides nothing.
+  documents[to_string(sha256("junk"))] = "junk";
+  referrers.insert(referrers.begin(),
+                   {{}, {std::string(kManifestMediaType), sha256("junk"), 4, {}, signature.artifact.artifact_type}});
+  EXPECT_EQ(remote_signatures(client, digest)->size(), 1u);
 }
 
 // ---- Values ----
