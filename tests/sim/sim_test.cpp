@@ -86,15 +86,15 @@ TEST(Simulation, TheSameSeedGivesTheSameJournal) {
   }
 }
 
-// A fleet is checked on as many seeds as a handful of nodes is.
-TEST(Simulation, TwoHundredAgents) {
+// Fleets of `agents` on these seeds.
+void hold_fleets(Range range, int agents, int apps) {
   std::uint64_t boots = 0;
   std::uint64_t crashes = 0;
-  const auto [first, last] = seeds(kPointStride > 1 ? g_seeds / 4 : g_seeds);
+  const auto [first, last] = range;
   for (std::uint64_t seed = first; seed <= last; ++seed) {
     Options options = options_for(seed);
-    options.agents = 200;
-    options.apps = 40;
+    options.agents = agents;
+    options.apps = apps;
     const Outcome outcome = simulate(options);
     EXPECT_TRUE(outcome.broken.empty()) << describe(seed, outcome);
     boots += outcome.boots;
@@ -104,6 +104,16 @@ TEST(Simulation, TwoHundredAgents) {
   if (g_only > 0) return;
   EXPECT_GT(boots, last);
   EXPECT_GT(crashes, last);
+}
+
+// A fleet is checked on as many seeds as a handful of nodes is.
+TEST(Simulation, TwoHundredAgents) {
+  hold_fleets(seeds(kPointStride > 1 ? g_seeds / 4 : g_seeds), 200, 40);
+}
+
+// More than placement looks at as a whole.
+TEST(Simulation, ThousandAgents) {
+  hold_fleets(seeds(5 / kPointStride + 1), 1000, 200);
 }
 
 // Fault 14: an old copy of the store is put back; nothing is destroyed that nobody decided on, strict singletons run
