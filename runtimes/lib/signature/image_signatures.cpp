@@ -31,7 +31,7 @@ Error unsigned_image(std::string_view what, std::span<const FileSignature> signa
   for (const FileSignature& signature : signatures) found += (found.empty() ? "" : ", ") + to_string(signature.id);
   return invalid("unsigned_image", std::string(what) + ": want a signature by a trusted key (" + ids_of(keys) +
                                        "), found " + (found.empty() ? "none" : "only by " + found) +
-                                       "; `unikctl image sign` makes one, and a push, deploy or apply takes it along");
+                                       "; `unikctl image sign` makes one, and `image push` takes it along");
 }
 
 }  // namespace
