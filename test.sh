@@ -2,7 +2,7 @@
 # Installs what is missing, builds, and runs the tests.
 #
 #   ./test.sh          everything that belongs to each change: unit tests, simulator, real VMs
-#   ./test.sh --ci     the same with warnings as errors, then unit tests and simulator under ASan and UBSan
+#   ./test.sh --ci     the same with warnings as errors, and beside the VMs unit tests and simulator under ASan and UBSan
 #   ./test.sh --full   that and the long ones, unit tests and simulator under ThreadSanitizer, and a while of fuzzing
 #   ./test.sh --bench  no tests, but every benchmark: one table, and a report of each in build/bench/
 set -euo pipefail

@@ -33,7 +33,7 @@ Result<HostInfo> read_host_info(const std::string& qemu, const std::string& agen
 std::string parse_qemu_version(std::string_view text);
 
 // Pure: whether this QEMU's TCG, with a thread for each vCPU, may run a translation of code that another vCPU has
-// overwritten. A kernel that patches itself while it boots then panics ("Oops: int3"), here once in some 50 boots; a
+// overwritten. A kernel that patches itself while it boots then panics ("Oops: int3"), here once in 200 boots; a
 // just-in-time compiler may go wrong without a word. Mended in 8.1, which locks a page while it is translated.
 bool runs_overwritten_code(std::string_view vmm_version);
 

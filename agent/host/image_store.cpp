@@ -44,10 +44,6 @@ Result<void> write_blob(const BlobStore& store, const Digest& digest, const Fetc
   return std::move(finished).error();
 }
 
-bool is_of_the_disk(const Error& error) {
-  return error.reason == "store_failed" || error.reason == "cache_failed" || error.reason == "disk_full";
-}
-
 // What its files take of the disk; what vanishes meanwhile counts nothing.
 std::int64_t bytes_below(const std::string& directory) {
   std::int64_t bytes = 0;
@@ -148,7 +144,7 @@ class ImageStore::State {
       else
         ready_.erase(image);
       if (ending_) return;
-      if (at_work_ == 0 && queue_.empty()) sweep(lock, !files.ok() && is_of_the_disk(files.error()));
+      if (at_work_ == 0 && queue_.empty()) sweep(lock, !files.ok() && files.error().reason == "disk_full");
       lock.unlock();
       if (files.ok())
         deliver_(std::move(answer));

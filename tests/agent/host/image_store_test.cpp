@@ -172,7 +172,7 @@ TEST_F(ImageStoreTest, OnAFullDiskAllGoesThatNoGoalNeeds) {
   const std::string third = pack("third", "a third");
   bool full = false;
   open([&](const Digest& digest, const BlobSink& sink) -> Result<void> {
-    if (full) return unavailable("store_failed", "as a full disk fails a write");
+    if (full) return exhausted("disk_full", "as a full disk fails a write");
     return serve(digest, sink);
   });
   for (const std::string& image : {image_, other}) {
@@ -181,7 +181,7 @@ TEST_F(ImageStoreTest, OnAFullDiskAllGoesThatNoGoalNeeds) {
   }
   full = true;
   images_->fetch({third, {other, third}});
-  EXPECT_EQ(next_failure().reason, "store_failed");
+  EXPECT_EQ(next_failure().reason, "disk_full");
   EXPECT_EQ(kept(), (std::set{other}));
 }
 
