@@ -34,7 +34,7 @@ as_root() {
 install_packages() {
   local missing=() name
   for name in "$@"; do
-    dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null | grep -qx installed || missing+=("$name")
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || missing+=("$name")
   done
   [ ${#missing[@]} -gt 0 ] || return 0
   echo "installing ${#missing[@]} packages: ${missing[*]}" >&2

@@ -22,7 +22,7 @@ vms=$(vm_pids | sort)
 serves_for() {
   local until=$((SECONDS + $1)) asked=0
   while [ $SECONDS -lt "$until" ]; do
-    curl --silent --fail --max-time 10 "http://127.0.0.1:$port/" | grep -q well ||
+    curl --silent --fail --max-time 10 "http://127.0.0.1:$port/" | holds well ||
       fail "request $asked had no answer while $2 was away"
     asked=$((asked + 1))
     sleep 0.1

@@ -9,12 +9,12 @@ build_guest
 
 step "the last lines, lines since a time, lines with their time"
 expect_code 0 unikctl deploy "$work/guest" --name counter --wait -- count 1000 sleep 3000 say late sleep 100000000
-late() { unikctl logs counter | grep -qx late; }
+late() { unikctl logs counter | holds -x late; }
 until_true 60 late || fail "the last line did not come: $(unikctl logs counter | tail -n 3)"
 unikctl logs counter | grep -xE 'line [0-9]+|late' >"$work/out"
 { seq -f 'line %.0f' 1000; echo late; } | diff - "$work/out" >/dev/null || fail "the console is not whole and in order"
 [ "$(unikctl logs counter --tail 3 | tr '\n' ';')" = "line 999;line 1000;late;" ] || fail "--tail 3: $(unikctl logs counter --tail 3)"
-unikctl logs counter --timestamps --tail 1 | grep -Eq '^20[0-9-]+T[0-9:.]+Z +late$' || fail "--timestamps: $(unikctl logs counter --timestamps --tail 1)"
+unikctl logs counter --timestamps --tail 1 | holds -E '^20[0-9-]+T[0-9:.]+Z +late$' || fail "--timestamps: $(unikctl logs counter --timestamps --tail 1)"
 at=$(unikctl logs counter --timestamps --tail 1 | cut -d' ' -f1)
 [ "$(unikctl logs counter --since "$at")" = late ] || fail "--since $at: $(unikctl logs counter --since "$at" | head -n 3)"
 [ "$(unikctl logs counter --since 1h | wc -l)" -ge 1001 ] || fail "--since 1h does not hold all"
@@ -96,7 +96,7 @@ for _ in 1 2 3; do
   sleep 0.3
   unikctl up >/dev/null 2>&1 || fail "up"
 done
-last() { tail -n 1 "$work/followed" | grep -qx 'line 60000'; }
+last() { tail -n 1 "$work/followed" | holds -x 'line 60000'; }
 until_true 60 last || fail "the last line is not followed: $(tail -n 1 "$work/followed")"
 grep -E '^line ' "$work/followed" | cmp - <(seq -f 'line %.0f' 60000) || fail "what was followed is not whole"
 unikctl destroy busy --wait >/dev/null || fail "destroy"

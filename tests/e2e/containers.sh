@@ -38,7 +38,7 @@ unikctl deploy "oci:$work/layout:web" --name web -p "$port:8080" --memory 128Mi 
   fail "deploy: $(cat "$work/out" "$work/err"); $(unikctl logs web | tail -n 20)"
 said "outside the no-shell baseline"
 until_true 30 answers "hello from 101 in /www with kept" || fail "it answers $(curl -s "http://127.0.0.1:$port/")"
-unikctl status | grep -q 'ready (container)' || fail "status does not mark it"
+unikctl status | holds 'ready (container)' || fail "status does not mark it"
 unikctl destroy web --wait >/dev/null
 
 step "a tag in a manifest is resolved when it is applied"
@@ -63,7 +63,7 @@ spec:
 YAML
 expect_code 0 unikctl apply -f "$work/app.yaml"
 said "$registry/team/web:1.0 is $digest"
-app_field pulled .spec.image | grep -qE "^$registry/team/web@sha256:[0-9a-f]{64}$" || fail "stored: $(app_field pulled .spec.image)"
+app_field pulled .spec.image | holds -E "^$registry/team/web@sha256:[0-9a-f]{64}$" || fail "stored: $(app_field pulled .spec.image)"
 unikctl wait app/pulled --for ready --timeout 5m >/dev/null || fail "it does not come up"
 until_true 30 answers "servus from 101" || fail "it answers $(curl -s "http://127.0.0.1:$port/")"
 

@@ -18,7 +18,7 @@ step "out of memory is told apart from a crash, for a job and in status"
 expect_code 137 unikctl deploy "$work/guest" --name eater --memory 48Mi --restart never --wait -- eat
 said "memory"
 [ "$(instance_field eater .status.reason)" = out_of_memory ] || fail "want out_of_memory, got $(instance_field eater .status.reason)"
-unikctl status | grep -Eq 'eater-0.*(out of memory|out_of_memory|oom)' || fail "status does not say that eater ran out of memory"
+unikctl status | holds -E 'eater-0.*(out of memory|out_of_memory|oom)' || fail "status does not say that eater ran out of memory"
 unikctl destroy eater --wait >/dev/null
 
 step "the least memory that may be asked for boots, and less is refused before anything runs"
@@ -54,7 +54,7 @@ curl -s "http://127.0.0.1:$((port + 1))/ill" >/dev/null || true
 restarted() { [ "$(instance_field "$1" .status.restarts)" -ge "$2" ]; }
 until_true 60 restarted ill 1 || fail "an app that is ill was not started again"
 unikctl wait app/ill --for ready --timeout 120s || fail "ill did not recover"
-unikctl events | grep ill-0 | grep -q unhealthy || fail "no event says that ill was unhealthy: $(unikctl events | grep ill-0)"
+unikctl events | grep ill-0 | holds unhealthy || fail "no event says that ill was unhealthy: $(unikctl events | grep ill-0)"
 
 step "a TCP check is content with a connection"
 write_app mute "[accept, '9000']" "ports: [{name: tcp, port: 9000}]" \
@@ -67,11 +67,11 @@ unikctl destroy slow ill mute --wait >/dev/null || fail "destroy"
 step "a crash loop is named, its restarts come ever later, and it recovers by an apply"
 write_app loops "[say, here, exit, '3']" "restart: {policy: on-failure, backoff: 500ms, maxBackoff: 2s}"
 unikctl apply -f "$work/loops.yaml" >/dev/null || fail "apply loops"
-loops() { unikctl status | grep -E 'loops-0' | grep -q crash_loop; }
+loops() { unikctl status | grep -E 'loops-0' | holds crash_loop; }
 until_true 120 loops || fail "status does not name the crash loop"
 restarted loops 3 || fail "a crash loop after $(instance_field loops .status.restarts) restarts"
 [ "$(instance_field loops .status.last_exit.code)" = 3 ] || fail "the last exit is not 3"
-unikctl explain app/loops | grep -q 'code 3' || fail "explain does not say what the app ended with: $(unikctl explain app/loops)"
+unikctl explain app/loops | holds 'code 3' || fail "explain does not say what the app ended with: $(unikctl explain app/loops)"
 write_app loops "[say, better, exit, '0']" "restart: {policy: on-failure, backoff: 500ms, maxBackoff: 2s}"
 unikctl apply -f "$work/loops.yaml" >/dev/null || fail "apply of the mend"
 completed() { [ "$(instance_field loops .status.reason)" = completed ]; }

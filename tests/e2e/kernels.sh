@@ -43,7 +43,7 @@ cp "$work/guest" "$work/initrd/init"
 (cd "$work/initrd" && find . | cpio -o -H newc --quiet | gzip >"$work/initrd.gz")
 expect_code 0 unikctl deploy "$debian" --initrd "$work/initrd.gz" --name debian --memory 256Mi --wait -- \
   console=ttyS0 -- say hello-from-debian tick 1000
-until_true 120 sh -c "unikctl logs debian | grep -q hello-from-debian" || fail "no word on the console: $(unikctl logs debian | tail -n 5)"
+until_true 120 says debian hello-from-debian || fail "no word on the console: $(unikctl logs debian | tail -n 5)"
 [ "$(instance_field debian .status.phase)" = running ] || fail "Debian's kernel does not run"
 [ "$(instance_field debian .status.restarts)" = 0 ] || fail "Debian's kernel was restarted"
 unikctl destroy debian --wait >/dev/null || fail "destroy of a foreign kernel"
@@ -56,7 +56,7 @@ unikctl destroy panics --wait >/dev/null
 
 step "memtest86+"
 expect_code 0 unikctl deploy /boot/memtest86+x64.bin --name memtest --memory 64Mi --wait -- console=ttyS0,115200
-until_true 60 sh -c "unikctl logs memtest | grep -q Memtest86+" || fail "memtest86+ says nothing on the console"
+until_true 60 says memtest Memtest86+ || fail "memtest86+ says nothing on the console"
 [ "$(instance_field memtest .status.phase)" = running ] || fail "memtest86+ does not run"
 unikctl destroy memtest --wait >/dev/null || fail "destroy of memtest86+"
 

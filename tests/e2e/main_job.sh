@@ -24,18 +24,18 @@ unikctl status -o json | jq -e '.apps[0].status.ready == 1 and .instances[0].sta
 # The app's words come after its start, and are told after it.
 heard() { unikctl get instance -o json | jq -e '.items[0].status.boot | .first_byte_us > .start_us' >/dev/null; }
 until_true 10 heard || fail "the first byte was not timed: $(unikctl get instance -o json | jq -c '.items[].status.boot')"
-unikctl logs hello | grep -q . || fail "no log"
+unikctl logs hello | holds . || fail "no log"
 unikctl get app hello -o yaml >"$work/got.yaml"
-unikctl apply -f "$work/got.yaml" | grep -q 'app/hello unchanged' || fail "what get printed is not what is there"
+unikctl apply -f "$work/got.yaml" | holds 'app/hello unchanged' || fail "what get printed is not what is there"
 unikctl explain app/hello >/dev/null || fail "explain"
-unikctl events | grep -q 'hello' || fail "events"
+unikctl events | holds 'hello' || fail "events"
 unikctl events --since 0 -o json | jq -e 'select(.trace_id == "")' >/dev/null && fail "an event without a trace"
 
 step "a trace id leads through the logs of the controller and of the agent, and a lost place says whose it was"
 trace=$(unikctl events --since 0 -o json | jq -r 'select(.object == "app/hello") | .trace_id' | sort -u)
 [ "$(wc -w <<<"$trace")" = 1 ] || fail "want one request for hello, got '$trace'"
 grep -q "$trace" "$UNIKCTL_HOME/log/controller.log" || fail "the controller's log has no line of $trace"
-grep "$trace" "$UNIKCTL_HOME/log/agent.log" | grep -q ' goals .*: taken' || fail "the agent's log has no goals of $trace"
+grep "$trace" "$UNIKCTL_HOME/log/agent.log" | holds ' goals .*: taken' || fail "the agent's log has no goals of $trace"
 curl -s --max-time 5 --unix-socket "$UNIKCTL_HOME/controller.sock" -H "X-Trace-Id: $(printf 'c%.0s' {1..32})" \
   'http://localhost/v1/events?since=999999999&follow=0' >"$work/out"
 said "$(printf 'c%.0s' {1..32})"
@@ -65,7 +65,7 @@ done
 
 step "an unchanged apply writes nothing"
 before=$(curl -s --unix-socket "$UNIKCTL_HOME/controller.sock" http://localhost/readyz | jq .revision)
-unikctl apply -f "$work/hello/app.yaml" | grep -q unchanged || fail "the same manifest changed something"
+unikctl apply -f "$work/hello/app.yaml" | holds unchanged || fail "the same manifest changed something"
 after=$(curl -s --unix-socket "$UNIKCTL_HOME/controller.sock" http://localhost/readyz | jq .revision)
 [ "$before" = "$after" ] || fail "an unchanged apply moved the journal from $before to $after"
 
@@ -77,7 +77,7 @@ unikctl diff -f "$work/hello/second.yaml" >"$work/out" || code=$?
 grep -q 'restart' "$work/out" || fail "diff does not say restart"
 
 step "a change replaces the VM without a gap"
-unikctl apply -f "$work/hello/second.yaml" | grep -q 'app/hello updated\|app/hello configured' || fail "apply of a change"
+unikctl apply -f "$work/hello/second.yaml" | holds 'app/hello updated\|app/hello configured' || fail "apply of a change"
 until_true 60 answers "Second greeting" || fail "the new template does not answer"
 until_true 60 is_vm_count 1 || fail "the old VM is still there"
 

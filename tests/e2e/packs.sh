@@ -71,7 +71,7 @@ ask() {
   curl --silent --fail --path-as-is --retry 10 --retry-connrefused --retry-delay 1 --max-time 20 "http://127.0.0.1:$port$1"
 }
 serves_files() {
-  ask /about | grep -q 'Built from pages' || fail "static-hello: /about is not about.html"
+  grep -q 'Built from pages' <<<"$(ask /about)" || fail "static-hello: /about is not about.html"
   [ "$(curl --silent --path-as-is -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/../serve.mjs")" = 404 ] ||
     fail "static-hello: a path leads out of the site"
 }
@@ -142,7 +142,7 @@ END
     step "python: $kind"
     built_alike "python-${kind%%.*}" "$project"
     app_of "python-${kind%%.*}"
-    (cd "$work/layer/app" && PYTHONPATH=.site-packages python3 -B main.py) | grep -q "Hello from a lock" ||
+    grep -q "Hello from a lock" <<<"$(cd "$work/layer/app" && PYTHONPATH=.site-packages python3 -B main.py)" ||
       fail "python: the package of $kind is not there"
   done
   echo "tiny-greet==1.0.0" >"$project/requirements.txt"
@@ -179,7 +179,7 @@ managers() {
     jq -e --arg pack "$manager" '.pack == $pack' "$work/one/node-$manager/.unikctl/native/pack-metadata.json" >/dev/null ||
       fail "node: $manager did not build it"
     app_of "node-$manager"
-    (cd "$work/layer/app" && node server.js) | grep -q "Hello from a manager" || fail "node: $manager installed nothing"
+    grep -q "Hello from a manager" <<<"$(cd "$work/layer/app" && node server.js)" || fail "node: $manager installed nothing"
   done
   echo '{}' >"$project/package-lock.json"
   ! unikctl build "$project" >"$work/out" 2>&1 || fail "node: two locks were taken"
@@ -193,7 +193,7 @@ sources() {
     >"$work/javac/Main.java"
   built_alike java-sources "$work/javac"
   app_of java-sources
-  java -jar "$work/layer/app/app.jar" | grep -q "Hello from a jar" || fail "java: the jar does not run"
+  grep -q "Hello from a jar" <<<"$(java -jar "$work/layer/app/app.jar")" || fail "java: the jar does not run"
 }
 
 for language in "${languages[@]}"; do

@@ -46,7 +46,7 @@ step "every event came once, in order"
 all_came() { [ "$(jq -r .seq "$work/events" | tail -n 1)" = "$(unikctl events -o json | jq -r .seq | tail -n 1)" ]; }
 until_true 30 all_came || fail "the newest event did not come: $(tail -n 2 "$work/events" "$work/events.err")"
 kill "$events"
-since=$(jq -r .seq "$work/events" | head -n 1)
+since=$(jq -n 'first(inputs.seq)' "$work/events")
 unikctl events -o json --since $((since - 1)) >"$work/happened"
 head -n "$(wc -l <"$work/events")" "$work/happened" | cmp - "$work/events" ||
   fail "what was followed over two restarts is not what happened"

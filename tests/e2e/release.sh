@@ -150,7 +150,7 @@ expect_code 0 release --all --version 1.4.1 --yes
 grep -q "# mine" runtimes/asia/unik.yaml || fail "uncommitted work is gone"
 [ "$(git status --porcelain | sort | tr '\n' ' ')" = " M runtimes/asia/unik.yaml ?? stray " ] || fail "status: $(git status --porcelain)"
 [ "$(git rev-parse HEAD)" = "$(git rev-parse 'v1.4.1^{commit}')" ] || fail "the checkout does not follow"
-git show HEAD:runtimes/asia/unik.yaml | grep -q mine && fail "the user's work was released"
+git show HEAD:runtimes/asia/unik.yaml | holds mine && fail "the user's work was released"
 git checkout --quiet runtimes && rm stray .git/hooks/pre-commit
 [ "$(git worktree list | wc -l)" = 1 ] || fail "left work trees: $(git worktree list)"
 

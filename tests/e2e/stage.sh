@@ -54,7 +54,13 @@ until_true() {
     sleep 0.2
   done
 }
-answers() { curl --silent --fail --max-time 3 "http://127.0.0.1:$port/" | grep -q "$1"; }
+answers() { curl --silent --fail --max-time 3 "http://127.0.0.1:$port/" | holds "$1"; }
+
+# holds GREP_WORDS...: `grep -q` that reads its input to the end. One that leaves at the first match ends the writer by SIGPIPE,
+# sometimes, which fails the whole pipe.
+holds() { grep "$@" | cat >/dev/null; }
+
+says() { unikctl logs "$1" | holds -- "$2"; }
 
 # expect_code CODE COMMAND...: its standard output and error go to $work/out and $work/err.
 expect_code() {

@@ -30,7 +30,7 @@ jq . "$work/out" >/dev/null || fail "doctor -o json is no JSON"
 limits=$(jq -r '.checks[] | select(.check == "cgroups") | .found' "$work/out")
 [ -n "$limits" ] || fail "doctor does not say what limits there are: $(cat "$work/out")"
 echo "limits: $limits"
-jq -r '.checks[] | select(.check == "base_runtime") | .found' "$work/out" | grep -q 'kernel `' ||
+jq -r '.checks[] | select(.check == "base_runtime") | .found' "$work/out" | holds 'kernel `' ||
   fail "doctor does not say which kernel an app boots: $(cat "$work/out")"
 
 step "an app serves"
@@ -55,7 +55,7 @@ until_true 30 curl -sf -o "$work/page" "http://127.0.0.1:$((port + 1))/" || fail
 sed -i "s/publish: [0-9]*/publish: 81/" "$work/low.yaml"
 unikctl apply -f "$work/low.yaml" >/dev/null || fail "apply of a port that only root may open"
 if [ "$(sysctl -n net.ipv4.ip_unprivileged_port_start 2>/dev/null || echo 1024)" -gt 81 ]; then
-  says_why() { unikctl explain app/low | grep -q 'choose a higher host port'; }
+  says_why() { unikctl explain app/low | holds 'choose a higher host port'; }
   until_true 30 says_why || fail "nothing says why port 81 does not listen: $(unikctl explain app/low)"
 fi
 

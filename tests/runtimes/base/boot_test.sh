@@ -114,7 +114,7 @@ test_kill_ends_what_ignores_stop() {
   await_text "$work/$name/console.log" waiting
   expect_equal "ok stop" "$("$work/host" ask "$work/$name/control.sock" stop)" "first client"
   expect_equal "pong 1" "$("$work/host" ask "$work/$name/control.sock" ping)" "second client"
-  "$work/host" qmp "$work/$name/qmp.sock" query-status | grep -q '"running"' || fault "QMP: want a running VM"
+  grep -q '"running"' <<<"$("$work/host" qmp "$work/$name/qmp.sock" query-status)" || fault "QMP: want a running VM"
   expect_equal "ok kill" "$("$work/host" ask "$work/$name/control.sock" kill)" "third client"
   await_end
   expect_life "boot 1" "started PID" "signal 9"
