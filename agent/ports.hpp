@@ -26,8 +26,9 @@ struct InstanceRecord {
   std::optional<Exit> last_exit;
   bool ended = false;        // by its restart policy it is not started again
   std::string ended_reason;  // empty for an app that ended by itself; else why it cannot run, as in InstanceStatus
-  std::string address;       // its own in 127/8, kept over restarts
-  BootTimes boot;            // of its run `boot_run`
+  std::string ended_message = {};  // for people: how it ended
+  std::string address;             // its own in 127/8, kept over restarts
+  BootTimes boot;                  // of its run `boot_run`
   std::uint32_t boot_run = 0;
 
   bool operator==(const InstanceRecord&) const = default;

@@ -70,7 +70,8 @@ std::string describe_problem(const Instance& instance, Bucket bucket) {
   const bool runs = instance.vm.state == VmState::kRunning;
   const HealthState& health = instance.health;
   if (runs && (health.value == Health::kUnhealthy || health.slow)) return "health check: " + health.detail;
-  return runs ? std::string() : instance.recent_problem;
+  if (runs) return {};
+  return instance.record.ended ? instance.record.ended_message : instance.recent_problem;
 }
 
 // Feeds fields one by one; each text is preceded by its length, so that no two bodies spell the same.

@@ -62,6 +62,13 @@ std::string describe_exit(const Exit& exit, bool app_ran) {
   UNIK_CHECK(false, "an exit kind outside its enumeration");
 }
 
+// It is not started again; what was said last says why.
+void note_end(Instance& instance, std::string_view reason) {
+  instance.record.ended = true;
+  instance.record.ended_reason = reason;
+  instance.record.ended_message = instance.recent_problem;
+}
+
 // The app has not run. Unless what was asked for can never run, that is the node's fault (no QEMU, no memory, an image
 // that has gone) and may pass, so that it is tried again even under `never`.
 void end_unstarted(Instance& instance, const Error& error, Time now) {
@@ -84,8 +91,7 @@ void end_silenced(Instance& instance, const Exit& exit, Time now) {
   instance.record.last_exit = exit;
   instance.recent_problem = "stopped: the controller was silent for too long";
   if (instance.goal.run.restart.policy != RestartPolicy::kNever) return restart_at_once(instance, now);
-  instance.record.ended = true;
-  instance.record.ended_reason = "controller_silent";
+  note_end(instance, "controller_silent");
 }
 
 void end_booted(Instance& instance, const Exit& exit, bool app_ran, bool unhealthy, Time now) {
@@ -93,7 +99,7 @@ void end_booted(Instance& instance, const Exit& exit, bool app_ran, bool unhealt
   instance.recent_problem = unhealthy ? "unhealthy: " + instance.health.detail : describe_exit(exit, app_ran);
   if (unhealthy) return restart_after_wait(instance, "unhealthy", now);
   if (allows_restart(instance.goal.run.restart.policy, exit)) return restart_after_wait(instance, "backoff", now);
-  instance.record.ended = true;
+  note_end(instance, "");
 }
 
 }  // namespace
@@ -129,14 +135,14 @@ bool revive(Instance& instance, Time now) {
   if (!record.ended || !record.ended_reason.empty() || !record.last_exit) return false;
   if (!allows_restart(instance.goal.run.restart.policy, *record.last_exit)) return false;
   record.ended = false;
+  record.ended_message.clear();
   restart_at_once(instance, now);
   return true;
 }
 
 void fail_for_good(Instance& instance, const Error& error, std::string_view fallback_reason) {
-  instance.record.ended = true;
-  instance.record.ended_reason = error.reason.empty() ? std::string(fallback_reason) : error.reason;
   instance.recent_problem = error.message;
+  note_end(instance, error.reason.empty() ? fallback_reason : std::string_view(error.reason));
 }
 
 void note_ready(Instance& instance, Time now) {

@@ -44,6 +44,7 @@ void write(codec::JsonWriter& json, const InstanceId& id, const InstanceRecord& 
     json.field("kind", to_string(instance.last_exit->kind)).field("code", instance.last_exit->code).end_object();
   }
   json.field("ended", instance.ended).field("ended_reason", instance.ended_reason);
+  json.field("ended_message", instance.ended_message);
   json.field("address", instance.address);
   if (instance.boot != BootTimes{}) write(json.key("boot"), instance.boot_run, instance.boot);
   json.end_object();
@@ -86,6 +87,7 @@ Result<void> read_instances(codec::JsonView list, NodeRecord& record) {
     }
     instance.ended = item["ended"].boolean().value_or(false);
     instance.ended_reason = item["ended_reason"].text_or("");
+    instance.ended_message = item["ended_message"].text_or("");
     instance.address = item["address"].text_or("");
     const codec::JsonView boot = item["boot"];
     instance.boot_run = static_cast<std::uint32_t>(boot["run"].unsigned_integer().value_or(0));

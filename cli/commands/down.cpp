@@ -14,18 +14,27 @@ struct DownOptions {
   Duration timeout = std::chrono::minutes(5);
 };
 
-// Every app of every tenant, and waits until their VMs are gone.
-Result<int> destroy_all(const Session& session, const Api& api, Duration timeout) {
+Result<std::vector<Api>> api_of_each_tenant(const Api& api) {
   const auto tenants = api.tenants();
   if (!tenants) return tenants.error();
   std::vector<std::string> names{api.target().tenant};
   for (const TenantView& view : tenants->items)
     if (view.tenant.metadata.name != names.front()) names.push_back(view.tenant.metadata.name);
-  int code = 0;
+  std::vector<Api> all;
   for (const std::string& tenant : names) {
     Target target = api.target();
     target.tenant = tenant;
-    const Api of_tenant(target);
+    all.emplace_back(target);
+  }
+  return all;
+}
+
+// Every app of every tenant, and waits until their VMs are gone.
+Result<int> destroy_all(const Session& session, const Api& api, Duration timeout) {
+  const auto tenants = api_of_each_tenant(api);
+  if (!tenants) return tenants.error();
+  int code = 0;
+  for (const Api& of_tenant : *tenants) {
     const auto apps = of_tenant.apps();
     if (!apps) return apps.error();
     std::vector<std::string> of_apps;
@@ -40,11 +49,19 @@ Result<int> destroy_all(const Session& session, const Api& api, Duration timeout
   return code;
 }
 
-Result<std::size_t> count_running(const Api& api) {
-  const auto nodes = api.nodes();
-  if (!nodes) return nodes.error();
+// Those that start, too.
+Result<std::size_t> count_vms(const Api& api) {
+  const auto tenants = api_of_each_tenant(api);
+  if (!tenants) return tenants.error();
   std::size_t count = 0;
-  for (const NodeView& view : nodes->items) count += view.instances;
+  for (const Api& of_tenant : *tenants) {
+    const auto instances = of_tenant.instances();
+    if (!instances) return instances.error();
+    count += static_cast<std::size_t>(std::ranges::count_if(instances->items, [](const InstanceView& view) {
+      return view.status.phase == Phase::kRunning ||
+             (view.status.phase == Phase::kPending && view.status.reason == "starting");
+    }));
+  }
   return count;
 }
 
@@ -62,7 +79,7 @@ Result<int> run_down(const Session& session, const DownOptions& options) {
     if (*code != 0) return *code;
   }
   // Without an answer there is nothing to say of VMs; stopping goes on.
-  const auto left = count_running(*api);
+  const auto left = count_vms(*api);
   const auto down = ensure_down(session.environment());
   if (!down) return down.error();
   const bool stopped = down->stopped_controller || down->stopped_agent;

@@ -321,6 +321,17 @@ class Applier {
     reply_.objects.push_back(std::move(object));
   }
 
+  // After a rollback what runs is not what was declared: going back to that in the file, too, starts nothing again.
+  void calm_if_running(const App& before, const App& after, const BootSpec& running) {
+    if (running != after.spec.boot) return;
+    AppliedObject& object = reply_.objects.back();
+    App seen = before;
+    seen.spec.boot = running;
+    object.effect = effect_between(Resource(std::move(seen)), Resource(after));
+    for (FieldChange& change : object.changes)
+      if (change.effect == ChangeEffect::kRestart) change.effect = ChangeEffect::kNone;
+  }
+
   // Gives `value` its uid and generation; whether it equals what is there.
   template <typename Value>
   bool settle(Value& value, const Value* before) const {
@@ -338,6 +349,10 @@ class Applier {
     const App* const before = declared(app);
     const bool same = settle(app, before);
     const std::optional<Resource> old = before == nullptr ? std::nullopt : std::optional<Resource>(*before);
+    std::optional<BootSpec> running;
+    if (const auto* const boot = draft_.world().templates.find({name, row == nullptr ? 0 : row->rollout});
+        before && boot)
+      running = **boot;
     if (!same) {
       AppRow next;
       if (before != nullptr) next = *row;
@@ -352,6 +367,7 @@ class Applier {
       draft_.change(PutApp{std::move(next)});
     }
     report(old ? &*old : nullptr, app, same);
+    if (running) calm_if_running(std::get<App>(*old), app, *running);
     if (request_.follow) follow(app);
   }
 

@@ -35,6 +35,27 @@ struct AppOf {
   std::optional<AppName> operator()(const auto&) const { return std::nullopt; }
 };
 
+// Whose requests each app of the record goes back to once the record stands. One that goes in the very record that was
+// asked for has the trace of its last row there.
+class Traces {
+ public:
+  Traces(const Record& record, const World& before, const World& after) : before_(before), after_(after) {
+    for (const Change& change : record.changes)
+      if (const auto* const put = std::get_if<PutApp>(&change)) last_[put->row.app->name()] = put->row.trace_id;
+  }
+
+  std::string of(const AppName& app) const {
+    if (after_.apps.contains(app)) return trace_of(after_, app);
+    const auto last = last_.find(app);
+    return last == last_.end() ? trace_of(before_, app) : last->second;
+  }
+
+ private:
+  const World& before_;
+  const World& after_;
+  std::map<AppName, std::string> last_;
+};
+
 }  // namespace
 
 std::string trace_of(const World& world, const AppName& app) {
@@ -43,11 +64,12 @@ std::string trace_of(const World& world, const AppName& app) {
 }
 
 void note_traces(Record& record, const World& before, const World& after) {
+  const Traces traces(record, before, after);
   std::map<std::string, std::set<AppName>> apps;
   for (const Change& change : record.changes) {
     const std::optional<AppName> app = std::visit(AppOf{}, change);
     if (!app) continue;
-    const std::string trace = trace_of(after.apps.contains(*app) ? after : before, *app);
+    const std::string trace = traces.of(*app);
     if (!trace.empty()) apps[trace].insert(*app);
   }
   if (record.trace_id.empty())

@@ -21,6 +21,11 @@ struct FinalState {
   bool operator==(const FinalState&) const = default;
 };
 
+// What ended tells how for as long as it is there; why something waits is told anew.
+std::string how_it_ended(const InstanceStatus& status) {
+  return status.phase == Phase::kExited || status.phase == Phase::kFailed ? status.message : std::string();
+}
+
 FinalState final_state(const SimulatedHost& host) {
   FinalState state;
   state.goals = host.record.goals;
@@ -33,7 +38,7 @@ FinalState final_state(const SimulatedHost& host) {
   for (const ObservedInstance& seen : host.reported().instances)
     state.reported.emplace_back(seen.id, std::string(to_string(seen.status.phase)) + ' ' + seen.status.reason + ' ' +
                                              std::string(to_string(seen.status.health)) + ' ' +
-                                             std::to_string(seen.status.restarts));
+                                             std::to_string(seen.status.restarts) + ' ' + how_it_ended(seen.status));
   state.accepted = host.last_report().accepted_stamp;
   return state;
 }
@@ -87,6 +92,8 @@ TEST(LoopCrashTest, EndsTheSameWhateverEffectItDiesAfter) {
   const FinalState expected = final_state(undisturbed);
   ASSERT_EQ(expected.running, std::set<InstanceId>{instance_id("web", 0, 2)});
   ASSERT_EQ(expected.reported.size(), 2U);
+  ASSERT_NE(expected.reported.front().second.find("the app exited with code 4"), std::string::npos)
+      << expected.reported.front().second;
   ASSERT_GT(undisturbed.effects(), 50U);
 
   for (std::uint64_t n = 1; n <= undisturbed.effects(); ++n) {

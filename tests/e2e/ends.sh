@@ -76,6 +76,21 @@ write_app loops "[say, better, exit, '0']" "restart: {policy: on-failure, backof
 unikctl apply -f "$work/loops.yaml" >/dev/null || fail "apply of the mend"
 completed() { [ "$(instance_field loops .status.reason)" = completed ]; }
 until_true 60 completed || fail "on-failure: want the app completed after exit 0, got $(instance_field loops .status.reason)"
+
+step "what has ended is no VM that runs on, and still says how it ended when the agent is started anew"
+write_app fails "[exit, '5']" "restart: {policy: never}"
+unikctl apply -f "$work/fails.yaml" >/dev/null || fail "apply fails"
+how() { unikctl explain app/fails | holds "the app exited with code 5"; }
+until_true 60 how || fail "explain does not say how fails ended: $(unikctl explain app/fails)"
+expect_code 0 unikctl down
+if grep -q 'on;' "$work/err"; then fail "down counts what has ended: $(cat "$work/err")"; fi
+unikctl up >/dev/null || fail "up"
+reported_anew() { unikctl node list | holds -E 'local +ready'; }
+until_true 30 reported_anew || fail "the agent does not report: $(unikctl node list)"
+how || fail "explain has forgotten how fails ended: $(unikctl explain app/fails)"
+unikctl destroy fails --wait >/dev/null || fail "destroy"
+
+step "nothing is left"
 unikctl destroy loops --wait >/dev/null || fail "destroy"
 is_vm_count 0 || fail "VMs are left: $(vm_pids)"
 echo "all steps passed"

@@ -31,6 +31,7 @@ NodeRecord some_record() {
   instance.last_exit = Exit{ExitKind::kSignaled, 9};
   instance.ended = true;
   instance.ended_reason = "has ,\"instances\":[ in it";
+  instance.ended_message = "the app exited with code 5";
   instance.address = "127.1.2.3";
   record.instances[running.id] = instance;
   record.instances[{Symbol("default"), Symbol("web"), 1, 42, 1}] = {};

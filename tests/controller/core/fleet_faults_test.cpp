@@ -202,6 +202,40 @@ TEST(FleetFaults, AfterARollbackAChangeOfReplicasDoesNotClaimTheDeclaredTemplate
                     [&](const InstanceId& i, const InstanceRow&) { EXPECT_EQ(fleet.version_of(i), "2"); });
 }
 
+// What the file says again runs already: nobody is told of a restart that does not come.
+TEST(FleetFaults, AfterARollbackDeclaringWhatRunsRestartsNothing) {
+  SimulatedFleet fleet(2);
+  ASSERT_TRUE(fleet.apply({web(2, "1")}));
+  fleet.settle();
+  fleet.fate = [](const InstanceId&, const BootSpec& b) {
+    return b.env.at("VERSION") == "2" ? Fate::kCrashLoops : Fate::kServes;
+  };
+  ASSERT_TRUE(fleet.apply({web(2, "2")}));
+  fleet.settle();
+  ASSERT_NE(condition(fleet, "Rollout").find("RolledBack"), std::string::npos);
+  std::vector<InstanceId> before;
+  for_each_instance(fleet.world(), {Symbol("default"), Symbol("web")},
+                    [&](const InstanceId& id, const InstanceRow&) { before.push_back(id); });
+
+  const Result<ApplyReply> third = fleet.apply({web(2, "3")});
+  ASSERT_TRUE(third);
+  EXPECT_EQ(third->objects.at(0).effect, ChangeEffect::kRestart);
+  ASSERT_TRUE(fleet.steer("web", RolloutVerb::kAbort));
+  fleet.settle();
+  const Result<ApplyReply> back = fleet.apply({web(2, "1")});
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->objects.at(0).verb, ApplyVerb::kUpdated);
+  EXPECT_EQ(back->objects.at(0).effect, ChangeEffect::kNone);
+  ASSERT_FALSE(back->objects.at(0).changes.empty());
+  for (const FieldChange& change : back->objects.at(0).changes)
+    EXPECT_EQ(change.effect, ChangeEffect::kNone) << change.path;
+  fleet.settle();
+  std::vector<InstanceId> after;
+  for_each_instance(fleet.world(), {Symbol("default"), Symbol("web")},
+                    [&](const InstanceId& id, const InstanceRow&) { after.push_back(id); });
+  EXPECT_EQ(after, before);
+}
+
 TEST(FleetFaults, RollbackAfterRestartIsAChange) {
   SimulatedFleet fleet(2);
   ASSERT_TRUE(fleet.apply({web(2, "1")}));

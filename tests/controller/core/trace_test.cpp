@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <map>
 #include <set>
 #include <span>
 
@@ -32,6 +33,11 @@ class TracedLoop {
     Caller caller;
     caller.trace_id = trace_id;
     turn(MutationAsked{++requests_, caller, request});
+  }
+  void remove(const std::string& app, const std::string& trace_id) {
+    Caller caller;
+    caller.trace_id = trace_id;
+    turn(MutationAsked{++requests_, caller, DeleteRequest{Kind::kApp, "default", {app}, trace_id}});
   }
 
   // Of everything that is wanted of the node, the phase.
@@ -129,6 +135,20 @@ TEST(Traces, AreThoseOfTheLastRequest) {
   EXPECT_EQ(last, "second");
   for (const auto& [id, trace] : loop.goals().traces) EXPECT_EQ(trace, "second") << to_string(id);
   EXPECT_EQ(loop.goals().traces.size(), 2U);
+}
+
+// It is gone in the record of the request itself: nothing of it has to be stopped.
+TEST(Traces, OfTheRemovalOfAnAppWithoutInstancesAreThoseOfTheRequest) {
+  TracedLoop loop;
+  loop.report(Phase::kRunning);
+  loop.apply(PlannedWorld::app("web", 0), "declared");
+  loop.remove("web", "destroyed");
+  std::map<std::string, std::string> told;
+  for (const EventView& event : loop.events())
+    if (event.object == "app/web") told[event.reason] = event.trace_id;
+  EXPECT_EQ(told["created"], "declared");
+  EXPECT_EQ(told["deleting"], "destroyed");
+  EXPECT_EQ(told["removed"], "destroyed");
 }
 
 TEST(Traces, OfWhatNobodyAskedForAreTheirOwn) {
