@@ -119,6 +119,7 @@ struct ProbeHealth {
 struct Backend {
   InstanceId id;
   std::string address;
+  std::uint16_t port = 0;  // its own: instances of two templates may serve one publication on different ones
 
   bool operator==(const Backend&) const = default;
 };

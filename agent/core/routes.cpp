@@ -40,12 +40,6 @@ std::map<RouteKey, Publication> choose_publications(const Instances& instances) 
   return chosen;
 }
 
-bool publishes(const Instance& instance, const Publication& publication) {
-  return std::ranges::any_of(instance.goal.run.publications, [&](const Publication& own) {
-    return own.port_name == publication.port_name && own.port == publication.port;
-  });
-}
-
 bool is_problem(const ObservedPublication& publication) {
   return !publication.problem.empty();
 }
@@ -63,10 +57,9 @@ std::vector<Route> compose_routes(const Instances& instances, const std::vector<
   }
   for (const auto& [id, instance] : instances) {
     if (!is_serving(instance)) continue;
-    for (const Publication& publication : instance.goal.run.publications) {
-      Route& route = routes[{id.app_name(), publication.port_name}];
-      if (publishes(instance, route.publication)) route.backends.push_back({id, instance.record.address});
-    }
+    for (const Publication& publication : instance.goal.run.publications)
+      routes[{id.app_name(), publication.port_name}].backends.push_back(
+          {id, instance.record.address, publication.port});
   }
   std::vector<Route> list;
   for (auto& [key, route] : routes) list.push_back(std::move(route));

@@ -201,9 +201,9 @@ class Forwarder::State {
       ForwardRoute& to = message.table.routes.emplace_back();
       to.key = route_key(route);
       to.host_port = route.publication.host_port.value_or(0);
-      const std::uint16_t guest_port = route.publication.port;
-      const std::uint16_t port = options_.backend_port ? options_.backend_port(guest_port) : guest_port;
-      for (const Backend& backend : route.backends) to.backends.push_back({backend.address, port});
+      for (const Backend& backend : route.backends)
+        to.backends.push_back(
+            {backend.address, options_.backend_port ? options_.backend_port(backend.port) : backend.port});
     }
     if (!channel_->send_now(message, {}, kAnswerWait)) lost();
   }

@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -71,7 +72,18 @@ TableState Listeners::apply(const ForwardTable& table) {
     if (found == listeners_.end() || found->second.bind_address != table.bind_address) continue;
     if (route.host_port == 0 || route.host_port == found->second.host_port) kept.insert(listeners_.extract(found));
   }
-  listeners_ = std::move(kept);  // first, since a port may move from one route to another
+  // A port that moves from one route to another takes its socket along: nobody is refused meanwhile.
+  for (const ForwardRoute& route : table.routes) {
+    const auto moved = std::ranges::find_if(listeners_, [&](const auto& entry) {
+      return route.host_port != 0 && entry.second.host_port == route.host_port &&
+             entry.second.bind_address == table.bind_address;
+    });
+    if (moved == listeners_.end() || kept.contains(route.key)) continue;
+    auto node = listeners_.extract(moved);
+    node.key() = route.key;
+    kept.insert(std::move(node));
+  }
+  listeners_ = std::move(kept);
 
   TableState state{table.version, {}};
   for (const ForwardRoute& route : table.routes) {

@@ -77,6 +77,8 @@ void read_rollout(Fields& in, RolloutPolicy& out) {
   in.one_of("strategy", out.strategy, parse_rollout_strategy, "rolling, canary or blueGreen");
   in.integer<std::uint32_t>("maxUnavailable", out.max_unavailable, 0, kMaxCount);
   in.integer<std::uint32_t>("maxSurge", out.max_surge, 0, kMaxCount);
+  if (out.max_unavailable == 0 && out.max_surge == 0 && in.at().decoding.reading.refuse_unknown)
+    in.fault("maxSurge", "want it or `maxUnavailable` (0) above 0, or nothing could be replaced");
   in.duration("progressDeadline", out.progress_deadline, milliseconds(10), hours(24));
   in.boolean("autoRollback", out.auto_rollback);
   in.object("canary", "rollout.canary", [&](Fields& canary) {

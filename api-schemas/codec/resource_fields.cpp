@@ -347,7 +347,13 @@ void read_app_fields(Fields& in, AppSpec& spec, PortList ports) {
   in.one_of("singleton", spec.boot.singleton, parse_singleton, "none or strict");
   in.object("disruption", "App.spec.disruption",
             [&](Fields& disruption) { read_disruption(disruption, spec.disruption); });
-  in.object("rollout", "App.spec.rollout", [&](Fields& rollout) { read_rollout(rollout, spec.rollout.emplace()); });
+  in.object("rollout", "App.spec.rollout", [&](Fields& rollout) {
+    read_rollout(rollout, spec.rollout.emplace());
+    if (spec.boot.singleton == Singleton::kStrict && spec.rollout->strategy == RolloutStrategy::kBlueGreen)
+      rollout.fault("strategy",
+                    "want rolling or canary, since blueGreen runs the old and the new side by side, which `singleton: "
+                    "strict` forbids");
+  });
   in.object("disconnect", "App.spec.disconnect",
             [&](Fields& disconnect) { read_disconnect(disconnect, spec.disconnect); });
   in.one_of("rebase", spec.rebase, parse_rebase, "none or auto");

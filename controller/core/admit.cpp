@@ -41,12 +41,6 @@ bool names_a_digest(std::string_view image) {
   return hex.size() == 64 && hex.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
-void check_rollout(const Resource& resource, const std::optional<RolloutPolicy>& rollout, std::vector<Fault>& faults) {
-  if (rollout && rollout->max_surge == 0 && rollout->max_unavailable == 0)
-    faults.push_back(
-        fault_in(resource, "spec.rollout", "maxSurge and maxUnavailable are both 0: nothing could be replaced"));
-}
-
 // A file that tells what it was made from must not undo what came since. It may be applied twice: what would change
 // nothing is as declared, whatever came between.
 template <typename Value>
@@ -95,13 +89,6 @@ void check_app(const Resource& resource, const App& app, std::vector<Fault>& fau
   if (spec.run.health && !numbers.contains(spec.run.health->port))
     faults.push_back(fault_in(resource, "spec.health",
                               "port " + std::to_string(spec.run.health->port) + " is not among spec.ports"));
-  check_rollout(resource, spec.rollout, faults);
-  if (spec.boot.singleton == Singleton::kStrict && spec.rollout &&
-      spec.rollout->strategy == RolloutStrategy::kBlueGreen)
-    faults.push_back(
-        fault_in(resource, "spec.rollout.strategy",
-                 "blueGreen runs the old and the new side by side, which `singleton: strict` forbids: want "
-                 "rolling or canary"));
 }
 
 void check_limits(const Resource& resource, const App& app, const InstanceLimits& limits, std::vector<Fault>& faults) {
@@ -116,16 +103,19 @@ void check_limits(const Resource& resource, const App& app, const InstanceLimits
                                   format_bytes(wanted.memory)));
 }
 
-// Two apps cannot have one host port; the other one is named.
+// Two apps cannot have one host port; the other one is named. What counts is how things stand after the request, in
+// whatever order it says so: a port may go from one of its apps to another.
 class HostPorts {
  public:
-  explicit HostPorts(const World& world) {
+  HostPorts(const World& world, const std::vector<Resource>& asked) {
+    std::set<AppName> names;
+    for (const Resource& resource : asked)
+      if (const App* const app = std::get_if<App>(&resource)) names.insert(app->name());
     for (const auto& [name, row] : world.apps)
-      if (!row.deleting) claim(name, *row.app);
+      if (!row.deleting && !names.contains(name)) claim(name, *row.app);
   }
 
   void claim(const AppName& name, const App& app) {
-    release(name);
     for (const Publication& publication : app.spec.run.publications)
       if (publication.host_port) owners_.emplace(*publication.host_port, name);
   }
@@ -137,10 +127,6 @@ class HostPorts {
   }
 
  private:
-  void release(const AppName& name) {
-    std::erase_if(owners_, [&](const auto& entry) { return entry.second == name; });
-  }
-
   std::map<std::uint16_t, AppName> owners_;
 };
 
@@ -226,11 +212,8 @@ class Applier {
     std::vector<Fault>& faults = found.faults;
     std::map<std::string, TenantSpec> tenants;  // those that this very request declares
     for (const Resource& resource : resources)
-      if (const Tenant* const tenant = std::get_if<Tenant>(&resource)) {
-        tenants[tenant->metadata.name] = tenant->spec;
-        check_rollout(resource, tenant->spec.rollout, faults);
-      }
-    HostPorts ports(draft_.world());
+      if (const Tenant* const tenant = std::get_if<Tenant>(&resource)) tenants[tenant->metadata.name] = tenant->spec;
+    HostPorts ports(draft_.world(), resources);
     std::set<AppName> asked;
     for (Resource& resource : resources) {
       App* const app = std::get_if<App>(&resource);

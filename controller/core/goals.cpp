@@ -4,6 +4,7 @@
 
 #include "api/check.hpp"
 #include "controller/core/diff.hpp"
+#include "controller/core/published_ports.hpp"
 #include "controller/core/trace.hpp"
 
 namespace unik::controller {
@@ -40,6 +41,7 @@ Goals goals_of(const World& world, Symbol node) {
     images.insert((*boot)->image);
     EnsureRunning goal{id, **boot, app->app->spec.run, app->app->spec.disconnect.stop_on_client_after};
     aim(goal.run.health, (*boot)->check);
+    aim(goal.run.publications, app->app->spec.boot.ports, **boot);
     if (!holds_ports(world, *app, id)) goal.run.publications.clear();
     instances[id] = std::move(goal);
   });

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "api/check.hpp"
+#include "controller/core/published_ports.hpp"
 #include "controller/core/rollout_watch.hpp"
 
 namespace unik::controller {
@@ -108,6 +109,7 @@ Result<ApplyReply> rollback(Draft& draft, const AppRow& row, const RolloutReques
   app.spec.boot = **draft.world().templates.find({name, found->rollout});
   app.spec.boot.restart = 0;
   aim(app.spec.run.health, app.spec.boot.check);
+  redeclare(app.spec.run.publications, row.app->spec.boot.ports, app.spec.boot);
   if (app.spec.boot == row.app->spec.boot && !runs_what_is_declared(draft.world(), row)) {
     // It is declared, and was given up: this is another try.
     AppRow next = row;

@@ -151,8 +151,13 @@ Result<DeleteRequest> read_destroy(const wire::HttpRequest& request) {
   if (Result<void> checked = check_members(document->root(), {"names", "tenant"}); !checked) return checked.error();
   DeleteRequest destroy;
   destroy.trace_id = request.trace_id;
-  destroy.tenant = document->root()["tenant"].text_or(kDefaultTenant);
-  for (codec::JsonView name = document->root()["names"].first(); name.exists(); name = name.next()) {
+  const codec::JsonView tenant = document->root()["tenant"];
+  destroy.tenant = tenant.text_or(kDefaultTenant);
+  if ((tenant.exists() && !tenant.text()) || !is_dns_label(destroy.tenant))
+    return invalid("bad_message", "want `tenant` to be the name of a tenant");
+  const codec::JsonView names = document->root()["names"];
+  if (!names.is_array()) return invalid("bad_message", "want `names` to be a list of names of apps");
+  for (codec::JsonView name = names.first(); name.exists(); name = name.next()) {
     if (!name.text() || !is_dns_label(*name.text())) return invalid("bad_message", "want `names` to be names of apps");
     destroy.names.emplace_back(*name.text());
   }

@@ -56,6 +56,39 @@ until_true 60 restarted ill 1 || fail "an app that is ill was not started again"
 unikctl wait app/ill --for ready --timeout 120s || fail "ill did not recover"
 unikctl events | grep ill-0 | holds unhealthy || fail "no event says that ill was unhealthy: $(unikctl events | grep ill-0)"
 
+step "the guest's port moves and the published one serves on; so it does after a rollout that was given up, and a rollback"
+asked=$((port + 2))
+write_moves() { # GUEST_PORT LISTENS_ON
+  write_app moves "[serve, '$2']" "ports: [{name: http, port: $1, publish: $asked}]" \
+    "health: {http: {port: $1, path: /}, interval: 200ms, timeout: 2s, failures: 2, grace: 60s}" \
+    "rollout: {maxUnavailable: 0, maxSurge: 1, progressDeadline: 20s, autoRollback: true}"
+}
+load() { while [ -f "$work/loading" ]; do curl -sf -m 5 "http://127.0.0.1:$asked/" -o "$work/load-page" && echo ok || echo lost; done >"$work/load"; }
+write_moves 8080 8080
+unikctl apply -f "$work/moves.yaml" >/dev/null || fail "apply moves"
+unikctl wait app/moves --for ready --timeout 120s || fail "moves did not become ready"
+until_true 10 curl -sf -m 5 -o "$work/page" "http://127.0.0.1:$asked/" || fail "moves does not answer"
+touch "$work/loading"
+load &
+write_moves 9090 9090
+unikctl apply -f "$work/moves.yaml" >/dev/null || fail "apply moves on 9090"
+unikctl rollout status moves --wait --timeout 120s || fail "the rollout to 9090 is not done"
+write_moves 9191 9999
+unikctl apply -f "$work/moves.yaml" >/dev/null || fail "apply moves on 9191"
+gave_up() { unikctl explain app/moves | holds RolledBack; }
+until_true 120 gave_up || fail "an update that never listens was not given up: $(unikctl explain app/moves)"
+first=$(unikctl history moves -o json | jq '[.. | objects | select(has("outcome")) | .rollout] | min')
+unikctl rollback moves --to "$first" >/dev/null || fail "rollback to $first"
+unikctl rollout status moves --wait --timeout 120s || fail "the rollback is not done"
+sleep 1
+rm "$work/loading"
+wait %% 2>/dev/null || true
+[ "$(grep -c ok "$work/load")" -gt 20 ] || fail "only $(grep -c ok "$work/load") requests were made: that shows nothing"
+! grep -q lost "$work/load" || fail "$(grep -c lost "$work/load") of $(wc -l <"$work/load") requests were lost"
+unikctl get app moves -o yaml >"$work/moves-now.yaml"
+expect_code 0 unikctl diff -f "$work/moves-now.yaml"
+unikctl destroy moves --wait >/dev/null || fail "destroy moves"
+
 step "a TCP check is content with a connection"
 write_app mute "[accept, '9000']" "ports: [{name: tcp, port: 9000}]" \
   "health: {tcp: {port: 9000}, interval: 200ms, timeout: 2s, failures: 2, grace: 30s}"

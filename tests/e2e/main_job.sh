@@ -54,7 +54,11 @@ done
 
 step "the API refuses what it does not understand"
 api() { curl -s -o "$work/answer" -w '%{http_code}' --unix-socket "$UNIKCTL_HOME/controller.sock" "$@"; }
-[ "$(api -d '{"names":["hello"],"force":true}' http://localhost/v1/destroy)" = 400 ] || fail "destroy took an unknown member"
+for body in '{"names":["hello"],"force":true}' '{"names":["hello"],"tenant":["team-a"]}' '{"names":["hello"],"tenant":null}' \
+  '{"names":{"a":"hello"}}' '{"names":["hello"],"tenant":"UPPER"}' '{"names":"hello"}' '{}' '["hello"]' 'hello'; do
+  [ "$(api -d "$body" http://localhost/v1/destroy)" = 400 ] || fail "destroy took $body"
+done
+unikctl get app hello >/dev/null || fail "a request that was refused destroyed hello"
 [ "$(api -d '{"deadline":"1s"}' http://localhost/v1/nodes/local/drain)" = 400 ] || fail "drain took a body that it does not read"
 for list in apps nodes tenants instances operations; do
   [ "$(api "http://localhost/v1/$list?continue=a/b/c")" = 400 ] || fail "a list of $list went on from nowhere"

@@ -5,8 +5,12 @@
 #include <signal.h>
 #include <sys/socket.h>
 
+#include <array>
+#include <fstream>
 #include <map>
 #include <optional>
+#include <sstream>
+#include <string>
 
 #include "forward_fixture.hpp"
 
@@ -238,6 +242,35 @@ TEST(Forward, KeepsAnAutomaticPortWhileItsRouteLivesAndMovesAFixedOne) {
   EXPECT_EQ(swapped.routes[0].problem + swapped.routes[1].problem, "");
   EXPECT_EQ(ask(other), "a");
   EXPECT_EQ(ask(port), "b");
+}
+
+// The inode of the socket that listens there: another one for another socket.
+std::string listening_socket(std::uint16_t port) {
+  std::array<char, 16> place;
+  std::snprintf(place.data(), place.size(), ":%04X 00000000", port);
+  std::ifstream table("/proc/net/tcp");
+  for (std::string line; std::getline(table, line);) {
+    if (line.find(place.data()) == std::string::npos) continue;
+    std::istringstream words(line);
+    std::string word;
+    for (int i = 0; i < 10; ++i) words >> word;
+    return word;
+  }
+  return "";
+}
+
+TEST(Forward, TheSocketOfAPortGoesWithItToAnotherRoute) {
+  const TempDir dir;
+  const ForwardProcess process(dir.path());
+  TableClient agent(dir.path());
+  TestServer a(say("a"));
+  const std::uint16_t port = free_port();
+  agent.send(table_of({{"t/a/p8080", port, {a.backend()}}}));
+  const std::string socket = listening_socket(port);
+  ASSERT_NE(socket, "");
+  EXPECT_EQ(agent.send(table_of({{"t/a/p9090", port, {a.backend()}}})).routes[0], (RouteState{"t/a/p9090", port, ""}));
+  EXPECT_EQ(listening_socket(port), socket) << "closed and opened anew, connections are refused in between";
+  EXPECT_EQ(ask(port), "a");
 }
 
 TEST(Forward, ComesBackWithItsTableAfterKill9) {

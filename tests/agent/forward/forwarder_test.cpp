@@ -46,6 +46,7 @@ Publish publish_of(std::uint64_t version, std::vector<Backend> backends, std::ui
   route.app = {Symbol("t"), Symbol("web")};
   route.publication = {"http", port, std::nullopt};
   route.backends = std::move(backends);
+  for (Backend& backend : route.backends) backend.port = port;
   return {version, {route}};
 }
 

@@ -152,6 +152,15 @@ TEST(Manifest, GivesAppsTheTenantOfTheCommand) {
   EXPECT_EQ(metadata_of(parse_manifests(std::span(&text, 1))->front().resource).tenant, "default");
 }
 
+TEST(Manifest, RefusesRolloutsThatNoFleetCouldCarryOut) {
+  EXPECT_NE(faults(app("  rollout: {maxSurge: 0}")).find("rollout.maxSurge: want it or `maxUnavailable` (0) above 0"),
+            std::string::npos);
+  EXPECT_NE(faults(app("  singleton: strict\n  rollout: {strategy: blueGreen}"))
+                .find("rollout.strategy: want rolling or canary, since blueGreen"),
+            std::string::npos);
+  EXPECT_EQ(spec_of(app("  rollout: {maxSurge: 0, maxUnavailable: 1}")).rollout->max_unavailable, 1U);
+}
+
 TEST(Manifest, LeavesResourcesThatAreNotNamedToTheTenant) {
   EXPECT_EQ(spec_of(app("")).boot.resources, Resources{});
   EXPECT_EQ(spec_of(app("  resources: {cpu: 1}")).boot.resources, (Resources{MilliCpu{1000}, {}}));

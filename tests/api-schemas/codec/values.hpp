@@ -206,7 +206,7 @@ inline RolloutPolicy rollout() {
   RolloutPolicy out;
   out.strategy = static_cast<RolloutStrategy>(below(3));
   out.max_unavailable = count(0, 1000);
-  out.max_surge = count(0, 1000);
+  out.max_surge = count(out.max_unavailable == 0 ? 1 : 0, 1000);
   out.progress_deadline = duration(10ms, 24h);
   out.auto_rollback = coin();
   if (coin()) out.canary = {count(1, 100), duration(0s, 24h), coin() ? Promotion::kManual : Promotion::kAuto};
@@ -252,6 +252,9 @@ inline AppSpec app_spec() {
   out.placement = placement();
   if (coin()) out.disruption.max_unavailable = count(1, 1000);
   if (coin()) out.rollout = rollout();
+  // Side by side is what a strict singleton must never be.
+  if (out.rollout && out.boot.singleton == Singleton::kStrict && out.rollout->strategy == RolloutStrategy::kBlueGreen)
+    out.rollout->strategy = RolloutStrategy::kRolling;
   if (coin()) out.disconnect = {duration(std::chrono::minutes(1), std::chrono::hours(24)), coin(), std::nullopt};
   out.rebase = coin() ? Rebase::kAuto : Rebase::kNone;
   if (coin()) out.disconnect.stop_on_client_after = duration(std::chrono::minutes(1), std::chrono::hours(24));

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
+#include <utility>
+
 #include "controller/core/field_diff.hpp"
 #include "tests/api-schemas/codec/values.hpp"
 #include "tests/controller/core/planned_world.hpp"
@@ -131,6 +133,39 @@ TEST(Admit, TakesWhatWasReadUntilItIsStale) {
   ASSERT_FALSE(reply.ok());
   EXPECT_EQ(reply.error().code, ErrorCode::kConflict);
   EXPECT_EQ(reply.error().reason, "stale_generation");
+}
+
+App on_port(const std::string& name, std::uint16_t host_port) {
+  App app = PlannedWorld::app(name);
+  app.spec.run.publications = {{"http", 8080, host_port}};
+  return app;
+}
+
+std::string reason_of(PlannedWorld& planned, std::vector<App> apps) {
+  std::string reason;
+  planned.step([&](Draft& draft) {
+    ApplyRequest request;
+    for (App& app : apps) request.resources.emplace_back(std::move(app));
+    const Result<ApplyReply> reply = admit_apply(draft, request);
+    reason = reply ? "" : reply.error().reason;
+  });
+  return reason;
+}
+
+// All or nothing, and what counts is how it ends: the order of the files means nothing.
+TEST(HostPorts, GoFromOneAppToAnotherInOneRequest) {
+  for (const bool taker_first : {true, false}) {
+    PlannedWorld planned;
+    planned.add_node("n1");
+    planned.deploy(on_port("a", 19080));
+    planned.deploy(on_port("b", 19081));
+    std::vector<App> moved{on_port("a", 19089), on_port("b", 19080)};
+    if (taker_first) std::swap(moved[0], moved[1]);
+    EXPECT_EQ(reason_of(planned, moved), "") << taker_first;
+    EXPECT_EQ(reason_of(planned, {on_port("a", 19080), on_port("b", 19089)}), "") << "a swap";
+    EXPECT_EQ(reason_of(planned, {on_port("a", 19089)}), "host_port_taken");
+    EXPECT_EQ(reason_of(planned, {on_port("a", 19090), on_port("b", 19090)}), "invalid_spec");
+  }
 }
 
 }  // namespace
