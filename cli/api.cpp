@@ -1,9 +1,11 @@
 #include "cli/api.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
 #include "codec/json_writer.hpp"
+#include "wire/clock.hpp"
 #include "wire/event_stream.hpp"
 
 namespace unik::cli {
@@ -40,13 +42,24 @@ std::optional<std::uint64_t> number_of(const std::string& text, std::optional<st
 
 }  // namespace
 
+Api Api::until(Time deadline) const {
+  Api api = *this;
+  api.deadline_ = deadline_ ? std::min(*deadline_, deadline) : deadline;
+  return api;
+}
+
+Duration Api::patience() const {
+  if (!deadline_) return kRequestTimeout;
+  return std::clamp<Duration>(*deadline_ - wire::read_clock().boot, std::chrono::milliseconds(1), kRequestTimeout);
+}
+
 wire::ClientRequest Api::request(std::string method, std::string target) const {
   wire::ClientRequest request;
   request.method = std::move(method);
   request.endpoint = target_.endpoint;
   request.target = std::move(target);
-  request.connect_timeout = kConnectTimeout;
-  request.total_timeout = kRequestTimeout;
+  request.total_timeout = patience();
+  request.connect_timeout = std::min(kConnectTimeout, request.total_timeout);
   request.max_response_bytes = kMaxAnswer;
   if (!target_.token.empty()) request.headers.add("Authorization", "Bearer " + target_.token);
   return request;

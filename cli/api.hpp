@@ -49,6 +49,12 @@ class Api {
   // Names what cannot be reached, for errors: `unix:///…/controller.sock`.
   std::string where() const { return wire::to_string(target_.endpoint); }
 
+  // The same, that answers with `timeout` where the control plane has not by `deadline`.
+  Api until(Time deadline) const;
+  std::optional<Time> deadline() const { return deadline_; }
+  // How long a request may take from now on.
+  Duration patience() const;
+
   // What is got from now on is as it was then: a journal sequence or a UTC time. Empty: as it is.
   void look_at(std::string moment) { moment_ = std::move(moment); }
 
@@ -111,6 +117,7 @@ class Api {
   std::string in_tenant(const std::string& path) const;
 
   Target target_;
+  std::optional<Time> deadline_;
   std::string moment_;
 };
 

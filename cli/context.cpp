@@ -1,5 +1,6 @@
 #include "cli/context.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <system_error>
@@ -21,17 +22,19 @@ class ConfigReader {
   ConfigReader(std::string_view text, const std::string& name) : text_(text), name_(name) {}
 
   void read(const TreeNode& root, Config& config) {
-    each_member(
-        root, "", "want `current`, `contexts` and `runtimes`", [&](std::string_view key, const TreeNode& value) {
-          if (key == "current") return take(value, "current", config.current);
-          if (key == "runtimes") return;  // runtime_settings.hpp reads them
-          if (key != "contexts")
-            return fault(std::string(key), "unknown field; want `current`, `contexts` or `runtimes`", value.offset);
-          each_member(value, "contexts", "want names with {url, token, tenant}",
-                      [&](std::string_view name, const TreeNode& entry) {
-                        read_context(entry, "contexts." + std::string(name), config.contexts[std::string(name)]);
-                      });
-        });
+    each_member(root, "", "want `current`, `contexts`, `runtimes` and `images`",
+                [&](std::string_view key, const TreeNode& value) {
+                  if (key == "current") return take(value, "current", config.current);
+                  if (key == "runtimes" || key == "images") return;  // runtime_settings.hpp reads them
+                  if (key != "contexts")
+                    return fault(std::string(key), "unknown field; want `current`, `contexts`, `runtimes` or `images`",
+                                 value.offset);
+                  each_member(value, "contexts", "want names with {url, token, tenant}",
+                              [&](std::string_view name, const TreeNode& entry) {
+                                read_context(entry, "contexts." + std::string(name),
+                                             config.contexts[std::string(name)]);
+                              });
+                });
   }
 
   void fault(std::string path, std::string message, std::size_t offset) {
@@ -115,7 +118,17 @@ Result<Config> read_config(const Environment& environment) {
   std::ifstream file(path, std::ios::binary);
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   if (!file) return invalid("bad_config", "cannot read " + path.string() + "; check its permissions");
-  return parse_config(text, path.string());
+  Result<Config> config = parse_config(text, path.string());
+  if (!config) return config;
+  const bool has_token =
+      std::ranges::any_of(config->contexts, [](const auto& entry) { return !entry.second.token.empty(); });
+  const std::filesystem::perms others = std::filesystem::perms::group_all | std::filesystem::perms::others_all;
+  if (has_token && (std::filesystem::status(path, problem).permissions() & others) != std::filesystem::perms::none)
+    return invalid("token_exposed", "want " + path.string() +
+                                        " for you alone, since a token stands there, found that others may read or "
+                                        "write it: `chmod 600 " +
+                                        path.string() + "`");
+  return config;
 }
 
 std::string local_socket(const Environment& environment) {

@@ -11,12 +11,15 @@
 #include <vector>
 
 #include "cli/daemon.hpp"
+#include "wire/clock.hpp"
 #include "wire/private_directory.hpp"
 
 namespace unik::cli {
 namespace {
 
 constexpr Duration kControllerPatience = std::chrono::seconds(30);
+constexpr Duration kProbeTimeout =
+    std::chrono::seconds(2);  // a control plane that has nothing to replay answers at once
 // Its first probe of the accelerator included, and where its record was lost, the time until its name is free again.
 constexpr Duration kAgentPatience = std::chrono::seconds(120);
 constexpr Duration kLockPatience = std::chrono::seconds(180);  // longer than both
@@ -68,6 +71,11 @@ Result<void> wait_until(const std::function<bool()>& done, pid_t pid, const Daem
   }
 }
 
+// No longer than the caller would wait for an answer.
+Duration within(const Api& api, Duration patience) {
+  return api.deadline() ? std::clamp(*api.deadline() - wire::read_clock().boot, Duration::zero(), patience) : patience;
+}
+
 DaemonSpec controller_spec(const Environment& environment, const LocalPaths& paths) {
   return {"unik-controller",
           environment.program_dir / "unik-controller",
@@ -113,7 +121,7 @@ Result<void> check_home(const Environment& environment) {
 }
 
 bool is_up(const Api& api) {
-  return api.ready().ok();
+  return api.until(wire::read_clock().boot + kProbeTimeout).ready().ok();
 }
 
 bool agent_died(const Environment& environment) {
@@ -125,7 +133,7 @@ bool agent_died(const Environment& environment) {
 Result<UpResult> ensure_up(const Environment& environment, const Api& api, const Say& say) {
   const LocalPaths paths = local_paths(environment);
   if (const auto made = ensure_dirs(paths); !made) return made.error();
-  const auto lock = StartLock::take(paths.lock, kLockPatience);
+  const auto lock = StartLock::take(paths.lock, within(api, kLockPatience));
   if (!lock) return lock.error();
 
   UpResult result;
@@ -139,8 +147,8 @@ Result<UpResult> ensure_up(const Environment& environment, const Api& api, const
       controller = *pid;
       result.started_controller = true;
     }
-    const auto ready = wait_until([&] { return is_up(api); }, controller, controller_daemon, kControllerPatience,
-                                  "the local controller", say);
+    const auto ready = wait_until([&] { return is_up(api); }, controller, controller_daemon,
+                                  within(api, kControllerPatience), "the local controller", say);
     if (!ready) return ready.error();
   }
 
@@ -161,7 +169,7 @@ Result<UpResult> ensure_up(const Environment& environment, const Api& api, const
     if (!node || node->health != "ready" || !node->last_report_ago) return false;
     return node->agent_start != dead_start;
   };
-  const auto ready = wait_until(node_ready, agent, agent_daemon, kAgentPatience, "the local node", say);
+  const auto ready = wait_until(node_ready, agent, agent_daemon, within(api, kAgentPatience), "the local node", say);
   if (!ready) return ready.error();
   return result;
 }

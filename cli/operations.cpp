@@ -22,8 +22,8 @@ Result<Operation> follow_operation(const Api& api, const std::string& id, Durati
   Backoff backoff(timeout);
   Operation last;
   for (;;) {
-    const auto operation = api.operation(id);
-    if (!operation && operation.error().code != ErrorCode::kUnavailable) return operation.error();
+    const auto operation = api.until(backoff.deadline()).operation(id);
+    if (!operation && !may_come_back(operation.error())) return operation.error();
     if (operation && *operation != last) {
       if (operation->state != last.state || operation->message != last.message) backoff.restart();
       last = *operation;

@@ -16,6 +16,7 @@ class Backoff {
   // Sleeps; false, at once, when `deadline` has passed.
   bool pause();
   explicit Backoff(Duration timeout);
+  Time deadline() const { return deadline_; }
   void restart() { pause_ = kFirst; }
 
  private:
@@ -24,6 +25,11 @@ class Backoff {
   Duration pause_ = kFirst;
   Time deadline_;
 };
+
+// The control plane restarts, or is slow: what was asked for goes on all the same.
+inline bool may_come_back(const Error& error) {
+  return error.code == ErrorCode::kUnavailable || error.code == ErrorCode::kTimeout;
+}
 
 // Polls until it is final; `on_change` is called with each new state. A control plane that restarts is waited for, an
 // operation that it does not know is an error. Errors: `timeout`/`wait_timed_out`.

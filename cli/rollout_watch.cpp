@@ -133,8 +133,8 @@ Result<int> await_settled(const Session& session, const Api& api, const std::str
   Progress progress(session.terminal());
   StayingUp staying;
   for (;;) {
-    const auto deployed = look_at(api, name);
-    if (!deployed && deployed.error().code != ErrorCode::kUnavailable) return deployed.error();
+    const auto deployed = look_at(api.until(backoff.deadline()), name);
+    if (!deployed && !may_come_back(deployed.error())) return deployed.error();
     const bool serving = deployed && all_serve(deployed->instances);
     if (serving && staying.lasts(deployed->instances, wire::read_clock().boot)) {
       progress.clear();
@@ -233,9 +233,10 @@ Result<int> await_job(const Session& session, const Api& api, const Operation& o
   std::optional<BackgroundConsole> console;
   std::string why;
   for (;;) {
-    const auto app = api.app(name);
-    const auto instances = api.instances();
-    if (!app && app.error().code != ErrorCode::kUnavailable) return app.error();
+    const Api bounded = api.until(backoff.deadline());
+    const auto app = bounded.app(name);
+    const auto instances = bounded.instances();
+    if (!app && !may_come_back(app.error())) return app.error();
     if (app && instances) {
       const bool begun = std::any_of(instances->items.begin(), instances->items.end(), [&](const InstanceView& view) {
         return view.id.app_name() == app->app.name() && view.id.rollout == app->rollout &&
@@ -256,7 +257,7 @@ Result<int> await_job(const Session& session, const Api& api, const Operation& o
                         (view.status.message.empty() ? view.status.reason : view.status.message));
         return *code;
       }
-      const auto followed = api.operation(operation.operation_id);
+      const auto followed = bounded.operation(operation.operation_id);
       if (followed) {
         if (const auto error = taken_away(*followed)) return *error;
         why = why_not_begun(current_instances(*app, instances->items), *followed);

@@ -17,8 +17,9 @@ Result<Api> Session::find_api() const {
   return Api(std::move(target).value());
 }
 
-Result<Api> Session::connect() const {
+Result<Api> Session::connect(std::optional<Time> deadline) const {
   auto api = find_api();
+  if (api && deadline) *api = api->until(*deadline);
   if (!api || !api->target().local || (is_up(*api) && !agent_died(environment_))) return api;
   const auto up = ensure_up(environment_, *api, [this](const std::string& text) { say(text); });
   if (!up) return up.error();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,8 +28,9 @@ class Session {
   // Who would be spoken to; nothing is contacted.
   Result<Api> find_api() const;
 
-  // The same, and the local control plane is started if that is the one and it does not run.
-  Result<Api> connect() const;
+  // The same, and the local control plane is started if that is the one and it does not run. By `deadline` there is an
+  // answer, to this and to all that is asked of the Api.
+  Result<Api> connect(std::optional<Time> deadline = {}) const;
 
   void out(std::string_view text) const;  // results, written at once
   bool can_write() const;                 // false: stdout took not all of it; a verb that streams ends, `run` says why

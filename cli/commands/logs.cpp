@@ -1,4 +1,5 @@
 // logs APP|INSTANCE: the console, as text.
+#include <algorithm>
 #include <memory>
 
 #include "cli/commands/commands.hpp"
@@ -29,6 +30,14 @@ Result<std::string> bare_name(const std::string& word) {
   return word.substr(slash + 1);
 }
 
+// The lines of several need their names, and a rollout makes two of one replica for a while. The console's own errors
+// say what is wrong with the name.
+bool has_several(const Api& api, const std::string& app) {
+  const auto instances = api.instances();
+  return instances && std::ranges::count_if(instances->items,
+                                            [&](const InstanceView& view) { return view.id.app.str() == app; }) > 1;
+}
+
 Result<int> run_logs(const Session& session, const LogsOptions& options) {
   const auto name = bare_name(options.name);
   if (!name) return name.error();
@@ -45,8 +54,7 @@ Result<int> run_logs(const Session& session, const LogsOptions& options) {
   const auto api = session.connect();
   if (!api) return api.error();
   LogFormat format{false, options.timestamps, session.terminal().colour_out};
-  // The lines of several replicas need their names; the console's own errors say what is wrong with the name.
-  if (const auto app = api->app(*name)) format.prefix = app->desired > 1;
+  if (const auto app = api->app(*name)) format.prefix = app->desired > 1 || has_several(*api, *name);
   if (auto streamed = stream_console(session, *api, selection, format); !streamed) return streamed.error();
   return 0;
 }

@@ -41,11 +41,12 @@ bool is_given_up(const RolloutView& view) {
 }
 
 Result<int> status(const Session& session, const RolloutOptions& options) {
-  const auto api = session.connect();
-  if (!api) return api.error();
   Backoff backoff(options.timeout);
+  const auto api = options.wait ? session.connect(backoff.deadline()) : session.connect();
+  if (!api) return api.error();
   for (;;) {
     const auto view = api->rollout(bare(options.app));
+    if (!view && options.wait && may_come_back(view.error()) && backoff.pause()) continue;
     if (!view) return view.error();
     const bool ended = view->phase != "progressing";
     if (!options.wait || ended) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cli/commands/commands.hpp"
+#include "cli/operations.hpp"
 #include "cli/output/document.hpp"
 #include "cli/output/live.hpp"
 #include "cli/output/views.hpp"
@@ -100,7 +101,7 @@ Result<int> watch(const Session& session, const Api& api, const StatusOptions& o
   for (;;) {
     bell.ensure_open();
     const auto status = api.status();
-    if (!status && status.error().code != ErrorCode::kUnavailable) return status.error();
+    if (!status && !may_come_back(status.error())) return status.error();
     if (!status && !std::exchange(lost, true)) session.warn(status.error().message + "; trying again");
     if (status) {
       lost = false;

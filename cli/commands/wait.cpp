@@ -147,8 +147,8 @@ Result<int> wait_for(const Session& session, const Api& api, const ObjectRef& ob
   std::string seen = "not seen yet";
   for (;;) {
     const auto now = look(api, object, wanted);
-    // A control plane that restarts comes back; the object is not gone with it.
-    if (!now && now.error().code != ErrorCode::kUnavailable) return now.error();
+    // The object is not gone with the control plane.
+    if (!now && !may_come_back(now.error())) return now.error();
     if (now) {
       if (now->seen != seen) backoff.restart();
       seen = now->seen;
@@ -172,9 +172,9 @@ Result<int> run_wait(const Session& session, const WaitOptions& options) {
   if (!wanted) return wanted.error();
   const auto objects = parse_named_objects(options.words);
   if (!objects) return objects.error();
-  const auto api = session.connect();
-  if (!api) return api.error();
   Backoff backoff(options.timeout);
+  const auto api = session.connect(backoff.deadline());
+  if (!api) return api.error();
   int code = 0;
   for (const ObjectRef& object : *objects) {
     const auto one = wait_for(session, *api, object, *wanted, options, backoff);

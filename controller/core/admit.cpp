@@ -1,6 +1,7 @@
 #include "controller/core/admit.hpp"
 
 #include <algorithm>
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <set>
@@ -347,10 +348,13 @@ class Applier {
       if (before != nullptr && before->spec.replicas == 0 && unproved) next.state.phase = RolloutPhase::kProgressing;
       if (before == nullptr || before->spec.boot != app.spec.boot)
         begin_rollout(next, draft_, app.spec.boot, false, request_.why);
+      else if (!next.history.empty() && runs_what_is_declared(draft_.world(), *row))
+        next.history.back().health = app.spec.run.health;
       draft_.change(PutApp{std::move(next)});
     }
     report(old ? &*old : nullptr, app, same);
     if (running) calm_if_running(std::get<App>(*old), app, *running);
+    if (old && evicts(std::get<App>(*old), app)) mark_evicting({"spec.placement.tolerations"});
     if (request_.follow) follow(app);
   }
 
@@ -382,6 +386,39 @@ class Applier {
       draft_.change(PutNode{std::move(next)});
     }
     report(old ? &*old : nullptr, node, same);
+    if (old && evicts(std::get<Node>(*old), node)) mark_evicting({"spec.taints", "spec.drain.enabled"});
+  }
+
+  // Whether what runs has to leave a node by the one, and had not to by the other.
+  bool evicts(const App& before, const App& after) const {
+    bool any = false;
+    for_each_instance(draft_.world(), after.name(), [&](const InstanceId&, const InstanceRow& row) {
+      const NodeRow* const node = draft_.world().nodes.find(row.node);
+      any |= node != nullptr && row.goal == InstanceGoal::kRun && leaves(*node, after) && !leaves(*node, before);
+    });
+    return any;
+  }
+  bool evicts(const Node& before, const Node& after) const {
+    NodeRow was, is;
+    was.node = before;
+    is.node = after;
+    bool any = false;
+    for_each_on_node(draft_.world(), Symbol(after.metadata.name), [&](const InstanceId& id, const InstanceRow& row) {
+      const AppRow* const app = draft_.world().apps.find(id.app_name());
+      any |= app != nullptr && row.goal == InstanceGoal::kRun && leaves(is, *app->app) && !leaves(was, *app->app);
+    });
+    return any;
+  }
+  bool leaves(const NodeRow& node, const App& app) const {
+    return leaving(draft_.world(), node, app, draft_.now().boot) != Leaving::kNo;
+  }
+
+  // By the fields that did it.
+  void mark_evicting(std::initializer_list<std::string_view> paths) {
+    AppliedObject& object = reply_.objects.back();
+    object.effect = ChangeEffect::kReplace;
+    for (FieldChange& change : object.changes)
+      if (std::ranges::find(paths, change.path) != paths.end()) change.effect = ChangeEffect::kReplace;
   }
 
   void put(Tenant tenant) {

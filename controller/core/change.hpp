@@ -73,6 +73,7 @@ struct TemplateNote {
   TemplateOutcome outcome = TemplateOutcome::kPending;
   bool automatic = false;  // a rollback that nobody asked for
   std::string message;
+  std::optional<HealthCheck> health = {};  // as it was declared with it, for when the app declares none
 
   bool operator==(const TemplateNote&) const = default;
 };

@@ -5,6 +5,7 @@
 #include "api/check.hpp"
 #include "controller/core/diff.hpp"
 #include "controller/core/published_ports.hpp"
+#include "controller/core/rollout_watch.hpp"
 #include "controller/core/trace.hpp"
 
 namespace unik::controller {
@@ -40,7 +41,7 @@ Goals goals_of(const World& world, Symbol node) {
     UNIK_CHECK(boot != nullptr && app != nullptr, "an instance without its template or its app");
     images.insert((*boot)->image);
     EnsureRunning goal{id, **boot, app->app->spec.run, app->app->spec.disconnect.stop_on_client_after};
-    aim(goal.run.health, (*boot)->check);
+    aim_check(goal.run.health, *app, id.rollout, **boot);
     aim(goal.run.publications, app->app->spec.boot.ports, **boot);
     if (!holds_ports(world, *app, id)) goal.run.publications.clear();
     instances[id] = std::move(goal);

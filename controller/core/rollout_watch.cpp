@@ -22,6 +22,18 @@ TemplateNote* note_of(AppRow& row) {
   return row.history.empty() || row.history.back().rollout != row.rollout ? nullptr : &row.history.back();
 }
 
+}  // namespace
+
+void aim_check(std::optional<HealthCheck>& health, const AppRow& row, std::uint64_t rollout, const BootSpec& boot) {
+  if (!health && boot.check) {
+    const auto note = std::ranges::find(row.history, rollout, &TemplateNote::rollout);
+    if (note != row.history.end()) health = note->health;
+  }
+  aim(health, boot.check);
+}
+
+namespace {
+
 void set_outcome(AppRow& row, TemplateOutcome outcome, std::string message = {}) {
   TemplateNote* const note = note_of(row);
   if (note == nullptr) return;
@@ -160,6 +172,7 @@ void begin_rollout(AppRow& row, Draft& draft, BootSpec boot, bool automatic, std
   note.generation = row.app->metadata.generation;
   note.automatic = automatic;
   note.message = std::move(message);
+  note.health = row.app->spec.run.health;
   row.history.push_back(std::move(note));
   forget_oldest(row);
   draft.change(PutTemplate{{name, row.rollout}, std::move(boot)});
@@ -172,11 +185,13 @@ bool roll_back(Draft& draft, const AppName& name, const Verdict& verdict, bool a
   const std::uint64_t introduced = rollout_number(draft.world().cluster.epoch, draft.world().revision);
   if (good == nullptr || row.rollout == introduced) return false;
   const std::uint64_t to = good->rollout;
+  std::optional<HealthCheck> health = good->health;
   const std::uint64_t from = row.rollout;
   BootSpec boot = **draft.world().templates.find({name, to});
   set_outcome(row, TemplateOutcome::kFailed, verdict.message);
   begin_rollout(row, draft, std::move(boot), automatic,
                 "back to " + std::to_string(to) + ", since " + std::to_string(from) + " failed");
+  note_of(row)->health = std::move(health);
   row.state.failed_generation = row.app->metadata.generation;
   row.state.reason = verdict.reason;
   row.state.message = "rollout " + std::to_string(from) + " was given up: " + verdict.message;

@@ -20,6 +20,10 @@ void note_progress(Draft& draft, const AppName& name, const RolloutFacts& facts,
 // Makes `boot` the app's current template, under a number of its own. `automatic`: nobody asked for it.
 void begin_rollout(AppRow& row, Draft& draft, BootSpec boot, bool automatic, std::string message);
 
+// Turns what the app declares into the check of an instance of `rollout`, whose template is `boot`: it is asked what it
+// was born to answer, at the declared pace, or where no check is declared any more, at the one that came with it.
+void aim_check(std::optional<HealthCheck>& health, const AppRow& row, std::uint64_t rollout, const BootSpec& boot);
+
 // The newest template that served as a whole and differs from the current one; none when there is none.
 const TemplateNote* last_good(const World& world, const AppName& name, const AppRow& row);
 

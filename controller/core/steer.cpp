@@ -108,7 +108,7 @@ Result<ApplyReply> rollback(Draft& draft, const AppRow& row, const RolloutReques
   App app = *row.app;
   app.spec.boot = **draft.world().templates.find({name, found->rollout});
   app.spec.boot.restart = 0;
-  aim(app.spec.run.health, app.spec.boot.check);
+  aim_check(app.spec.run.health, row, found->rollout, app.spec.boot);
   redeclare(app.spec.run.publications, row.app->spec.boot.ports, app.spec.boot);
   if (app.spec.boot == row.app->spec.boot && !runs_what_is_declared(draft.world(), row)) {
     // It is declared, and was given up: this is another try.

@@ -136,7 +136,27 @@ std::string row_json(const TemplateNote& note) {
   JsonWriter out;
   out.begin_object().field("rollout", note.rollout).field("at_us", micros(note.at));
   out.field("generation", note.generation).field("outcome", to_string(note.outcome));
-  return out.field("automatic", note.automatic).field("message", note.message).end_object().take();
+  out.field("automatic", note.automatic).field("message", note.message);
+  if (const auto& health = note.health) {
+    out.key("health").begin_object().field("port", health->port);
+    if (health->path) out.field("path", *health->path);
+    out.field("interval_us", health->interval.count()).field("timeout_us", health->timeout.count());
+    out.field("failures", health->failures).field("grace_us", health->grace.count()).end_object();
+  }
+  return out.end_object().take();
+}
+
+HealthCheck health_check(JsonView value, Reader& outer) {
+  Reader in(value);
+  HealthCheck health;
+  health.port = in.number<std::uint16_t>("port");
+  if (in.has("path")) health.path = in.text("path");
+  health.interval = Duration(in.number<std::int64_t>("interval_us"));
+  health.timeout = Duration(in.number<std::int64_t>("timeout_us"));
+  health.failures = in.number<std::uint32_t>("failures");
+  health.grace = Duration(in.number<std::int64_t>("grace_us"));
+  if (in.problem()) outer.fail("health");
+  return health;
 }
 
 TemplateNote template_note(JsonView value, Reader& outer) {
@@ -148,6 +168,7 @@ TemplateNote template_note(JsonView value, Reader& outer) {
   note.outcome = in.choice("outcome", parse_template_outcome);
   note.automatic = in.boolean("automatic");
   note.message = in.text("message");
+  if (in.has("health")) note.health = health_check(in.object("health"), in);
   if (in.problem()) outer.fail("history");
   return note;
 }

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 
 namespace unik::cli {
 namespace {
@@ -129,6 +131,32 @@ TEST(Config, TellsEveryFaultWithItsPlaceAndNeverAToken) {
   EXPECT_EQ(config.error().details[1].path, "contexts.prod.tokn");
   EXPECT_EQ(config.error().details[1].line, 3);
   EXPECT_EQ(to_string(config.error()).find("s3cret"), std::string::npos);
+}
+
+TEST(Config, LeavesToOthersWhatTheyRead) {
+  const auto config = parse_config("runtimes: {namespace: x}\nimages: {trusted_keys: []}\n", "config.yaml");
+  EXPECT_TRUE(config) << to_string(config.error());
+}
+
+TEST(Config, WithATokenIsForItsOwnerAlone) {
+  namespace fs = std::filesystem;
+  std::string home = testing::TempDir() + "unik-config-XXXXXX";
+  ASSERT_NE(mkdtemp(home.data()), nullptr);
+  const Environment user = environment({{"XDG_CONFIG_HOME", home}});
+  fs::create_directories(config_path(user).parent_path());
+  const auto reason = [&](const std::string& text, fs::perms mode) {
+    std::ofstream(config_path(user)) << text;
+    fs::permissions(config_path(user), mode);
+    const auto config = read_config(user);
+    return config ? "" : config.error().reason;
+  };
+  const std::string plain = "contexts:\n  lab: {url: http://127.0.0.1:7080}\n";
+  const std::string secret = "contexts:\n  lab: {url: http://127.0.0.1:7080, token: s3cret}\n";
+  EXPECT_EQ(reason(plain, fs::perms(0644)), "");
+  EXPECT_EQ(reason(secret, fs::perms(0600)), "");
+  EXPECT_EQ(reason(secret, fs::perms(0644)), "token_exposed");
+  EXPECT_EQ(reason(secret, fs::perms(0620)), "token_exposed");
+  fs::remove_all(home);
 }
 
 TEST(Config, MayBeEmpty) {

@@ -1,6 +1,10 @@
 // The verbs end to end, against a simulated controller: what they send, print and exit with.
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <chrono>
 #include <fstream>
 
 #include "codec/views_json.hpp"
@@ -435,6 +439,53 @@ TEST_F(Verbs, LogsFollowsOverABrokenConnectionWithoutDoublingLines) {
   EXPECT_NE(requests[1].target.find("since=2026-11-22T10%3A00%3A00.000Z"), std::string::npos) << requests[1].target;
 }
 
+// A rollout makes two of one replica for a while.
+TEST_F(Verbs, LogsNamesTheInstancesWhereThereAreSeveral) {
+  AppView app = sample_app();
+  app.desired = 1;
+  controller.answer("GET /v1/apps/web", 200, codec::to_json(app));
+  controller.answer("GET /v1/logs/web", 200, "web-0-r42-1 | 2026-11-22T10:00:00.000Z one\n");
+  controller.answer("GET /v1/instances", 200, instance_page({sample_instance(0)}));
+  EXPECT_EQ(unikctl({"logs", "web"}).out, "one\n");
+  InstanceView next = sample_instance(0);
+  next.id.rollout += 1;
+  controller.forget("GET /v1/instances");
+  controller.answer("GET /v1/instances", 200, instance_page({sample_instance(0), next}));
+  EXPECT_EQ(unikctl({"logs", "web"}).out, "web-0-r42-1 | one\n");
+}
+
+// One that takes connections up and never answers, as when its disk hangs.
+TEST_F(Verbs, WaitingEndsInTimeWhateverTheControlPlaneDoes) {
+  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in place{};
+  place.sin_family = AF_INET;
+  place.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof place;
+  ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&place), size), 0);
+  ASSERT_EQ(::listen(listener, 16), 0);
+  ASSERT_EQ(::getsockname(listener, reinterpret_cast<sockaddr*>(&place), &size), 0);
+  const std::string url = "http://127.0.0.1:" + std::to_string(ntohs(place.sin_port));
+  const auto timeout = std::chrono::milliseconds(300);
+  for (const std::vector<std::string>& verb : std::vector<std::vector<std::string>>{
+           {"wait", "app/web", "--for", "deleted"}, {"rollout", "status", "web", "--wait"}}) {
+    std::vector<std::string> words{"--url", url};
+    words.insert(words.end(), verb.begin(), verb.end());
+    words.insert(words.end(), {"--timeout", "300ms"});
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_EQ(unikctl(words).code, 9) << verb.front();
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, 20 * timeout) << verb.front();
+  }
+  ::close(listener);
+}
+
+TEST_F(Verbs, VersionSaysWhatIsWrongWithTheControlPlane) {
+  controller.answer("GET /v1/version", 503, codec::to_json(unavailable("restored", "not yet")));
+  const RunResult run = unikctl({"version"});
+  EXPECT_EQ(run.code, 7);
+  EXPECT_EQ(run.out.find("not running"), std::string::npos) << run.out;
+  EXPECT_NE(run.err.find("not yet"), std::string::npos) << run.err;
+}
+
 TEST_F(Verbs, LogsOfNobodyIsCodeThree) {
   EXPECT_EQ(unikctl({"logs", "nobody"}).code, 3);
   EXPECT_EQ(unikctl({"logs", "node/n1"}).code, 2);
@@ -566,6 +617,7 @@ TEST_F(Verbs, EventsPrintsLinesAndSendsSince) {
 }
 
 TEST_F(Verbs, StreamsEndWhenStdoutTakesNoMore) {
+  controller.answer("GET /v1/version", 200, R"({"version":"0.1.0","cluster_id":"c-1","revision":43})");
   EventView event;
   event.seq = 43;
   controller.answer("GET /v1/events", 200, "id: 43\ndata: " + codec::to_json(event) + "\n\n");

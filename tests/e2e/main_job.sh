@@ -102,6 +102,13 @@ unikctl wait app/hello --for ready --timeout 60s || fail "hello is not ready aft
 [ "$(vm_pids | sort)" = "$vms" ] || fail "the VMs were not adopted: '$vms' became '$(vm_pids | sort)'"
 answers "Second greeting" || fail "no answer after the daemons came back"
 
+step "a controller that hangs is waited for no longer than was asked for"
+kill -STOP "$(pid_of unik-controller)"
+expect_code 9 timeout 60 unikctl wait app/hello --for deleted --timeout 1s
+expect_code 9 timeout 60 unikctl version
+kill -CONT "$(pid_of unik-controller)"
+until_true 30 unikctl wait app/hello --for ready --timeout 5s || fail "hello is not ready after the controller goes on"
+
 step "kill -9 at random moments, $rounds rounds"
 answers_once() {
   [ "$(vm_ids | uniq -d)" = "" ] || fail "two VMs of one instance: $(vm_ids)"

@@ -55,7 +55,8 @@ for name in "${names[@]}"; do
   jq -e --arg name "$name" '.name == $name and .state == "installed" and .installed.size_bytes > 100000' "$work/info" \
     >/dev/null || fail "info $name: $(cat "$work/info")"
   step "$name: boot"
-  unikctl runtime test "$name" >"$work/answer" 2>"$work/err" || fail "test $name: $(tail -n 60 "$work/err")"
+  # Emulated beside sanitizers, what takes seconds takes minutes.
+  unikctl runtime test "$name" --timeout 20m >"$work/answer" 2>"$work/err" || fail "test $name: $(tail -n 60 "$work/err")"
   cat "$work/answer"
   grep -q "^$name@$(version_of "$name") answers: " "$work/answer" || fail "$name answered $(cat "$work/answer")"
   is_vm_count 0 || fail "$name: its VM was left behind"

@@ -74,6 +74,29 @@ TEST_F(CheckTargetTest, AWayBackBringsItsCheckBack) {
   EXPECT_EQ(world.world().apps.find({Symbol("default"), Symbol("web")})->app->spec.run.health->port, 8080);
 }
 
+// An app that needs its 200 s of grace would else be killed by the rollback that was to save it.
+TEST_F(CheckTargetTest, AWayBackOverAnAppWithoutACheckBringsItsPaceBackToo) {
+  App patient = checked(8080, "3");
+  patient.spec.run.health->grace = std::chrono::seconds(200);
+  patient.spec.run.health->failures = 7;
+  world.deploy(patient);
+  world.report_all();
+  world.report_all();
+  App bare = checked(8080, "4");
+  bare.spec.run.health.reset();
+  world.deploy(bare);
+  for (const Action& action : goals_of(world.world(), Symbol("n1")).actions)
+    if (const auto* goal = std::get_if<EnsureRunning>(&action); goal != nullptr && goal->run.health)
+      EXPECT_EQ(goal->run.health, patient.spec.run.health) << "while the other rolls out";
+  world.report_all();
+  world.report_all();
+  world.step([](Draft& draft) {
+    EXPECT_TRUE(admit_rollout(draft, {{Symbol("default"), Symbol("web")}, RolloutVerb::kRollback, {}, "trace"}).ok());
+  });
+  const App& app = *world.world().apps.find({Symbol("default"), Symbol("web")})->app;
+  EXPECT_EQ(app.spec.run.health, patient.spec.run.health);
+}
+
 TEST_F(CheckTargetTest, ATemplateOfAnOlderStoreIsAskedWhatTheAppDeclares) {
   const AppName web{Symbol("default"), Symbol("web")};
   const std::uint64_t rollout = world.world().apps.find(web)->rollout;

@@ -202,6 +202,46 @@ TEST(FleetFaults, AfterARollbackAChangeOfReplicasDoesNotClaimTheDeclaredTemplate
                     [&](const InstanceId& i, const InstanceRow&) { EXPECT_EQ(fleet.version_of(i), "2"); });
 }
 
+// Nobody is told that nothing restarts of what empties a node.
+TEST(FleetFaults, WhatHasToLeaveItsNodeIsReplaced) {
+  SimulatedFleet fleet(2);
+  App app = web(1, "1");
+  app.spec.placement.node_selector = {{"unikctl.dev/name", "n1"}};
+  app.spec.placement.tolerations = {{"ded", std::nullopt}};
+  ASSERT_TRUE(fleet.apply({app}));
+  fleet.settle();
+  const auto foreseen = [&](const Resource& resource) {
+    const Result<ApplyReply> reply = foresee_apply(fleet.world(), {{resource}, false, "trace", ""});
+    EXPECT_TRUE(reply) << to_string(reply.error());
+    return reply->objects.at(0);
+  };
+  const auto effect_of = [](const AppliedObject& object, const std::string& path) {
+    for (const FieldChange& change : object.changes)
+      if (change.path == path) return change.effect;
+    ADD_FAILURE() << "no change of " << path;
+    return ChangeEffect::kNone;
+  };
+  Node n1 = *fleet.world().nodes.find(Symbol("n1"))->node;
+  n1.spec.taints = {{"ded", "", TaintEffect::kNoExecute}};
+  EXPECT_EQ(foreseen(n1).effect, ChangeEffect::kNone) << "tolerated";
+  ASSERT_TRUE(fleet.apply({n1}));
+  fleet.settle();
+
+  App intolerant = *fleet.row("web").app;
+  intolerant.spec.placement.tolerations.clear();
+  EXPECT_EQ(foreseen(intolerant).effect, ChangeEffect::kReplace);
+  EXPECT_EQ(effect_of(foreseen(intolerant), "spec.placement.tolerations"), ChangeEffect::kReplace);
+  Node tainted = *fleet.world().nodes.find(Symbol("n1"))->node;
+  tainted.spec.taints.push_back({"other", "", TaintEffect::kNoExecute});
+  EXPECT_EQ(effect_of(foreseen(tainted), "spec.taints"), ChangeEffect::kReplace);
+  Node drained = *fleet.world().nodes.find(Symbol("n1"))->node;
+  drained.spec.drain.enabled = true;
+  EXPECT_EQ(effect_of(foreseen(drained), "spec.drain.enabled"), ChangeEffect::kReplace);
+  Node empty = *fleet.world().nodes.find(Symbol("n2"))->node;
+  empty.spec.drain.enabled = true;
+  EXPECT_EQ(foreseen(empty).effect, ChangeEffect::kNone) << "nothing runs there";
+}
+
 // What the file says again runs already: nobody is told of a restart that does not come.
 TEST(FleetFaults, AfterARollbackDeclaringWhatRunsRestartsNothing) {
   SimulatedFleet fleet(2);
