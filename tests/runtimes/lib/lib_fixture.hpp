@@ -50,8 +50,13 @@ inline bool have(const std::string& program) {
   return std::system(("command -v " + program + " >/dev/null 2>&1").c_str()) == 0;
 }
 
-#define ASSERT_OK(result) ASSERT_TRUE((result).ok()) << to_string((result).error())
-#define EXPECT_OK(result) EXPECT_TRUE((result).ok()) << to_string((result).error())
+template <typename T>
+testing::AssertionResult succeeded(const Result<T>& result) {
+  return result ? testing::AssertionSuccess() : testing::AssertionFailure() << to_string(result.error());
+}
+
+#define ASSERT_OK(result) ASSERT_TRUE(succeeded(result))
+#define EXPECT_OK(result) EXPECT_TRUE(succeeded(result))
 
 class LibTest : public testing::Test {
  protected:
