@@ -86,8 +86,9 @@ class Agent {
     const auto fetch = [this](const runtimes::Digest& digest, const BlobSink& sink) {
       return link_.fetch_blob(digest, sink);
     };
+    const auto fetch_signatures = [this](const runtimes::Digest& image) { return link_.fetch_signatures(image); };
     Result<std::unique_ptr<ImageStore>> images =
-        ImageStore::create({options_.state_dir + "/images", fetch, options_.image_cache}, deliver());
+        ImageStore::create({options_.state_dir + "/images", fetch, fetch_signatures, options_.image_cache}, deliver());
     if (!images.ok()) return std::move(images).error();
     images_ = std::move(*images);
     Result<LeasePage> lease = LeasePage::create(options_.state_dir + "/lease", host_.node.boot_id);

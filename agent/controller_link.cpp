@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "codec/json.hpp"
+#include "codec/signatures_json.hpp"
 
 namespace unik::agent {
 namespace {
@@ -71,6 +72,18 @@ Result<void> ControllerLink::fetch_blob(const runtimes::Digest& digest, const Bl
   if (!response.ok()) return response.error();
   if (!response->ok()) return wire::error_of(*response);
   return {};
+}
+
+Result<std::vector<std::string>> ControllerLink::fetch_signatures(const runtimes::Digest& image) const {
+  wire::ClientRequest request;
+  request.endpoint = options_.controller;
+  request.target = "/v1/artifacts/" + wire::percent_encode(to_string(image)) + "/signatures";
+  request.headers = options_.headers;
+  request.total_timeout = kRegisterPatience;
+  const Result<wire::ClientResponse> response = wire::fetch(request);
+  if (!response.ok()) return response.error();
+  if (!response->ok()) return wire::error_of(*response);
+  return codec::read_signatures(response->body);
 }
 
 }  // namespace unik::agent

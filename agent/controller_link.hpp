@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "agent/host/image_store.hpp"
 #include "agent/ports.hpp"
@@ -41,6 +42,7 @@ class ControllerLink {
 
   // Blocks; any thread. Errors: those of the client and of the server.
   Result<void> fetch_blob(const runtimes::Digest& digest, const BlobSink& sink) const;
+  Result<std::vector<std::string>> fetch_signatures(const runtimes::Digest& image) const;
 
  private:
   wire::ClientRequest post(std::string target, std::string body) const;

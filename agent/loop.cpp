@@ -302,7 +302,7 @@ void Loop::State::refuse_boot(const InstanceId& id) {
 void Loop::State::ask_images() {
   for (const Action& action : goals_.actions)
     if (const auto* goal = std::get_if<EnsureImage>(&action))
-      node_.images.ask(goal->image, std::nullopt, node_.now.boot);
+      node_.images.ask(WantedImage{goal->image, {}}, std::nullopt, node_.now.boot);
   node_.images.keep_only(images_of(goals_));
 }
 
@@ -326,8 +326,10 @@ void Loop::State::publish() {
 }
 
 void Loop::State::fetch() {
-  for (std::string& image : node_.images.take_due(node_.now.boot))
-    node_.emit(FetchImage{std::move(image), images_of(goals_)});
+  std::vector<WantedImage> due = node_.images.take_due(node_.now.boot);
+  if (due.empty()) return;
+  const std::set<std::string> needed = image_names(goals_);
+  for (WantedImage& wanted : due) node_.emit(FetchImage{std::move(wanted), needed});
 }
 
 void Loop::State::save() {

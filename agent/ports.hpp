@@ -73,10 +73,18 @@ struct PushLog {
   LogRequest request;
 };
 
-// ImageStore. Answered by ImageReady or ImageFailed.
+// An image as it is wanted for a boot: with a signature by one of `trusted_keys`, where there are any (base64 lines).
+struct WantedImage {
+  std::string image;  // `NAME@sha256:HEX`
+  std::vector<std::string> trusted_keys = {};
+
+  auto operator<=>(const WantedImage&) const = default;
+};
+
+// ImageStore. Answered by ImageReady or ImageFailed, about the same.
 struct FetchImage {
-  std::string image;
-  std::set<std::string> needed{};  // by all goals: where room is short, others go
+  WantedImage wanted;
+  std::set<std::string> needed{};  // the images of all goals: where room is short, others go
 };
 
 // Hypervisor. Launch is answered by VmStarted then VmEnded, or by VmEnded alone. Asking for what has already happened
@@ -177,12 +185,12 @@ struct LinkFailed {
 };
 
 struct ImageReady {
-  std::string image;
+  WantedImage wanted;
   Duration fetch{};
   Duration prepare{};
 };
 struct ImageFailed {
-  std::string image;
+  WantedImage wanted;
   Error error;  // retryable or not by its code
 };
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "codec/json_writer.hpp"
+#include "codec/signatures_json.hpp"
 #include "wire/clock.hpp"
 #include "wire/event_stream.hpp"
 
@@ -261,6 +262,21 @@ Result<void> Api::put_artifact(const std::string& digest, std::uint64_t size, wi
   post.upload_size = size;
   post.total_timeout = Duration::zero();
   post.stall_timeout = kUploadStall;
+  const auto response = send(post);
+  if (!response) return response.error();
+  return {};
+}
+
+Result<std::vector<std::string>> Api::signatures(const std::string& digest) const {
+  const auto response = send(request("GET", "/v1/artifacts/" + digest + "/signatures"));
+  if (!response) return response.error();
+  return codec::read_signatures(response->body);
+}
+
+Result<void> Api::put_signature(const std::string& digest, const std::string& text) const {
+  wire::ClientRequest post = request("POST", "/v1/artifacts/" + digest + "/signatures");
+  post.headers.add("Content-Type", "text/plain");
+  post.body = text;
   const auto response = send(post);
   if (!response) return response.error();
   return {};

@@ -89,6 +89,10 @@ class Api {
   Result<bool> has_artifact(const std::string& digest) const;
   Result<void> put_artifact(const std::string& digest, std::uint64_t size, wire::UploadSource source) const;
 
+  // The texts of those that the control plane has of an image; and one more.
+  Result<std::vector<std::string>> signatures(const std::string& digest) const;
+  Result<void> put_signature(const std::string& digest, const std::string& text) const;
+
   // `sink` gets the console as it comes; false ends it.
   Result<void> logs(const LogSelection& selection, wire::DownloadSink sink) const;
   // The same as a request, for who must be able to cancel it.

@@ -89,6 +89,12 @@ Result<DeployedImage> resolve_image(const Session& session, const Api* api, cons
   return stored_image(session, store, pulled->image, plain);
 }
 
+Result<void> upload(const Session& session, const Api& api, const runtimes::BlobStore& store,
+                    const DeployedImage& image) {
+  if (image.image) return upload(session, api, store, *image.image);
+  return upload_signatures(session, api, store, image.reference.digest);
+}
+
 void set_image(App& app, const DeployedImage& image) {
   app.spec.boot.image = to_string(image.reference);
   if (!image.container) return;

@@ -33,6 +33,10 @@ Result<DeployedImage> resolve_image(const Session& session, const Api* api, cons
 Result<DeployedImage> stored_image(const Session& session, const runtimes::BlobStore& store,
                                    const runtimes::NamedImage& image, const std::string& name);
 
+// Sends what the control plane lacks of it: the image, or where it has that, signatures.
+Result<void> upload(const Session& session, const Api& api, const runtimes::BlobStore& store,
+                    const DeployedImage& image);
+
 // Makes `app` run it.
 void set_image(App& app, const DeployedImage& image);
 

@@ -10,6 +10,7 @@
 #include "codec/field_place.hpp"
 #include "codec/json.hpp"
 #include "runtimes/lib/elf/recognise.hpp"
+#include "runtimes/lib/oci/reference.hpp"
 
 namespace unik::cli {
 namespace {
@@ -79,8 +80,7 @@ Result<void> prepare_image(const Session& session, const Api& api, const Manifes
   if (app.spec.source.empty()) {
     const auto resolved = resolve_image(session, &api, *store, app.spec.boot.image, {});
     if (!resolved) return at_field(resolved.error(), manifests, manifest, "spec.image");
-    if (resolved->image)
-      if (auto sent = upload(session, api, *store, *resolved->image); !sent) return sent;
+    if (auto sent = upload(session, api, *store, *resolved); !sent) return sent;
     set_image(app, *resolved);
     return {};
   }
@@ -94,6 +94,23 @@ Result<void> prepare_image(const Session& session, const Api& api, const Manifes
   app.spec.boot.image = to_string(packed->image.reference);
   app.spec.source.clear();
   return {};
+}
+
+// Signatures that were made after an image had gone to the control plane. What was asked for is done without them.
+void send_signatures(const Session& session, const Api& api, const Manifests& manifests) {
+  const auto store = open_store(session);
+  if (!store) return;
+  for (const codec::ParsedManifest& manifest : manifests.documents) {
+    const App* app = std::get_if<App>(&manifest.resource);
+    const auto image = runtimes::parse_reference(app == nullptr ? "" : app->spec.boot.image);
+    if (!image) continue;
+    if (auto sent = upload_signatures(session, api, *store, image->digest); !sent)
+      session.warn("the signatures of " + app->spec.boot.image + " were not sent: " + sent.error().message);
+  }
+}
+
+bool lacks_image(const Error& error) {
+  return error.reason == "image_unknown" || error.reason == "unsigned_image" || error.reason == "wrong_signature";
 }
 
 }  // namespace
@@ -131,8 +148,12 @@ std::string request_body(const Manifests& manifests) {
 Result<ApplyReply> ask_with_images(const Session& session, const Api& api, const Manifests& manifests, const Ask& ask) {
   const std::string body = request_body(manifests);
   auto reply = ask(body);
-  if (reply) return reply;
-  if (reply.error().reason != "image_unknown") return placed(reply.error(), manifests);
+  if (reply) {
+    send_signatures(session, api, manifests);
+    return reply;
+  }
+  // What the control plane lacks may be here: an image, or a signature that was made after the image had gone there.
+  if (!lacks_image(reply.error())) return placed(reply.error(), manifests);
   const auto store = open_store(session);
   if (!store) return store.error();
   for (const codec::ParsedManifest& manifest : manifests.documents) {
@@ -141,8 +162,7 @@ Result<ApplyReply> ask_with_images(const Session& session, const Api& api, const
     const auto image = resolve_image(session, &api, *store, app->spec.boot.image, {});
     if (!image && image.error().reason == "no_such_image") return placed(reply.error(), manifests);
     if (!image) return at_field(image.error(), manifests, manifest, "spec.image");
-    if (image->image)
-      if (auto sent = upload(session, api, *store, *image->image); !sent) return sent.error();
+    if (auto sent = upload(session, api, *store, *image); !sent) return sent.error();
   }
   reply = ask(body);
   return reply ? reply : Result<ApplyReply>(placed(reply.error(), manifests));

@@ -30,7 +30,8 @@ Result<void> prepare_images(const Session& session, const Api& api, Manifests& m
 std::string request_body(const Manifests& manifests);
 
 // Asks the control plane with the manifests as a body. Where it lacks an image that they name by digest, and this host
-// or the image's registry has it, the image is sent and the question asked again. Errors are `placed`.
+// or the image's registry has it, the image is sent and the question asked again; so are signatures of images that it
+// has. Errors are `placed`.
 using Ask = std::function<Result<ApplyReply>(const std::string& body)>;
 Result<ApplyReply> ask_with_images(const Session& session, const Api& api, const Manifests& manifests, const Ask& ask);
 

@@ -16,7 +16,9 @@
 #include "cli/output/views.hpp"
 #include "cli/runtimes.hpp"
 #include "cli/script_source.hpp"
+#include "codec/unik_lock.hpp"
 #include "runtimes/lib/elf/recognise.hpp"
+#include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/pack/base_runtime.hpp"
 #include "runtimes/lib/pack/binary_pack.hpp"
 #include "runtimes/lib/pack/kernel_pack.hpp"
@@ -24,12 +26,15 @@
 #include "runtimes/lib/pack/rootfs_pack.hpp"
 #include "runtimes/lib/pack/source_build.hpp"
 #include "runtimes/lib/packs/packs.hpp"
+#include "runtimes/lib/signature/image_signatures.hpp"
 #include "wire/private_directory.hpp"
 
 namespace unik::cli {
 namespace {
 
 constexpr std::size_t kMaxUploadChunk = std::size_t{1} << 20;
+constexpr const char* kLockFile = "unik.lock";
+constexpr Bytes kMaxLock = mebibytes(1);
 
 Result<runtimes::BaseRuntime> base_runtime(const Session& session) {
   return runtimes::find_base_runtime(runtimes::base_runtime_places(home_of(session.environment())));
@@ -59,6 +64,31 @@ Result<codec::UnikYaml> read_recipe(const std::filesystem::path& directory) {
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   if (!file) return unavailable("read_failed", "reading " + path.string() + " failed; check that you may read it");
   return codec::parse_unik_yaml({path.string(), text});
+}
+
+Result<std::optional<codec::UnikLock>> read_lock(const std::filesystem::path& directory) {
+  const std::filesystem::path path = directory / kLockFile;
+  std::error_code problem;
+  if (!std::filesystem::exists(path, problem)) return std::optional<codec::UnikLock>();
+  const auto text = runtimes::read_file(path, kMaxLock);
+  if (!text) return text.error();
+  auto lock = codec::parse_unik_lock({path.string(), *text});
+  if (!lock) return std::move(lock).error();
+  return std::optional<codec::UnikLock>(*std::move(lock));
+}
+
+Result<void> write_lock(const Session& session, const std::filesystem::path& directory,
+                        const std::optional<codec::LockedRuntime>& runtime) {
+  if (!runtime) {
+    session.say("no runtime to pin: " + directory.string() + " brings all that it runs on");
+    return {};
+  }
+  codec::UnikLock lock;
+  lock.runtimes = {*runtime};
+  const std::filesystem::path path = directory / kLockFile;
+  if (auto written = runtimes::replace_file(path, codec::print_unik_lock(lock)); !written) return written;
+  session.say("locked " + runtime->name + "@" + runtime->version + " in " + path.string());
+  return {};
 }
 
 // With a command or an artifact of its own a source is built as it says; otherwise a pack is looked for.
@@ -110,6 +140,11 @@ Result<runtimes::AppBuildOptions> app_build_options(const Session& session, cons
   options.environment = runtimes::build_environment(options.directory, session.environment().variables);
   options.rebuild = request.rebuild;
   options.runtime = request.runtime;
+  if (!request.lock) {
+    auto lock = read_lock(directory);
+    if (!lock) return lock.error();
+    options.lock = *std::move(lock);
+  }
   auto includes = parse_includes(session, request.includes);
   if (!includes) return includes.error();
   options.includes = std::move(includes).value();
@@ -133,6 +168,8 @@ Result<Packed> run_pack(const Session& session, const runtimes::BlobStore& store
   session.say(built->reused ? "cached: nothing changed since the last build"
                             : "built in " + format_boot(built->build_took));
   report(session, built->image);
+  if (request.lock)
+    if (auto written = write_lock(session, directory, built->runtime); !written) return written.error();
   return Packed{std::move(built->image), std::move(recipe), built->reused, false};
 }
 
@@ -153,6 +190,8 @@ Result<Packed> pack_source(const Session& session, const runtimes::BlobStore& st
   auto recipe = read_recipe(directory);
   if (!recipe) return recipe.error();
   if (has_own_build(*recipe) && !request.runtime.empty()) return brings_everything(directory / "unik.yaml");
+  if (has_own_build(*recipe) && request.lock)
+    if (auto written = write_lock(session, directory, {}); !written) return written.error();
   return has_own_build(*recipe) ? run_own_build(session, store, request, directory, *std::move(recipe))
                                 : run_pack(session, store, request, directory, *std::move(recipe));
 }
@@ -297,13 +336,30 @@ Result<Packed> pack(const Session& session, const runtimes::BlobStore& store, co
   return internal("unknown_packer", "a packer outside the enumeration");
 }
 
+Result<void> upload_signatures(const Session& session, const Api& api, const runtimes::BlobStore& store,
+                               const runtimes::Digest& image) {
+  const auto ours = image_signatures(store, image);
+  if (!ours) return ours.error();
+  if (ours->empty()) return {};
+  const auto theirs = api.signatures(to_string(image));
+  if (!theirs) return theirs.error();
+  for (const runtimes::ImageSignature& one : *ours) {
+    const std::string text = print_signature(one.signature);
+    if (std::find(theirs->begin(), theirs->end(), text) != theirs->end()) continue;
+    session.say("uploading the signature by key " + to_string(one.signature.id));
+    if (auto sent = api.put_signature(to_string(image), text); !sent) return sent;
+  }
+  return {};
+}
+
 Result<void> upload(const Session& session, const Api& api, const runtimes::BlobStore& store,
                     const runtimes::PackedImage& image) {
   for (const runtimes::PackedLayer& layer : image.layers)
     if (auto sent = upload_blob(session, api, store, layer.descriptor.digest, "layer " + layer.name); !sent)
       return sent;
   if (auto sent = upload_blob(session, api, store, image.manifest.config.digest, "image config"); !sent) return sent;
-  return upload_blob(session, api, store, image.reference.digest, "image manifest");
+  if (auto sent = upload_blob(session, api, store, image.reference.digest, "image manifest"); !sent) return sent;
+  return upload_signatures(session, api, store, image.reference.digest);
 }
 
 Result<std::string> name_from(const std::filesystem::path& path) {

@@ -28,6 +28,7 @@ struct PackRequest {
   std::string runtime;                          // NAME[@VERSION], over the recipe's and the pack's
   bool debug = false;                           // a debug build; UNIKCTL_DEBUG=1 for a build command of unik.yaml
   bool rebuild = false;
+  bool lock = false;  // builds on what there is now, and pins it in unik.lock
 };
 
 struct Packed {
@@ -49,7 +50,12 @@ Result<std::string> explain_pack(const Session& session, const PackRequest& requ
 // Builds and packs, saying on stderr what it does.
 Result<Packed> pack(const Session& session, const runtimes::BlobStore& store, const PackRequest& request);
 
-// Sends what the control plane does not have, the manifest last, so that whoever sees it can rely on the rest.
+// Sends the signatures of an image that the control plane lacks, which has the image.
+Result<void> upload_signatures(const Session& session, const Api& api, const runtimes::BlobStore& store,
+                               const runtimes::Digest& image);
+
+// Sends what the control plane does not have, the manifest last, so that whoever sees it can rely on the rest; and the
+// signatures.
 Result<void> upload(const Session& session, const Api& api, const runtimes::BlobStore& store,
                     const runtimes::PackedImage& image);
 

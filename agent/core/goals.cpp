@@ -40,6 +40,8 @@ bool want_running(Instance& instance, const EnsureRunning& goal, Time now) {
   const bool was_wanted = instance.want == Want::kRunning;
   // Another pace is taken up as it goes; another question begins anew.
   const bool other_check = target_of(instance.goal.run.health) != target_of(goal.run.health);
+  // Nobody answers any more what was asked for under other keys.
+  if (wanted_image(instance.goal) != wanted_image(goal)) instance.awaits_image = false;
   instance.want = Want::kRunning;
   instance.goal = goal;
   instance.forgotten = false;
@@ -131,13 +133,23 @@ AppliedGoals apply_goals(const Goals& goals, Instances& instances, Time now) {
   return applied;
 }
 
-std::set<std::string> images_of(const Goals& goals) {
-  std::set<std::string> images;
+WantedImage wanted_image(const EnsureRunning& goal) {
+  return {goal.boot.image, goal.trusted_keys};
+}
+
+std::set<WantedImage> images_of(const Goals& goals) {
+  std::set<WantedImage> images;
   for (const Action& action : goals.actions) {
-    if (const auto* image = std::get_if<EnsureImage>(&action)) images.insert(image->image);
-    if (const auto* goal = std::get_if<EnsureRunning>(&action)) images.insert(goal->boot.image);
+    if (const auto* image = std::get_if<EnsureImage>(&action)) images.insert(WantedImage{image->image, {}});
+    if (const auto* goal = std::get_if<EnsureRunning>(&action)) images.insert(wanted_image(*goal));
   }
   return images;
+}
+
+std::set<std::string> image_names(const Goals& goals) {
+  std::set<std::string> names;
+  for (const WantedImage& wanted : images_of(goals)) names.insert(wanted.image);
+  return names;
 }
 
 }  // namespace unik::agent

@@ -33,7 +33,10 @@ AppliedGoals apply_goals(const Goals& goals, Instances& instances, Time now);
 // longer named. Empty where nobody's request did it, as after a controller's recovery.
 std::set<std::string> traces_between(const Goals& held, const Goals& offered);
 
-// Every image that `goals` need.
-std::set<std::string> images_of(const Goals& goals);
+WantedImage wanted_image(const EnsureRunning& goal);
+
+// Every image that `goals` need, as they need it.
+std::set<WantedImage> images_of(const Goals& goals);
+std::set<std::string> image_names(const Goals& goals);
 
 }  // namespace unik::agent

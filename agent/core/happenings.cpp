@@ -23,7 +23,7 @@ bool is_first_byte(const Instance& instance, const VmStarted& started) {
 }  // namespace
 
 void take(NodeState& node, const ImageReady& ready) {
-  for (const InstanceId& id : node.images.arrived(ready.image)) {
+  for (const InstanceId& id : node.images.arrived(ready.wanted)) {
     Instance* instance = node.find(id);
     if (instance == nullptr || !instance->awaits_image) continue;
     instance->awaits_image = false;
@@ -35,8 +35,9 @@ void take(NodeState& node, const ImageReady& ready) {
 
 void take(NodeState& node, const ImageFailed& failed) {
   const bool for_good = !traits(failed.error.code).retryable;
-  node.note("image " + failed.image + (for_good ? " cannot be had: " : " is tried again: ") + to_string(failed.error));
-  for (const InstanceId& id : node.images.failed(failed.image, failed.error, node.now.boot)) {
+  node.note("image " + failed.wanted.image + (for_good ? " cannot be had: " : " is tried again: ") +
+            to_string(failed.error));
+  for (const InstanceId& id : node.images.failed(failed.wanted, failed.error, node.now.boot)) {
     Instance* instance = node.find(id);
     if (instance == nullptr || !instance->awaits_image) continue;
     instance->recent_problem = failed.error.message;

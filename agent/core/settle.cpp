@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/core/goals.hpp"
 #include "agent/core/plan.hpp"
 #include "agent/core/report.hpp"
 #include "agent/core/restart.hpp"
@@ -21,7 +22,7 @@ void give_up_probe(NodeState& node, Instance& instance);
 void observe(NodeState& node, Instance& instance, Bucket bucket);
 
 Surroundings surroundings_of(const NodeState& node, const Instance& instance) {
-  return {node.images.is_ready(instance.goal.boot.image), node.table.is_listed(instance.id),
+  return {node.images.is_ready(wanted_image(instance.goal)), node.table.is_listed(instance.id),
           node.keeper.saved_version(), node.contact};
 }
 
@@ -81,7 +82,7 @@ bool move(NodeState& node, Instance& instance, const Step& step) {
       return true;
     case Move::kAskImage:
       instance.awaits_image = true;
-      node.images.ask(instance.goal.boot.image, instance.id, node.now.boot);
+      node.images.ask(wanted_image(instance.goal), instance.id, node.now.boot);
       return true;
     case Move::kLaunch:
       launch(node, instance);

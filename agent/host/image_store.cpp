@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "runtimes/lib/oci/reference.hpp"
+#include "runtimes/lib/signature/image_signatures.hpp"
 #include "wire/clock.hpp"
 #include "wire/log.hpp"
 
@@ -67,6 +68,7 @@ class ImageStore::State {
         directory_(std::move(options.directory)),
         cache_(directory_ + "/boot"),
         fetch_(std::move(options.fetch)),
+        fetch_signatures_(std::move(options.fetch_signatures)),
         bound_(options.bound),
         deliver_(std::move(deliver)) {
     for (int i = 0; i < kImageWorkers; ++i) workers_.emplace_back([this] { run(); });
@@ -108,11 +110,11 @@ class ImageStore::State {
     {
       const std::lock_guard lock(mutex_);
       needed_ = std::move(effect.needed);
-      needed_.insert(effect.image);
+      needed_.insert(effect.wanted.image);
       ++round_;
       for (const std::string& image : needed_) last_needed_[image] = round_;
-      if (!wanted_.insert(effect.image).second) return;  // the answer to the first serves both
-      queue_.push_back(std::move(effect.image));
+      if (!wanted_.insert(effect.wanted).second) return;  // the answer to the first serves both
+      queue_.push_back(std::move(effect.wanted));
     }
     changed_.notify_one();
   }
@@ -125,31 +127,40 @@ class ImageStore::State {
   }
 
  private:
+  // The first in the queue whose image no other worker is at.
+  std::deque<WantedImage>::iterator next() {
+    return std::find_if(queue_.begin(), queue_.end(),
+                        [this](const WantedImage& wanted) { return !busy_.contains(wanted.image); });
+  }
+
   void run() {
     std::unique_lock lock(mutex_);
     for (;;) {
-      changed_.wait(lock, [this] { return ending_ || (!sweeping_ && !queue_.empty()); });
+      changed_.wait(lock, [this] { return ending_ || (!sweeping_ && next() != queue_.end()); });
       if (ending_) return;
-      const std::string image = std::move(queue_.front());
-      queue_.pop_front();
-      ++at_work_;
+      const auto taken = next();
+      const WantedImage wanted = std::move(*taken);
+      queue_.erase(taken);
+      busy_.insert(wanted.image);
       lock.unlock();
-      ImageReady answer{image, {}, {}};
-      Result<BootFiles> files = make_ready(image, answer);
+      ImageReady answer{wanted, {}, {}};
+      const Result<void> trusted = fetch_trusted(wanted, answer);
+      Result<BootFiles> files = trusted.ok() ? prepare(wanted.image, answer) : Result<BootFiles>(trusted.error());
       lock.lock();
-      --at_work_;
-      wanted_.erase(image);
+      wanted_.erase(wanted);
+      busy_.erase(wanted.image);
       if (files.ok())
-        ready_.insert_or_assign(image, std::move(*files));
-      else
-        ready_.erase(image);
+        ready_.insert_or_assign(wanted.image, std::move(*files));
+      else if (trusted.ok())
+        ready_.erase(wanted.image);  // what others trust and have booted stays theirs
       if (ending_) return;
-      if (at_work_ == 0 && queue_.empty()) sweep(lock, !files.ok() && files.error().reason == "disk_full");
+      if (busy_.empty() && queue_.empty()) sweep(lock, !files.ok() && files.error().reason == "disk_full");
       lock.unlock();
+      changed_.notify_all();
       if (files.ok())
         deliver_(std::move(answer));
       else
-        deliver_(ImageFailed{image, files.error()});
+        deliver_(ImageFailed{wanted, files.error()});
       lock.lock();
     }
   }
@@ -207,16 +218,45 @@ class ImageStore::State {
     return runtimes::prune_boot(store_, kept, cache_);
   }
 
-  Result<BootFiles> make_ready(const std::string& image, ImageReady& answer) {
-    const Result<runtimes::Reference> reference = runtimes::parse_reference(image);
+  // Nothing of an image that has to be signed is opened before it is known to be.
+  Result<void> fetch_trusted(const WantedImage& wanted, ImageReady& answer) {
+    const Result<runtimes::Reference> reference = runtimes::parse_reference(wanted.image);
     if (!reference.ok()) return reference.error();
     const Time begun = wire::read_clock().boot;
-    if (Result<void> fetched = fetch_missing(*reference); !fetched.ok()) return fetched.error();
-    const Time there = wire::read_clock().boot;
-    Result<BootFiles> files = runtimes::prepare_boot(store_, reference->digest, cache_);
-    answer.fetch = there - begun;
-    answer.prepare = wire::read_clock().boot - there;
+    if (Result<void> fetched = fetch_missing(*reference); !fetched.ok()) return fetched;
+    if (Result<void> trusted = check_trust(*reference, wanted.trusted_keys); !trusted.ok()) return trusted;
+    answer.fetch = wire::read_clock().boot - begun;
+    return {};
+  }
+
+  Result<BootFiles> prepare(const std::string& image, ImageReady& answer) {
+    const Time begun = wire::read_clock().boot;
+    Result<BootFiles> files = runtimes::prepare_boot(store_, runtimes::parse_reference(image)->digest, cache_);
+    answer.prepare = wire::read_clock().boot - begun;
     return files;
+  }
+
+  // The controller is asked only where what is here does not do: what boots again needs nobody.
+  Result<void> check_trust(const runtimes::Reference& image, const std::vector<std::string>& keys) const {
+    if (keys.empty()) return {};
+    const auto check = [&] {
+      return runtimes::check_signatures(store_, "image " + to_string(image), image.digest, keys);
+    };
+    if (check().ok()) return {};
+    if (Result<void> taken = take_signatures(image.digest); !taken.ok()) return taken;
+    const Result<runtimes::PublicKey> checked = check();
+    return checked.ok() ? Result<void>() : Result<void>(checked.error());
+  }
+
+  Result<void> take_signatures(const Digest& image) const {
+    const Result<std::vector<std::string>> texts = fetch_signatures_(image);
+    if (!texts.ok()) return texts.error();
+    for (const std::string& text : *texts) {
+      const Result<runtimes::FileSignature> signature = runtimes::parse_signature(text);
+      if (!signature.ok()) continue;  // says nothing of the image
+      if (const auto added = add_image_signature(store_, image, *signature); !added.ok()) return added.error();
+    }
+    return {};
   }
 
   Result<void> fetch_missing(const runtimes::Reference& image) {
@@ -250,14 +290,15 @@ class ImageStore::State {
   const std::string directory_;
   const std::string cache_;
   const FetchBlob fetch_;
+  const FetchSignatures fetch_signatures_;
   const Bytes bound_;
   const std::function<void(Event)> deliver_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<std::string> queue_;  // no image twice
-  std::set<std::string> wanted_;   // queued or under way
-  int at_work_ = 0;                // images under way
+  std::deque<WantedImage> queue_;  // none twice
+  std::set<WantedImage> wanted_;   // queued or under way
+  std::set<std::string> busy_;     // images under way
   bool sweeping_ = false;
   std::set<std::string> needed_;  // by goals
   std::uint64_t round_ = 0;       // of `last_needed_`

@@ -1,11 +1,14 @@
 // The agent's port to images: carries out FetchImage, yields ImageReady and ImageFailed.
 //
 // An image's blobs come from the controller by digest and are verified as they stream into the store; then its boot
-// files are prepared (runtimes/lib/boot). What is there already is not fetched again. Two workers; requests for an
-// image that is under way coalesce into one, and are answered by one event.
+// files are prepared (runtimes/lib/boot). What is there already is not fetched again. Where keys are given, one of them
+// must have signed the image: by a signature that the store has, or else by one that the controller has by now. Two
+// workers, never both at the same image; the same request again while it is under way is answered by the same event.
 //
 // The store is a cache: when it holds more than its bound, or its disk is full, images that no goal needs go, those
 // first that have not been needed for longest. What runs keeps its open files.
+//
+// Errors of an image that nobody trusted has signed are those of runtimes::check_signatures, `invalid`.
 #pragma once
 
 #include <functional>
@@ -31,9 +34,13 @@ inline constexpr Bytes kImageCacheBound = mebibytes(10 << 10);
 using BlobSink = std::function<bool(std::string_view chunk)>;
 using FetchBlob = std::function<Result<void>(const runtimes::Digest&, const BlobSink& sink)>;
 
+// The texts of the signatures that the controller has of an image. Blocks.
+using FetchSignatures = std::function<Result<std::vector<std::string>>(const runtimes::Digest& image)>;
+
 struct ImageStoreOptions {
-  std::string directory;  // `store/` and `boot/` below it are ours
-  FetchBlob fetch;        // called by the workers
+  std::string directory;             // `store/` and `boot/` below it are ours
+  FetchBlob fetch;                   // called by the workers
+  FetchSignatures fetch_signatures;  // so is this
   Bytes bound = kImageCacheBound;
 };
 

@@ -27,6 +27,8 @@ struct EnsureRunning {
   BootSpec boot;
   RunPolicy run;
   std::optional<Duration> stop_when_silent;  // stopped after so long without a word of the controller
+  // Where there are any, it boots only while the image has a signature by one of them. What runs goes on.
+  std::vector<std::string> trusted_keys = {};
 
   bool operator==(const EnsureRunning&) const = default;
 };

@@ -286,6 +286,15 @@ struct InstanceLimits {
 // Which of the nodes that fit is taken: the emptiest, or the fullest.
 enum class PlacementStrategy : std::uint8_t { kSpread, kBinPack };
 
+// Public keys of minisign, each its base64 line, sorted. Where there are any, an image boots only when one of them has
+// signed it.
+inline constexpr std::size_t kMaxTrustedKeys = 16;
+struct RequireSignatures {
+  std::vector<std::string> keys;
+
+  bool operator==(const RequireSignatures&) const = default;
+};
+
 struct TenantSpec {
   Resources default_resources{MilliCpu{250}, mebibytes(128)};  // for apps that name none
   Labels node_selector;                                        // added to that of each app
@@ -293,6 +302,8 @@ struct TenantSpec {
   InstanceLimits limits;
   PlacementStrategy placement = PlacementStrategy::kSpread;
   std::optional<RolloutPolicy> rollout;  // for apps that declare none
+  RequireSignatures require_signatures;
+  bool allow_containers = true;  // images that are the root of somebody's container
 
   bool operator==(const TenantSpec&) const = default;
 };

@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "api/error.hpp"
+#include "api/result.hpp"
 #include "codec/fields.hpp"
+#include "codec/manifest.hpp"
 #include "codec/tree.hpp"
 
 namespace unik::codec {
@@ -35,5 +37,29 @@ std::vector<Fault> faults_of(Decoding& decoding, std::string_view text, const st
 
 // `invalid`/`bad_manifest` with the first kMaxFaults of them.
 Error bad_manifest(std::vector<Fault> faults);
+
+// A text that is one document, no more and no less.
+template <typename Value>
+Result<Value> parse_one_document(const ManifestText& text, void (*read)(const At&, Value&)) {
+  Value value;
+  std::vector<Chunk> chunks;
+  split_documents(text.text, 0, chunks);
+  std::vector<Fault> faults;
+  if (chunks.size() != 1) {
+    faults.push_back({text.name, 1, 1, "", "want one document, got " + std::to_string(chunks.size())});
+    return bad_manifest(std::move(faults));
+  }
+  const Chunk& chunk = chunks.front();
+  const std::string_view document = std::string_view(text.text).substr(chunk.begin, chunk.size);
+  Tree tree;
+  Decoding decoding{kManifestReading, {}};
+  if (const TreeNode* const root = load_document(document, tree, decoding))
+    read(At{decoding, *root, Path{}}, value);
+  else if (decoding.faults.empty())
+    decoding.faults.push_back({0, "", "want a mapping of fields, got nothing"});
+  faults = faults_of(decoding, document, text.name, chunk.line);
+  if (!faults.empty()) return bad_manifest(std::move(faults));
+  return value;
+}
 
 }  // namespace unik::codec

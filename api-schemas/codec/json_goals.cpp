@@ -28,6 +28,7 @@ void read_ensure_running(Fields& in, EnsureRunning& out) {
   if (!in.object("run", "run", [&](Fields& run) { read(run, out.run); })) in.fault("want a goal with its `run`");
   Duration silence;
   if (in.micros("stop_when_silent_us", silence)) out.stop_when_silent = silence;
+  in.texts("trusted_keys", out.trusted_keys, kMaxTrustedKeys);
 }
 
 void read_ensure_absent(Fields& in, EnsureAbsent& out) {
@@ -54,6 +55,9 @@ struct WriteAction {
     out.key("run");
     write(out, goal.run);
     if (goal.stop_when_silent) out.field("stop_when_silent_us", goal.stop_when_silent->count());
+    if (!goal.trusted_keys.empty()) out.key("trusted_keys").begin_array();
+    for (const std::string& key : goal.trusted_keys) out.text(key);
+    if (!goal.trusted_keys.empty()) out.end_array();
     out.end_object();
   }
   void operator()(const EnsureAbsent& goal) const {

@@ -23,6 +23,15 @@ std::string_view short_text(std::string_view text) {
   return text.size() <= kReasonMax ? std::string_view() : "at most 256 characters";
 }
 
+// 42 bytes that begin with `Ed`, as base64.
+std::string_view public_key(std::string_view text) {
+  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const bool fits = text.size() == 56 && text.starts_with("RW") && text[2] >= 'Q' && text[2] <= 'T' &&
+                    text.find_first_not_of(kAlphabet) == std::string_view::npos;
+  return fits ? std::string_view()
+              : "a public key of 56 characters that begins with `RW` (`unikctl runtime key generate`)";
+}
+
 // The value of `names` that `text` is; the order is that of the enumeration.
 template <typename Enum, std::size_t N>
 std::optional<Enum> choice(const std::array<std::string_view, N>& names, std::string_view text) {
@@ -129,6 +138,16 @@ void read_quota(Fields& in, Quota& out) {
 void read_limits(Fields& in, InstanceLimits& out) {
   in.cpu("cpu", out.cpu, {});
   in.bytes("memory", out.memory, {});
+}
+
+void read_require_signatures(Fields& in, RequireSignatures& out) {
+  in.require("keys", "the public keys of which one must have signed an image");
+  in.list("keys", kMaxTrustedKeys, [&](const At& at) {
+    if (const auto key = read_text(at, public_key)) out.keys.emplace_back(*key);
+  });
+  if (out.keys.empty() && in.has("keys")) in.fault("keys", "want 1 to 16 public keys, got none");
+  std::ranges::sort(out.keys);  // their order means nothing
+  out.keys.erase(std::ranges::unique(out.keys).begin(), out.keys.end());
 }
 
 std::optional<TaintEffect> parse_taint_effect(std::string_view text) {

@@ -18,6 +18,7 @@ void read_drain(Fields& in, Drain& out);
 void read_taint(const At& at, std::vector<Taint>& out);
 void read_quota(Fields& in, Quota& out);
 void read_limits(Fields& in, InstanceLimits& out);
+void read_require_signatures(Fields& in, RequireSignatures& out);
 
 std::optional<TaintEffect> parse_taint_effect(std::string_view text);
 std::string_view to_string(TaintEffect effect);

@@ -179,6 +179,9 @@ void read_tenant_spec(Fields& in, TenantSpec& spec) {
     placement.one_of("strategy", spec.placement, parse_placement_strategy, "spread or binPack");
   });
   in.object("rollout", "Tenant.spec.rollout", [&](Fields& rollout) { read_rollout(rollout, spec.rollout.emplace()); });
+  in.object("requireSignatures", "Tenant.spec.requireSignatures",
+            [&](Fields& policy) { read_require_signatures(policy, spec.require_signatures); });
+  in.boolean("allowContainers", spec.allow_containers);
 }
 
 void read_metadata(Fields& in, Metadata& out, bool in_tenant) {

@@ -209,6 +209,12 @@ void write_spec(Writer& out, const TenantSpec& spec, Extent extent) {
   if (all || spec.placement != defaults.placement)
     out.key("placement").begin_object().field("strategy", to_string(spec.placement)).end_object();
   if (spec.rollout) write_rollout(out, *spec.rollout, extent);
+  if (all || !spec.allow_containers) out.field("allowContainers", spec.allow_containers);
+  if (spec.require_signatures.keys.empty()) return;
+  out.key("requireSignatures").begin_object();
+  out.key("keys").begin_array();
+  for (const std::string& key : spec.require_signatures.keys) out.text(key);
+  out.end_array().end_object();
 }
 
 template <typename Writer>

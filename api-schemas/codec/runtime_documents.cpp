@@ -237,39 +237,16 @@ void read_lock(const At& at, RuntimeLock& out) {
   refuse_doubles(at, out.npm);
 }
 
-template <typename Value>
-Result<Value> parse_one(const ManifestText& text, void (*read)(const At&, Value&)) {
-  Value value;
-  std::vector<Chunk> chunks;
-  split_documents(text.text, 0, chunks);
-  std::vector<Fault> faults;
-  if (chunks.size() != 1) {
-    faults.push_back({text.name, 1, 1, "", "want one document, got " + std::to_string(chunks.size())});
-    return bad_manifest(std::move(faults));
-  }
-  const Chunk& chunk = chunks.front();
-  const std::string_view document = std::string_view(text.text).substr(chunk.begin, chunk.size);
-  Tree tree;
-  Decoding decoding{kManifestReading, {}};
-  if (const TreeNode* const root = load_document(document, tree, decoding))
-    read(At{decoding, *root, Path{}}, value);
-  else if (decoding.faults.empty())
-    decoding.faults.push_back({0, "", "want a mapping of fields, got nothing"});
-  faults = faults_of(decoding, document, text.name, chunk.line);
-  if (!faults.empty()) return bad_manifest(std::move(faults));
-  return value;
-}
-
 }  // namespace
 
 Result<RuntimeManifest> parse_runtime_manifest(const ManifestText& text) {
-  return parse_one<RuntimeManifest>(text, read_manifest);
+  return parse_one_document<RuntimeManifest>(text, read_manifest);
 }
 Result<RuntimeRecipe> parse_runtime_recipe(const ManifestText& text) {
-  return parse_one<RuntimeRecipe>(text, read_recipe);
+  return parse_one_document<RuntimeRecipe>(text, read_recipe);
 }
 Result<RuntimeLock> parse_runtime_lock(const ManifestText& text) {
-  return parse_one<RuntimeLock>(text, read_lock);
+  return parse_one_document<RuntimeLock>(text, read_lock);
 }
 
 std::string print_runtime_lock(const RuntimeLock& lock) {

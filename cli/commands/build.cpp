@@ -18,6 +18,7 @@ struct BuildOptions {
   bool debug = false;
   bool rebuild = false;
   bool explain = false;
+  bool lock = false;
 };
 
 std::string json_of_build(const Packed& packed) {
@@ -41,6 +42,7 @@ Result<int> run_build(const Session& session, const BuildOptions& options) {
   request.runtime = options.runtime;
   request.debug = options.debug;
   request.rebuild = options.rebuild;
+  request.lock = options.lock;
   const std::filesystem::path directory = session.environment().working_dir / request.path;
   auto name = options.name.empty() ? name_from(directory.lexically_normal()) : Result<std::string>(options.name);
   if (!name) return name.error();
@@ -83,6 +85,7 @@ void add_build(CommandTree& tree) {
   verb.flag("--debug", options->debug,
             "Keep symbols, take what no lock pins; a command of unik.yaml sees UNIKCTL_DEBUG=1");
   verb.flag("--rebuild", options->rebuild, "Run the build's commands even if nothing changed");
+  verb.flag("--lock", options->lock, "Write unik.lock: later builds are on the very runtime of this one");
   verb.flag("--explain", options->explain, "Show which packs match, the rule that chose, tools, lock and commands");
   verb.output(options->format);
 }

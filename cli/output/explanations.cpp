@@ -55,6 +55,9 @@ Explanation explain(const TenantView& tenant) {
                     format_bytes(spec.default_resources.memory));
   for (const auto& [key, value] : spec.node_selector)
     reasons.push_back("places on nodes with " + key + "=" + value + " alone");
+  if (const std::size_t keys = spec.require_signatures.keys.size(); keys > 0)
+    reasons.push_back("boots only images signed by " + std::string(keys == 1 ? "the key" : "one of the keys") +
+                      " of requireSignatures");
   return explanation;
 }
 

@@ -180,6 +180,9 @@ Fields fields_of(const Tenant& tenant) {
   fields["spec.placement.strategy"] =
       quote(tenant.spec.placement == PlacementStrategy::kBinPack ? "binPack" : "spread");
   if (tenant.spec.rollout) add_rollout(fields, *tenant.spec.rollout);
+  fields["spec.allowContainers"] = boolean(tenant.spec.allow_containers);
+  if (const auto& keys = tenant.spec.require_signatures.keys; !keys.empty())
+    fields["spec.requireSignatures.keys"] = list(keys, [](const std::string& key) { return key; });
   return fields;
 }
 

@@ -39,8 +39,11 @@ Goals goals_of(const World& world, Symbol node) {
     const Shared<BootSpec>* const boot = world.templates.find({id.app_name(), id.rollout});
     const AppRow* const app = world.apps.find(id.app_name());
     UNIK_CHECK(boot != nullptr && app != nullptr, "an instance without its template or its app");
-    images.insert((*boot)->image);
     EnsureRunning goal{id, **boot, app->app->spec.run, app->app->spec.disconnect.stop_on_client_after};
+    if (const TenantRow* const tenant = world.tenants.find(id.tenant); tenant != nullptr)
+      goal.trusted_keys = tenant->tenant->spec.require_signatures.keys;
+    // One that has to be signed is opened for no other reason than to boot it.
+    if (goal.trusted_keys.empty()) images.insert(goal.boot.image);
     aim_check(goal.run.health, *app, id.rollout, **boot);
     aim(goal.run.publications, app->app->spec.boot.ports, **boot);
     if (!holds_ports(world, *app, id)) goal.run.publications.clear();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 #include <vector>
 
 #include "api/check.hpp"
@@ -96,7 +97,11 @@ class Fold {
 
   void operator()(const PutTenant& change) {
     world_.last_uid = std::max(world_.last_uid, change.row.tenant->metadata.uid);
-    world_.tenants.set(Symbol(change.row.tenant->metadata.name), change.row);
+    const Symbol name(change.row.tenant->metadata.name);
+    const TenantRow* const before = world_.tenants.find(name);
+    const RequireSignatures old = before == nullptr ? RequireSignatures{} : before->tenant->spec.require_signatures;
+    world_.tenants.set(name, change.row);
+    if (old != change.row.tenant->spec.require_signatures) goals_of_tenant_moved(name);
     // A raised quota or another selector may let in what waits.
     if (dirty_ != nullptr) dirty_->capacity = true;
   }
@@ -202,6 +207,15 @@ class Fold {
     if (node.empty()) return;
     if (NodeRow* const row = world_.nodes.mutate(node)) row->goals_revision = world_.revision;
     touch_node(node);
+  }
+
+  // What its instances boot from is trusted by other keys from now on.
+  void goals_of_tenant_moved(Symbol tenant) {
+    std::set<Symbol> nodes;
+    for (auto it = world_.instances.lower_bound(InstanceId{tenant, Symbol(), 0, 0, 0});
+         it != world_.instances.end() && it->first.tenant == tenant; ++it)
+      nodes.insert(it->second.node);
+    for (const Symbol node : nodes) goals_moved(node);
   }
 
   Resources footprint_of(const InstanceId& id, Symbol node) const {

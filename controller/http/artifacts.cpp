@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "codec/json_writer.hpp"
+#include "codec/signatures_json.hpp"
 #include "controller/http/api.hpp"
+#include "runtimes/lib/signature/image_signatures.hpp"
 
 namespace unik::controller {
 namespace {
@@ -114,6 +116,28 @@ void has_artifact(ApiContext& context, const PathValues& path, const wire::Respo
   responder.send(wire::HttpResponse{200, {}, "", ""});
 }
 
+void get_signatures(ApiContext& context, const PathValues& path, const wire::Responder& responder) {
+  const Result<Digest> image = runtimes::parse_digest(path.at("digest"));
+  if (!image) return responder.send(image.error());
+  const auto signatures = image_signatures(context.artifacts, *image);
+  if (!signatures) return responder.send(signatures.error());
+  std::vector<std::string> texts;
+  for (const runtimes::ImageSignature& one : *signatures) texts.push_back(print_signature(one.signature));
+  responder.send(json_response(200, codec::signatures_json(texts)));
+}
+
+// Whether it is right is for those to say who know the keys: policies, and whoever boots the image.
+void put_signature(ApiContext& context, const PathValues& path, const wire::HttpRequest& request,
+                   const wire::Responder& responder) {
+  const Result<Digest> image = runtimes::parse_digest(path.at("digest"));
+  if (!image) return responder.send(image.error());
+  const auto signature = runtimes::parse_signature(request.body);
+  if (!signature) return responder.send(signature.error());
+  const auto artifact = add_image_signature(context.artifacts, *image, *signature);
+  if (!artifact) return responder.send(artifact.error());
+  responder.send(json_response(200, blob_json(artifact->digest, artifact->size)));
+}
+
 }  // namespace
 
 void add_artifact_routes(ApiContext& context, std::vector<Route>& routes) {
@@ -140,6 +164,22 @@ void add_artifact_routes(ApiContext& context, std::vector<Route>& routes) {
                     },
                     {},
                     {}});
+  routes.push_back({"GET",
+                    "/v1/artifacts/{digest}/signatures",
+                    [&context](const PathValues& path, wire::HttpRequest, const wire::Responder& responder) {
+                      get_signatures(context, path, responder);
+                    },
+                    {},
+                    {}});
+  routes.push_back({"POST",
+                    "/v1/artifacts/{digest}/signatures",
+                    [&context](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
+                      put_signature(context, path, request, responder);
+                    },
+                    wire::BodyPolicy{false, static_cast<std::uint64_t>(runtimes::kMaxSignatureText.value)},
+                    {},
+                    false,
+                    true});
 }
 
 }  // namespace unik::controller

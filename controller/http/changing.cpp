@@ -9,7 +9,9 @@
 #include "codec/views_json.hpp"
 #include "controller/core/foresee.hpp"
 #include "controller/http/api.hpp"
+#include "runtimes/lib/oci/image_facts.hpp"
 #include "runtimes/lib/oci/reference.hpp"
+#include "runtimes/lib/signature/image_signatures.hpp"
 
 namespace unik::controller {
 namespace {
@@ -60,8 +62,70 @@ Result<void> check_images(const runtimes::BlobStore& artifacts, const std::vecto
   return {};
 }
 
-Result<ApplyRequest> read_manifests(const wire::HttpRequest& request, const runtimes::BlobStore& artifacts,
-                                    bool follow) {
+// As the request declares it, else as it is.
+const TenantSpec& tenant_spec(const World& world, const std::vector<Resource>& resources, const std::string& tenant) {
+  static const TenantSpec kUndeclared;
+  for (const Resource& resource : resources) {
+    const Tenant* const declared = std::get_if<Tenant>(&resource);
+    if (declared != nullptr && declared->metadata.name == tenant) return declared->spec;
+  }
+  const TenantRow* const row = world.tenants.find(Symbol(tenant));
+  return row == nullptr ? kUndeclared : row->tenant->spec;
+}
+
+bool runs_already(const World& world, const App& app) {
+  const AppRow* const row = world.apps.find(app.name());
+  return row != nullptr && !row->deleting && row->app->spec.boot.image == app.spec.boot.image;
+}
+
+// An image that nobody trusted has signed would be refused by every node: said now. The nodes have the last word.
+Result<void> check_signed(const runtimes::BlobStore& artifacts, const TenantSpec& tenant, const App& app,
+                          const runtimes::Digest& image) {
+  const std::vector<std::string>& keys = tenant.require_signatures.keys;
+  if (keys.empty()) return {};
+  const std::string object = "app/" + app.metadata.name;
+  const auto checked = check_signatures(artifacts, object + ": the image " + app.spec.boot.image, image, keys);
+  if (checked) return {};
+  Error error = checked.error();
+  error.details.push_back(
+      {object, 0, 0, "spec.image", "not signed by a key that tenant " + app.metadata.tenant + " trusts"});
+  return error;
+}
+
+Result<void> check_container(const runtimes::BlobStore& artifacts, const TenantSpec& tenant, const App& app,
+                             const runtimes::Digest& image) {
+  if (tenant.allow_containers) return {};
+  const auto manifest = artifacts.manifest(image);
+  if (!manifest) return manifest.error();
+  if (runs_as(*manifest) != runtimes::RunsAs::kContainer) return {};
+  const std::string object = "app/" + app.metadata.name;
+  Error error{ErrorCode::kForbidden,
+              "container_image",
+              object + ": want an image that is built as a unikernel, found " + app.spec.boot.image +
+                  ", the root of a container image, which tenant " + app.metadata.tenant +
+                  " does not allow (spec.allowContainers)",
+              {},
+              {}};
+  error.details.push_back({object, 0, 0, "spec.image", "a container image"});
+  return error;
+}
+
+// What an app has already is left alone, so that a new policy keeps nobody from applying what there is.
+Result<void> check_policies(const runtimes::BlobStore& artifacts, const World& world,
+                            const std::vector<Resource>& resources) {
+  for (const Resource& resource : resources) {
+    const App* const app = std::get_if<App>(&resource);
+    if (app == nullptr || runs_already(world, *app)) continue;
+    const Result<runtimes::Reference> image = runtimes::parse_reference(app->spec.boot.image);
+    if (!image) continue;  // said by who admits it
+    const TenantSpec& tenant = tenant_spec(world, resources, app->metadata.tenant);
+    if (Result<void> allowed = check_container(artifacts, tenant, *app, image->digest); !allowed) return allowed;
+    if (Result<void> trusted = check_signed(artifacts, tenant, *app, image->digest); !trusted) return trusted;
+  }
+  return {};
+}
+
+Result<ApplyRequest> read_manifests(const wire::HttpRequest& request, const ApiContext& context, bool follow) {
   const codec::ManifestText text{"-", request.body};
   Result<std::vector<codec::ParsedManifest>> parsed = codec::parse_manifests({&text, 1}, tenant_of(request));
   if (!parsed) return std::move(parsed).error();
@@ -69,7 +133,9 @@ Result<ApplyRequest> read_manifests(const wire::HttpRequest& request, const runt
   apply.follow = follow;
   apply.trace_id = request.trace_id;
   for (codec::ParsedManifest& manifest : *parsed) apply.resources.push_back(std::move(manifest.resource));
-  if (Result<void> known = check_images(artifacts, apply.resources); !known) return std::move(known).error();
+  if (Result<void> known = check_images(context.artifacts, apply.resources); !known) return std::move(known).error();
+  if (Result<void> allowed = check_policies(context.artifacts, *context.runner.world(), apply.resources); !allowed)
+    return std::move(allowed).error();
   return apply;
 }
 
@@ -92,7 +158,7 @@ void answer_foreseen(const wire::HttpRequest& request, const wire::Responder& re
 void handle_whatif(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder) {
   ApplyRequest add;
   if (!request.body.empty()) {
-    Result<ApplyRequest> read = read_manifests(request, context.artifacts, false);
+    Result<ApplyRequest> read = read_manifests(request, context, false);
     if (!read) return responder.send(read.error());
     add = std::move(*read);
   }
@@ -166,7 +232,7 @@ Result<DeleteRequest> read_destroy(const wire::HttpRequest& request) {
 
 void handle_apply(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder,
                   bool follow) {
-  Result<ApplyRequest> apply = read_manifests(request, context.artifacts, follow);
+  Result<ApplyRequest> apply = read_manifests(request, context, follow);
   if (!apply) return responder.send(apply.error());
   if (query_flag(request, "dry_run"))
     return answer_foreseen(request, responder, foresee_apply(*context.runner.world(), *apply));

@@ -293,5 +293,65 @@ TEST_F(LoopGoalsTest, AnIdleTurnDoesNothing) {
   EXPECT_EQ(host.effects(), effects);
 }
 
+// ---- Signatures ----
+
+EnsureRunning trusting(const InstanceId& id, std::vector<std::string> keys) {
+  EnsureRunning goal = running(id);
+  goal.trusted_keys = std::move(keys);
+  return goal;
+}
+
+TEST_F(LoopGoalsTest, AnImageThatNobodyTrustedHasSignedIsNeverBooted) {
+  host.signing_key = "ours";
+  boot({trusting(web, {"theirs"})});
+  const std::uint64_t fetches = host.fetches;
+  host.run_for(1h);
+  EXPECT_EQ(host.launches[web], 0U);
+  EXPECT_EQ(host.fetches, fetches) << "what can never be is not tried again";
+  EXPECT_EQ(host.status(web)->phase, Phase::kFailed);
+  EXPECT_EQ(host.status(web)->reason, "unsigned_image");
+  host.crash();
+  host.start();
+  host.run_for(1min);
+  EXPECT_EQ(host.launches[web], 0U);
+  EXPECT_EQ(host.status(web)->reason, "unsigned_image");
+}
+
+TEST_F(LoopGoalsTest, OneOfTwoTrustedKeysIsEnough) {
+  host.signing_key = "ours";
+  boot({trusting(web, {"ours", "theirs"})});
+  EXPECT_TRUE(host.is_running(web));
+}
+
+TEST_F(LoopGoalsTest, APolicyThatComesLaterStopsNothingAndHoldsAtTheNextBoot) {
+  host.signing_key = "ours";
+  boot({running(web)});
+  host.want({trusting(web, {"theirs"})});
+  host.run_for(10min);
+  EXPECT_TRUE(host.is_running(web));
+  EXPECT_EQ(host.launches[web], 1U);
+  host.end_vm(web, Exit{ExitKind::kCrashed, 0});
+  host.run_for(10min);
+  EXPECT_EQ(host.launches[web], 1U);
+  EXPECT_EQ(host.status(web)->reason, "unsigned_image");
+}
+
+// Of two tenants that run the same image, each is asked about its own keys.
+TEST_F(LoopGoalsTest, WhatOneTrustsIsNotTrustedForAnother) {
+  host.signing_key = "ours";
+  boot({running(db), trusting(web, {"theirs"})});
+  EXPECT_TRUE(host.is_running(db));
+  EXPECT_EQ(host.status(web)->reason, "unsigned_image");
+}
+
+TEST_F(LoopGoalsTest, KeysThatChangeWhileAnImageIsAskedForAreAskedAnew) {
+  host.signing_key = "ours";
+  host.fetch_time = 30s;
+  boot({trusting(web, {"theirs"})});
+  host.want({trusting(web, {"ours"})});
+  host.run_for(2min);
+  EXPECT_TRUE(host.is_running(web));
+}
+
 }  // namespace
 }  // namespace unik::agent

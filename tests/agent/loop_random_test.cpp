@@ -173,7 +173,7 @@ class RandomNode {
     host.inject(RecordSaved{pick(5)});
     host.inject(Published{1'000'000, {}});
     host.inject(LinkFailed{pick(10), unavailable("reset", "reset")});
-    host.inject(ImageFailed{"unknown@sha256:00", invalid("x", "x")});
+    host.inject(ImageFailed{{"unknown@sha256:00"}, invalid("x", "x")});
   }
 
   // What was seen absent stays absent: no id of the past has a VM again.

@@ -19,7 +19,7 @@ std::string name_of(const Effect& effect) {
              std::to_string(e.report.digest);
     }
     std::string operator()(const PushLog& e) const { return "push " + e.request.stream_id; }
-    std::string operator()(const FetchImage& e) const { return "fetch " + e.image; }
+    std::string operator()(const FetchImage& e) const { return "fetch " + e.wanted.image; }
     std::string operator()(const KeepLease& e) const {
       return "lease " + std::to_string(e.sent.time_since_epoch().count());
     }
@@ -203,10 +203,13 @@ void SimulatedHost::reply(std::uint64_t seq) {
 
 void SimulatedHost::perform(const FetchImage& effect) {
   ++fetches;
-  const auto error = image_errors.find(effect.image);
-  if (error != image_errors.end()) return answer(fetch_time, ImageFailed{effect.image, error->second});
-  at(fetch_time, [this, image = effect.image] { images.insert(image); });
-  answer(fetch_time, ImageReady{effect.image, fetch_time, std::chrono::milliseconds(5)});
+  const auto error = image_errors.find(effect.wanted.image);
+  if (error != image_errors.end()) return answer(fetch_time, ImageFailed{effect.wanted, error->second});
+  const auto& keys = effect.wanted.trusted_keys;
+  if (!keys.empty() && std::ranges::find(keys, signing_key) == keys.end())
+    return answer(fetch_time, ImageFailed{effect.wanted, invalid("unsigned_image", "simulated")});
+  at(fetch_time, [this, image = effect.wanted.image] { images.insert(image); });
+  answer(fetch_time, ImageReady{effect.wanted, fetch_time, std::chrono::milliseconds(5)});
 }
 
 void SimulatedHost::perform(const KeepLease& effect) {

@@ -94,6 +94,7 @@ class SimulatedHost {
   bool forwarder_dead = false;
   std::set<std::uint16_t> taken_ports;
   std::map<std::string, Error> image_errors;
+  std::string signing_key;  // by which every image is signed
   std::optional<Error> launch_error;
 
   // ---- What was seen

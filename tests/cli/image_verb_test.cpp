@@ -5,8 +5,10 @@
 
 #include "cli/output/images.hpp"
 #include "cli/packing.hpp"
+#include "codec/signatures_json.hpp"
 #include "codec/views_json.hpp"
 #include "runtimes/lib/oci/image_facts.hpp"
+#include "runtimes/lib/signature/image_signatures.hpp"
 #include "tests/cli/samples.hpp"
 #include "tests/cli/simulated_controller.hpp"
 
@@ -265,6 +267,32 @@ TEST_F(ImageVerbs, WhatWasSignedIsVerified) {
   const RunResult altered = unikctl({"image", "verify", "web", "--key", "team.pub"});
   EXPECT_EQ(altered.code, 8);
   EXPECT_NE(altered.err.find("do not match"), std::string::npos) << altered.err;
+}
+
+TEST_F(ImageVerbs, ASignatureGoesToTheControlPlaneWithTheNextApply) {
+  const Descriptor web = put_image("web", "app one");
+  const std::string route = "/v1/artifacts/" + to_string(web.digest) + "/signatures";
+  controller.answer("POST /v1/apply", 200, codec::to_json(ApplyReply{}));
+  controller.answer("GET /readyz", 200, "{}");
+  const std::string app = "{apiVersion: unikctl.dev/v1, kind: App, metadata: {name: web}, spec: {image: web@" +
+                          to_string(web.digest) + "}}";
+  ASSERT_EQ(run_unikctl(controller, {"apply", "-f", "-"}, app).code, 0);
+  EXPECT_TRUE(controller.seen("GET " + route).empty()) << "an image that nobody signed costs no request";
+
+  ASSERT_EQ(unikctl({"runtime", "key", "generate", "team"}).code, 0);
+  ASSERT_EQ(unikctl({"image", "sign", "web", "--key", "team.key"}).code, 0);
+  const auto signatures = image_signatures(store(), web.digest);
+  ASSERT_EQ(signatures->size(), 1U);
+  const std::string text = print_signature(signatures->front().signature);
+  controller.answer("GET " + route, 200, codec::signatures_json({}));
+  controller.answer("POST " + route, 200, "{}");
+  ASSERT_EQ(run_unikctl(controller, {"apply", "-f", "-"}, app).code, 0);
+  ASSERT_EQ(controller.seen("POST " + route).size(), 1U);
+  EXPECT_EQ(controller.seen("POST " + route).front().body, text);
+  controller.forget("GET " + route);
+  controller.answer("GET " + route, 200, codec::signatures_json({text}));
+  ASSERT_EQ(run_unikctl(controller, {"apply", "-f", "-"}, app).code, 0);
+  EXPECT_EQ(controller.seen("POST " + route).size(), 1U) << "what is there is not sent again";
 }
 
 TEST_F(ImageVerbs, NamesForCompletionAreThoseOfTheStore) {

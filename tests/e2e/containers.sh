@@ -74,6 +74,19 @@ sed -i "s|image: .*|image: $stored|" "$work/app.yaml"
 expect_code 0 unikctl apply -f "$work/app.yaml"
 said "app/pulled unchanged"
 answers "servus from 101" || fail "it stopped answering"
-unikctl destroy pulled --wait >/dev/null
+
+step "a tenant that allows no containers keeps what runs, and takes no other"
+printf 'apiVersion: unikctl.dev/v1\nkind: Tenant\nmetadata: {name: default}\nspec: {allowContainers: false}\n' >"$work/tenant.yaml"
+expect_code 0 unikctl apply -f "$work/tenant.yaml"
+expect_code 0 unikctl apply -f "$work/app.yaml"
+answers "servus from 101" || fail "a policy stopped what ran"
+sed "s/name: pulled/name: other/; s/publish: $port/publish: auto/" "$work/app.yaml" >"$work/other.yaml"
+expect_code 5 unikctl apply -f "$work/other.yaml"
+said "which tenant default does not allow (spec.allowContainers)"
+expect_code 5 unikctl deploy "oci:$work/layout:web" --name third
+expect_code 5 unikctl diff -f "$work/other.yaml"
+sed 's/false/true/' "$work/tenant.yaml" >"$work/allows.yaml"
+expect_code 0 unikctl apply -f "$work/other.yaml" -f "$work/allows.yaml"
+unikctl destroy pulled other --wait >/dev/null
 
 echo "ok: containers of others run ($SECONDS s)"

@@ -187,6 +187,17 @@ managers() {
     fail "node: $(cat "$work/out")"
 }
 
+# What `build --lock` pins is what is built on, here and where the source goes with its lock.
+keeps_its_runtime() {
+  local digest
+  digest=$(unikctl build "$1" --lock) || fail "build --lock"
+  [ "$(jq -r '.runtimes[].name' "$1/unik.lock")" = nodejs ] || fail "unik.lock: $(cat "$1/unik.lock")"
+  [ "$(unikctl build "$1")" = "$digest" ] || fail "the lock is another image"
+  sed -i 's/"layer": "sha256:......../"layer": "sha256:00000000/' "$1/unik.lock"
+  ! unikctl deploy "$1" >"$work/out" 2>&1 || fail "deployed on another runtime than unik.lock pins"
+  grep -q 'unik.lock: want nodejs@.* with the layer sha256:00000000' "$work/out" || fail "not locked: $(cat "$work/out")"
+}
+
 sources() {
   mkdir -p "$work/javac"
   printf 'public class Main {\n  public static void main(String[] args) {\n    System.out.println("Hello from a jar");\n  }\n}\n' \
@@ -214,6 +225,7 @@ for language in "${languages[@]}"; do
     *) fail "no example for $language" ;;
   esac
   proves "$language-hello" "$source" "$greeting"
+  [ "$language" != node ] || keeps_its_runtime "$work/one/node-hello"
 done
 
 unikctl down

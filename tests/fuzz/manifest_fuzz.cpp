@@ -8,6 +8,7 @@
 
 #include "codec/json.hpp"
 #include "codec/manifest.hpp"
+#include "codec/unik_lock.hpp"
 #include "codec/unik_yaml.hpp"
 #include "codec/yaml_out.hpp"
 
@@ -47,6 +48,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const ManifestText yaml{"unik.yaml", to_yaml(*recipe)};
     const auto again = parse_unik_yaml(yaml);
     need(again.ok() && *again == *recipe);
+  }
+  if (const auto lock = parse_unik_lock(text); lock.ok()) {
+    const auto again = parse_unik_lock({"unik.lock", print_unik_lock(*lock)});
+    need(again.ok() && *again == *lock);
   }
   return 0;
 }

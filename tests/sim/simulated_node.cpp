@@ -168,10 +168,10 @@ void SimulatedNode::perform(const agent::SendHeartbeat& effect) {
 }
 
 void SimulatedNode::perform(const agent::FetchImage& effect) {
-  if (effect.image.starts_with("bad"))
-    return answer(milliseconds(80), agent::ImageFailed{effect.image, not_found("no_such_image", "simulated")});
-  images_.insert(effect.image);
-  answer(milliseconds(80), agent::ImageReady{effect.image, milliseconds(60), milliseconds(20)});
+  if (effect.wanted.image.starts_with("bad"))
+    return answer(milliseconds(80), agent::ImageFailed{effect.wanted, not_found("no_such_image", "simulated")});
+  images_.insert(effect.wanted.image);
+  answer(milliseconds(80), agent::ImageReady{effect.wanted, milliseconds(60), milliseconds(20)});
 }
 
 void SimulatedNode::perform(const agent::KeepLease& effect) {

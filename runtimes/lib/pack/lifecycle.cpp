@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "api/runtime_name.hpp"
 #include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/pack/build_log.hpp"
 #include "runtimes/lib/pack/image_assembly.hpp"
@@ -27,6 +28,7 @@ struct Prepared {
   const Pack* pack = nullptr;
   Evidence evidence;
   std::optional<RuntimeImage> runtime;
+  std::optional<codec::LockedRuntime> pin;  // of that runtime, as a lock would have it
   std::string cache_key;
   BuildPlan plan;
 };
@@ -34,6 +36,52 @@ struct Prepared {
 std::string runtime_name(const Pack& pack, const AppBuildOptions& options) {
   if (!options.runtime.empty()) return options.runtime;
   return options.recipe.runtime.empty() ? std::string(pack.runtime) : options.recipe.runtime;
+}
+
+Error not_locked(const AppBuildOptions& options, const std::string& text) {
+  return invalid("not_locked", (options.directory / "unik.lock").string() + ": " + text +
+                                   "; `unikctl build --lock` pins what is built on now");
+}
+
+// `wanted` with the version that the lock pins of it.
+Result<RuntimeName> locked_name(RuntimeName wanted, const AppBuildOptions& options) {
+  if (!options.lock) return wanted;
+  const std::string name = to_string(RuntimeName{wanted.space, wanted.name, ""});
+  std::string others;
+  for (const codec::LockedRuntime& runtime : options.lock->runtimes) {
+    others += (others.empty() ? "" : ", ") + runtime.name;
+    if (runtime.name != name) continue;
+    if (!wanted.version.empty() && wanted.version != runtime.version)
+      return not_locked(options, "want " + to_string(wanted) + ", found it pinned to " + runtime.version);
+    wanted.version = runtime.version;
+    return wanted;
+  }
+  return not_locked(options, "want the runtime " + name + ", found " + (others.empty() ? "none" : others));
+}
+
+Result<void> check_pin(const codec::LockedRuntime& found, const AppBuildOptions& options) {
+  if (!options.lock) return {};
+  const std::vector<codec::LockedRuntime>& pins = options.lock->runtimes;
+  if (std::ranges::find(pins, found) != pins.end()) return {};
+  const auto pin = std::ranges::find(pins, found.name, &codec::LockedRuntime::name);
+  const std::string name = found.name + "@" + found.version;
+  return not_locked(options, "want " + name + " with the layer " + (pin == pins.end() ? "that is pinned" : pin->layer) +
+                                 ", found one with " + found.layer +
+                                 " on this host: get the other by `unikctl runtime remove " + name +
+                                 "` and `unikctl runtime install " + name + "`");
+}
+
+Result<void> add_runtime(Prepared& prepared, const std::string& text, const AppBuildOptions& options) {
+  const auto asked = parse_runtime_name(text);
+  if (!asked) return asked.error();
+  const auto wanted = locked_name(*asked, options);
+  if (!wanted) return wanted.error();
+  auto runtime = options.find_runtime(to_string(*wanted));
+  if (!runtime) return std::move(runtime).error();
+  prepared.pin = {to_string(RuntimeName{wanted->space, wanted->name, ""}), runtime->version,
+                  to_string(runtime->layer.descriptor.digest)};
+  prepared.runtime = *std::move(runtime);
+  return check_pin(*prepared.pin, options);
 }
 
 std::string hash_key(const Pack& pack, const Tools& tools) {
@@ -45,14 +93,13 @@ std::string hash_key(const Pack& pack, const Tools& tools) {
 Result<Prepared> prepare(const SourceTree& source, const PackMatch& match, const AppBuildOptions& options,
                          BuildExplanation* explanation) {
   const Pack& pack = *match.pack;
-  Prepared prepared{PackContext{source, options.recipe, options.mode, {}, {}, {}}, &pack, match.evidence, {}, "", {}};
+  Prepared prepared{
+      PackContext{source, options.recipe, options.mode, {}, {}, {}}, &pack, match.evidence, {}, {}, "", {}};
   PackContext& context = prepared.context;
   if (const std::string name = runtime_name(pack, options); !name.empty()) {
-    auto runtime = options.find_runtime(name);
-    if (!runtime) return std::move(runtime).error();
-    context.provides = runtime->provides;
-    if (explanation != nullptr) explanation->runtime = runtime->name + "@" + runtime->version;
-    prepared.runtime = *std::move(runtime);
+    if (auto added = add_runtime(prepared, name, options); !added) return std::move(added).error();
+    context.provides = prepared.runtime->provides;
+    if (explanation != nullptr) explanation->runtime = prepared.runtime->name + "@" + prepared.runtime->version;
   }
   auto tools = find_tools(pack.tools(context), options.environment);
   if (!tools) return std::move(tools).error();
@@ -305,6 +352,7 @@ Result<AppBuild> build_app(const BlobStore& store, std::span<const Pack> packs, 
   AppBuild build;
   build.pack = prepared->pack->name;
   build.deterministic = prepared->plan.deterministic;
+  build.runtime = prepared->pin;
   if (!options.rebuild)
     if (auto image = last_image(store, directory, *inputs)) {
       build.reused = true;

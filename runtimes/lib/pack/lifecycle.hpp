@@ -8,10 +8,12 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 
 #include "api/result.hpp"
+#include "codec/unik_lock.hpp"
 #include "runtimes/lib/pack/binary_pack.hpp"
 #include "runtimes/lib/pack/pack.hpp"
 #include "runtimes/lib/pack/runtime_image.hpp"
@@ -22,9 +24,10 @@ inline constexpr int kMetadataLayout = 2;  // of pack-metadata.json, and of what
 
 struct AppBuildOptions {
   std::filesystem::path directory;
-  codec::UnikYaml recipe;  // of `directory/unik.yaml`, default where there is none
-  std::string name;        // of the image; empty: the directory's name
-  std::string runtime;     // over the recipe's and the pack's; empty: theirs
+  codec::UnikYaml recipe;               // of `directory/unik.yaml`, default where there is none
+  std::string name;                     // of the image; empty: the directory's name
+  std::string runtime;                  // over the recipe's and the pack's; empty: theirs
+  std::optional<codec::UnikLock> lock;  // of `directory/unik.lock`: nothing else is built on
   std::vector<Include> includes;
   BaseRuntime base;
   BuildMode mode = BuildMode::kRelease;
@@ -40,8 +43,9 @@ struct AppBuildOptions {
 struct AppBuild {
   PackedImage image;
   std::string pack;
-  bool reused = false;         // no command was run
-  bool deterministic = false;  // the same source and tools give the same digest
+  bool reused = false;                          // no command was run
+  bool deterministic = false;                   // the same source and tools give the same digest
+  std::optional<codec::LockedRuntime> runtime;  // that it is built on
   Duration build_took{};
 };
 
@@ -55,7 +59,8 @@ struct BuildExplanation {
   std::optional<Error> obstacle;
 };
 
-// Errors: those of choose_pack; of Pack; of find_tools and find_runtime; `invalid/unsafe_source`,
+// Errors: those of choose_pack; of Pack; of find_tools and find_runtime; `invalid/not_locked` for a runtime that is not
+// what the lock pins; `invalid/unsafe_source`,
 // `invalid/build_failed` (with the end of the log and its path), `timeout/program_timed_out`, and those of
 // pack_directory.
 Result<AppBuild> build_app(const BlobStore& store, std::span<const Pack> packs, const AppBuildOptions& options);

@@ -52,7 +52,8 @@ Result<SourceTree> SourceTree::read(const std::filesystem::path& directory) {
   SourceTree source;
   source.directory_ = directory;
   HostDirectoryRules rules;
-  rules.skip = {"unik.yaml", ".unikctl", ".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__"};
+  rules.skip = {"unik.yaml", "unik.lock", ".unikctl", ".git",         ".hg",
+                ".svn",      ".venv",     "venv",     "node_modules", "__pycache__"};
   if (auto added = add_host_directory(source.files_, "", directory, rules); !added) return std::move(added).error();
   std::vector<std::string> made_anew;
   for (const auto& [path, node] : source.files_)

@@ -2,7 +2,8 @@
 // at this value and never at the disk, so that what was detected, planned, hashed and built is the same source.
 //
 // Left out are `.unikctl`, what version control keeps, what tools make anew from the source (node_modules, virtual
-// environments, compiled Python), and unik.yaml, which says how an app is deployed and is no part of it.
+// environments, compiled Python), and unik.yaml and unik.lock, which say how an app is built and deployed and are no
+// part of it.
 #pragma once
 
 #include <filesystem>

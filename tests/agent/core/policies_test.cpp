@@ -142,13 +142,16 @@ TEST(GoalsTest, AreJudgedByTheirStamps) {
 TEST(ImagesTest, GrowNoLargerThanTheGoals) {
   Images images;
   images.set_ready("a");
-  images.ask("b", std::nullopt, kNow);
-  images.ask("c", instance_id("web"), kNow);
-  images.keep_only({"c"});
-  EXPECT_FALSE(images.is_ready("a"));
-  EXPECT_EQ(images.take_due(kNow), std::vector<std::string>{"c"});
+  const WantedImage b{"b"}, c{"c"}, c_by_a_key{"c", {"key"}};
+  images.ask(b, std::nullopt, kNow);
+  images.ask(c, instance_id("web"), kNow);
+  images.keep_only({c});
+  EXPECT_FALSE(images.is_ready(WantedImage{"a"}));
+  EXPECT_EQ(images.take_due(kNow), std::vector{c});
   EXPECT_TRUE(images.take_due(kNow).empty());
-  EXPECT_EQ(images.arrived("c"), std::set{instance_id("web")});
+  EXPECT_EQ(images.arrived(c), std::set{instance_id("web")});
+  EXPECT_TRUE(images.is_ready(c));
+  EXPECT_FALSE(images.is_ready(c_by_a_key)) << "nobody has looked for a signature yet";
 }
 
 TEST(JoinTest, NamesEveryIdOfGoalsRecordAndVms) {

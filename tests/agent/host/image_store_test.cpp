@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "runtimes/lib/oci/reference.hpp"
+#include "runtimes/lib/signature/image_signatures.hpp"
 
 namespace unik::agent {
 namespace {
@@ -56,7 +57,13 @@ class ImageStoreTest : public testing::Test {
   }
 
   void open(FetchBlob fetch, Bytes bound = kImageCacheBound) {
-    auto opened = ImageStore::create({directory_ + "/node", std::move(fetch), bound}, [this](Event event) {
+    const auto fetch_signatures = [this](const Digest&) -> Result<std::vector<std::string>> {
+      ++asked_;
+      if (away_) return unavailable("connection_refused", "nobody there");
+      return signatures_;
+    };
+    ImageStoreOptions options{directory_ + "/node", std::move(fetch), fetch_signatures, bound};
+    auto opened = ImageStore::create(std::move(options), [this](Event event) {
       const std::lock_guard lock(mutex_);
       events_.push_back(std::move(event));
       changed_.notify_all();
@@ -90,10 +97,23 @@ class ImageStoreTest : public testing::Test {
     return names;
   }
 
+  // What comes of the image where `keys` are trusted. Its layer, which no root can be made of, is opened after that.
+  std::string reason_with(const std::vector<std::string>& keys) {
+    images_->fetch({WantedImage{image_, keys}});
+    const Error error = next_failure();
+    return error.reason.empty() ? error.message : error.reason;
+  }
+  std::string signature_by(const runtimes::SecretKey& key) {
+    return print_signature(sign_image(key, *origin_->read(runtimes::parse_reference(image_)->digest)));
+  }
+
   std::string directory_;
   std::optional<BlobStore> origin_;
   std::string image_;
   std::atomic<int> fetched_ = 0;
+  std::atomic<int> asked_ = 0;           // for signatures
+  bool away_ = false;                    // the controller
+  std::vector<std::string> signatures_;  // that it has
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Event> events_;
@@ -104,10 +124,10 @@ TEST_F(ImageStoreTest, BlobsAreFetchedOnceAndKept) {
   open([this](const Digest& digest, const BlobSink& sink) { return serve(digest, sink); });
   EXPECT_TRUE(images_->ready_images().empty());
   EXPECT_EQ(images_->boot_files(image_).error().reason, "image_not_ready");
-  images_->fetch({image_, {}});
+  images_->fetch({WantedImage{image_}});
   (void)next_failure();  // of the layer, after all blobs are there
   EXPECT_EQ(fetched_, 3);
-  images_->fetch({image_, {}});
+  images_->fetch({WantedImage{image_}});
   (void)next_failure();
   EXPECT_EQ(fetched_, 3);
 }
@@ -119,7 +139,7 @@ TEST_F(ImageStoreTest, RequestsForOneImageCoalesce) {
     const std::lock_guard wait(gate);
     return serve(digest, sink);
   });
-  for (int i = 0; i < 10; ++i) images_->fetch({image_, {}});
+  for (int i = 0; i < 10; ++i) images_->fetch({WantedImage{image_}});
   gate.unlock();
   (void)next_failure();
   images_.reset();
@@ -134,7 +154,7 @@ TEST_F(ImageStoreTest, BeyondItsBoundWhatNoGoalNeedsGoesAndNothingElse) {
   const std::string three = pack("three", large + "3");
   open([this](const Digest& digest, const BlobSink& sink) { return serve(digest, sink); }, Bytes{250'000});
   const auto fetch = [this](const std::string& image, std::set<std::string> needed) {
-    images_->fetch({image, std::move(needed)});
+    images_->fetch({WantedImage{image}, std::move(needed)});
     (void)next_failure();
   };
   fetch(one, {one});
@@ -161,7 +181,7 @@ TEST_F(ImageStoreTest, BeyondItsBoundWhatWasNeededLastStays) {
   const std::string three = pack("three", large + "3");
   open([this](const Digest& digest, const BlobSink& sink) { return serve(digest, sink); }, Bytes{250'000});
   for (const std::string& image : {two, one, three}) {
-    images_->fetch({image, {image}});
+    images_->fetch({WantedImage{image}, {image}});
     (void)next_failure();
   }
   EXPECT_EQ(kept(), (std::set{one, three}));
@@ -176,11 +196,11 @@ TEST_F(ImageStoreTest, OnAFullDiskAllGoesThatNoGoalNeeds) {
     return serve(digest, sink);
   });
   for (const std::string& image : {image_, other}) {
-    images_->fetch({image, {image_, other}});
+    images_->fetch({WantedImage{image}, {image_, other}});
     (void)next_failure();
   }
   full = true;
-  images_->fetch({third, {other, third}});
+  images_->fetch({WantedImage{third}, {other, third}});
   EXPECT_EQ(next_failure().reason, "disk_full");
   EXPECT_EQ(kept(), (std::set{other}));
 }
@@ -190,7 +210,7 @@ TEST_F(ImageStoreTest, AlteredBytesAreRefusedAndMayBeTriedAgain) {
     sink("other bytes");
     return {};
   });
-  images_->fetch({image_, {}});
+  images_->fetch({WantedImage{image_}});
   const Error error = next_failure();
   EXPECT_EQ(error.reason, "digest_mismatch");
   EXPECT_TRUE(traits(error.code).retryable);
@@ -198,9 +218,9 @@ TEST_F(ImageStoreTest, AlteredBytesAreRefusedAndMayBeTriedAgain) {
 
 TEST_F(ImageStoreTest, AControllersErrorIsTold) {
   open([](const Digest&, const BlobSink&) -> Result<void> { return not_found("no_such_blob", "gone"); });
-  images_->fetch({image_, {}});
+  images_->fetch({WantedImage{image_}});
   EXPECT_EQ(next_failure().reason, "no_such_blob");
-  images_->fetch({"web:latest", {}});
+  images_->fetch({WantedImage{"web:latest"}});
   EXPECT_EQ(next_failure().reason, "bad_reference");
 }
 
@@ -211,10 +231,41 @@ TEST_F(ImageStoreTest, TheEndDoesNotWaitForASlowBlob) {
     while (sink("x")) std::this_thread::yield();
     return unavailable("aborted", "the sink gave up");
   });
-  images_->fetch({image_, {}});
+  images_->fetch({WantedImage{image_}});
   while (!begun) std::this_thread::yield();
   images_.reset();
   EXPECT_TRUE(events_.empty());
+}
+
+TEST_F(ImageStoreTest, NothingUnsignedIsOpenedWhereKeysAreTrusted) {
+  const runtimes::SecretKey ours = runtimes::generate_key(), theirs = runtimes::generate_key();
+  const std::vector<std::string> trusted = {key_line(ours.public_key)};
+  open([this](const Digest& digest, const BlobSink& sink) { return serve(digest, sink); });
+  const std::string opened = reason_with({});
+  EXPECT_EQ(reason_with(trusted), "unsigned_image");
+  signatures_ = {"rubbish", signature_by(theirs)};
+  EXPECT_EQ(reason_with(trusted), "unsigned_image");
+  // Another image's signature beside this one.
+  signatures_ = {print_signature(sign_image(ours, "another manifest"))};
+  EXPECT_EQ(reason_with(trusted), "wrong_signature");
+  signatures_ = {signature_by(ours)};
+  EXPECT_EQ(reason_with(trusted), opened) << "signed after it was fetched";
+  EXPECT_EQ(reason_with({key_line(theirs.public_key), trusted[0]}), opened);
+}
+
+TEST_F(ImageStoreTest, AnImageThatIsKnownToBeSignedNeedsNoController) {
+  const runtimes::SecretKey ours = runtimes::generate_key(), newer = runtimes::generate_key();
+  open([this](const Digest& digest, const BlobSink& sink) { return serve(digest, sink); });
+  const std::string opened = reason_with({});
+  signatures_ = {signature_by(ours)};
+  EXPECT_EQ(reason_with({key_line(ours.public_key)}), opened);
+  EXPECT_EQ(asked_, 1);
+  away_ = true;
+  EXPECT_EQ(reason_with({key_line(ours.public_key)}), opened);
+  EXPECT_EQ(asked_, 1);
+  // Whether there is one by the newer key, only the controller knows: that is asked again, not refused for good.
+  images_->fetch({WantedImage{image_, {key_line(newer.public_key)}}});
+  EXPECT_TRUE(traits(next_failure().code).retryable);
 }
 
 }  // namespace

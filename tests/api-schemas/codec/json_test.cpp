@@ -144,6 +144,18 @@ TEST(JsonGolden, Actions) {
       R"("restart":{"policy":"always","backoff_us":1000000,"max_backoff_us":300000000},"stop_timeout_us":10000000}})");
 }
 
+// An agent that knows no keys must not take the goal for one without: it refuses what it does not know.
+TEST(JsonGolden, AGoalThatNeedsASignatureSaysSo) {
+  EnsureRunning goal{{Symbol("default"), Symbol("web"), 0, 42, 1}, {}, {}, {}};
+  goal.trusted_keys = {"RWQa", "RWQb"};
+  const std::string json = to_json(Action(goal));
+  EXPECT_NE(json.find(R"("trusted_keys":["RWQa","RWQb"]})"), std::string::npos) << json;
+  EXPECT_EQ(*from_json<Action>(json), Action(goal));
+  std::string later = json;
+  later.replace(later.find("trusted_keys"), 12, "trusted_kees");
+  EXPECT_EQ(from_json<Action>(later).error().reason, "unknown_goal");
+}
+
 TEST(JsonReading, IgnoresWhatItDoesNotKnowAndFillsInWhatIsMissing) {
   const auto status = from_json<InstanceStatus>(R"({"phase":"running","news":{"a":[1]},"last_exit":null})");
   ASSERT_TRUE(status.ok());

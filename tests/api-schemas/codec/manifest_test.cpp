@@ -146,6 +146,20 @@ metadata: {name: n2}
   EXPECT_EQ((*result)[1].where.line, 8);
 }
 
+TEST(Manifest, ReadsTheKeysThatATenantTrusts) {
+  const auto read = [](const std::string& keys) {
+    return parse("apiVersion: unikctl.dev/v1\nkind: Tenant\nmetadata: {name: team-a}\nspec:\n  requireSignatures: " +
+                 keys);
+  };
+  const std::string a = "RWQ" + std::string(53, 'a'), b = "RWQ" + std::string(53, 'b');
+  const auto tenant = read("{keys: [" + b + ", " + a + ", " + b + "]}");
+  ASSERT_TRUE(tenant.ok()) << to_string(tenant.error());
+  EXPECT_EQ(std::get<Tenant>((*tenant)[0].resource).spec.require_signatures.keys, (std::vector<std::string>{a, b}));
+  // A policy without a key would be one that nobody meets, or that all do: it is neither.
+  for (const char* wrong : {"{}", "{keys: []}", "{keys: [RWQshort]}", "true"}) EXPECT_FALSE(read(wrong).ok()) << wrong;
+  EXPECT_FALSE(read("{keys: [XX" + a.substr(2) + "]}").ok());
+}
+
 TEST(Manifest, GivesAppsTheTenantOfTheCommand) {
   const ManifestText text{"-", app("")};
   EXPECT_EQ(metadata_of(parse_manifests(std::span(&text, 1), "team-b")->front().resource).tenant, "team-b");

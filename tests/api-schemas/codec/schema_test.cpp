@@ -19,6 +19,7 @@
 #include "codec/json.hpp"
 #include "codec/manifest.hpp"
 #include "codec/runtime_documents.hpp"
+#include "codec/unik_lock.hpp"
 #include "codec/unik_yaml.hpp"
 #include "values.hpp"
 
@@ -73,7 +74,8 @@ void expect_described(const json& schema, const std::string& path) {
 }
 
 TEST(Schemas, DescribeEveryFieldAndAllowNoOther) {
-  for (const char* name : {"app", "node", "tenant", "unikyaml", "runtime", "runtimemanifest", "runtimelock"})
+  for (const char* name :
+       {"app", "node", "tenant", "unikyaml", "uniklock", "runtime", "runtimemanifest", "runtimelock"})
     expect_described(document(std::string(name) + ".schema.json"), name);
 }
 
@@ -147,11 +149,12 @@ Result<void> decode_runtime_file(const std::string& schema, const std::string& t
   const auto verdict = [](const auto& result) { return result ? Result<void>() : Result<void>(result.error()); };
   if (schema == "runtimemanifest") return verdict(parse_runtime_manifest({"-", text}));
   if (schema == "runtimelock") return verdict(parse_runtime_lock({"-", text}));
+  if (schema == "uniklock") return verdict(parse_unik_lock({"-", text}));
   return verdict(parse_runtime_recipe({"-", text}));
 }
 
 TEST(Schemas, KnowTheFieldsOfRuntimes) {
-  for (const std::string schema : {"runtime", "runtimemanifest", "runtimelock"}) {
+  for (const std::string schema : {"runtime", "runtimemanifest", "runtimelock", "uniklock"}) {
     std::map<std::string, std::set<std::string>> expected;
     collect(document(schema + ".schema.json"), "", expected);
     ASSERT_GE(expected.size(), 1U);

@@ -1,5 +1,7 @@
 #include "codec/unik_yaml.hpp"
 
+#include "codec/unik_lock.hpp"
+
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
@@ -89,6 +91,28 @@ TEST(UnikYamlFile, ReadsBackWhatItPrints) {
     if (!back.ok()) RC_FAIL(to_string(back.error()) + "\n" + text);
     RC_ASSERT(*back == value);
   }));
+}
+
+TEST(UnikLockFile, ReadsBackWhatItPrintsAndRefusesHalfAPin) {
+  EXPECT_TRUE(rc::check([] {
+    const UnikLock value = values::unik_lock();
+    const auto back = parse_unik_lock({"unik.lock", print_unik_lock(value)});
+    if (!back.ok()) RC_FAIL(to_string(back.error()));
+    RC_ASSERT(*back == value);
+  }));
+  const std::string digest = "sha256:" + std::string(64, 'a');
+  const std::pair<std::string, std::string> cases[] = {
+      {"{runtimes: [{name: python, version: 1.0.0}]}", "a pin is whole or none"},
+      {"{runtimes: [{name: python@1.0.0, version: 1.0.0, layer: \"" + digest + "\"}]}", "without a version"},
+      {"{runtimes: [{name: python, version: \"1.0\", layer: \"" + digest + "\"}]}", "three numbers"},
+      {"{runtimes: [{name: python, version: 1.0.0, layer: sha256:AB}]}", "64 digits"},
+      {"{version: 2}", "1"},
+      {"", "got 0"}};
+  for (const auto& [text, message] : cases) {
+    const auto lock = parse_unik_lock({"unik.lock", text});
+    ASSERT_FALSE(lock.ok()) << text;
+    EXPECT_NE(to_string(lock.error()).find(message), std::string::npos) << to_string(lock.error());
+  }
 }
 
 TEST(UnikYaml, TakesTheNamesOfRuntimesInEveryForm) {

@@ -10,6 +10,7 @@
 
 #include "api/messages.hpp"
 #include "api/operation.hpp"
+#include "codec/unik_lock.hpp"
 #include "codec/unik_yaml.hpp"
 
 namespace unik::values {
@@ -236,6 +237,10 @@ inline TenantSpec tenant_spec() {
   if (coin()) out.limits = {resources().cpu, resources().memory};
   if (coin()) out.placement = PlacementStrategy::kBinPack;
   if (coin()) out.rollout = rollout();
+  out.allow_containers = coin();
+  for (std::size_t i = below(3); i > 0; --i)
+    out.require_signatures.keys.push_back("RWQ" + std::string(52, 'k') + static_cast<char>('0' + i));
+  std::ranges::sort(out.require_signatures.keys);
   return out;
 }
 
@@ -408,6 +413,14 @@ inline codec::UnikYaml unik_yaml() {
   out.deploy = app_spec();
   out.deploy.source.clear();
   out.deploy.boot.image.clear();
+  return out;
+}
+
+inline codec::UnikLock unik_lock() {
+  codec::UnikLock out;
+  for (const char* name : {"nodejs", "python", "team/python"})
+    if (coin())
+      out.runtimes.push_back({name, "1." + std::to_string(below(20)) + ".0", "sha256:" + std::string(64, 'b')});
   return out;
 }
 

@@ -34,14 +34,19 @@ class PackBuildTest : public ProjectTest {
     image.provides = {{"python", "3.11"}, {"java", "17"}};
     return image;
   }
-  Result<AppBuild> build(const fs::path& directory, codec::UnikYaml recipe = {}) {
+  Result<AppBuild> build(const fs::path& directory, codec::UnikYaml recipe = {},
+                         std::optional<codec::UnikLock> lock = {}) {
     AppBuildOptions options;
+    options.lock = std::move(lock);
     options.directory = directory;
     options.recipe = std::move(recipe);
     options.name = "app";
     options.base = base_;
     options.environment = build_environment(directory, caller_);
-    options.find_runtime = [this](const std::string& name) -> Result<RuntimeImage> { return runtime(name); };
+    options.find_runtime = [this](const std::string& name) -> Result<RuntimeImage> {
+      asked_ = name;
+      return runtime(name.substr(0, name.find('@')));
+    };
     return build_app(store(), all_packs(), options);
   }
   // Built in two directories to one digest, and again without a command.
@@ -68,6 +73,7 @@ class PackBuildTest : public ProjectTest {
 
   std::map<std::string, std::string> caller_;
   BaseRuntime base_;
+  std::string asked_;  // for a runtime, last
 };
 
 using Words = std::vector<std::string>;
@@ -94,6 +100,39 @@ TEST_F(PackBuildTest, NpmInstallsWhatTheLockNames) {
   const FileTree tree = guest(built);
   EXPECT_TRUE(tree.contains("app/node_modules/tiny-greet/serve.js"));
   EXPECT_FALSE(tree.contains("app/node_modules/.package-lock.json"));
+}
+
+TEST_F(PackBuildTest, ALockIsWhatIsBuiltOnOrNothing) {
+  if (!have("npm")) GTEST_SKIP() << "no npm here";
+  const fs::path project = write_source({{"server.js", "1"}});
+  const auto free = build(project);
+  ASSERT_OK(free);
+  EXPECT_EQ(asked_, "nodejs");
+  ASSERT_TRUE(free->runtime);
+  const codec::LockedRuntime pin = *free->runtime;
+  EXPECT_EQ(pin.name + "@" + pin.version, "nodejs@1.0.0");
+  // The lock is no part of the source: it changes nothing.
+  write_file(project / "unik.lock", codec::print_unik_lock({1, {pin}}));
+  const auto locked = build(project, {}, codec::UnikLock{1, {pin}});
+  ASSERT_OK(locked);
+  EXPECT_EQ(asked_, "nodejs@1.0.0") << "the newest one could be another";
+  EXPECT_TRUE(locked->reused);
+  EXPECT_FALSE(guest(*locked).contains("app/unik.lock"));
+
+  codec::LockedRuntime other = pin;
+  other.layer = "sha256:" + std::string(64, '0');
+  codec::UnikYaml newer;
+  newer.runtime = "nodejs@1.1.0";
+  const std::tuple<codec::UnikYaml, codec::UnikLock, const char*> refused[] = {
+      {{}, {1, {other}}, "with the layer sha256:0000"},
+      {{}, {}, "want the runtime nodejs, found none"},
+      {newer, {1, {pin}}, "want nodejs@1.1.0, found it pinned to 1.0.0"}};
+  for (const auto& [recipe, lock, message] : refused) {
+    const auto built = build(project, recipe, lock);
+    ASSERT_FALSE(built.ok()) << message;
+    EXPECT_EQ(built.error().reason, "not_locked");
+    EXPECT_NE(built.error().message.find(message), std::string::npos) << built.error().message;
+  }
 }
 
 TEST_F(PackBuildTest, StaticFilesAreServedAsSuch) {
