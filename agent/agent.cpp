@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "agent/controller_link.hpp"
+#include "agent/core/goals.hpp"
 #include "agent/forward/fd.hpp"
 #include "agent/forward/forwarder.hpp"
 #include "agent/host/host_info.hpp"
@@ -115,7 +116,7 @@ class Agent {
 
     Inventory inventory;
     inventory.record = std::move(*record);
-    inventory.images = images_->ready_images();
+    inventory.images = images_->ready_images(unsigned_images(inventory.record.goals));
     inventory.vms = hypervisor_->adopt();
     wire::log(wire::LogLevel::kInfo, "agent", "ready",
               {{"node", options_.node},

@@ -14,6 +14,7 @@ namespace {
 
 // A durable commit and a tenant's whole status fit well into it; streams and uploads have no total.
 constexpr Duration kRequestTimeout = std::chrono::seconds(30);
+constexpr Duration kLastLook = std::chrono::milliseconds(500);  // at a deadline, so that what has come true is seen
 constexpr Duration kConnectTimeout = std::chrono::seconds(10);
 // Event streams carry keep-alives; a quiet console does not, so its stream has no such bound.
 constexpr Duration kUploadStall = std::chrono::seconds(60);
@@ -51,7 +52,7 @@ Api Api::until(Time deadline) const {
 
 Duration Api::patience() const {
   if (!deadline_) return kRequestTimeout;
-  return std::clamp<Duration>(*deadline_ - wire::read_clock().boot, std::chrono::milliseconds(1), kRequestTimeout);
+  return std::clamp(*deadline_ - wire::read_clock().boot, kLastLook, kRequestTimeout);
 }
 
 wire::ClientRequest Api::request(std::string method, std::string target) const {

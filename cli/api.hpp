@@ -49,7 +49,8 @@ class Api {
   // Names what cannot be reached, for errors: `unix:///…/controller.sock`.
   std::string where() const { return wire::to_string(target_.endpoint); }
 
-  // The same, that answers with `timeout` where the control plane has not by `deadline`.
+  // The same, that answers with `timeout` where the control plane has not by `deadline`; a last look takes half a
+  // second.
   Api until(Time deadline) const;
   std::optional<Time> deadline() const { return deadline_; }
   // How long a request may take from now on.

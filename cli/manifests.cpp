@@ -96,17 +96,14 @@ Result<void> prepare_image(const Session& session, const Api& api, const Manifes
   return {};
 }
 
-// Signatures that were made after an image had gone to the control plane. What was asked for is done without them.
-void send_signatures(const Session& session, const Api& api, const Manifests& manifests) {
-  const auto store = open_store(session);
-  if (!store) return;
+std::vector<runtimes::Digest> images_of(const Manifests& manifests) {
+  std::vector<runtimes::Digest> images;
   for (const codec::ParsedManifest& manifest : manifests.documents) {
-    const App* app = std::get_if<App>(&manifest.resource);
+    const App* const app = std::get_if<App>(&manifest.resource);
     const auto image = runtimes::parse_reference(app == nullptr ? "" : app->spec.boot.image);
-    if (!image) continue;
-    if (auto sent = upload_signatures(session, api, *store, image->digest); !sent)
-      session.warn("the signatures of " + app->spec.boot.image + " were not sent: " + sent.error().message);
+    if (image) images.push_back(image->digest);
   }
+  return images;
 }
 
 bool lacks_image(const Error& error) {
@@ -147,11 +144,9 @@ std::string request_body(const Manifests& manifests) {
 
 Result<ApplyReply> ask_with_images(const Session& session, const Api& api, const Manifests& manifests, const Ask& ask) {
   const std::string body = request_body(manifests);
+  send_signatures(session, api, images_of(manifests));
   auto reply = ask(body);
-  if (reply) {
-    send_signatures(session, api, manifests);
-    return reply;
-  }
+  if (reply) return reply;
   // What the control plane lacks may be here: an image, or a signature that was made after the image had gone there.
   if (!lacks_image(reply.error())) return placed(reply.error(), manifests);
   const auto store = open_store(session);

@@ -9,6 +9,10 @@ namespace unik::cli {
 
 Backoff::Backoff(Duration timeout) : deadline_(wire::read_clock().boot + timeout) {}
 
+Duration Backoff::left() const {
+  return std::max(deadline_ - wire::read_clock().boot, Duration::zero());
+}
+
 bool Backoff::pause() {
   const Time now = wire::read_clock().boot;
   if (now >= deadline_) return false;
@@ -33,8 +37,9 @@ Result<Operation> follow_operation(const Api& api, const std::string& id, Durati
     if (!backoff.pause())
       return timed_out("wait_timed_out",
                        "operation " + id + " is " +
-                           (operation ? std::string(to_string(last.state)) : "not to be asked for") + " after " +
-                           format_duration(timeout) + (last.message.empty() ? "" : " (" + last.message + ")") +
+                           (last.operation_id.empty() ? "not to be asked for" : std::string(to_string(last.state))) +
+                           " after " + format_duration(timeout) +
+                           (last.message.empty() ? "" : " (" + last.message + ")") +
                            "; it goes on: unikctl wait operation/" + id +
                            (last.target.app.empty() ? "" : "; ask why: unikctl explain app/" + last.target.app.str()));
   }
@@ -43,8 +48,9 @@ Result<Operation> follow_operation(const Api& api, const std::string& id, Durati
 Result<int> await_operations(const Session& session, const Api& api, const std::vector<Operation>& operations,
                              Duration timeout) {
   int code = 0;
+  const Backoff whole(timeout);
   for (const Operation& operation : operations) {
-    const auto done = follow_operation(api, operation.operation_id, timeout, [](const Operation&) {});
+    const auto done = follow_operation(api, operation.operation_id, whole.left(), [](const Operation&) {});
     if (!done) return done.error();
     const std::string what = std::string(to_string(done->kind)) + " of app/" + done->target.app.str();
     if (done->state == OperationState::kSucceeded) {

@@ -17,6 +17,7 @@ class Backoff {
   bool pause();
   explicit Backoff(Duration timeout);
   Time deadline() const { return deadline_; }
+  Duration left() const;  // not below zero
   void restart() { pause_ = kFirst; }
 
  private:
@@ -36,7 +37,7 @@ inline bool may_come_back(const Error& error) {
 Result<Operation> follow_operation(const Api& api, const std::string& id, Duration timeout,
                                    const std::function<void(const Operation&)>& on_change);
 
-// Of all of them: 0, or 1 after the reason of each that failed was printed.
+// Of all of them, within `timeout` together: 0, or 1 after the reason of each that failed was printed.
 Result<int> await_operations(const Session& session, const Api& api, const std::vector<Operation>& operations,
                              Duration timeout);
 

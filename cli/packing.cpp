@@ -318,6 +318,9 @@ Result<Packed> pack(const Session& session, const runtimes::BlobStore& store, co
   if (request.rootfs) return pack_root(session, store, request);
   const std::filesystem::path path = absolute(session, request.path);
   std::error_code ignored;
+  if (request.lock && !std::filesystem::is_directory(path, ignored))
+    return invalid("nothing_to_lock",
+                   "--lock: want a project's directory, which unik.lock goes into, got " + path.string());
   if (script_language(path) && std::filesystem::is_regular_file(path, ignored))
     return pack_script(session, store, request, path);
   const auto packer = runtimes::choose_packer(path);
@@ -350,6 +353,16 @@ Result<void> upload_signatures(const Session& session, const Api& api, const run
     if (auto sent = api.put_signature(to_string(image), text); !sent) return sent;
   }
   return {};
+}
+
+void send_signatures(const Session& session, const Api& api, const std::vector<runtimes::Digest>& images) {
+  const auto store = open_store(session);
+  if (!store) return session.warn("no signatures were sent: " + store.error().message);
+  for (const runtimes::Digest& image : images) {
+    const auto sent = upload_signatures(session, api, *store, image);
+    if (!sent && sent.error().code != ErrorCode::kNotFound)
+      session.warn("the signatures of " + to_string(image) + " were not sent: " + sent.error().message);
+  }
 }
 
 Result<void> upload(const Session& session, const Api& api, const runtimes::BlobStore& store,

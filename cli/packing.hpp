@@ -54,6 +54,10 @@ Result<Packed> pack(const Session& session, const runtimes::BlobStore& store, co
 Result<void> upload_signatures(const Session& session, const Api& api, const runtimes::BlobStore& store,
                                const runtimes::Digest& image);
 
+// The same of several, from the store of this host, before the control plane acts: nodes ask for them at once. What
+// could not be sent is warned of, and what the control plane has no image for goes there with the image.
+void send_signatures(const Session& session, const Api& api, const std::vector<runtimes::Digest>& images);
+
 // Sends what the control plane does not have, the manifest last, so that whoever sees it can rely on the rest; and the
 // signatures.
 Result<void> upload(const Session& session, const Api& api, const runtimes::BlobStore& store,

@@ -146,6 +146,13 @@ std::set<WantedImage> images_of(const Goals& goals) {
   return images;
 }
 
+std::set<std::string> unsigned_images(const Goals& goals) {
+  std::set<std::string> names;
+  for (const WantedImage& wanted : images_of(goals))
+    if (wanted.trusted_keys.empty()) names.insert(wanted.image);
+  return names;
+}
+
 std::set<std::string> image_names(const Goals& goals) {
   std::set<std::string> names;
   for (const WantedImage& wanted : images_of(goals)) names.insert(wanted.image);

@@ -38,5 +38,7 @@ WantedImage wanted_image(const EnsureRunning& goal);
 // Every image that `goals` need, as they need it.
 std::set<WantedImage> images_of(const Goals& goals);
 std::set<std::string> image_names(const Goals& goals);
+// Those that something may boot from without a signature.
+std::set<std::string> unsigned_images(const Goals& goals);
 
 }  // namespace unik::agent

@@ -1,5 +1,6 @@
 #include "agent/core/happenings.hpp"
 
+#include "agent/core/goals.hpp"
 #include "agent/core/restart.hpp"
 #include "agent/core/settle.hpp"
 
@@ -20,12 +21,17 @@ bool is_first_byte(const Instance& instance, const VmStarted& started) {
          started.first_byte > Duration::zero();
 }
 
+// Under other keys by now, it waits for another answer.
+bool awaits(const Instance& instance, const WantedImage& answered) {
+  return instance.awaits_image && (instance.want != Want::kRunning || wanted_image(instance.goal) == answered);
+}
+
 }  // namespace
 
 void take(NodeState& node, const ImageReady& ready) {
   for (const InstanceId& id : node.images.arrived(ready.wanted)) {
     Instance* instance = node.find(id);
-    if (instance == nullptr || !instance->awaits_image) continue;
+    if (instance == nullptr || !awaits(*instance, ready.wanted)) continue;
     instance->awaits_image = false;
     instance->next_boot.fetch = ready.fetch;
     instance->next_boot.prepare = ready.prepare;
@@ -39,7 +45,7 @@ void take(NodeState& node, const ImageFailed& failed) {
             to_string(failed.error));
   for (const InstanceId& id : node.images.failed(failed.wanted, failed.error, node.now.boot)) {
     Instance* instance = node.find(id);
-    if (instance == nullptr || !instance->awaits_image) continue;
+    if (instance == nullptr || !awaits(*instance, failed.wanted)) continue;
     instance->recent_problem = failed.error.message;
     if (for_good) {
       instance->awaits_image = false;

@@ -83,7 +83,7 @@ class ImageStore::State {
     for (std::thread& worker : workers_) worker.join();
   }
 
-  std::vector<std::string> ready_images() {
+  std::vector<std::string> ready_images(const std::set<std::string>& unsigned_ones) {
     std::vector<std::string> ready;
     const Result<std::vector<runtimes::NamedImage>> images = store_.images();
     if (!images.ok()) {
@@ -94,6 +94,7 @@ class ImageStore::State {
       // The node holds several versions of one name, so each stands in the index under its whole reference.
       const Result<runtimes::Reference> reference = runtimes::parse_reference(image.name);
       if (!reference.ok() || reference->digest != image.manifest.digest) continue;
+      if (!unsigned_ones.contains(image.name)) continue;
       const Digest& digest = reference->digest;
       const Result<std::vector<Digest>> missing = store_.missing(digest);
       if (!missing.ok() || !missing->empty()) continue;
@@ -239,24 +240,35 @@ class ImageStore::State {
   // The controller is asked only where what is here does not do: what boots again needs nobody.
   Result<void> check_trust(const runtimes::Reference& image, const std::vector<std::string>& keys) const {
     if (keys.empty()) return {};
-    const auto check = [&] {
-      return runtimes::check_signatures(store_, "image " + to_string(image), image.digest, keys);
-    };
-    if (check().ok()) return {};
-    if (Result<void> taken = take_signatures(image.digest); !taken.ok()) return taken;
-    const Result<runtimes::PublicKey> checked = check();
-    return checked.ok() ? Result<void>() : Result<void>(checked.error());
+    const std::string what = "image " + to_string(image);
+    const auto known = runtimes::check_signatures(store_, what, image.digest, keys);
+    if (known.ok()) return {};
+    const auto told = told_signatures(image.digest);
+    if (!told.ok()) return told.error();
+    const Result<std::string> manifest = store_.read(image.digest);
+    if (!manifest.ok()) return manifest.error();
+    std::vector<runtimes::PublicKey> trusted;
+    for (const std::string& line : keys)
+      if (const auto key = runtimes::parse_public_key(line); key.ok()) trusted.push_back(*key);
+    const auto checked = runtimes::check_signatures(what, *manifest, *told, trusted);
+    if (!checked.ok()) return known.error().reason == "wrong_signature" ? known.error() : checked.error();
+    // What is made up takes no place here.
+    for (const runtimes::FileSignature& signature : *told)
+      if (runtimes::check_signatures(what, *manifest, {&signature, 1}, trusted).ok())
+        if (const auto added = add_image_signature(store_, image.digest, signature); !added.ok()) return added.error();
+    return {};
   }
 
-  Result<void> take_signatures(const Digest& image) const {
+  // By the controller. Whatever keeps it from telling, it has not said that there is none.
+  Result<std::vector<runtimes::FileSignature>> told_signatures(const Digest& image) const {
     const Result<std::vector<std::string>> texts = fetch_signatures_(image);
-    if (!texts.ok()) return texts.error();
-    for (const std::string& text : *texts) {
-      const Result<runtimes::FileSignature> signature = runtimes::parse_signature(text);
-      if (!signature.ok()) continue;  // says nothing of the image
-      if (const auto added = add_image_signature(store_, image, *signature); !added.ok()) return added.error();
-    }
-    return {};
+    if (!texts.ok())
+      return unavailable("signatures_unknown", "want the signatures of " + to_string(image) +
+                                                   " from the controller, found " + texts.error().message);
+    std::vector<runtimes::FileSignature> signatures;
+    for (const std::string& text : *texts)
+      if (const auto signature = runtimes::parse_signature(text); signature.ok()) signatures.push_back(*signature);
+    return signatures;
   }
 
   Result<void> fetch_missing(const runtimes::Reference& image) {
@@ -318,8 +330,8 @@ Result<std::unique_ptr<ImageStore>> ImageStore::create(ImageStoreOptions options
 ImageStore::ImageStore(std::unique_ptr<State> state) : state_(std::move(state)) {}
 ImageStore::~ImageStore() = default;
 
-std::vector<std::string> ImageStore::ready_images() {
-  return state_->ready_images();
+std::vector<std::string> ImageStore::ready_images(const std::set<std::string>& unsigned_ones) {
+  return state_->ready_images(unsigned_ones);
 }
 void ImageStore::fetch(FetchImage effect) {
   state_->fetch(std::move(effect));

@@ -13,6 +13,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,9 +53,10 @@ class ImageStore {
   ImageStore(const ImageStore&) = delete;
   ImageStore& operator=(const ImageStore&) = delete;
 
-  // The images of the store that are whole and ready to boot, `NAME@sha256:HEX`. Makes their boot files where those are
-  // missing, so it may take a while after a cache was removed. Once, before any fetch.
-  std::vector<std::string> ready_images();
+  // Which of `unsigned_ones`, that may boot without a signature, are whole and ready to boot, `NAME@sha256:HEX`. Makes
+  // their boot files where those are missing, so it may take a while after a cache was removed. No other image is
+  // opened. Once, before any fetch.
+  std::vector<std::string> ready_images(const std::set<std::string>& unsigned_ones);
 
   // Returns at once.
   void fetch(FetchImage effect);

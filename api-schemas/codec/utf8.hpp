@@ -10,4 +10,6 @@ namespace unik::codec {
 // not well-formed. `at` is inside the text.
 std::size_t utf8_length(std::string_view text, std::size_t at);
 
+bool is_utf8(std::string_view text);
+
 }  // namespace unik::codec

@@ -168,11 +168,7 @@ Result<int> run_deploy(const Session& session, const DeployOptions& options) {
   if (subject->image) {
     if (auto sent = upload(session, *api, *subject->store, *subject->image); !sent) return sent.error();
   } else if (subject->deployed) {
-    const auto store = open_store(session);
-    if (!store) return store.error();
-    const auto sent = upload_signatures(session, *api, *store, subject->deployed->reference.digest);
-    // Where it has not even the image, the deploy itself is told so.
-    if (!sent && sent.error().code != ErrorCode::kNotFound) return sent.error();
+    send_signatures(session, *api, {subject->deployed->reference.digest});
   }
   const auto reply = api->deploy(body);
   if (!reply) return in_flags(reply.error(), flags, subject->inputs.recipe.has_value());

@@ -36,12 +36,13 @@ Result<std::vector<std::string>> app_names(const std::vector<std::string>& words
 Result<int> run_destroy(const Session& session, const DestroyOptions& options) {
   const auto names = app_names(options.names);
   if (!names) return names.error();
-  const auto api = session.connect();
+  const Backoff backoff(options.timeout);
+  const auto api = options.wait ? session.connect(backoff.deadline()) : session.connect();
   if (!api) return api.error();
   const auto reply = api->destroy(*names);
   if (!reply) return reply.error();
   show_reply(session, *reply, options.format);
-  if (options.wait) return await_operations(session, *api, reply->operations, options.timeout);
+  if (options.wait) return await_operations(session, *api, reply->operations, backoff.left());
   for (const Operation& operation : reply->operations)
     session.say("operation " + operation.operation_id + "; follow it: unikctl wait operation/" +
                 operation.operation_id);

@@ -41,7 +41,8 @@ Result<int> set_schedulable(const Session& session, const NodeOptions& options, 
 Result<int> wait_for_drain(const Session& session, const Api& api, const std::string& name, Backoff& backoff) {
   std::string said;
   for (;;) {
-    const auto view = api.node(name);
+    const auto view = api.until(backoff.deadline()).node(name);
+    if (!view && may_come_back(view.error()) && backoff.pause()) continue;
     if (!view) return view.error();
     std::string seen;
     for (const Condition& condition : view->conditions) {

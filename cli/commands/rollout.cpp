@@ -44,19 +44,18 @@ Result<int> status(const Session& session, const RolloutOptions& options) {
   Backoff backoff(options.timeout);
   const auto api = options.wait ? session.connect(backoff.deadline()) : session.connect();
   if (!api) return api.error();
+  std::string seen = "it has not been seen";
   for (;;) {
     const auto view = api->rollout(bare(options.app));
-    if (!view && options.wait && may_come_back(view.error()) && backoff.pause()) continue;
-    if (!view) return view.error();
-    const bool ended = view->phase != "progressing";
-    if (!options.wait || ended) {
+    if (!view && !(options.wait && may_come_back(view.error()))) return view.error();
+    if (view && (!options.wait || view->phase != "progressing")) {
       print_rollout(session, *view, options.format, render_rollout(*view, session.terminal().colour_out));
       return is_given_up(*view) || (options.wait && view->phase != "done") ? 1 : 0;
     }
+    if (view) seen = std::to_string(view->updated) + " of " + std::to_string(view->desired) + " updated";
     if (!backoff.pause())
-      return timed_out("wait_timed_out", "the rollout of " + view->app + " is not done after " +
-                                             format_duration(options.timeout) + ": " + std::to_string(view->updated) +
-                                             " of " + std::to_string(view->desired) + " updated");
+      return timed_out("wait_timed_out", "the rollout of " + bare(options.app) + " is not done after " +
+                                             format_duration(options.timeout) + ": " + seen);
   }
 }
 

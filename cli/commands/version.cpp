@@ -29,7 +29,7 @@ Result<int> run_version(const Session& session, const VersionOptions& options) {
   const auto api = session.find_api();
   const auto server =
       api ? api->until(wire::read_clock().boot + kVersionPatience).version() : Result<std::string>(api.error());
-  const bool none_runs = !server && api && api->target().local && server.error().code == ErrorCode::kUnavailable;
+  const bool none_runs = !server && api && api->target().local && server.error().reason == "connection_refused";
   codec::JsonWriter out;
   out.begin_object().key("client").begin_object().field("version", UNIK_VERSION).end_object();
   if (server) out.key("server").raw(*server);

@@ -109,11 +109,14 @@ void check_limits(const Resource& resource, const App& app, const InstanceLimits
 class HostPorts {
  public:
   HostPorts(const World& world, const std::vector<Resource>& asked) {
-    std::set<AppName> names;
+    std::map<AppName, const App*> next;
     for (const Resource& resource : asked)
-      if (const App* const app = std::get_if<App>(&resource)) names.insert(app->name());
-    for (const auto& [name, row] : world.apps)
-      if (!row.deleting && !names.contains(name)) claim(name, *row.app);
+      if (const App* const app = std::get_if<App>(&resource)) next[app->name()] = app;
+    for (const auto& [name, row] : world.apps) {
+      if (row.deleting) continue;
+      const auto found = next.find(name);
+      found == next.end() ? claim(name, *row.app) : claim_kept(name, *row.app, *found->second);
+    }
   }
 
   void claim(const AppName& name, const App& app) {
@@ -127,8 +130,19 @@ class HostPorts {
     return owner->second;
   }
 
+  bool is_kept(std::uint16_t port) const { return kept_.contains(port); }
+
  private:
+  // Who has a port and keeps it comes before who asks for it.
+  void claim_kept(const AppName& name, const App& before, const App& after) {
+    for (const Publication& had : before.spec.run.publications)
+      for (const Publication& has : after.spec.run.publications)
+        if (had.host_port && had.host_port == has.host_port && owners_.emplace(*had.host_port, name).second)
+          kept_.insert(*had.host_port);
+  }
+
   std::map<std::uint16_t, AppName> owners_;
+  std::set<std::uint16_t> kept_;
 };
 
 // What belongs to another tenant is not named.
@@ -160,7 +174,7 @@ void check_host_ports(const Resource& resource, const App& app, const HostPorts&
       found.faults.push_back(fault_in(resource, path, "host port " + number + " is published twice"));
     const auto owner = ports.other_owner(*publication.host_port, app.name());
     if (!owner) continue;
-    (asked.contains(*owner) ? found.faults : found.clashes)
+    (asked.contains(*owner) && !ports.is_kept(*publication.host_port) ? found.faults : found.clashes)
         .push_back(fault_in(resource, path,
                             "host port " + number + " is published by " + owner_name(*owner, app) + " already"));
   }
@@ -394,7 +408,7 @@ class Applier {
     bool any = false;
     for_each_instance(draft_.world(), after.name(), [&](const InstanceId&, const InstanceRow& row) {
       const NodeRow* const node = draft_.world().nodes.find(row.node);
-      any |= node != nullptr && row.goal == InstanceGoal::kRun && leaves(*node, after) && !leaves(*node, before);
+      any |= node != nullptr && would_move(row, after) && leaves(*node, after) && !leaves(*node, before);
     });
     return any;
   }
@@ -405,9 +419,13 @@ class Applier {
     bool any = false;
     for_each_on_node(draft_.world(), Symbol(after.metadata.name), [&](const InstanceId& id, const InstanceRow& row) {
       const AppRow* const app = draft_.world().apps.find(id.app_name());
-      any |= app != nullptr && row.goal == InstanceGoal::kRun && leaves(is, *app->app) && !leaves(was, *app->app);
+      any |= app != nullptr && would_move(row, *app->app) && leaves(is, *app->app) && !leaves(was, *app->app);
     });
     return any;
+  }
+  // What has ended stays where it ended, and jobs end where they are.
+  static bool would_move(const InstanceRow& row, const App& app) {
+    return row.goal == InstanceGoal::kRun && row.status->phase != Phase::kExited && !is_job(app);
   }
   bool leaves(const NodeRow& node, const App& app) const {
     return leaving(draft_.world(), node, app, draft_.now().boot) != Leaving::kNo;

@@ -38,7 +38,12 @@ const Port* port_for(const Publication& publication, const std::vector<Port>& de
                      const std::vector<Port>& ports) {
   if (const Port* const port = find(ports, [&](const Port& each) { return each.name == publication.port_name; }))
     return port;
-  if (const Port* const port = find(ports, [&](const Port& each) { return each.port == publication.port; }))
+  // One that the app declares under its own name serves that one.
+  const auto is_declared = [&](const Port& each) {
+    return find(declared, [&](const Port& other) { return other.name == each.name; }) != nullptr;
+  };
+  if (const Port* const port =
+          find(ports, [&](const Port& each) { return each.port == publication.port && !is_declared(each); }))
     return port;
   const Port* const added = only_new(declared, ports);
   return added != nullptr && added->name == publication.port_name ? only_new(ports, declared) : nullptr;

@@ -8,8 +8,9 @@
 
 namespace unik::controller {
 
-// The port among `ports` that serves what `declared` publishes under `publication`: the one of that name, else of that
-// number, else the one that has no counterpart on the other side, where there is one such on each. Null: none does.
+// The port among `ports` that serves what `declared` publishes under `publication`: the one of that name; else of that
+// number, unless `declared` has a port of its name; else the one that has no counterpart on the other side, where there
+// is one such on each. Null: none does. No two publications lead to one port.
 const Port* port_for(const Publication& publication, const std::vector<Port>& declared, const std::vector<Port>& ports);
 
 // For an instance of `boot`: each publication keeps its name, and leads to the port that serves it there. Those that

@@ -157,6 +157,9 @@ void begin_rollout(AppRow& row, Draft& draft, BootSpec boot, bool automatic, std
   // Two changes in one record are one template.
   if (row.rollout == rollout && note_of(row) != nullptr) row.history.pop_back();
   TemplateNote* const before = note_of(row);
+  std::optional<HealthCheck> health = row.app->spec.run.health;
+  // The same template anew, as by a restart after a rollback.
+  if (!health && boot.check && before != nullptr) health = before->health;
   if (before != nullptr && before->outcome == TemplateOutcome::kPending) before->outcome = TemplateOutcome::kReplaced;
   const std::uint64_t live = row.state.live;
   row.rollout = rollout;
@@ -172,7 +175,7 @@ void begin_rollout(AppRow& row, Draft& draft, BootSpec boot, bool automatic, std
   note.generation = row.app->metadata.generation;
   note.automatic = automatic;
   note.message = std::move(message);
-  note.health = row.app->spec.run.health;
+  note.health = std::move(health);
   row.history.push_back(std::move(note));
   forget_oldest(row);
   draft.change(PutTemplate{{name, row.rollout}, std::move(boot)});

@@ -52,6 +52,7 @@ class Fold {
     const bool policy_moved =
         before != nullptr &&
         (before->app->spec.run != change.row.app->spec.run ||
+         before->app->spec.boot.ports != change.row.app->spec.boot.ports ||
          before->app->spec.disconnect.stop_on_client_after != change.row.app->spec.disconnect.stop_on_client_after ||
          before->state.blue_green != change.row.state.blue_green || before->state.live != change.row.state.live);
     if (before != nullptr) use(*before->app, false);

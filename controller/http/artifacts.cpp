@@ -5,6 +5,7 @@
 
 #include "codec/json_writer.hpp"
 #include "codec/signatures_json.hpp"
+#include "codec/utf8.hpp"
 #include "controller/http/api.hpp"
 #include "runtimes/lib/signature/image_signatures.hpp"
 
@@ -131,6 +132,8 @@ void put_signature(ApiContext& context, const PathValues& path, const wire::Http
                    const wire::Responder& responder) {
   const Result<Digest> image = runtimes::parse_digest(path.at("digest"));
   if (!image) return responder.send(image.error());
+  if (!codec::is_utf8(request.body))
+    return responder.send(invalid("bad_signature", "want a signature of UTF-8 text, whose comments can be passed on"));
   const auto signature = runtimes::parse_signature(request.body);
   if (!signature) return responder.send(signature.error());
   const auto artifact = add_image_signature(context.artifacts, *image, *signature);

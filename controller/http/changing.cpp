@@ -8,6 +8,7 @@
 #include "codec/manifest.hpp"
 #include "codec/views_json.hpp"
 #include "controller/core/foresee.hpp"
+#include "controller/core/rollout_watch.hpp"
 #include "controller/http/api.hpp"
 #include "runtimes/lib/oci/image_facts.hpp"
 #include "runtimes/lib/oci/reference.hpp"
@@ -75,7 +76,11 @@ const TenantSpec& tenant_spec(const World& world, const std::vector<Resource>& r
 
 bool runs_already(const World& world, const App& app) {
   const AppRow* const row = world.apps.find(app.name());
-  return row != nullptr && !row->deleting && row->app->spec.boot.image == app.spec.boot.image;
+  if (row == nullptr || row->deleting) return false;
+  // After a rollback what runs is not what is declared.
+  const Shared<BootSpec>* const running = world.templates.find({app.name(), row->rollout});
+  return row->app->spec.boot.image == app.spec.boot.image ||
+         (running != nullptr && (*running)->image == app.spec.boot.image);
 }
 
 // An image that nobody trusted has signed would be refused by every node: said now. The nodes have the last word.
@@ -123,6 +128,19 @@ Result<void> check_policies(const runtimes::BlobStore& artifacts, const World& w
     if (Result<void> trusted = check_signed(artifacts, tenant, *app, image->digest); !trusted) return trusted;
   }
   return {};
+}
+
+// The template that is gone back to may be older than a policy.
+Result<void> check_way_back(const runtimes::BlobStore& artifacts, const World& world, const RolloutRequest& request) {
+  const AppRow* const row = world.apps.find(request.app);
+  if (row == nullptr || request.verb != RolloutVerb::kRollback) return {};
+  const TemplateNote* const good = request.to ? nullptr : last_good(world, request.app, *row);
+  const std::uint64_t to = request.to ? *request.to : good != nullptr ? good->rollout : 0;
+  const Shared<BootSpec>* const boot = world.templates.find({request.app, to});
+  if (boot == nullptr) return {};  // said by who carries it out
+  App app = *row->app;
+  app.spec.boot = **boot;
+  return check_policies(artifacts, world, {Resource(std::move(app))});
 }
 
 Result<ApplyRequest> read_manifests(const wire::HttpRequest& request, const ApiContext& context, bool follow) {
@@ -332,6 +350,8 @@ void add_changing_routes(ApiContext& context, std::vector<Route>& routes) {
          [&context, verb](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
            Result<RolloutRequest> rollout = read_rollout(path, request, verb);
            if (!rollout) return responder.send(rollout.error());
+           if (auto allowed = check_way_back(context.artifacts, *context.runner.world(), *rollout); !allowed)
+             return responder.send(allowed.error());
            ask(context, request, responder, 200, std::move(*rollout));
          },
          {},

@@ -478,6 +478,20 @@ TEST_F(Verbs, WaitingEndsInTimeWhateverTheControlPlaneDoes) {
   ::close(listener);
 }
 
+// What is already true is seen, however little time there is, and what is not is told as it was last.
+TEST_F(Verbs, WaitingLooksOnceMoreAtItsDeadline) {
+  controller.answer("GET /v1/operations/op-42-0", 200, operation_json(OperationState::kSucceeded));
+  EXPECT_EQ(unikctl({"wait", "operation/op-42-0", "--timeout", "1ms"}).code, 0);
+  controller.forget("GET /v1/operations/op-42-0");
+  ApplyReply reply;
+  reply.operations = {sample_operation()};
+  controller.answer("POST /v1/destroy", 202, codec::to_json(reply));
+  controller.answer("GET /v1/operations/op-42-0", 200, operation_json(OperationState::kRunning));
+  const RunResult run = unikctl({"destroy", "web", "--wait", "--timeout", "50ms"});
+  EXPECT_EQ(run.code, 9);
+  EXPECT_NE(run.err.find("operation op-42-0 is running after"), std::string::npos) << run.err;
+}
+
 TEST_F(Verbs, VersionSaysWhatIsWrongWithTheControlPlane) {
   controller.answer("GET /v1/version", 503, codec::to_json(unavailable("restored", "not yet")));
   const RunResult run = unikctl({"version"});

@@ -12,7 +12,7 @@ if [ ${#scripts[@]} -lt 10 ]; then
   echo "error: only ${#scripts[@]} scripts were found: this test has lost sight of the tree" >&2
   exit 1
 fi
-if grep -nE '\| *grep +(-[a-zA-Z]*q|--quiet)' "${scripts[@]}"; then
+if grep -nE '\|&? *grep +(-[a-zA-Z]+ +)*(-[a-zA-Z]*q|--quiet)' "${scripts[@]}"; then
   echo "error: want a grep that reads its input to the end (in an end-to-end script: holds)" >&2
   exit 1
 fi

@@ -32,6 +32,17 @@ TEST(Goals, GoBackToTheRequestsOfWhatDiffers) {
   EXPECT_EQ(traces_between(both, other_pace), Traces{"b"});
 }
 
+// What has to be signed is not opened before somebody has looked.
+TEST(Goals, SayWhichImagesMayBootUnsigned) {
+  EnsureRunning open = running(instance_id("web"));
+  EnsureRunning closed = running(instance_id("bank"));
+  closed.boot.image = "bank@sha256:11";
+  closed.trusted_keys = {"RWQa"};
+  const Goals goals{{"c1", {}, 1}, {EnsureImage{"early@sha256:22"}, open, closed}, {}};
+  EXPECT_EQ(unsigned_images(goals), (std::set<std::string>{kImage, "early@sha256:22"}));
+  EXPECT_EQ(image_names(goals).size(), 3U);
+}
+
 TEST(Goals, OfNobodysRequestGoBackToNone) {
   const Goals goals{{"c1", {}, 1}, {running(instance_id("web"))}};
   EXPECT_EQ(traces_between({}, goals), Traces{});

@@ -122,7 +122,7 @@ class ImageStoreTest : public testing::Test {
 
 TEST_F(ImageStoreTest, BlobsAreFetchedOnceAndKept) {
   open([this](const Digest& digest, const BlobSink& sink) { return serve(digest, sink); });
-  EXPECT_TRUE(images_->ready_images().empty());
+  EXPECT_TRUE(images_->ready_images({image_}).empty());
   EXPECT_EQ(images_->boot_files(image_).error().reason, "image_not_ready");
   images_->fetch({WantedImage{image_}});
   (void)next_failure();  // of the layer, after all blobs are there

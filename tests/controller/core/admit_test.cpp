@@ -164,6 +164,9 @@ TEST(HostPorts, GoFromOneAppToAnotherInOneRequest) {
     EXPECT_EQ(reason_of(planned, moved), "") << taker_first;
     EXPECT_EQ(reason_of(planned, {on_port("a", 19080), on_port("b", 19089)}), "") << "a swap";
     EXPECT_EQ(reason_of(planned, {on_port("a", 19089)}), "host_port_taken");
+    std::vector<App> wants{on_port("b", 19089), on_port("c", 19089)};
+    if (taker_first) std::swap(wants[0], wants[1]);
+    EXPECT_EQ(reason_of(planned, wants), "host_port_taken") << "b has it and keeps it, wherever it stands";
     EXPECT_EQ(reason_of(planned, {on_port("a", 19090), on_port("b", 19090)}), "invalid_spec");
   }
 }

@@ -85,9 +85,13 @@ TEST_F(CheckTargetTest, AWayBackOverAnAppWithoutACheckBringsItsPaceBackToo) {
   App bare = checked(8080, "4");
   bare.spec.run.health.reset();
   world.deploy(bare);
+  int looked_at = 0;
   for (const Action& action : goals_of(world.world(), Symbol("n1")).actions)
-    if (const auto* goal = std::get_if<EnsureRunning>(&action); goal != nullptr && goal->run.health)
+    if (const auto* goal = std::get_if<EnsureRunning>(&action); goal != nullptr && goal->run.health) {
       EXPECT_EQ(goal->run.health, patient.spec.run.health) << "while the other rolls out";
+      ++looked_at;
+    }
+  EXPECT_EQ(looked_at, 1);
   world.report_all();
   world.report_all();
   world.step([](Draft& draft) {
@@ -95,6 +99,33 @@ TEST_F(CheckTargetTest, AWayBackOverAnAppWithoutACheckBringsItsPaceBackToo) {
   });
   const App& app = *world.world().apps.find({Symbol("default"), Symbol("web")})->app;
   EXPECT_EQ(app.spec.run.health, patient.spec.run.health);
+}
+
+TEST_F(CheckTargetTest, ARestartOfWhatWasGoneBackToKeepsItsPace) {
+  App patient = checked(8080, "3");
+  patient.spec.run.health->grace = std::chrono::seconds(200);
+  world.deploy(patient);
+  world.report_all();
+  world.report_all();
+  App bare = checked(8080, "4");
+  bare.spec.run.health.reset();
+  world.deploy(bare);
+  const auto steer = [&](RolloutVerb verb) {
+    world.step([&](Draft& draft) {
+      EXPECT_TRUE(admit_rollout(draft, {{Symbol("default"), Symbol("web")}, verb, {}, "trace"}).ok());
+    });
+    world.report_all();
+    world.report_all();
+  };
+  steer(RolloutVerb::kAbort);
+  steer(RolloutVerb::kRestart);
+  int looked_at = 0;
+  for (const Action& action : goals_of(world.world(), Symbol("n1")).actions)
+    if (const auto* goal = std::get_if<EnsureRunning>(&action); goal != nullptr) {
+      EXPECT_EQ(goal->run.health, patient.spec.run.health);
+      ++looked_at;
+    }
+  EXPECT_EQ(looked_at, 1);
 }
 
 TEST_F(CheckTargetTest, ATemplateOfAnOlderStoreIsAskedWhatTheAppDeclares) {

@@ -26,6 +26,9 @@ TEST(PublishedPorts, AreFoundByNameThenByNumberThenAsTheOnlyOneThatIsNew) {
   EXPECT_EQ(served(http, {{"http", 9090}}, {{"a", 1}, {"b", 2}}), "none") << "either could be meant";
   EXPECT_EQ(served(http, {{"grpc", 7}, {"http", 9090}}, {{"a", 1}}), "none");
   EXPECT_EQ(served(http, {{"http", 9090}}, {}), "none");
+  // A number that goes to another name is no counterpart: the port of the name has it.
+  const Publication admin{"admin", 8080, 9000};
+  EXPECT_EQ(served(admin, {{"admin", 8080}, {"http", 9090}}, {{"http", 8080}}), "none");
 }
 
 class PublishedPortsTest : public testing::Test {
@@ -92,6 +95,32 @@ TEST_F(PublishedPortsTest, AWayBackDeclaresPortsThatAManifestCould) {
   const App& app = declared();
   EXPECT_EQ(app.spec.boot.ports, (Ports{{"http", 8080}}));
   EXPECT_EQ(app.spec.run.publications, (std::vector<Publication>{{"http", 8080, 19090}}));
+}
+
+TEST_F(PublishedPortsTest, AWayBackOverARenumberingPublishesNothingTwice) {
+  world.deploy(published("http", 8080));
+  world.report_all();
+  App two = published("http", 9090);
+  two.spec.boot.ports = {{"admin", 8080}, {"http", 9090}};
+  two.spec.run.publications = {{"admin", 8080, 19000}, {"http", 9090, 19090}};
+  world.deploy(two);
+  EXPECT_EQ(publications(), (std::vector<std::string>{"http:19090:8080", "admin:19000:8080", "http:19090:9090"}));
+  world.report_all();
+  world.report_all();
+  steer(RolloutVerb::kRollback);
+  EXPECT_EQ(declared().spec.run.publications, (std::vector<Publication>{{"http", 8080, 19090}}));
+}
+
+// Another port of the app may change where an old one's publication leads.
+TEST_F(PublishedPortsTest, AnotherPortGivesTheNodesNewGoals) {
+  world.deploy(published("web", 80));
+  world.report_all();
+  world.deploy(published("http", 8080));
+  const std::uint64_t before = world.world().nodes.find(Symbol("n1"))->goals_revision;
+  App more = published("http", 8080);
+  more.spec.boot.ports.push_back({"late", 9090});
+  world.deploy(more);
+  EXPECT_GT(world.world().nodes.find(Symbol("n1"))->goals_revision, before);
 }
 
 }  // namespace
