@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <charconv>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -28,6 +29,11 @@ class FileServer {
   void cut(std::vector<std::size_t> after) {
     const std::lock_guard lock(mutex_);
     cuts_ = std::move(after);
+  }
+  // Each cut waits until the client has so much of the file: what only the sockets hold is lost with a connection.
+  void cut_when(std::function<bool(std::size_t bytes)> has) {
+    const std::lock_guard lock(mutex_);
+    has_ = std::move(has);
   }
   void ignore_ranges() {
     const std::lock_guard lock(mutex_);
@@ -59,6 +65,7 @@ class FileServer {
   void handle(const wire::HttpRequest& request, const wire::Responder& responder) {
     const std::lock_guard lock(mutex_);
     const auto file = files_.find(request.path);
+    std::size_t from = 0;
     wire::HttpResponse response;
     response.content_type = "application/octet-stream";
     const std::string range(request.headers.get("Range"));
@@ -72,7 +79,6 @@ class FileServer {
         response.status = 304;
         response.body.clear();
       } else if (ranges_ && range.starts_with("bytes=")) {
-        std::size_t from = 0;
         std::from_chars(range.data() + 6, range.data() + range.size(), from);
         response.status = from < response.body.size() ? 206 : 416;
         response.body = from < response.body.size() ? response.body.substr(from) : "";
@@ -87,8 +93,8 @@ class FileServer {
     stream.write(response.body.substr(0, after));
     const std::lock_guard cutting(cutters_mutex_);
     // Dropping the unfinished stream cuts the connection, and with it what the kernel has not taken yet.
-    cutters_.emplace_back([stream] {
-      while (stream.buffered() > 0) std::this_thread::yield();
+    cutters_.emplace_back([stream, has = has_, bytes = from + after](const std::stop_token& stop) {
+      while (stream.buffered() > 0 || (has && !has(bytes) && !stop.stop_requested())) std::this_thread::yield();
     });
   }
 
@@ -96,6 +102,7 @@ class FileServer {
   std::map<std::string, std::string> files_;
   std::vector<std::string> seen_;
   std::vector<std::size_t> cuts_;
+  std::function<bool(std::size_t)> has_;
   bool ranges_ = true;
   std::uint16_t port_ = 0;
   std::mutex cutters_mutex_;
