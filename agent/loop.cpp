@@ -132,7 +132,7 @@ void Loop::State::take(const Inventory& inventory) {
   goals_ = inventory.record.goals;
   ports_ = inventory.record.ports;
   node_.instances = join(inventory, node_.now.boot);
-  assign_addresses(node_.instances, {});
+  assign_addresses(node_.instances, {}, goals_.stamp.cluster_id);
   start_version_ = node_.keeper.mark();
   for (auto& [id, instance] : node_.instances) {
     node_.touch(id);
@@ -282,7 +282,7 @@ void Loop::State::activate(const Saving& stored) {
   for (const InstanceId& id : changed)
     if (Instance& instance = node_.instances.at(id); instance.want == Want::kRunning && instance.record.address.empty())
       homeless.push_back(&instance);
-  if (!homeless.empty()) assign_addresses(node_.instances, {});
+  if (!homeless.empty()) assign_addresses(node_.instances, {}, goals_.stamp.cluster_id);
   for (Instance* instance : homeless) instance->stored_with = node_.keeper.mark();
   ask_images();
   node_.table.mark();
@@ -338,7 +338,7 @@ void Loop::State::save() {
   if (offered_) {
     saving_.goals = offered_;
     saving_.kept_boots = keep_boots(goals_, *saving_.goals);
-    saving_.addresses = assign_addresses(node_.instances, *saving_.goals);
+    saving_.addresses = assign_addresses(node_.instances, *saving_.goals, saving_.goals->stamp.cluster_id);
   }
   NodeRecord record = compose_record(saving_);
   node_.emit(SaveRecord{node_.keeper.begin(), std::move(record)});

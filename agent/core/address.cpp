@@ -17,8 +17,8 @@ std::string format_address(std::uint32_t host) {
 
 }  // namespace
 
-std::string allocate_address(const InstanceId& id, const std::set<std::string>& in_use) {
-  const auto first = static_cast<std::uint32_t>(stable_hash(to_string(id)) % kAddresses);
+std::string allocate_address(const InstanceId& id, const std::string& cluster_id, const std::set<std::string>& in_use) {
+  const auto first = static_cast<std::uint32_t>(stable_hash(to_string(id), stable_hash(cluster_id)) % kAddresses);
   for (std::uint32_t i = 0; i < kAddresses; ++i) {
     const std::uint32_t host = (first + i) % kAddresses;
     if ((host & 255) == 0 || (host & 255) == 255) continue;

@@ -51,11 +51,14 @@ Instances join(const Inventory& inventory, Time now) {
   return instances;
 }
 
-std::map<InstanceId, std::string> assign_addresses(Instances& instances, const Goals& offered) {
+std::map<InstanceId, std::string> assign_addresses(Instances& instances, const Goals& offered,
+                                                   const std::string& cluster_id) {
   std::set<std::string> in_use;
   for (const auto& [id, instance] : instances)
     if (!instance.record.address.empty()) in_use.insert(instance.record.address);
-  const auto assign = [&in_use](const InstanceId& id) { return *in_use.insert(allocate_address(id, in_use)).first; };
+  const auto assign = [&](const InstanceId& id) {
+    return *in_use.insert(allocate_address(id, cluster_id, in_use)).first;
+  };
 
   for (auto& [id, instance] : instances)
     if (instance.want == Want::kRunning && instance.record.address.empty()) instance.record.address = assign(id);

@@ -11,6 +11,7 @@ namespace unik::agent {
 Instances join(const Inventory& inventory, Time now);
 
 // Gives an address to every instance that is wanted and has none, and to each that `offered` adds; returns the latter.
-std::map<InstanceId, std::string> assign_addresses(Instances& instances, const Goals& offered);
+std::map<InstanceId, std::string> assign_addresses(Instances& instances, const Goals& offered,
+                                                   const std::string& cluster_id);
 
 }  // namespace unik::agent

@@ -17,6 +17,15 @@ unikctl wait app/hello --for ready --timeout 120s || fail "hello did not become 
 until_true 10 answers "Hello from a unikernel" || fail "hello does not answer"
 is_vm_count 1 || fail "want one VM, got $(count_vms)"
 
+step "another control plane on this host runs the same app beside it"
+second() { UNIKCTL_HOME=$work/second "$@"; }
+sed "s/publish: $port/publish: $((port + 1))/" "$work/hello/app.yaml" >"$work/hello/beside.yaml"
+second unikctl apply -f "$work/hello/beside.yaml" >/dev/null || fail "apply to a second control plane"
+second unikctl wait app/hello --for ready --timeout 120s || fail "not beside another: $(second unikctl get instance -o wide)"
+answers "Hello from a unikernel" || fail "the first one does not answer any more"
+second unikctl down --all || fail "down of the second control plane"
+rm "$work/hello/beside.yaml"
+
 step "status, logs, get, explain, events"
 unikctl status | tee "$work/out"
 grep -Eq 'hello +1/1' "$work/out" || fail "status does not show hello 1/1"

@@ -36,10 +36,11 @@ TEST(BackoffTest, IsTheSameForTheSameAndNotForOthers) {
 }
 
 TEST(AddressTest, IsInTheRangeAndAFunctionOfTheId) {
+  EXPECT_NE(allocate_address(instance_id("web"), "c1", {}), allocate_address(instance_id("web"), "c2", {}));
   std::set<std::string> in_use;
   for (std::uint32_t slot = 0; slot < 2000; ++slot) {
-    const std::string address = allocate_address(instance_id("web", slot), in_use);
-    EXPECT_EQ(address, allocate_address(instance_id("web", slot), in_use));
+    const std::string address = allocate_address(instance_id("web", slot), "c1", in_use);
+    EXPECT_EQ(address, allocate_address(instance_id("web", slot), "c1", in_use));
     EXPECT_FALSE(address.ends_with(".0"));
     EXPECT_FALSE(address.ends_with(".255"));
     ASSERT_TRUE(address.starts_with("127."));
@@ -51,7 +52,7 @@ TEST(AddressTest, IsInTheRangeAndAFunctionOfTheId) {
 
 TEST(AddressTest, TakesTheNextOneThatIsFree) {
   std::set<std::string> in_use;
-  for (int i = 0; i < 600; ++i) EXPECT_TRUE(in_use.insert(allocate_address(instance_id("web"), in_use)).second);
+  for (int i = 0; i < 600; ++i) EXPECT_TRUE(in_use.insert(allocate_address(instance_id("web"), "c1", in_use)).second);
 }
 
 TEST(NotesTest, CarryTheTraceOfWhatTheInstanceGoesBackTo) {
