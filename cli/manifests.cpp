@@ -106,10 +106,6 @@ std::vector<runtimes::Digest> images_of(const Manifests& manifests) {
   return images;
 }
 
-bool lacks_image(const Error& error) {
-  return error.reason == "image_unknown" || error.reason == "unsigned_image" || error.reason == "wrong_signature";
-}
-
 }  // namespace
 
 Result<Manifests> read_manifests(const Session& session, const std::vector<std::string>& paths,
@@ -147,8 +143,7 @@ Result<ApplyReply> ask_with_images(const Session& session, const Api& api, const
   send_signatures(session, api, images_of(manifests));
   auto reply = ask(body);
   if (reply) return reply;
-  // What the control plane lacks may be here: an image, or a signature that was made after the image had gone there.
-  if (!lacks_image(reply.error())) return placed(reply.error(), manifests);
+  if (reply.error().reason != "image_unknown") return placed(reply.error(), manifests);
   const auto store = open_store(session);
   if (!store) return store.error();
   for (const codec::ParsedManifest& manifest : manifests.documents) {
