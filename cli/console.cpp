@@ -8,8 +8,6 @@
 namespace unik::cli {
 namespace {
 
-constexpr Duration kReconnectPause = std::chrono::milliseconds(500);
-
 LogSelection resumed(LogSelection selection, const LogLines& lines) {
   if (const auto since = lines.resume_since()) {
     selection.since = since;

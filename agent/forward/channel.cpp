@@ -18,7 +18,7 @@ namespace unik::agent {
 namespace {
 
 constexpr std::size_t kLengthBytes = 4;
-constexpr std::size_t kReadBytes = 64 << 10;
+constexpr std::size_t kChannelReadBytes = 64 << 10;
 
 Error gone(const std::string& what) {
   return unavailable("no_forwarder", "the forwarder's socket: " + what);
@@ -100,8 +100,8 @@ bool Channel::fill() {
   while (true) {
     if (in_.size() > kMaxMessageBytes + kLengthBytes) return true;  // next() refuses or takes it first
     const std::size_t before = in_.size();
-    in_.resize(before + kReadBytes);
-    iovec part{.iov_base = in_.data() + before, .iov_len = kReadBytes};
+    in_.resize(before + kChannelReadBytes);
+    iovec part{.iov_base = in_.data() + before, .iov_len = kChannelReadBytes};
     alignas(cmsghdr) std::array<char, CMSG_SPACE(kDescriptorsPerMessage * sizeof(int))> control{};
     msghdr header{};
     header.msg_iov = &part;

@@ -15,7 +15,7 @@
 namespace unik::agent {
 namespace {
 
-constexpr int kEventsPerWait = 256;
+constexpr int kSocketEventsPerWait = 256;
 constexpr int kAcceptsPerEvent = 64;
 constexpr Duration kAcceptAgain = std::chrono::milliseconds(100);  // after the kernel had no descriptor or memory
 constexpr std::size_t kDescriptorsPerConnection = 6;               // two sockets, and a pipe each way at worst
@@ -86,9 +86,10 @@ Result<void> ForwardServer::listen() {
 }
 
 void ForwardServer::serve() {
-  std::array<epoll_event, kEventsPerWait> events;
+  std::array<epoll_event, kSocketEventsPerWait> events;
   while (!nothing_left()) {
-    const int count = ::epoll_wait(epoll_.get(), events.data(), kEventsPerWait, milliseconds_to_wait(read_time()));
+    const int count =
+        ::epoll_wait(epoll_.get(), events.data(), kSocketEventsPerWait, milliseconds_to_wait(read_time()));
     const Time now = read_time();
     for (int i = 0; i < count; ++i) {
       const epoll_event& event = events[static_cast<std::size_t>(i)];

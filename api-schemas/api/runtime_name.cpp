@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "api/ascii.hpp"
+
 namespace unik {
 namespace {
 
@@ -9,9 +11,6 @@ constexpr std::string_view kLatest = "latest";
 
 bool is_lower(char c) {
   return c >= 'a' && c <= 'z';
-}
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
 }
 
 Error bad_name(std::string_view text, const std::string& why) {

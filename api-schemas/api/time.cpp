@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "api/ascii.hpp"
+
 namespace unik {
 namespace {
 
@@ -28,10 +30,6 @@ constexpr std::array<std::pair<std::string_view, Duration>, 5> kWritten = {{
     {"ms", std::chrono::milliseconds(1)},
     {"us", std::chrono::microseconds(1)},
 }};
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 // Takes exactly `width` digits from the front of `text`.
 std::optional<int> take_digits(std::string_view& text, std::size_t width) {

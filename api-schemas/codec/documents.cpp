@@ -10,8 +10,6 @@
 namespace unik::codec {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-
 // `---` or `...` alone or before a blank.
 bool is_mark(std::string_view text, std::size_t at, char mark) {
   if (text.size() - at < 3 || text[at] != mark || text[at + 1] != mark || text[at + 2] != mark) return false;

@@ -6,13 +6,13 @@
 #include <limits>
 #include <string>
 
+#include "api/ascii.hpp"
 #include "codec/tree.hpp"
 #include "codec/utf8.hpp"
 
 namespace unik::codec {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::uint32_t kSurrogates = 0xD800;
 constexpr std::uint32_t kLowSurrogates = 0xDC00;
 constexpr std::uint32_t kAfterSurrogates = 0xE000;
@@ -23,10 +23,6 @@ constexpr std::array<bool, 256> kPlainBytes = [] {
   for (std::size_t byte = 0x20; byte < 0x80; ++byte) plain[byte] = byte != '"' && byte != '\\';
   return plain;
 }();
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 void append_utf8(std::string& text, std::uint32_t code) {
   const auto byte = [&text](std::uint32_t bits) { text += static_cast<char>(bits); };

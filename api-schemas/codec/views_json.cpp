@@ -3,13 +3,10 @@
 #include <utility>
 
 #include "codec/json_writer.hpp"
+#include "codec/records.hpp"
 
 namespace unik::codec {
 namespace {
-
-void write_time(JsonWriter& out, std::string_view name, WallTime time) {
-  if (time != WallTime{}) out.field(name, format_wall_time(time));
-}
 
 void write_optional(JsonWriter& out, std::string_view name, const std::string& value) {
   if (!value.empty()) out.field(name, value);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "api/ascii.hpp"
 #include "codec/json_writer.hpp"
 #include "codec/utf8.hpp"
 
@@ -20,10 +21,6 @@ std::string lower(std::string_view text) {
   for (char& c : out)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   return out;
-}
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
 }
 
 // Controls, and what some readers take for the end of a line or for no character at all; all within U+FFFF.

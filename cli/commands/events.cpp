@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cli/commands/commands.hpp"
+#include "cli/console.hpp"
 #include "cli/output/document.hpp"
 #include "cli/output/views.hpp"
 #include "codec/json_reader.hpp"
@@ -17,9 +18,6 @@ struct EventsOptions {
   std::optional<std::uint64_t> since;
   OutputFormat format = OutputFormat::kTable;
 };
-
-constexpr Duration kReconnectPause = std::chrono::milliseconds(500);
-constexpr Duration kReconnectPatience = std::chrono::minutes(5);
 
 std::string line_of(const EventView& event, OutputFormat format, bool colour) {
   switch (format) {

@@ -13,7 +13,7 @@
 namespace unik::cli {
 namespace {
 
-constexpr std::size_t kReadChunk = std::size_t{1} << 18;
+constexpr std::size_t kBlobChunk = std::size_t{1} << 18;
 
 struct SigningOptions {
   std::string image;
@@ -65,7 +65,7 @@ Result<std::vector<runtimes::PublicKey>> trusted_keys(const Session& session, co
 Result<void> check_blob(const runtimes::BlobStore& store, const runtimes::Digest& digest) {
   auto reader = store.open_blob(digest);
   if (!reader) return reader.error();
-  std::vector<char> buffer(kReadChunk);
+  std::vector<char> buffer(kBlobChunk);
   for (;;) {
     const auto got = reader->read(buffer);
     if (!got) return got.error();

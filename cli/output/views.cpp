@@ -50,7 +50,7 @@ std::string memory(Bytes bytes) {
   return fmt::format("{}Mi", bytes.value >> 20);
 }
 
-std::string reason_of(const InstanceView& instance) {
+std::string cause_of(const InstanceView& instance) {
   if (instance.node_unknown) return "node_silent";
   if (instance.goal == "stop") return "stopping";
   if (instance.status.phase == Phase::kExited && instance.status.last_exit) return describe(*instance.status.last_exit);
@@ -153,7 +153,7 @@ Table table_of(const std::vector<InstanceView>& instances, WallTime now, bool wi
     const InstanceStatus& status = view.status;
     std::vector<Cell> row{view.name,
                           state(std::string(to_string(status.phase))),
-                          state(reason_of(view)),
+                          state(cause_of(view)),
                           view.node,
                           std::to_string(status.restarts),
                           format_boot(boot_time(status.boot)),

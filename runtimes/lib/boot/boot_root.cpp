@@ -27,7 +27,6 @@ namespace fs = std::filesystem;
 // Part of each root's name: a change of how roots are written must not meet old ones.
 constexpr std::string_view kRootFormat = "1";
 constexpr LayerLimits kKernelLimits{64, mebibytes(64 << 10)};
-constexpr std::string_view kKernelLayer = "kernel";
 
 // In the layer `kernel`, whoever's kernel it is.
 constexpr std::string_view kBootUp = "boot/vmlinux-up", kBootSmp = "boot/vmlinux-smp", kBootKernel = "boot/kernel",

@@ -9,23 +9,17 @@
 #include <string>
 #include <vector>
 
+#include "runtimes/lib/boot/erofs_format.hpp"
 #include "runtimes/lib/oci/durable_file.hpp"
 
 namespace unik::runtimes {
 namespace {
 
-// The format: Linux, fs/erofs/erofs_fs.h. All numbers are little-endian.
-constexpr std::uint32_t kMagic = 0xE0F5E1E2;
-constexpr std::int64_t kSuperOffset = 1024;
-constexpr std::size_t kSuperSize = 128;
-constexpr std::size_t kInodeSize = 64;  // the extended form, which has wide ids and its own mtime
-constexpr std::size_t kSlotSize = 32;   // inodes are numbered by where they lie, in slots
-constexpr std::size_t kDirentSize = 12;
+constexpr std::int64_t kErofsBlock = erofs::kBlock;  // signed, as offsets of files are
+constexpr std::size_t kInodeSize = 64;               // the extended form, which has wide ids and its own mtime
 constexpr std::uint16_t kExtended = 1;
-constexpr std::uint16_t kPlain = 0 << 1, kInline = 2 << 1;
 constexpr std::uint32_t kMtimeIsMtime = 2;  // feature_compat
 constexpr std::uint8_t kTypeFile = 1, kTypeDirectory = 2, kTypeSymlink = 7;
-constexpr auto kBlock = static_cast<std::size_t>(kErofsBlock);
 
 class Bytes8 {
  public:
@@ -73,8 +67,8 @@ struct DirectoryBlock {
 DirectoryBlock next_block(const std::vector<Child>& children, std::size_t first) {
   DirectoryBlock block;
   for (std::size_t i = first; i < children.size(); ++i) {
-    const std::size_t need = kDirentSize + children[i].name.size();
-    if (block.bytes + need > kBlock) break;
+    const std::size_t need = erofs::kDirent + children[i].name.size();
+    if (block.bytes + need > erofs::kBlock) break;
     block.bytes += need;
     ++block.count;
   }
@@ -88,7 +82,7 @@ std::size_t directory_size(const std::vector<Child>& children) {
     first += block.count;
     last = block.bytes;
   }
-  return (blocks - 1) * kBlock + last;
+  return (blocks - 1) * erofs::kBlock + last;
 }
 
 // All inodes, the root first, then in the order of the tree: a path comes after its directory.
@@ -125,7 +119,7 @@ std::vector<Inode> list_inodes(const FileTree& tree) {
     const bool held = inode.node == nullptr || inode.node->type != NodeType::kFile ||
                       std::holds_alternative<std::string>(inode.node->content);
     const std::size_t limit = is_directory(inode) || type_of(inode) == kTypeSymlink
-                                  ? kBlock - kInodeSize
+                                  ? erofs::kBlock - kInodeSize
                                   : static_cast<std::size_t>(kErofsInline);
     inode.inlined = held && inode.size > 0 && inode.size <= limit;
   }
@@ -137,11 +131,12 @@ std::size_t place_inodes(std::vector<Inode>& inodes) {
   std::size_t end = kInodeSize;  // no inode is number 0
   for (Inode& inode : inodes) {
     const std::size_t need = kInodeSize + (inode.inlined ? inode.size : 0);
-    if (end / kBlock != (end + need - 1) / kBlock) end = (end + kBlock - 1) / kBlock * kBlock;
+    if (end / erofs::kBlock != (end + need - 1) / erofs::kBlock)
+      end = (end + erofs::kBlock - 1) / erofs::kBlock * erofs::kBlock;
     inode.place = end;
-    end = (end + need + kSlotSize - 1) / kSlotSize * kSlotSize;
+    end = (end + need + erofs::kSlot - 1) / erofs::kSlot * erofs::kSlot;
   }
-  return (end + kBlock - 1) / kBlock * kBlock;
+  return (end + erofs::kBlock - 1) / erofs::kBlock * erofs::kBlock;
 }
 
 std::string directory_bytes(const std::vector<Inode>& inodes, const std::vector<Child>& children) {
@@ -149,18 +144,18 @@ std::string directory_bytes(const std::vector<Inode>& inodes, const std::vector<
   for (std::size_t first = 0; first < children.size();) {
     const DirectoryBlock block = next_block(children, first);
     const std::size_t start = out.size();
-    out.resize(start + block.count * kDirentSize);
+    out.resize(start + block.count * erofs::kDirent);
     for (std::size_t i = 0; i < block.count; ++i) {
       const Child& child = children[first + i];
       Bytes8 bytes(out);
-      const std::size_t at = start + i * kDirentSize;
-      bytes.at<std::uint64_t>(at, inodes[child.inode].place / kSlotSize);
+      const std::size_t at = start + i * erofs::kDirent;
+      bytes.at<std::uint64_t>(at, inodes[child.inode].place / erofs::kSlot);
       bytes.at<std::uint16_t>(at + 8, static_cast<std::uint16_t>(out.size() - start));
       bytes.at<std::uint8_t>(at + 10, type_of(inodes[child.inode]));
       out += child.name;
     }
     first += block.count;
-    if (first < children.size()) out.resize(start + kBlock);
+    if (first < children.size()) out.resize(start + erofs::kBlock);
   }
   return out;
 }
@@ -170,7 +165,7 @@ void put_inode(std::string& metadata, const Inode& inode, std::size_t number) {
   const FileNode& node = inode.node == nullptr ? root : *inode.node;
   const unsigned format = is_directory(inode) ? S_IFDIR : node.type == NodeType::kSymlink ? S_IFLNK : S_IFREG;
   Bytes8 bytes(metadata);
-  bytes.at<std::uint16_t>(inode.place, kExtended | (inode.inlined ? kInline : kPlain));
+  bytes.at<std::uint16_t>(inode.place, kExtended | (inode.inlined ? erofs::kInline << 1 : erofs::kPlain << 1));
   bytes.at<std::uint16_t>(inode.place + 4, static_cast<std::uint16_t>(format | (node.mode & 07777)));
   bytes.at<std::uint64_t>(inode.place + 8, inode.size);
   bytes.at<std::uint32_t>(inode.place + 16, inode.data_block);
@@ -260,17 +255,17 @@ Result<void> ErofsImage::finish(const FileTree& tree) {
   }
   if (auto written = write_at(file_->fd(), metadata, metadata_start); !written) return written;
 
-  std::string super(kSuperSize, '\0');
+  std::string super(erofs::kSuperSize, '\0');
   Bytes8 bytes(super);
-  bytes.at<std::uint32_t>(0, kMagic);
+  bytes.at<std::uint32_t>(0, erofs::kMagic);
   bytes.at<std::uint32_t>(8, kMtimeIsMtime);
   bytes.at<std::uint8_t>(12, 12);  // block size, as a power of two
-  bytes.at<std::uint16_t>(14, static_cast<std::uint16_t>(inodes[0].place / kSlotSize));
+  bytes.at<std::uint16_t>(14, static_cast<std::uint16_t>(inodes[0].place / erofs::kSlot));
   bytes.at<std::uint64_t>(16, inodes.size());
   bytes.at<std::uint64_t>(24, static_cast<std::uint64_t>(kSourceDateEpoch));
   bytes.at<std::uint32_t>(36, static_cast<std::uint32_t>(end / kErofsBlock));
   bytes.at<std::uint32_t>(40, static_cast<std::uint32_t>(metadata_start / kErofsBlock));
-  if (auto written = write_at(file_->fd(), super, kSuperOffset); !written) return written;
+  if (auto written = write_at(file_->fd(), super, erofs::kSuperOffset); !written) return written;
   if (::ftruncate(file_->fd(), end) != 0) return system_error("cache_failed", "writing", "a boot root");
   return {};
 }

@@ -14,7 +14,6 @@
 
 namespace unik::runtimes {
 
-inline constexpr std::int64_t kErofsBlock = 4096;                 // bytes
 inline constexpr std::int64_t kErofsInline = 2048;                // files up to this lie beside their inode, bytes
 inline constexpr std::int64_t kMaxErofs = std::int64_t{1} << 42;  // 2^30 blocks of the 2^32 that the format counts
 

@@ -20,7 +20,7 @@ constexpr std::uint64_t kSector = 512;
 // What Linux's boot protocol says of a kernel's size, at fixed places of its header.
 constexpr std::size_t kSetupSectorsAt = 0x1f1, kSystemUnitsAt = 0x1f4, kProtocolAt = 0x206;
 constexpr std::uint64_t kDefaultSetupSectors = 4, kSystemUnit = 16, kProtocolWithWideSize = 0x204;
-constexpr std::string_view kAccepted =
+constexpr std::string_view kDeployable =
     "a Linux program for x86-64, a directory with a unik.yaml, or a kernel (Multiboot, PVH ELF, bzImage, bootable "
     "disk)";
 
@@ -291,7 +291,7 @@ Result<DeployAs> choose_packer(const std::filesystem::path& path) {
   auto found = expect(path,
                       {FileKind::kDirectory, FileKind::kStaticProgram, FileKind::kDynamicProgram,
                        FileKind::kMultibootKernel, FileKind::kPvhKernel, FileKind::kBzImage, FileKind::kDisk},
-                      "not_deployable", kAccepted);
+                      "not_deployable", kDeployable);
   if (!found) return std::move(found).error();
   if (found->kind == FileKind::kDirectory) return DeployAs::kSource;
   const bool program = found->kind == FileKind::kStaticProgram || found->kind == FileKind::kDynamicProgram;

@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "runtimes/lib/oci/json_text.hpp"
+
 namespace unik::runtimes {
 namespace {
 
@@ -23,11 +25,6 @@ std::optional<json> parse_object(std::string_view text) {
   json value = json::parse(text, guard, false);
   if (too_deep || !value.is_object()) return std::nullopt;
   return value;
-}
-
-std::string text_of(const json& object, const char* key) {
-  const auto it = object.find(key);
-  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
 }
 
 // A missing or null member is empty, as Docker writes it.
@@ -68,8 +65,8 @@ std::string normal_media_type(std::string type) {
 Result<Descriptor> parse_descriptor(const json& value, const std::string& where, const char* reason) {
   if (!value.is_object()) return invalid(reason, where + ": want an object with mediaType, digest and size");
   Descriptor descriptor;
-  descriptor.media_type = normal_media_type(text_of(value, "mediaType"));
-  auto digest = parse_digest(text_of(value, "digest"));
+  descriptor.media_type = normal_media_type(text_member(value, "mediaType"));
+  auto digest = parse_digest(text_member(value, "digest"));
   if (!digest) return invalid(reason, where + ".digest: " + digest.error().message);
   descriptor.digest = *digest;
   const auto size = value.find("size");
@@ -77,7 +74,7 @@ Result<Descriptor> parse_descriptor(const json& value, const std::string& where,
     return invalid(reason, where + ".size: want a number of bytes");
   descriptor.size = size->get<std::int64_t>();
   descriptor.annotations = annotations_of(value);
-  descriptor.artifact_type = text_of(value, "artifactType");
+  descriptor.artifact_type = text_member(value, "artifactType");
   return descriptor;
 }
 
@@ -121,7 +118,7 @@ Result<Manifest> parse_manifest(std::string_view text) {
     manifest.layers.push_back(*std::move(layer));
   }
   manifest.annotations = annotations_of(*object);
-  manifest.artifact_type = text_of(*object, "artifactType");
+  manifest.artifact_type = text_member(*object, "artifactType");
   if (const auto subject = object->find("subject"); subject != object->end() && !subject->is_null()) {
     auto about = parse_descriptor(*subject, "manifest: subject", kReason);
     if (!about) return std::move(about).error();
@@ -135,8 +132,8 @@ Result<ImageConfig> parse_image_config(std::string_view text) {
   const auto object = parse_object(text);
   if (!object) return invalid(kReason, "image config: want a JSON object of at most 4 MiB");
   ImageConfig config;
-  config.architecture = text_of(*object, "architecture");
-  config.os = text_of(*object, "os");
+  config.architecture = text_member(*object, "architecture");
+  config.os = text_member(*object, "os");
   const auto inner_it = object->find("config");
   const json inner = inner_it != object->end() && inner_it->is_object() ? *inner_it : json::object();
   const std::pair<const char*, std::vector<std::string>*> lists[] = {
@@ -146,8 +143,8 @@ Result<ImageConfig> parse_image_config(std::string_view text) {
     if (!texts) return invalid(kReason, std::string("image config: config.") + key + ": want a list of strings");
     *list = *std::move(texts);
   }
-  config.working_dir = text_of(inner, "WorkingDir");
-  config.user = text_of(inner, "User");
+  config.working_dir = text_member(inner, "WorkingDir");
+  config.user = text_member(inner, "User");
   if (const auto ports = inner.find("ExposedPorts"); ports != inner.end() && ports->is_object())
     for (const auto& [port, unused] : ports->items()) config.exposed_ports.push_back(port);
   const auto rootfs = object->find("rootfs");
@@ -160,7 +157,7 @@ Result<ImageConfig> parse_image_config(std::string_view text) {
   }
   if (const auto history = object->find("history"); history != object->end() && history->is_array())
     for (const json& step : *history)
-      if (step.is_object()) config.history.push_back(text_of(step, "created_by"));
+      if (step.is_object()) config.history.push_back(text_member(step, "created_by"));
   return config;
 }
 

@@ -96,6 +96,8 @@ std::string print_manifest(const Manifest& manifest);
 std::string print_image_config(const ImageConfig& config);
 std::string print_index(const std::vector<NamedImage>& images);
 
+inline constexpr std::string_view kKernelLayer = "kernel";  // of what brings its own or, as a container, the base's
+
 // The layer annotated so; null when there is none.
 const Descriptor* find_layer(const Manifest& manifest, std::string_view layer);
 

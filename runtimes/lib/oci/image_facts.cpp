@@ -27,7 +27,7 @@ std::string_view to_string(RunsAs runs_as) {
 }
 
 RunsAs runs_as(const Manifest& manifest) {
-  if (manifest.annotations.contains(std::string(kContainerAnnotation)) || find_layer(manifest, "kernel") == nullptr)
+  if (manifest.annotations.contains(std::string(kContainerAnnotation)) || find_layer(manifest, kKernelLayer) == nullptr)
     return RunsAs::kContainer;
   return manifest.annotations.contains(std::string(kBootAnnotation)) ? RunsAs::kKernel : RunsAs::kUnikernel;
 }

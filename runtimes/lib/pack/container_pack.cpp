@@ -16,7 +16,7 @@ namespace unik::runtimes {
 namespace {
 
 constexpr std::string_view kOs = "linux", kArchitecture = "amd64";
-constexpr std::string_view kKernelLayer = "kernel", kInitLayer = "init";
+constexpr std::string_view kInitLayer = "init";
 // All that PID 1 needs of a root; the rest of the base is for apps that bring none.
 constexpr std::string_view kInitFiles[] = {"init", "dev", "proc", "sys", "run", "tmp", "etc/resolv.conf"};
 constexpr std::string_view kPasswd = "etc/passwd", kGroup = "etc/group";
@@ -39,14 +39,14 @@ Result<Content> keep_small(std::int64_t size, const ContentReader& read) {
   return Content(std::move(bytes));
 }
 
-std::string text_of(const FileTree& root, std::string_view path) {
+std::string small_text(const FileTree& root, std::string_view path) {
   const auto it = root.find(resolve_in_tree(root, path));
   if (it == root.end() || it->second.type != NodeType::kFile) return "";
   const auto* text = std::get_if<std::string>(&it->second.content);
   return text == nullptr ? "" : *text;
 }
 
-std::optional<std::uint32_t> number(std::string_view text) {
+std::optional<std::uint32_t> account_number(std::string_view text) {
   std::uint32_t value = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (text.empty() || problem != std::errc() || end != text.data() + text.size()) return std::nullopt;
@@ -76,19 +76,20 @@ Result<std::string> numeric_user(const FileTree& root, std::string_view user) {
   if (user.empty()) return std::string("0:0");
   const std::size_t colon = user.find(':');
   const std::string_view name = user.substr(0, colon);
-  const std::string passwd = text_of(root, kPasswd), group_file = text_of(root, kGroup);
+  const std::string passwd = small_text(root, kPasswd), group_file = small_text(root, kGroup);
   const auto unknown = [&](std::string_view kind, std::string_view what, std::string_view file) {
     return invalid("bad_user", "user `" + std::string(user) + "`: want a " + std::string(kind) + " of the image's /" +
-                                   std::string(file) + " or a number, found no `" + std::string(what) + "` there");
+                                   std::string(file) + " or a account_number, found no `" + std::string(what) +
+                                   "` there");
   };
-  const bool numeric = number(name).has_value();
+  const bool numeric = account_number(name).has_value();
   const std::string_view line = account(passwd, numeric ? 2 : 0, name);
-  const auto uid = numeric ? number(name) : number(field(line, 2));
+  const auto uid = numeric ? account_number(name) : account_number(field(line, 2));
   if (!uid) return unknown("user", name, kPasswd);
-  std::optional<std::uint32_t> gid = number(field(line, 3));
+  std::optional<std::uint32_t> gid = account_number(field(line, 3));
   if (colon != std::string_view::npos) {
     const std::string_view group = user.substr(colon + 1);
-    gid = number(group) ? number(group) : number(field(account(group_file, 0, group), 2));
+    gid = account_number(group) ? account_number(group) : account_number(field(account(group_file, 0, group), 2));
     if (!gid) return unknown("group", group, kGroup);
   }
   return std::to_string(*uid) + ":" + std::to_string(gid.value_or(0));

@@ -5,21 +5,18 @@
 
 #include <algorithm>
 
+#include "runtimes/lib/boot/erofs_format.hpp"
 #include "runtimes/lib/elf/file_bytes.hpp"
 #include "runtimes/lib/pack/run_program.hpp"
 
 namespace unik::runtimes {
 namespace {
 
-// The format: Linux, fs/erofs/erofs_fs.h.
-constexpr std::uint32_t kMagic = 0xE0F5E1E2;
-constexpr std::uint64_t kSuperOffset = 1024, kSuperSize = 128, kBlock = 4096, kSlot = 32, kDirent = 12;
-constexpr unsigned kPlain = 0, kInline = 2;
 constexpr std::uint64_t kMaxDirectoryBytes = 256 << 20;
 constexpr std::size_t kMaxSaid = 4096;  // bytes of fsck.erofs's output that an error repeats
 constexpr const char* kFsck[] = {"/usr/bin/fsck.erofs", "/usr/sbin/fsck.erofs", "/sbin/fsck.erofs"};
 
-struct Inode {
+struct StoredInode {
   std::uint32_t mode = 0, uid = 0, gid = 0, raw_block = 0;
   std::int64_t mtime = 0;
   std::uint64_t size = 0, place = 0, header_size = 0;
@@ -31,10 +28,10 @@ class ErofsReader {
   ErofsReader(const FileBytes& file, const std::filesystem::path& path) : file_(file), path_(path) {}
 
   Result<FileTree> run() {
-    const auto super = file_.read(kSuperOffset, kSuperSize);
-    if (!super || number_at(*super, 0, 4) != kMagic) return bad("no superblock");
+    const auto super = file_.read(erofs::kSuperOffset, erofs::kSuperSize);
+    if (!super || number_at(*super, 0, 4) != erofs::kMagic) return bad("no superblock");
     if (number_at(*super, 12, 1) != 12) return bad("want blocks of 4096 bytes, found others");
-    metadata_ = number_at(*super, 40, 4) * kBlock;
+    metadata_ = number_at(*super, 40, 4) * erofs::kBlock;
     build_time_ = static_cast<std::int64_t>(number_at(*super, 24, 8));
     if (auto walked = walk(number_at(*super, 14, 2), "", 0); !walked) return std::move(walked).error();
     return std::move(tree_);
@@ -45,10 +42,10 @@ class ErofsReader {
     return invalid("bad_erofs", path_.string() + ": want a whole erofs image: " + why);
   }
 
-  Result<Inode> inode(std::uint64_t number) const {
-    if (number > file_.size() / kSlot) return bad("an inode lies outside the file");
-    Inode inode;
-    inode.place = metadata_ + number * kSlot;
+  Result<StoredInode> inode(std::uint64_t number) const {
+    if (number > file_.size() / erofs::kSlot) return bad("an inode lies outside the file");
+    StoredInode inode;
+    inode.place = metadata_ + number * erofs::kSlot;
     const auto start = file_.read(inode.place, 32);
     if (!start) return bad("an inode lies outside the file");
     const std::uint64_t format = number_at(*start, 0, 2), attributes = number_at(*start, 2, 2);
@@ -74,11 +71,11 @@ class ErofsReader {
   }
 
   // One block of a directory or link; these are never compressed.
-  std::optional<std::string> block(const Inode& inode, std::uint64_t index) const {
-    const std::uint64_t length = std::min(kBlock, inode.size - index * kBlock);
-    const bool last = index == (inode.size - 1) / kBlock;
-    if (inode.layout == kInline && last) return file_.read(inode.place + inode.header_size, length);
-    return file_.read((inode.raw_block + index) * kBlock, length);
+  std::optional<std::string> block(const StoredInode& inode, std::uint64_t index) const {
+    const std::uint64_t length = std::min(erofs::kBlock, inode.size - index * erofs::kBlock);
+    const bool last = index == (inode.size - 1) / erofs::kBlock;
+    if (inode.layout == erofs::kInline && last) return file_.read(inode.place + inode.header_size, length);
+    return file_.read((inode.raw_block + index) * erofs::kBlock, length);
   }
 
   Result<void> walk(std::uint64_t number, const std::string& at, std::size_t depth) {
@@ -86,18 +83,20 @@ class ErofsReader {
     if (!directory) return std::move(directory).error();
     if (!S_ISDIR(directory->mode)) return bad("its root is no directory");
     if (depth > kMaxTreeDepth) return bad("more than 256 levels");
-    if (directory->layout != kPlain && directory->layout != kInline) return bad("a directory of unknown layout");
+    if (directory->layout != erofs::kPlain && directory->layout != erofs::kInline)
+      return bad("a directory of unknown layout");
     if (directory->size > kMaxDirectoryBytes) return bad("a directory beyond 256 MiB");
     std::string before;
-    for (std::uint64_t i = 0; i * kBlock < directory->size; ++i) {
+    for (std::uint64_t i = 0; i * erofs::kBlock < directory->size; ++i) {
       const auto bytes = block(*directory, i);
-      if (!bytes || bytes->size() < kDirent) return bad("a directory lies outside the file");
+      if (!bytes || bytes->size() < erofs::kDirent) return bad("a directory lies outside the file");
       const std::uint64_t names = number_at(*bytes, 8, 2);
-      if (names < kDirent || names % kDirent != 0 || names > bytes->size())
+      if (names < erofs::kDirent || names % erofs::kDirent != 0 || names > bytes->size())
         return bad("a directory whose names are misplaced");
-      for (std::uint64_t entry = 0; entry < names; entry += kDirent) {
+      for (std::uint64_t entry = 0; entry < names; entry += erofs::kDirent) {
         const std::uint64_t start = number_at(*bytes, entry + 8, 2);
-        const std::uint64_t end = entry + kDirent < names ? number_at(*bytes, entry + kDirent + 8, 2) : bytes->size();
+        const std::uint64_t end =
+            entry + erofs::kDirent < names ? number_at(*bytes, entry + erofs::kDirent + 8, 2) : bytes->size();
         if (start >= end || end > bytes->size()) return bad("a directory whose names are misplaced");
         std::string name = bytes->substr(start, end - start);
         name.resize(std::min(name.find('\0'), name.size()));
@@ -138,7 +137,7 @@ class ErofsReader {
       tree_.emplace(path, std::move(node));
     }
     if (S_ISLNK(found->mode)) {
-      if (found->size == 0 || found->size > kBlock) return bad("a link of impossible length");
+      if (found->size == 0 || found->size > erofs::kBlock) return bad("a link of impossible length");
       const auto target = block(*found, 0);
       if (!target || target->find('\0') != std::string::npos) return bad("a link that lies outside the file");
       node.type = NodeType::kSymlink;

@@ -30,7 +30,7 @@ bool is_floating(const std::string& version) {
          version.ends_with("-SNAPSHOT");
 }
 
-std::string name_of(const XmlElement& element) {
+std::string coordinates_of(const XmlElement& element) {
   return element.child("artifactId");
 }
 
@@ -39,13 +39,13 @@ Result<void> check_plugins(const PackContext& context, const std::string& file, 
   std::set<std::string> pinned(std::begin(kOfMaven), std::end(kOfMaven));
   const std::vector<const XmlElement*> plugins = elements_named(pom, "plugin");
   for (const XmlElement* plugin : plugins)
-    if (!plugin->child("version").empty()) pinned.insert(name_of(*plugin));
+    if (!plugin->child("version").empty()) pinned.insert(coordinates_of(*plugin));
   const bool has_parent = !elements_named(pom, "parent").empty();
   for (const XmlElement* plugin : plugins) {
     const std::string version = plugin->child("version");
-    if (!is_floating(version) && (has_parent || pinned.contains(name_of(*plugin)))) continue;
+    if (!is_floating(version) && (has_parent || pinned.contains(coordinates_of(*plugin)))) continue;
     return in_source(context, file, "no_lock",
-                     "want an exact <version> of the plugin " + name_of(*plugin) + ", found " +
+                     "want an exact <version> of the plugin " + coordinates_of(*plugin) + ", found " +
                          (version.empty() ? "none" : version) + "; write the one that you build with");
   }
   return {};
@@ -60,7 +60,7 @@ Result<void> check_dependencies(const PackContext& context, const std::string& f
                        (std::string_view(kind) == "parent" && context.source.files_below(kPom).size() > 1);
       if (own || !is_floating(version)) continue;
       return in_source(context, file, "no_lock",
-                       "want an exact <version> of " + name_of(*element) + ", found " + version +
+                       "want an exact <version> of " + coordinates_of(*element) + ", found " + version +
                            "; write the one that you build with");
     }
   return {};
@@ -72,7 +72,7 @@ bool is_self_contained(const SourceTree& source) {
     const XmlElement pom = read_xml(source.text_or_empty(path));
     for (const XmlElement* plugin : elements_named(pom, "plugin"))
       for (const char* name : {"spring-boot-maven-plugin", "maven-shade-plugin", "maven-assembly-plugin"})
-        if (name_of(*plugin) == name) return true;
+        if (coordinates_of(*plugin) == name) return true;
   }
   return false;
 }

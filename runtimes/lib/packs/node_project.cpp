@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "runtimes/lib/oci/json_text.hpp"
 #include "runtimes/lib/packs/node_entry.hpp"
 
 namespace unik::runtimes {
@@ -12,11 +13,6 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr std::string_view kAllLocks[] = {"package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml"};
-
-std::string text_of(const json& object, const char* key) {
-  const auto it = object.find(key);
-  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
 
 // Two locks pin two trees, and only one of them is what was tried.
 Result<void> check_alone(const PackContext& context) {
@@ -78,10 +74,10 @@ Result<NodeProject> read_node_project(const PackContext& context) {
         project.dependencies[name] = range.is_string() ? range.get<std::string>() : "";
   const auto dev = object.find("devDependencies");
   project.has_dev_dependencies = dev != object.end() && dev->is_object() && !dev->empty();
-  project.main = text_of(object, "main");
+  project.main = text_member(object, "main");
   if (const auto scripts = object.find("scripts"); scripts != object.end() && scripts->is_object()) {
-    project.builds = !text_of(*scripts, "build").empty();
-    project.start = text_of(*scripts, "start");
+    project.builds = !text_member(*scripts, "build").empty();
+    project.start = text_member(*scripts, "start");
   }
   return project;
 }

@@ -1,6 +1,7 @@
 // npm: package-lock.json, whose entries carry the hashes that `npm ci` holds what it fetches to.
 #include <nlohmann/json.hpp>
 
+#include "runtimes/lib/oci/json_text.hpp"
 #include "runtimes/lib/packs/node_project.hpp"
 #include "runtimes/lib/packs/packs.hpp"
 
@@ -18,11 +19,6 @@ std::optional<Evidence> detect_npm(const SourceTree& source) {
 }
 
 // A lock is foreign input: what has another type than npm gives it counts as not there.
-std::string text_in(const json& entry, const char* key) {
-  const auto found = entry.find(key);
-  return found != entry.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 bool says(const json& entry, const char* key) {
   const auto found = entry.find(key);
   return found != entry.end() && found->is_boolean() && found->get<bool>();
@@ -32,7 +28,7 @@ bool says(const json& entry, const char* key) {
 bool is_fetched(const std::string& path, const json& entry) {
   if (path.empty() || !entry.is_object() || says(entry, "link") || says(entry, "inBundle")) return false;
   if (path.rfind("node_modules/", 0) != 0 && path.find("/node_modules/") == std::string::npos) return false;
-  const std::string resolved = text_in(entry, "resolved");
+  const std::string resolved = text_member(entry, "resolved");
   return resolved.rfind("git+", 0) != 0;
 }
 
@@ -45,8 +41,8 @@ Result<void> check_lock_npm(const PackContext& context, const std::string& lock)
         "want the lock that npm writes, with `packages`, found none; run `npm install --package-lock-only`");
   const bool old = !object.contains("packages");
   for (const auto& [path, entry] : packages.items()) {
-    const bool fetched =
-        old ? entry.is_object() && text_in(entry, "version").find(':') == std::string::npos : is_fetched(path, entry);
+    const bool fetched = old ? entry.is_object() && text_member(entry, "version").find(':') == std::string::npos
+                             : is_fetched(path, entry);
     if (fetched && !entry.contains("integrity"))
       return in_source(context, lock, "unhashed_lock",
                        "want `integrity` of every package, found none of " + path +

@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "runtimes/lib/oci/json_text.hpp"
 #include "runtimes/lib/packs/python_markers.hpp"
 #include "runtimes/lib/packs/toml_document.hpp"
 
@@ -38,12 +39,6 @@ Result<json> read_toml(std::string_view text) {
   auto converted = toml_as_json(text);
   if (!converted) return std::move(converted).error();
   return json::parse(*converted, nullptr, false);
-}
-
-std::string text_in(const json& object, const char* key) {
-  if (!object.is_object()) return "";
-  const auto it = object.find(key);
-  return it != object.end() && it->is_string() ? it->get<std::string>() : "";
 }
 
 const json& member(const json& object, const std::string& key) {
@@ -126,7 +121,7 @@ std::vector<Requirement> uv_requirements(const json& array) {
   if (!array.is_array()) return found;
   for (const json& item : array) {
     if (!item.is_object()) continue;
-    found.push_back({normal_name(text_in(item, "name")), text_in(item, "version"), text_in(item, "marker"),
+    found.push_back({normal_name(text_member(item, "name")), text_member(item, "version"), text_member(item, "marker"),
                      texts(member(item, "extra"))});
   }
   return found;
@@ -134,22 +129,23 @@ std::vector<Requirement> uv_requirements(const json& array) {
 
 LockedPackage uv_package(const json& object) {
   LockedPackage package;
-  package.name = normal_name(text_in(object, "name"));
-  package.version = text_in(object, "version");
+  package.name = normal_name(text_member(object, "name"));
+  package.version = text_member(object, "version");
   package.requires_ = uv_requirements(member(object, "dependencies"));
   if (const json& optional = member(object, "optional-dependencies"); optional.is_object())
     for (const auto& [extra, array] : optional.items()) package.extras[extra] = uv_requirements(array);
-  if (text_in(member(object, "source"), "registry").empty()) return package;  // what pip cannot ask an index for
-  if (const std::string hash = text_in(member(object, "sdist"), "hash"); !hash.empty()) package.hashes.push_back(hash);
+  if (text_member(member(object, "source"), "registry").empty()) return package;  // what pip cannot ask an index for
+  if (const std::string hash = text_member(member(object, "sdist"), "hash"); !hash.empty())
+    package.hashes.push_back(hash);
   if (const json& wheels = member(object, "wheels"); wheels.is_array())
     for (const json& wheel : wheels)
-      if (const std::string hash = text_in(wheel, "hash"); !hash.empty()) package.hashes.push_back(hash);
+      if (const std::string hash = text_member(wheel, "hash"); !hash.empty()) package.hashes.push_back(hash);
   return package;
 }
 
 bool is_the_project(const json& object) {
   const json& source = member(object, "source");
-  return text_in(source, "virtual") == "." || text_in(source, "editable") == ".";
+  return text_member(source, "virtual") == "." || text_member(source, "editable") == ".";
 }
 
 // ---- poetry.lock ----
@@ -161,25 +157,25 @@ void add_poetry_requirements(std::vector<Requirement>& found, const std::string&
     return;
   }
   if (value.is_object() && member(value, "optional") == json(true)) return;  // asked for by an extra alone
-  std::string marker = text_in(value, "markers");
+  std::string marker = text_member(value, "markers");
   found.push_back({normal_name(name), "", std::move(marker), texts(member(value, "extras"))});
 }
 
 LockedPackage poetry_package(const json& object) {
   LockedPackage package;
-  package.name = normal_name(text_in(object, "name"));
-  package.version = text_in(object, "version");
-  package.marker = text_in(object, "markers");
+  package.name = normal_name(text_member(object, "name"));
+  package.version = text_member(object, "version");
+  package.marker = text_member(object, "markers");
   if (const json& required = member(object, "dependencies"); required.is_object())
     for (const auto& [name, value] : required.items()) add_poetry_requirements(package.requires_, name, value);
   if (const json& extras = member(object, "extras"); extras.is_object())
     for (const auto& [extra, array] : extras.items())
       for (const std::string& text : texts(array)) package.extras[extra].push_back(parse_requirement(text));
-  const std::string type = text_in(member(object, "source"), "type");
+  const std::string type = text_member(member(object, "source"), "type");
   if (!type.empty() && type != "legacy") return package;  // of Git, a path or a URL
   if (const json& files = member(object, "files"); files.is_array())
     for (const json& file : files)
-      if (const std::string hash = text_in(file, "hash"); !hash.empty()) package.hashes.push_back(hash);
+      if (const std::string hash = text_member(file, "hash"); !hash.empty()) package.hashes.push_back(hash);
   return package;
 }
 

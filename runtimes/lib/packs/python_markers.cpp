@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kMaxDepth = 32;  // of brackets
 
-std::vector<std::uint64_t> numbers_of(std::string_view text) {
+std::vector<std::uint64_t> release_numbers(std::string_view text) {
   std::vector<std::uint64_t> numbers;
   for (std::size_t i = 0; i < text.size() && std::isdigit(static_cast<unsigned char>(text[i]));) {
     std::uint64_t number = 0;
@@ -122,7 +122,7 @@ class Reader {
     if (op == "not in") return right.text.find(left.text) == std::string::npos;
     if (!left.version && !right.version) return op == "!=" ? left.text != right.text : left.text == right.text;
     if (right.text.ends_with(".*")) {
-      const auto want = numbers_of(right.text), have = numbers_of(left.text);
+      const auto want = release_numbers(right.text), have = release_numbers(left.text);
       const bool same = want.size() <= have.size() && std::equal(want.begin(), want.end(), have.begin());
       return op == "!=" ? !same : same;
     }
@@ -133,9 +133,9 @@ class Reader {
     if (op == ">=") return order >= 0;
     if (op == "!=") return order != 0;
     if (op != "~=") return order == 0;
-    auto prefix = numbers_of(right.text);  // ~= 3.8.1 is >= 3.8.1 and == 3.8.*
+    auto prefix = release_numbers(right.text);  // ~= 3.8.1 is >= 3.8.1 and == 3.8.*
     if (!prefix.empty()) prefix.pop_back();
-    const auto have = numbers_of(left.text);
+    const auto have = release_numbers(left.text);
     return order >= 0 && prefix.size() <= have.size() && std::equal(prefix.begin(), prefix.end(), have.begin());
   }
 
@@ -147,7 +147,7 @@ class Reader {
 }  // namespace
 
 int compare_versions(std::string_view a, std::string_view b) {
-  auto left = numbers_of(a), right = numbers_of(b);
+  auto left = release_numbers(a), right = release_numbers(b);
   const std::size_t size = std::max(left.size(), right.size());
   left.resize(size);
   right.resize(size);

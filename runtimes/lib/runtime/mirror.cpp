@@ -14,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kFile = "file://";
-constexpr int kMaxRedirects = 5;
+constexpr int kMaxMirrorRedirects = 5;
 
 // Each part of a path as a URL spells it; the slashes stay.
 std::string encode_path(const std::string& path) {
@@ -52,7 +52,7 @@ Result<void> download(const std::string& url, std::int64_t max_bytes, const fs::
   request.target = parsed->target;
   request.total_timeout = {};
   request.stall_timeout = kMirrorStall;
-  request.max_redirects = kMaxRedirects;
+  request.max_redirects = kMaxMirrorRedirects;
   request.sink = [&](std::string_view chunk) {
     done += static_cast<std::int64_t>(chunk.size());
     if (done > max_bytes)
