@@ -136,6 +136,11 @@ Result<codec::Page<AppView>> Api::apps() const {
 Result<codec::Page<InstanceView>> Api::instances() const {
   return list<InstanceView>(in_tenant("/v1/instances"));
 }
+Result<codec::Page<InstanceView>> Api::instances_of(const std::string& app) const {
+  std::string target = in_tenant("/v1/instances");
+  add_parameter(target, "app", app);
+  return list<InstanceView>(target);
+}
 Result<codec::Page<NodeView>> Api::nodes() const {
   return list<NodeView>("/v1/nodes");
 }

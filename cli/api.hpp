@@ -65,6 +65,7 @@ class Api {
   Result<StatusView> status() const;
   Result<codec::Page<AppView>> apps() const;
   Result<codec::Page<InstanceView>> instances() const;
+  Result<codec::Page<InstanceView>> instances_of(const std::string& app) const;
   Result<codec::Page<NodeView>> nodes() const;
   Result<codec::Page<TenantView>> tenants() const;
   Result<codec::Page<Operation>> operations() const;

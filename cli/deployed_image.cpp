@@ -19,10 +19,8 @@ runtimes::PackedImage whole(const runtimes::ImageFacts& facts, const std::string
   image.reference = {name, facts.image.manifest.digest};
   image.manifest = facts.manifest;
   image.config = facts.config;
-  for (const runtimes::Descriptor& layer : facts.manifest.layers) {
-    const auto called = layer.annotations.find(std::string(runtimes::kLayerAnnotation));
-    image.layers.push_back({called == layer.annotations.end() ? "" : called->second, layer, true, {}});
-  }
+  for (const runtimes::Descriptor& layer : facts.manifest.layers)
+    image.layers.push_back({runtimes::annotation(layer.annotations, runtimes::kLayerAnnotation), layer, true, {}});
   return image;
 }
 

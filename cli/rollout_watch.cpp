@@ -44,7 +44,7 @@ void print_timelines(const Session& session, const std::vector<InstanceView>& in
 void print_failure(const Session& session, const Api& api, const std::string& name, const std::string& reason) {
   session.say(paint("failed", Colour::kRed, session.terminal().colour_err) + ": " + reason);
   const auto app = api.app(name);
-  const auto instances = api.instances();
+  const auto instances = api.instances_of(name);
   if (!app || !instances) return;
   for (const InstanceView& view : current_instances(*app, instances->items)) {
     if (is_ready(view.status)) continue;
@@ -67,7 +67,7 @@ struct Deployed {
 Result<Deployed> look_at(const Api& api, const std::string& name) {
   auto app = api.app(name);
   if (!app) return app.error();
-  const auto instances = api.instances();
+  const auto instances = api.instances_of(name);
   if (!instances) return instances.error();
   auto current = current_instances(*app, instances->items);
   return Deployed{*std::move(app), std::move(current)};
@@ -235,7 +235,7 @@ Result<int> await_job(const Session& session, const Api& api, const Operation& o
   for (;;) {
     const Api bounded = api.until(backoff.deadline());
     const auto app = bounded.app(name);
-    const auto instances = bounded.instances();
+    const auto instances = bounded.instances_of(name);
     if (!app && !may_come_back(app.error())) return app.error();
     if (app && instances) {
       const bool begun = std::any_of(instances->items.begin(), instances->items.end(), [&](const InstanceView& view) {

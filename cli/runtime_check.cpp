@@ -178,7 +178,7 @@ Result<std::string> boot_and_ask(const Session& session, const Api& api, const A
       if (url.url.empty()) continue;
       if (auto answer = ask(url.url, check, problem)) return *std::move(answer);
     }
-    const auto instances = api.instances();
+    const auto instances = api.instances_of(app.metadata.name);
     if (!instances) return instances.error();
     for (const InstanceView& instance : current_instances(*view, instances->items))
       if (is_final(instance.status)) {

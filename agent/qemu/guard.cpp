@@ -80,7 +80,7 @@ bool keep_only(std::array<Fd*, 4> ours) {
 // The VM is marked to be ended first when memory runs out, and its guard must not go before it.
 void leave_oom_mark() {
   const Fd fd(open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
-  if (fd) (void)!write(fd.get(), "0", 1);
+  if (fd) (void)!::write(fd.get(), "0", 1);
 }
 
 // In the child. Says that it stands by closing `ready` after one byte.
@@ -89,7 +89,7 @@ void leave_oom_mark() {
   prctl(PR_SET_NAME, "unik-guard");
   leave_oom_mark();
   Fd timer(timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC));
-  if (!timer || !keep_only({&lock, &vm, &ready, &timer}) || write(ready.get(), "+", 1) != 1) _exit(1);
+  if (!timer || !keep_only({&lock, &vm, &ready, &timer}) || ::write(ready.get(), "+", 1) != 1) _exit(1);
   ready.reset();
   stand_guard(page, vm, timer);
   _exit(0);

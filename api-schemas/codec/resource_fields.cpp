@@ -31,12 +31,6 @@ bool all_of(std::string_view text, std::string_view marks) {
                      [&](char c) { return is_alnum(c) || marks.find(c) != std::string_view::npos; });
 }
 
-std::string_view http_path(std::string_view text) {
-  const bool fine = text.starts_with('/') && text.size() <= kPathMax &&
-                    std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7F; });
-  return fine ? std::string_view() : "a path that begins with `/`, without spaces";
-}
-
 // What is stored may be of a release that wanted less.
 bool is_declared_now(const Fields& in) {
   return in.at().decoding.reading.refuse_unknown;
@@ -227,6 +221,12 @@ std::optional<Kind> kind_in(const At& at) {
 }
 
 }  // namespace
+
+std::string_view http_path(std::string_view text) {
+  const bool fine = text.starts_with('/') && text.size() <= kPathMax &&
+                    std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7F; });
+  return fine ? std::string_view() : "a path that begins with `/`, without spaces";
+}
 
 std::string_view image_name(std::string_view text) {
   constexpr std::string_view wanted = "an image such as `registry/name@sha256:` and 64 hexadecimal digits";

@@ -19,9 +19,10 @@ std::optional<Resource> read_resource(const At& at, std::string_view default_ten
 enum class PortList { kWhole, kOpen };
 void read_app_fields(Fields& in, AppSpec& spec, PortList ports);
 
-// Shared with the records.
+// Shared with the records and the documents of runtimes.
 std::string_view image_name(std::string_view text);
 std::string_view env_name(std::string_view text);
+std::string_view http_path(std::string_view text);
 std::string_view label_key(std::string_view text);
 std::string_view label_value(std::string_view text);
 

@@ -8,6 +8,7 @@
 #include "api/units.hpp"
 #include "codec/documents.hpp"
 #include "codec/fields.hpp"
+#include "codec/resource_fields.hpp"
 
 namespace unik::codec {
 namespace {
@@ -101,11 +102,6 @@ std::string_view sha512_integrity(std::string_view text) {
   constexpr std::size_t kEncoded = 88;  // of 64 bytes
   const bool fine = text.starts_with(kPrefix) && text.size() == kPrefix.size() + kEncoded;
   return fine ? std::string_view() : "`sha512-` and 88 characters of base64";
-}
-
-std::string_view http_path(std::string_view text) {
-  const bool fine = text.starts_with('/') && text.find_first_of(" \t\n") == std::string_view::npos;
-  return fine ? std::string_view() : "a path that begins with `/`";
 }
 
 std::string_view exact_version(std::string_view text) {

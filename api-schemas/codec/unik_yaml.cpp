@@ -24,12 +24,12 @@ std::string_view language_name(std::string_view text) {
   return fine ? std::string_view() : "a language in lower case such as python, nodejs or go";
 }
 
-std::string_view runtime_name(std::string_view text) {
+std::string_view runtime_wanted(std::string_view text) {
   return parse_runtime_name(text) ? std::string_view() : "a runtime such as python or python@1.2.0";
 }
 
 // What is packed must lie inside the source: an absolute path or one through `..` would take in files of the host.
-std::string_view inner_path(std::string_view text) {
+std::string_view source_path(std::string_view text) {
   constexpr std::string_view wanted = "a path inside the source, without `..`";
   if (text.empty() || text.front() == '/') return wanted;
   for (std::size_t begin = 0; begin <= text.size();) {
@@ -64,10 +64,10 @@ void read_unik_yaml(const At& at, UnikYaml& out) {
   Fields in(at, "unik.yaml");
   in.integer<int>("version", out.version, 1, kNewestVersion);
   in.text("language", out.language, language_name);
-  in.text("runtime", out.runtime, runtime_name);
+  in.text("runtime", out.runtime, runtime_wanted);
   in.object("build", "unik.yaml build", [&](Fields& build) { build.text("command", out.build_command, not_empty); });
   in.object("artifact", "unik.yaml artifact",
-            [&](Fields& artifact) { artifact.text("path", out.artifact_path, inner_path); });
+            [&](Fields& artifact) { artifact.text("path", out.artifact_path, source_path); });
   in.object("run", "unik.yaml run", [&](Fields& run) {
     run.get("command", [&](const At& command) { read_command(command, out.run_command); });
   });

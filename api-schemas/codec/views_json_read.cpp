@@ -50,9 +50,9 @@ std::string joined(const std::string& path, std::string_view name) {
 }
 
 // Reads the members of one object into a value that holds the defaults, and collects what is wrong.
-class Fields {
+class Members {
  public:
-  Fields(JsonView object, std::string path, std::vector<Fault>& faults)
+  Members(JsonView object, std::string path, std::vector<Fault>& faults)
       : object_(object), path_(std::move(path)), faults_(faults) {
     if (!object.is_object()) fault("", "want an object");
   }
@@ -89,7 +89,7 @@ class Fields {
   void read(std::string_view name, Resources& out) {
     const JsonView view = object_[name];
     if (!view.exists()) return;
-    Fields fields(view, sub(name), faults_);
+    Members fields(view, sub(name), faults_);
     fields.read("cpu_milli", out.cpu.value);
     fields.read("memory_bytes", out.memory.value);
   }
@@ -142,10 +142,10 @@ class Fields {
   std::vector<Fault>& faults_;
 };
 
-void read_conditions(Fields& fields, std::vector<Condition>& out) {
+void read_conditions(Members& fields, std::vector<Condition>& out) {
   fields.list("conditions", out, [&](JsonView item, std::string path) {
     Condition condition;
-    Fields inner(item, std::move(path), fields.faults());
+    Members inner(item, std::move(path), fields.faults());
     inner.read("type", condition.type);
     inner.read("status", condition.status);
     inner.read("reason", condition.reason);
@@ -156,7 +156,7 @@ void read_conditions(Fields& fields, std::vector<Condition>& out) {
 
 // The document itself, without its status.
 template <typename T>
-void read_document(Fields& fields, T& out) {
+void read_document(Members& fields, T& out) {
   fields.adopt(from_json<Resource>(text_of(fields.object())), fields.path(), [&](Resource resource) {
     if (T* value = std::get_if<T>(&resource))
       out = std::move(*value);
@@ -165,10 +165,10 @@ void read_document(Fields& fields, T& out) {
   });
 }
 
-void read_value(Fields& fields, AppView& view) {
+void read_value(Members& fields, AppView& view) {
   read_document(fields, view.app);
   if (!fields["status"].exists()) return;
-  Fields status(fields["status"], fields.sub("status"), fields.faults());
+  Members status(fields["status"], fields.sub("status"), fields.faults());
   status.read("phase", view.phase);
   status.read("desired", view.desired);
   status.read("ready", view.ready);
@@ -178,7 +178,7 @@ void read_value(Fields& fields, AppView& view) {
   read_conditions(status, view.conditions);
   status.list("urls", view.urls, [&](JsonView item, std::string path) {
     LaunchUrl url;
-    Fields inner(item, std::move(path), fields.faults());
+    Members inner(item, std::move(path), fields.faults());
     inner.read("port_name", url.port_name);
     inner.read("node", url.node);
     inner.read("url", url.url);
@@ -189,7 +189,7 @@ void read_value(Fields& fields, AppView& view) {
   status.read("updated_at", view.updated_at);
 }
 
-void read_value(Fields& fields, InstanceView& view) {
+void read_value(Members& fields, InstanceView& view) {
   std::string id;
   fields.read("id", id);
   fields.adopt(parse_instance_id(id), fields.sub("id"), [&](InstanceId value) { view.id = value; });
@@ -202,10 +202,10 @@ void read_value(Fields& fields, InstanceView& view) {
   fields.read("created_at", view.created_at);
 }
 
-void read_value(Fields& fields, NodeView& view) {
+void read_value(Members& fields, NodeView& view) {
   read_document(fields, view.node);
   if (!fields["status"].exists()) return;
-  Fields status(fields["status"], fields.sub("status"), fields.faults());
+  Members status(fields["status"], fields.sub("status"), fields.faults());
   status.read("health", view.health);
   status.part<NodeInfo>("info", view.info);
   status.read("allocatable", view.allocatable);
@@ -222,10 +222,10 @@ void read_value(Fields& fields, NodeView& view) {
   status.read("created_at", view.created_at);
 }
 
-void read_value(Fields& fields, TenantView& view) {
+void read_value(Members& fields, TenantView& view) {
   read_document(fields, view.tenant);
   if (!fields["status"].exists()) return;
-  Fields status(fields["status"], fields.sub("status"), fields.faults());
+  Members status(fields["status"], fields.sub("status"), fields.faults());
   status.read("apps", view.apps);
   status.read("instances", view.instances);
   status.read("assigned", view.assigned);
@@ -234,22 +234,22 @@ void read_value(Fields& fields, TenantView& view) {
   status.read("created_at", view.created_at);
 }
 
-void read_value(Fields& fields, Operation& operation) {
+void read_value(Members& fields, Operation& operation) {
   fields.adopt(from_json<Operation>(text_of(fields.object())), fields.path(),
                [&](Operation value) { operation = std::move(value); });
 }
 
 template <typename T>
-void read_list(Fields& fields, std::string_view name, std::vector<T>& out) {
+void read_list(Members& fields, std::string_view name, std::vector<T>& out) {
   fields.list(name, out, [&](JsonView item, std::string path) {
     T value;
-    Fields inner(item, std::move(path), fields.faults());
+    Members inner(item, std::move(path), fields.faults());
     read_value(inner, value);
     return value;
   });
 }
 
-void read_value(Fields& fields, QuarantinedView& view) {
+void read_value(Members& fields, QuarantinedView& view) {
   std::string id;
   fields.read("id", id);
   fields.adopt(parse_instance_id(id), fields.sub("id"), [&](InstanceId value) { view.id = value; });
@@ -259,7 +259,7 @@ void read_value(Fields& fields, QuarantinedView& view) {
   fields.read("obstacle", view.obstacle);
 }
 
-void read_value(Fields& fields, StatusView& view) {
+void read_value(Members& fields, StatusView& view) {
   fields.read("revision", view.revision);
   fields.read("tenant", view.tenant);
   read_list(fields, "apps", view.apps);
@@ -270,14 +270,14 @@ void read_value(Fields& fields, StatusView& view) {
   read_list(fields, "quarantine", view.quarantine);
 }
 
-void read_value(Fields& fields, FieldChange& change) {
+void read_value(Members& fields, FieldChange& change) {
   fields.read("path", change.path);
   fields.read("from", change.from);
   fields.read("to", change.to);
   fields.word("effect", change.effect, parse_change_effect);
 }
 
-void read_value(Fields& fields, AppliedObject& object) {
+void read_value(Members& fields, AppliedObject& object) {
   fields.word("kind", object.kind, parse_kind);
   fields.read("tenant", object.tenant);
   fields.read("name", object.name);
@@ -287,7 +287,7 @@ void read_value(Fields& fields, AppliedObject& object) {
   read_list(fields, "changes", object.changes);
 }
 
-void read_value(Fields& fields, PlacementView& placement) {
+void read_value(Members& fields, PlacementView& placement) {
   fields.read("tenant", placement.tenant);
   fields.read("instance", placement.instance);
   fields.read("node", placement.node);
@@ -295,7 +295,7 @@ void read_value(Fields& fields, PlacementView& placement) {
   fields.read("message", placement.message);
 }
 
-void read_value(Fields& fields, TemplateView& view) {
+void read_value(Members& fields, TemplateView& view) {
   fields.read("rollout", view.rollout);
   fields.read("at", view.at);
   fields.read("generation", view.generation);
@@ -306,7 +306,7 @@ void read_value(Fields& fields, TemplateView& view) {
   fields.read("instances", view.instances);
 }
 
-void read_value(Fields& fields, RolloutView& view) {
+void read_value(Members& fields, RolloutView& view) {
   fields.read("tenant", view.tenant);
   fields.read("app", view.app);
   fields.read("strategy", view.strategy);
@@ -322,7 +322,7 @@ void read_value(Fields& fields, RolloutView& view) {
   read_list(fields, "history", view.history);
 }
 
-void read_value(Fields& fields, ApplyReply& reply) {
+void read_value(Members& fields, ApplyReply& reply) {
   fields.read("revision", reply.revision);
   fields.read("dry_run", reply.dry_run);
   read_list(fields, "objects", reply.objects);
@@ -330,7 +330,7 @@ void read_value(Fields& fields, ApplyReply& reply) {
   read_list(fields, "placements", reply.placements);
 }
 
-void read_value(Fields& fields, EventView& event) {
+void read_value(Members& fields, EventView& event) {
   fields.read("seq", event.seq);
   fields.read("at", event.at);
   fields.read("actor", event.actor);
@@ -341,7 +341,7 @@ void read_value(Fields& fields, EventView& event) {
   fields.read("message", event.message);
 }
 
-void read_value(Fields& fields, Explanation& explanation) {
+void read_value(Members& fields, Explanation& explanation) {
   fields.read("object", explanation.object);
   fields.read("summary", explanation.summary);
   read_conditions(fields, explanation.conditions);
@@ -349,7 +349,7 @@ void read_value(Fields& fields, Explanation& explanation) {
 }
 
 template <typename T>
-void read_value(Fields& fields, Page<T>& page) {
+void read_value(Members& fields, Page<T>& page) {
   read_list(fields, "items", page.items);
   fields.read("revision", page.revision);
   fields.read("continue", page.next);
@@ -359,7 +359,7 @@ template <typename T>
 Result<T> read_view(JsonView root) {
   std::vector<Fault> faults;
   T value;
-  Fields fields(root, "", faults);
+  Members fields(root, "", faults);
   if (faults.empty()) read_value(fields, value);
   if (faults.empty()) return value;
   Error error = invalid("bad_message", "the message does not have the form that this release knows");

@@ -1,5 +1,4 @@
 // logs APP|INSTANCE: the console, as text.
-#include <algorithm>
 #include <memory>
 
 #include "cli/commands/commands.hpp"
@@ -33,9 +32,8 @@ Result<std::string> bare_name(const std::string& word) {
 // The lines of several need their names, and a rollout makes two of one replica for a while. The console's own errors
 // say what is wrong with the name.
 bool has_several(const Api& api, const std::string& app) {
-  const auto instances = api.instances();
-  return instances && std::ranges::count_if(instances->items,
-                                            [&](const InstanceView& view) { return view.id.app.str() == app; }) > 1;
+  const auto instances = api.instances_of(app);
+  return instances && instances->items.size() > 1;
 }
 
 Result<int> run_logs(const Session& session, const LogsOptions& options) {

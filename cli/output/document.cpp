@@ -5,7 +5,6 @@
 #include <charconv>
 
 #include "codec/json_reader.hpp"
-#include "codec/json_writer.hpp"
 
 namespace unik::cli {
 namespace {
@@ -127,6 +126,16 @@ std::string json_list(const std::vector<std::string>& documents) {
   std::string text = "{\"items\":[";
   for (std::size_t i = 0; i < documents.size(); ++i) text += (i == 0 ? "" : ",") + documents[i];
   return text + "]}";
+}
+
+std::string document_in(OutputFormat format, std::string_view json) {
+  return format == OutputFormat::kYaml ? yaml_of(json) : pretty_json(json);
+}
+
+void write_texts(codec::JsonWriter& out, std::string_view key, const std::vector<std::string>& texts) {
+  out.key(key).begin_array();
+  for (const std::string& text : texts) out.text(text);
+  out.end_array();
 }
 
 }  // namespace unik::cli

@@ -16,20 +16,11 @@ using runtimes::ImageFacts;
 
 constexpr std::size_t kHexShown = 12;
 
-std::string short_digest(const Digest& digest) {
-  return to_hex(digest).substr(0, kHexShown);
-}
-
-std::string annotation(const runtimes::Annotations& annotations, std::string_view key) {
-  const auto it = annotations.find(std::string(key));
-  return it == annotations.end() ? "" : it->second;
-}
-
 bool described(const ImageFacts& image) {
   return !image.manifest.layers.empty() || image.manifest.config.size > 0;
 }
 
-std::string state_of(const ImageFacts& image) {
+std::string run_state(const ImageFacts& image) {
   if (!image.missing.empty()) return "incomplete";
   return std::string(to_string(runs_as(image.manifest)));
 }
@@ -39,14 +30,9 @@ std::string platform_of(const ImageFacts& image) {
 }
 
 std::string base_of(const ImageFacts& image) {
-  const auto digest = runtimes::parse_digest(annotation(image.manifest.annotations, runtimes::kBaseAnnotation));
+  const auto digest =
+      runtimes::parse_digest(runtimes::annotation(image.manifest.annotations, runtimes::kBaseAnnotation));
   return digest ? short_digest(*digest) : "";
-}
-
-void write_texts(JsonWriter& out, std::string_view key, const std::vector<std::string>& texts) {
-  out.key(key).begin_array();
-  for (const std::string& text : texts) out.text(text);
-  out.end_array();
 }
 
 void write_annotations(JsonWriter& out, const runtimes::Annotations& annotations) {
@@ -72,7 +58,7 @@ void write_image(JsonWriter& out, const ImageFacts& image) {
   out.key("layers").begin_array();
   for (std::size_t i = 0; i < image.manifest.layers.size(); ++i) {
     const Descriptor& layer = image.manifest.layers[i];
-    out.begin_object().field("name", annotation(layer.annotations, runtimes::kLayerAnnotation));
+    out.begin_object().field("name", runtimes::annotation(layer.annotations, runtimes::kLayerAnnotation));
     out.field("digest", to_string(layer.digest)).field("size_bytes", layer.size).field("media_type", layer.media_type);
     if (i < image.config.diff_ids.size()) out.field("diff_id", to_string(image.config.diff_ids[i]));
     out.end_object();
@@ -87,52 +73,39 @@ void write_image(JsonWriter& out, const ImageFacts& image) {
   out.end_object();
 }
 
-std::string words(const std::vector<std::string>& texts) {
-  std::string line;
-  for (const std::string& text : texts) line += (line.empty() ? "" : " ") + text;
-  return line;
-}
-
-std::string table_of(const std::vector<ImageFacts>& images, bool wide) {
+std::string image_table(const std::vector<ImageFacts>& images, bool wide) {
   Table table{{"NAME", "DIGEST", "SIZE", "LAYERS", "RUNS AS"}, {}};
   if (wide) table.headings.insert(table.headings.end(), {"PLATFORM", "BASE"});
   for (const ImageFacts& image : images) {
     std::vector<Cell> row{image.image.name, short_digest(image.image.manifest.digest), format_size(image.size_bytes),
-                          std::to_string(image.manifest.layers.size()), state_of(image)};
+                          std::to_string(image.manifest.layers.size()), run_state(image)};
     if (wide) row.insert(row.end(), {Cell(platform_of(image)), Cell(base_of(image))});
     table.rows.push_back(std::move(row));
   }
   return render(table, false);
 }
 
-std::string sheet_of(const ImageFacts& image) {
-  Table facts;
-  const auto add = [&](const std::string& name, std::string value) {
-    if (!value.empty()) facts.rows.push_back({Cell(name), Cell(std::move(value))});
-  };
-  add("name", image.image.name);
-  add("digest", to_string(image.image.manifest.digest));
-  add("runs as", state_of(image));
-  add("platform", platform_of(image));
-  add("size", format_size(image.size_bytes));
-  add("entry point", words(image.config.entrypoint));
-  add("command", words(image.config.cmd));
-  add("directory", image.config.working_dir);
-  add("user", image.config.user);
-  add("ports", words(image.config.exposed_ports));
-  for (const std::string& entry : image.config.env) add("env", entry);
-  for (const auto& [key, value] : image.manifest.annotations) add("annotation", key + "=" + value);
-  for (const Digest& digest : image.missing) add("missing", to_string(digest));
-  for (const std::string& key : image.signed_by) add("signed by", "key " + key);
+std::string image_sheet(const ImageFacts& image) {
+  Sheet sheet;
+  sheet.add("name", image.image.name);
+  sheet.add("digest", to_string(image.image.manifest.digest));
+  sheet.add("runs as", run_state(image));
+  sheet.add("platform", platform_of(image));
+  sheet.add("size", format_size(image.size_bytes));
+  sheet.add("entry point", fmt::format("{}", fmt::join(image.config.entrypoint, " ")));
+  sheet.add("command", fmt::format("{}", fmt::join(image.config.cmd, " ")));
+  sheet.add("directory", image.config.working_dir);
+  sheet.add("user", image.config.user);
+  sheet.add("ports", fmt::format("{}", fmt::join(image.config.exposed_ports, " ")));
+  for (const std::string& entry : image.config.env) sheet.add("env", entry);
+  for (const auto& [key, value] : image.manifest.annotations) sheet.add("annotation", key + "=" + value);
+  for (const Digest& digest : image.missing) sheet.add("missing", to_string(digest));
+  for (const std::string& key : image.signed_by) sheet.add("signed by", "key " + key);
   Table layers{{"LAYER", "DIGEST", "SIZE"}, {}};
   for (const Descriptor& layer : image.manifest.layers)
-    layers.rows.push_back({Cell(annotation(layer.annotations, runtimes::kLayerAnnotation)),
+    layers.rows.push_back({Cell(runtimes::annotation(layer.annotations, runtimes::kLayerAnnotation)),
                            Cell(to_string(layer.digest)), Cell(format_size(layer.size))});
-  return render(facts, false) + (layers.rows.empty() ? "" : "\n" + render(layers, false));
-}
-
-std::string in(OutputFormat format, const std::string& json) {
-  return format == OutputFormat::kYaml ? yaml_of(json) : pretty_json(json);
+  return sheet.text() + (layers.rows.empty() ? "" : "\n" + render(layers, false));
 }
 
 }  // namespace
@@ -143,7 +116,7 @@ std::string render_images(const std::vector<ImageFacts>& images, OutputFormat fo
   switch (format) {
     case OutputFormat::kTable:
     case OutputFormat::kWide:
-      return table_of(images, format == OutputFormat::kWide);
+      return image_table(images, format == OutputFormat::kWide);
     case OutputFormat::kName:
       for (const ImageFacts& image : images)
         names += (image.image.name.empty() ? to_string(image.image.manifest.digest) : image.image.name) + "\n";
@@ -154,7 +127,7 @@ std::string render_images(const std::vector<ImageFacts>& images, OutputFormat fo
   }
   out.begin_object().key("items").begin_array();
   for (const ImageFacts& image : images) write_image(out, image);
-  return in(format, out.end_array().end_object().take());
+  return document_in(format, out.end_array().end_object().take());
 }
 
 std::string render_image(const ImageFacts& image, OutputFormat format) {
@@ -162,7 +135,7 @@ std::string render_image(const ImageFacts& image, OutputFormat format) {
   switch (format) {
     case OutputFormat::kTable:
     case OutputFormat::kWide:
-      return sheet_of(image);
+      return image_sheet(image);
     case OutputFormat::kName:
       return render_images({image}, format);
     case OutputFormat::kJson:
@@ -170,7 +143,7 @@ std::string render_image(const ImageFacts& image, OutputFormat format) {
       break;
   }
   write_image(out, image);
-  return in(format, out.take());
+  return document_in(format, out.take());
 }
 
 std::string render_collected(const runtimes::BlobStore::Collected& collected, OutputFormat format) {
@@ -186,7 +159,11 @@ std::string render_collected(const runtimes::BlobStore::Collected& collected, Ou
       break;
   }
   out.begin_object().field("removed_blobs", collected.blobs).field("removed_bytes", collected.bytes).end_object();
-  return in(format, out.take());
+  return document_in(format, out.take());
+}
+
+std::string short_digest(const Digest& digest) {
+  return to_hex(digest).substr(0, kHexShown);
 }
 
 std::string format_size(std::int64_t bytes) {

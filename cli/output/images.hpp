@@ -19,6 +19,9 @@ std::string render_image(const runtimes::ImageFacts& image, OutputFormat format)
 // What a prune removed.
 std::string render_collected(const runtimes::BlobStore::Collected& collected, OutputFormat format);
 
+// The first 12 hexadecimal digits.
+std::string short_digest(const runtimes::Digest& digest);
+
 // `3.2 MiB`.
 std::string format_size(std::int64_t bytes);
 

@@ -11,19 +11,19 @@
 namespace unik::cli {
 namespace {
 
-std::string name_of(const AppView& view) {
+std::string object_name(const AppView& view) {
   return "app/" + view.app.metadata.name;
 }
-std::string name_of(const InstanceView& view) {
+std::string object_name(const InstanceView& view) {
   return "instance/" + view.name;
 }
-std::string name_of(const NodeView& view) {
+std::string object_name(const NodeView& view) {
   return "node/" + view.node.metadata.name;
 }
-std::string name_of(const TenantView& view) {
+std::string object_name(const TenantView& view) {
   return "tenant/" + view.tenant.metadata.name;
 }
-std::string name_of(const Operation& operation) {
+std::string object_name(const Operation& operation) {
   return "operation/" + operation.operation_id;
 }
 
@@ -66,7 +66,7 @@ std::string yaml_of_kind(const std::vector<View>& views, bool single) {
 template <typename View>
 std::string names_of_kind(const std::vector<View>& views) {
   std::string names;
-  for (const View& view : views) names += name_of(view) + "\n";
+  for (const View& view : views) names += object_name(view) + "\n";
   return names;
 }
 

@@ -1,5 +1,7 @@
 #include "cli/output/runtime_releases.hpp"
 
+#include <fmt/format.h>
+
 #include "cli/output/document.hpp"
 #include "cli/output/images.hpp"
 #include "cli/output/table.hpp"
@@ -11,10 +13,8 @@ namespace {
 
 using codec::JsonWriter;
 
-std::string listed(const std::vector<std::string>& texts) {
-  std::string line;
-  for (const std::string& text : texts) line += (line.empty() ? "" : ", ") + text;
-  return line;
+std::string platforms_of(const runtimes::RuntimeRelease& release) {
+  return fmt::format("{}", fmt::join(release.platforms, ", "));
 }
 
 std::string release_state(const ReleaseRow& row) {
@@ -35,37 +35,28 @@ void write_release(JsonWriter& out, const ReleaseRow& row) {
   out.field("registry", row.registry).field("installed", row.installed).field("yanked", release.yanked);
   out.field("description", release.description).field("download_url", release.download_url);
   out.field("checksum", to_string(release.checksum)).field("size_bytes", release.size);
-  out.key("platforms").begin_array();
-  for (const std::string& platform : release.platforms) out.text(platform);
-  out.end_array();
+  write_texts(out, "platforms", release.platforms);
   if (release.image_digest) out.field("image_digest", to_string(*release.image_digest));
   if (!release.signature.empty()) out.field("signed_by", signer_of(row));
   if (!release.released_at.empty()) out.field("released_at", release.released_at);
   out.end_object();
 }
 
-std::string document_in(OutputFormat format, const std::string& json) {
-  return format == OutputFormat::kYaml ? yaml_of(json) : pretty_json(json);
-}
-
-std::string sheet_of_release(const ReleaseRow& row) {
-  Table facts;
-  const auto add = [&](const std::string& name, std::string value) {
-    if (!value.empty()) facts.rows.push_back({Cell(name), Cell(std::move(value))});
-  };
-  add("name", row.name);
-  add("version", to_string(row.release.version));
-  add("state", row.installed || row.release.yanked ? release_state(row) : "in a registry");
-  add("description", row.release.description);
-  add("platforms", listed(row.release.platforms));
-  add("registry", row.registry);
-  add("package", row.release.download_url);
-  add("size", format_size(row.release.size));
-  add("checksum", to_string(row.release.checksum));
-  if (row.release.image_digest) add("digest", to_string(*row.release.image_digest));
-  add("signed by", signer_of(row));
-  add("released", row.release.released_at);
-  return render(facts, false);
+std::string release_sheet(const ReleaseRow& row) {
+  Sheet sheet;
+  sheet.add("name", row.name);
+  sheet.add("version", to_string(row.release.version));
+  sheet.add("state", row.installed || row.release.yanked ? release_state(row) : "in a registry");
+  sheet.add("description", row.release.description);
+  sheet.add("platforms", platforms_of(row.release));
+  sheet.add("registry", row.registry);
+  sheet.add("package", row.release.download_url);
+  sheet.add("size", format_size(row.release.size));
+  sheet.add("checksum", to_string(row.release.checksum));
+  if (row.release.image_digest) sheet.add("digest", to_string(*row.release.image_digest));
+  sheet.add("signed by", signer_of(row));
+  sheet.add("released", row.release.released_at);
+  return sheet.text();
 }
 
 }  // namespace
@@ -79,8 +70,8 @@ std::string render_releases(const std::vector<ReleaseRow>& rows, OutputFormat fo
     case OutputFormat::kTable:
     case OutputFormat::kWide:
       for (const ReleaseRow& row : rows) {
-        table.rows.push_back({row.name, to_string(row.release.version), release_state(row),
-                              listed(row.release.platforms), format_size(row.release.size), row.registry});
+        table.rows.push_back({row.name, to_string(row.release.version), release_state(row), platforms_of(row.release),
+                              format_size(row.release.size), row.registry});
         if (format == OutputFormat::kWide) table.rows.back().emplace_back(row.release.description);
       }
       return render(table, false);
@@ -101,7 +92,7 @@ std::string render_release(const ReleaseRow& row, OutputFormat format) {
   switch (format) {
     case OutputFormat::kTable:
     case OutputFormat::kWide:
-      return sheet_of_release(row);
+      return release_sheet(row);
     case OutputFormat::kName:
       return render_releases({row}, format);
     case OutputFormat::kJson:

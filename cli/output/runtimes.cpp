@@ -1,5 +1,7 @@
 #include "cli/output/runtimes.hpp"
 
+#include <fmt/format.h>
+
 #include "cli/output/document.hpp"
 #include "cli/output/images.hpp"
 #include "cli/output/table.hpp"
@@ -11,15 +13,10 @@ namespace {
 
 using codec::JsonWriter;
 
-constexpr std::size_t kHexShown = 12;
-
-std::string annotation(const runtimes::InstalledRuntime& installed, std::string_view key) {
-  const auto it = installed.manifest.annotations.find(std::string(key));
-  return it == installed.manifest.annotations.end() ? "" : it->second;
-}
-
 std::map<std::string, std::string> provides_of(const RuntimeRow& row) {
-  if (row.installed) return runtimes::parse_provides(annotation(*row.installed, runtimes::kProvidesAnnotation));
+  if (row.installed)
+    return runtimes::parse_provides(
+        runtimes::annotation(row.installed->manifest.annotations, runtimes::kProvidesAnnotation));
   return row.source ? row.source->manifest.provides : std::map<std::string, std::string>();
 }
 
@@ -29,25 +26,13 @@ std::string pairs(const std::map<std::string, std::string>& map) {
   return text;
 }
 
-std::string words(const std::vector<std::string>& texts) {
-  std::string line;
-  for (const std::string& text : texts) line += (line.empty() ? "" : ", ") + text;
-  return line;
-}
-
 void write_pairs(JsonWriter& out, std::string_view key, const std::map<std::string, std::string>& map) {
   out.key(key).begin_object();
   for (const auto& [name, value] : map) out.field(name, value);
   out.end_object();
 }
 
-void write_texts(JsonWriter& out, std::string_view key, const std::vector<std::string>& texts) {
-  out.key(key).begin_array();
-  for (const std::string& text : texts) out.text(text);
-  out.end_array();
-}
-
-void write_row(JsonWriter& out, const RuntimeRow& row, bool whole) {
+void write_runtime(JsonWriter& out, const RuntimeRow& row, bool whole) {
   out.begin_object().field("name", row.name).field("version", row.version).field("state", state_of(row));
   write_pairs(out, "provides", provides_of(row));
   if (row.installed) {
@@ -88,47 +73,40 @@ void write_row(JsonWriter& out, const RuntimeRow& row, bool whole) {
   out.end_object();
 }
 
-std::string sheet_of(const RuntimeRow& row) {
-  Table facts;
-  const auto add = [&](const std::string& name, std::string value) {
-    if (!value.empty()) facts.rows.push_back({Cell(name), Cell(std::move(value))});
-  };
-  add("name", row.name);
-  add("version", row.version);
-  add("state", state_of(row));
-  add("provides", pairs(provides_of(row)));
-  if (row.source) add("description", row.source->manifest.description);
-  if (row.source) add("platforms", words(row.source->manifest.platforms));
+std::string runtime_sheet(const RuntimeRow& row) {
+  Sheet sheet;
+  sheet.add("name", row.name);
+  sheet.add("version", row.version);
+  sheet.add("state", state_of(row));
+  sheet.add("provides", pairs(provides_of(row)));
+  if (row.source) sheet.add("description", row.source->manifest.description);
+  if (row.source) sheet.add("platforms", fmt::format("{}", fmt::join(row.source->manifest.platforms, ", ")));
   if (row.installed) {
-    add("image", row.installed->image.name);
-    add("digest", to_string(row.installed->image.manifest.digest));
-    add("size", format_size(row.installed->size_bytes));
+    sheet.add("image", row.installed->image.name);
+    sheet.add("digest", to_string(row.installed->image.manifest.digest));
+    sheet.add("size", format_size(row.installed->size_bytes));
     if (row.record) {
-      add("registry", row.record->registry);
-      add("package", row.record->url);
-      add("checksum", to_string(row.record->checksum));
-      add("signed by", row.record->key_id.empty() ? "nobody was asked for" : row.record->key_id);
+      sheet.add("registry", row.record->registry);
+      sheet.add("package", row.record->url);
+      sheet.add("checksum", to_string(row.record->checksum));
+      sheet.add("signed by", row.record->key_id.empty() ? "nobody was asked for" : row.record->key_id);
     }
-    add("reproducible", row.installed->reproducible ? "yes" : "no: a pin had vanished when it was built");
+    sheet.add("reproducible", row.installed->reproducible ? "yes" : "no: a pin had vanished when it was built");
   }
   if (row.source) {
-    add("source", row.source->directory.string());
-    for (const auto& [name, value] : row.source->recipe.environment) add("env", name + "=" + value);
-    for (const codec::LockedNpm& pin : row.source->lock.npm) add("pin", pin.name + "@" + pin.version + " (npm)");
-    for (const codec::LockedDebian& pin : row.source->lock.debian) add("pin", pin.name + "=" + pin.version);
+    sheet.add("source", row.source->directory.string());
+    for (const auto& [name, value] : row.source->recipe.environment) sheet.add("env", name + "=" + value);
+    for (const codec::LockedNpm& pin : row.source->lock.npm) sheet.add("pin", pin.name + "@" + pin.version + " (npm)");
+    for (const codec::LockedDebian& pin : row.source->lock.debian) sheet.add("pin", pin.name + "=" + pin.version);
   }
-  return render(facts, false);
-}
-
-std::string in(OutputFormat format, const std::string& json) {
-  return format == OutputFormat::kYaml ? yaml_of(json) : pretty_json(json);
+  return sheet.text();
 }
 
 }  // namespace
 
 std::string state_of(const RuntimeRow& row) {
   if (!row.installed) return "source";
-  const std::string built_from = annotation(*row.installed, runtimes::kSourceAnnotation);
+  const std::string built_from = runtimes::annotation(row.installed->manifest.annotations, runtimes::kSourceAnnotation);
   return row.source && built_from != to_string(digest_of(*row.source)) ? "changed" : "installed";
 }
 
@@ -142,7 +120,7 @@ std::string render_runtimes(const std::vector<RuntimeRow>& rows, OutputFormat fo
     case OutputFormat::kWide:
       for (const RuntimeRow& row : rows) {
         const auto& installed = row.installed;
-        const std::string digest = installed ? to_hex(installed->image.manifest.digest).substr(0, kHexShown) : "";
+        const std::string digest = installed ? short_digest(installed->image.manifest.digest) : "";
         table.rows.push_back({row.name, row.version, state_of(row), pairs(provides_of(row)),
                               installed ? format_size(installed->size_bytes) : "", digest});
         if (format == OutputFormat::kWide)
@@ -157,8 +135,8 @@ std::string render_runtimes(const std::vector<RuntimeRow>& rows, OutputFormat fo
       break;
   }
   out.begin_object().key("items").begin_array();
-  for (const RuntimeRow& row : rows) write_row(out, row, false);
-  return in(format, out.end_array().end_object().take());
+  for (const RuntimeRow& row : rows) write_runtime(out, row, false);
+  return document_in(format, out.end_array().end_object().take());
 }
 
 std::string render_runtime(const RuntimeRow& row, OutputFormat format) {
@@ -166,15 +144,15 @@ std::string render_runtime(const RuntimeRow& row, OutputFormat format) {
   switch (format) {
     case OutputFormat::kTable:
     case OutputFormat::kWide:
-      return sheet_of(row);
+      return runtime_sheet(row);
     case OutputFormat::kName:
       return render_runtimes({row}, format);
     case OutputFormat::kJson:
     case OutputFormat::kYaml:
       break;
   }
-  write_row(out, row, true);
-  return in(format, out.take());
+  write_runtime(out, row, true);
+  return document_in(format, out.take());
 }
 
 }  // namespace unik::cli

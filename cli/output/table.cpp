@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 namespace unik::cli {
 namespace {
@@ -37,6 +38,10 @@ std::string render(const Table& table, bool colour) {
     text += '\n';
   }
   return text;
+}
+
+void Sheet::add(const std::string& name, std::string value) {
+  if (!value.empty()) facts_.rows.push_back({Cell(name), Cell(std::move(value))});
 }
 
 }  // namespace unik::cli

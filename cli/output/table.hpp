@@ -25,4 +25,14 @@ struct Table {
 // Ends with a newline; empty for a table without headings and rows. An empty cell is shown as `-`.
 std::string render(const Table& table, bool colour);
 
+// What is known of one thing: a name and a value a row, without rows for what is empty.
+class Sheet {
+ public:
+  void add(const std::string& name, std::string value);
+  std::string text() const { return render(facts_, false); }
+
+ private:
+  Table facts_;
+};
+
 }  // namespace unik::cli

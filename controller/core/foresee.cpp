@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "controller/core/reconcile.hpp"
+#include "controller/core/wording.hpp"
 
 namespace unik::controller {
 namespace {
@@ -68,7 +69,7 @@ Result<ApplyReply> foresee_loss(const World& world, const std::vector<std::strin
   }
   for (const std::string& name : lose) {
     const NodeRow* const row = draft.world().nodes.find(Symbol(name));
-    if (row == nullptr) return not_found("node_not_found", "there is no node `" + name + "`");
+    if (row == nullptr) return no_such(Kind::kNode, name);
     NodeRow lost = *row;
     Node node = *lost.node;
     node.spec.drain.enabled = true;

@@ -173,6 +173,13 @@ void follow_destroy(const World& world, const OperationKey& key, bool turn, Oper
 
 }  // namespace
 
+std::uint32_t next_operation_index(const World& world) {
+  std::uint32_t index = 0;
+  for (auto it = world.operations.lower_bound({world.revision, 0}); it != world.operations.end(); ++it)
+    index = it->first.index + 1;
+  return index;
+}
+
 bool has_turn(const World& world, const AppName& app) {
   bool any = false;
   const auto& active = world.active_operations;

@@ -5,6 +5,9 @@
 
 namespace unik::controller {
 
+// The first free index of the record under construction.
+std::uint32_t next_operation_index(const World& world);
+
 // Whether `app` may be planned now: nobody waits for it, or one of its operations is at work already, or fewer than
 // `World::max_operations` are. An operation is at work while something can be expected to happen for it; one that waits
 // for room, or for a silent node, gives its turn away.

@@ -6,13 +6,10 @@
 #include "api/check.hpp"
 #include "controller/core/published_ports.hpp"
 #include "controller/core/rollout_watch.hpp"
+#include "controller/core/wording.hpp"
 
 namespace unik::controller {
 namespace {
-
-Error no_such_app(const AppName& name) {
-  return not_found("app_not_found", "there is no app `" + name.app.str() + "`");
-}
 
 Error not_now(const AppRow& row, std::string wanted) {
   return conflict("rollout_state", "the rollout of `" + row.app->metadata.name + "` is " +
@@ -143,7 +140,7 @@ std::string_view to_string(RolloutVerb verb) {
 
 Result<ApplyReply> admit_rollout(Draft& draft, const RolloutRequest& request) {
   const AppRow* const found = draft.world().apps.find(request.app);
-  if (found == nullptr || found->deleting) return no_such_app(request.app);
+  if (found == nullptr || found->deleting) return no_such(Kind::kApp, request.app.app.str());
   const AppRow row = *found;
   switch (request.verb) {
     case RolloutVerb::kPause:
@@ -164,7 +161,7 @@ Result<ApplyReply> admit_rollout(Draft& draft, const RolloutRequest& request) {
 
 Result<ApplyReply> admit_drain(Draft& draft, const DrainRequest& request) {
   const NodeRow* const row = draft.world().nodes.find(Symbol(request.node));
-  if (row == nullptr) return not_found("node_not_found", "there is no node `" + request.node + "`");
+  if (row == nullptr) return no_such(Kind::kNode, request.node);
   ApplyRequest apply;
   Node node = *row->node;
   node.spec.drain = request.drain;

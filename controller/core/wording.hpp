@@ -1,14 +1,22 @@
-// How texts for people count.
+// How texts for people are put.
 #pragma once
 
 #include <cstdint>
 #include <string>
+
+#include "api/error.hpp"
+#include "api/resource.hpp"
 
 namespace unik::controller {
 
 // `1 instance`, `2 instances`.
 inline std::string counted(std::uint64_t count, const std::string& noun) {
   return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+inline Error no_such(Kind kind, const std::string& name) {
+  const std::string noun(names_of(kind).singular);
+  return not_found(noun + "_not_found", "there is no " + noun + " `" + name + "`");
 }
 
 }  // namespace unik::controller

@@ -68,15 +68,17 @@ codec::Page<TenantView> list_tenants(const World& world, const wire::HttpRequest
 
 Result<codec::Page<InstanceView>> list_instances(const World& world, const wire::HttpRequest& request) {
   const Symbol tenant(tenant_of(request));
-  InstanceId start{tenant, {}, 0, 0, 0};
+  const Symbol app(query_text(request, "app"));  // none for those of all
+  InstanceId start{tenant, app, 0, 0, 0};
   if (const std::string from = query_text(request, "continue"); !from.empty()) {
     const Result<InstanceId> last = parse_short_name(tenant, from);
-    if (!last) return bad_continue(from);
+    if (!last || (!app.empty() && last->app != app)) return bad_continue(from);
     start = *last;
     ++start.attempt;
   }
   return page_of<InstanceView>(
-      world, world.instances, start, [&](const InstanceId& id) { return id.tenant != tenant; },
+      world, world.instances, start,
+      [&](const InstanceId& id) { return id.tenant != tenant || (!app.empty() && id.app != app); },
       [&](const InstanceId& id, const InstanceRow& row) { return view_instance(world, id, row); },
       [](const InstanceId& id) { return short_name(id); });
 }
@@ -228,7 +230,9 @@ void add_reading_routes(ApiContext& context, std::vector<Route>& routes) {
   get("/v1/apps/{name}", of_tenant, [](const World& world, Path path, Request request) {
     return get_app(world, tenant_of(request), path.at("name"));
   });
-  get("/v1/instances", paged(of_tenant, QueryRule::kText),
+  QueryRules of_app = of_tenant;
+  of_app.emplace("app", QueryRule::kName);
+  get("/v1/instances", paged(of_app, QueryRule::kText),
       [](const World& world, Path, Request request) { return list_instances(world, request); });
   get("/v1/instances/{name}", of_tenant, [](const World& world, Path path, Request request) {
     return get_instance(world, tenant_of(request), path.at("name"));

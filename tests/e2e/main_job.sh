@@ -100,6 +100,12 @@ unikctl apply -f "$work/hello/second.yaml" >/dev/null
 unikctl wait app/hello --for ready --timeout 120s || fail "two replicas did not become ready"
 is_vm_count 2 || fail "want two VMs, got $(count_vms)"
 
+step "instances of one app alone"
+count_of() { [ "$(api "http://localhost/v1/instances?app=$1")" = 200 ] && jq '.items | length' "$work/answer"; }
+[ "$(count_of hello)" = 2 ] || fail "want the two instances of hello, got $(cat "$work/answer")"
+[ "$(count_of hell)" = 0 ] || fail "an app that is none has instances: $(cat "$work/answer")"
+[ "$(api "http://localhost/v1/instances?app=hello&continue=other-0-r1-1")" = 400 ] || fail "hello's instances went on at another app's"
+
 step "the app keeps answering while controller and agent are away, and they find it again"
 vms=$(vm_pids | sort)
 kill -9 "$(pid_of 'unik-agent run')" "$(pid_of unik-controller)"

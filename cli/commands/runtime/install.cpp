@@ -22,8 +22,7 @@ std::string runtime_of(const runtimes::BlobStore& store, const std::string& imag
   if (!reference) return "";
   const auto manifest = store.manifest(reference->digest);
   if (!manifest) return "";
-  const auto it = manifest->annotations.find(std::string(runtimes::kRuntimeAnnotation));
-  return it == manifest->annotations.end() ? "" : it->second;
+  return runtimes::annotation(manifest->annotations, runtimes::kRuntimeAnnotation);
 }
 
 // Who does not have a control plane here has no apps on it: none is started to ask.

@@ -74,9 +74,8 @@ std::map<std::string, std::string> known_documents(const Session& session, const
   const auto directory = own_runtime_source(session, runtime.name.name);
   if (!directory) return {};
   const auto source = runtimes::read_runtime_source(*directory);
-  const auto built_from = runtime.manifest.annotations.find(std::string(runtimes::kSourceAnnotation));
-  const bool same =
-      source && built_from != runtime.manifest.annotations.end() && built_from->second == to_string(digest_of(*source));
+  const std::string built_from = runtimes::annotation(runtime.manifest.annotations, runtimes::kSourceAnnotation);
+  const bool same = source && built_from == to_string(digest_of(*source));
   return same ? documents_of(*directory) : std::map<std::string, std::string>();
 }
 
@@ -85,8 +84,7 @@ Result<runtimes::RuntimeRelease> describe(const runtimes::BlobStore& store, cons
   if (!config) return config.error();
   runtimes::RuntimeRelease release;
   release.version = *parse_runtime_version(runtime.name.version);
-  const auto description = runtime.manifest.annotations.find("org.opencontainers.image.description");
-  if (description != runtime.manifest.annotations.end()) release.description = description->second;
+  release.description = runtimes::annotation(runtime.manifest.annotations, "org.opencontainers.image.description");
   release.platforms = {config->os + "/" + config->architecture};
   release.released_at = now_text();
   return release;

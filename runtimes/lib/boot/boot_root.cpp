@@ -122,8 +122,7 @@ Result<void> find_kernels(const BlobStore& store, const Descriptor& layer, const
 // -----------------------------------------------------------------------------------------------------------
 
 bool is_kernel(const Descriptor& layer) {
-  const auto name = layer.annotations.find(std::string(kLayerAnnotation));
-  return name != layer.annotations.end() && name->second == kKernelLayer;
+  return annotation(layer.annotations, kLayerAnnotation) == kKernelLayer;
 }
 
 std::vector<Descriptor> root_layers(const Manifest& manifest) {

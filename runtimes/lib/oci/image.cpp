@@ -225,10 +225,14 @@ std::string print_index(const std::vector<NamedImage>& images) {
   return dump({{"schemaVersion", 2}, {"mediaType", kIndexMediaType}, {"manifests", manifests}});
 }
 
+std::string annotation(const Annotations& annotations, std::string_view key) {
+  const auto it = annotations.find(std::string(key));
+  return it == annotations.end() ? "" : it->second;
+}
+
 const Descriptor* find_layer(const Manifest& manifest, std::string_view layer) {
   const auto it = std::find_if(manifest.layers.begin(), manifest.layers.end(), [&](const Descriptor& descriptor) {
-    const auto name = descriptor.annotations.find(std::string(kLayerAnnotation));
-    return name != descriptor.annotations.end() && name->second == layer;
+    return annotation(descriptor.annotations, kLayerAnnotation) == layer;
   });
   return it == manifest.layers.end() ? nullptr : &*it;
 }

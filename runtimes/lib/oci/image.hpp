@@ -96,6 +96,9 @@ std::string print_manifest(const Manifest& manifest);
 std::string print_image_config(const ImageConfig& config);
 std::string print_index(const std::vector<NamedImage>& images);
 
+// Empty when there is none of that key.
+std::string annotation(const Annotations& annotations, std::string_view key);
+
 inline constexpr std::string_view kKernelLayer = "kernel";  // of what brings its own or, as a container, the base's
 
 // The layer annotated so; null when there is none.

@@ -232,10 +232,8 @@ std::optional<PackedImage> last_image(const BlobStore& store, const fs::path& di
   image.reference = *reference;
   image.manifest = *manifest;
   image.config = *std::move(config);
-  for (const Descriptor& layer : manifest->layers) {
-    const auto named = layer.annotations.find(std::string(kLayerAnnotation));
-    image.layers.push_back({named == layer.annotations.end() ? "" : named->second, layer, true, {}});
-  }
+  for (const Descriptor& layer : manifest->layers)
+    image.layers.push_back({annotation(layer.annotations, kLayerAnnotation), layer, true, {}});
   return image;
 }
 

@@ -15,15 +15,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kKernel = "kernel", kBase = "base", kRuntime = "runtime", kApp = "app";
+constexpr std::string_view kBase = "base", kRuntime = "runtime", kApp = "app";
 // Where a C library lies in a root; the loader looks nowhere else without being told.
 constexpr const char* kLibcPlaces[] = {"lib/x86_64-linux-gnu/libc.so.6", "usr/lib/x86_64-linux-gnu/libc.so.6",
                                        "lib64/libc.so.6", "usr/lib64/libc.so.6", "lib/libc.so.6"};
-
-std::string annotation(const Annotations& annotations, std::string_view key) {
-  const auto it = annotations.find(std::string(key));
-  return it == annotations.end() ? "" : it->second;
-}
 
 std::string layer_name(const Descriptor& layer) {
   return annotation(layer.annotations, kLayerAnnotation);
@@ -98,7 +93,7 @@ Result<void> check_glibc(const BlobStore& store, const NamedImage& image, const 
   const auto newest_in = [&](const std::vector<LayerBlob>& layers, bool app) {
     std::vector<const LayerBlob*> chosen;
     for (const LayerBlob& layer : layers)
-      if (layer_name(layer.descriptor) != kKernel && (layer_name(layer.descriptor) == kApp) == app)
+      if (layer_name(layer.descriptor) != kKernelLayer && (layer_name(layer.descriptor) == kApp) == app)
         chosen.push_back(&layer);
     return glibc_of(store, chosen);
   };
@@ -167,7 +162,7 @@ Result<ImageBase> base_of_host(const BlobStore& store, const BaseRuntime& base) 
   if (!root) return std::move(root).error();
   ImageBase result;
   result.name = "the base runtime in " + base.dir.string();
-  for (const auto& [tree, name] : {std::pair(&*kernel, kKernel), std::pair(&*root, kBase)}) {
+  for (const auto& [tree, name] : {std::pair(&*kernel, kKernelLayer), std::pair(&*root, kBase)}) {
     auto layer = put_layer(store, *tree, name);
     if (!layer) return std::move(layer).error();
     result.layers.push_back(*std::move(layer));

@@ -13,11 +13,6 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kFreshPrefix = "root-";
 
-std::string annotation(const Manifest& manifest, std::string_view key) {
-  const auto it = manifest.annotations.find(std::string(key));
-  return it == manifest.annotations.end() ? "" : it->second;
-}
-
 // `SPACE/NAME:VERSION` of the index; nothing for an image that only looks like a runtime.
 std::optional<RuntimeName> name_of_image(const std::string& text) {
   const auto image = parse_image_name(text);
@@ -70,7 +65,7 @@ Result<std::vector<InstalledRuntime>> installed_runtimes(const BlobStore& store)
     if (!name) continue;
     auto manifest = store.manifest(image.manifest.digest);
     // An app on a runtime names it too, but has a layer of its own.
-    if (!manifest || annotation(*manifest, kRuntimeAnnotation) != name->name + "@" + name->version ||
+    if (!manifest || annotation(manifest->annotations, kRuntimeAnnotation) != name->name + "@" + name->version ||
         find_layer(*manifest, "app") != nullptr)
       continue;
     const auto missing = store.missing(image.manifest.digest);
@@ -108,7 +103,7 @@ Result<RuntimeImage> open_runtime(const BlobStore& store, const fs::path& roots,
   runtime.version = installed.name.version;
   runtime.reference = {installed.name.space + "/" + installed.name.name, installed.image.manifest.digest};
   runtime.layer = {*layer, config->diff_ids[index], true};
-  runtime.provides = parse_provides(annotation(installed.manifest, kProvidesAnnotation));
+  runtime.provides = parse_provides(annotation(installed.manifest.annotations, kProvidesAnnotation));
   for (const std::string& entry : config->env)
     if (const std::size_t equals = entry.find('='); equals != std::string::npos)
       runtime.environment[entry.substr(0, equals)] = entry.substr(equals + 1);

@@ -195,9 +195,10 @@ class Install {
     auto manifest = places_.store.manifest(digest);
     if (!manifest) return bad_package(manifest.error().message);
     const std::string wanted = name_.name + "@" + name_.version;
-    const auto said = manifest->annotations.find(std::string(kRuntimeAnnotation));
-    const std::string found = said == manifest->annotations.end() ? "no runtime" : "`" + said->second + "`";
-    if (found != "`" + wanted + "`") return bad_package("want an image of `" + wanted + "`, found one of " + found);
+    const std::string found = annotation(manifest->annotations, kRuntimeAnnotation);
+    if (found != wanted)
+      return bad_package("want an image of `" + wanted + "`, found one of " +
+                         (found.empty() ? "no runtime" : "`" + found + "`"));
     if (find_layer(*manifest, "app") != nullptr) return bad_package("want a runtime, found an app");
     return {};
   }
