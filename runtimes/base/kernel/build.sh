@@ -122,11 +122,11 @@ failed() {
   die "$1; the whole log is $cache/failed/$key.log"
 }
 
-# Two thirds of the source, of which the fragments use nothing: what is not written need not be removed. Of drivers their
-# Kconfig stays, since all of it is read.
-unused=('*/Documentation/*/*' '*/tools/testing/*' '*/tools/perf/*' '*/sound/soc/*.[ch]' '*/sound/pci/*.[ch]')
+# Two thirds of the source, of which the fragments use nothing: what is not written need not be removed. Each Kconfig stays,
+# since all of them are read.
+unused=('*/Documentation/*.rst' '*/Documentation/*/*.yaml' '*/tools/testing/*' '*/tools/perf/*' '*/sound/soc/*.[ch]' '*/sound/pci/*.[ch]')
 for part in arc arm arm64 loongarch m68k mips parisc powerpc riscv s390 sh sparc um xtensa; do
-  unused+=("*/arch/$part/*")
+  unused+=("*/arch/$part/*.[chS]" "*/arch/$part/boot/dts/*.dts*")
 done
 for part in accel clk gpu hwmon iio infiniband media net/ethernet net/wireless pinctrl scsi staging usb; do
   unused+=("*/drivers/$part/*.[ch]")
