@@ -28,6 +28,9 @@ wait "$base_pid" || {
 }
 export PATH=$PWD/build/release/bin:$PATH
 
+say "unikctl up"
+unikctl up
+
 say "unikctl apply -f examples/hello/app.yaml"
 unikctl apply -f examples/hello/app.yaml
 unikctl wait app/hello --for ready --timeout 120s

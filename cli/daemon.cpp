@@ -71,6 +71,15 @@ std::optional<pid_t> running(const std::filesystem::path& pid_file) {
   return pid;
 }
 
+bool is_outdated(const DaemonSpec& spec) {
+  const auto pid = running(spec.pid_file);
+  struct stat own, theirs;
+  // The link leads to the very file, also where its name has gone or has been given to another.
+  return pid && ::stat(spec.program.c_str(), &own) == 0 &&
+         ::stat(("/proc/" + std::to_string(*pid) + "/exe").c_str(), &theirs) == 0 &&
+         (own.st_dev != theirs.st_dev || own.st_ino != theirs.st_ino);
+}
+
 Result<pid_t> start(const DaemonSpec& spec) {
   if (access(spec.program.c_str(), X_OK) != 0)
     return not_found("no_such_program", "want " + spec.name + " at " + spec.program.string() + ": " + reason(errno) +

@@ -130,6 +130,19 @@ bool agent_died(const Environment& environment) {
   return std::filesystem::exists(paths.agent_pid, ignored) && !running(paths.agent_pid);
 }
 
+Result<void> stop_outdated(const Environment& environment, const Api& api, const Say& say) {
+  const LocalPaths paths = local_paths(environment);
+  if (const auto made = ensure_dirs(paths); !made) return made.error();
+  const auto lock = StartLock::take(paths.lock, within(api, kLockPatience));
+  if (!lock) return lock.error();
+  for (const DaemonSpec& daemon : {agent_spec(environment, paths), controller_spec(environment, paths)}) {
+    if (!is_outdated(daemon)) continue;
+    say("the " + daemon.name + " that runs is of another build: stopping it; VMs run on");
+    if (const auto stopped = stop(daemon.pid_file, kStopGrace); !stopped) return stopped.error();
+  }
+  return {};
+}
+
 Result<UpResult> ensure_up(const Environment& environment, const Api& api, const Say& say) {
   const LocalPaths paths = local_paths(environment);
   if (const auto made = ensure_dirs(paths); !made) return made.error();

@@ -53,6 +53,10 @@ struct UpResult {
 // `not_ready`.
 Result<UpResult> ensure_up(const Environment& environment, const Api& api, const Say& say);
 
+// Stops the controller and the agent of another build than this program's, so that `ensure_up` starts this one's.
+// Errors: those of Daemon.
+Result<void> stop_outdated(const Environment& environment, const Api& api, const Say& say);
+
 struct DownResult {
   bool stopped_controller = false;
   bool stopped_agent = false;

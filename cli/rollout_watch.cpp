@@ -237,6 +237,7 @@ Result<int> await_job(const Session& session, const Api& api, const Operation& o
     const auto app = bounded.app(name);
     const auto instances = bounded.instances_of(name);
     if (!app && !may_come_back(app.error())) return app.error();
+    if (!instances && !may_come_back(instances.error())) return instances.error();
     if (app && instances) {
       const bool begun = std::any_of(instances->items.begin(), instances->items.end(), [&](const InstanceView& view) {
         return view.id.app_name() == app->app.name() && view.id.rollout == app->rollout &&

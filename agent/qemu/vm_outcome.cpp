@@ -8,11 +8,14 @@ namespace {
 // What a Solo5 guest exits with when all is well: (41 << 1) | 1.
 constexpr int kSolo5Success = 83;
 
-std::optional<Exit> panic_on(const std::string& console) {
-  const std::size_t at = console.rfind(UNIK_GUEST_PANIC_TEXT);
+// A kernel that panics resets its VM. Where a signal ended QEMU there was no panic, whatever an app has written on its
+// console.
+std::optional<Exit> panic_of(const VmTrace& trace) {
+  if (trace.process && trace.process->signaled) return std::nullopt;
+  const std::size_t at = trace.console_tail.rfind(UNIK_GUEST_PANIC_TEXT);
   if (at == std::string::npos) return std::nullopt;
   // `Kernel panic - not syncing: System is deadlocked on memory`
-  const std::string line = console.substr(at, console.find('\n', at) - at);
+  const std::string line = trace.console_tail.substr(at, trace.console_tail.find('\n', at) - at);
   const bool memory = line.find("deadlocked on memory") != std::string::npos;
   return Exit{memory ? ExitKind::kOutOfMemory : ExitKind::kPanicked, 0};
 }
@@ -23,7 +26,7 @@ Exit foreign_exit(const VmTrace& trace) {
   const bool by_status = trace.process && !trace.process->signaled && !trace.killed;
   if (by_status && trace.process->code == kSolo5Success) return {ExitKind::kExited, 0};
   if (by_status && trace.process->code != 0) return {ExitKind::kExited, trace.process->code >> 1};
-  if (const std::optional<Exit> panic = panic_on(trace.console_tail)) return *panic;
+  if (const std::optional<Exit> panic = panic_of(trace)) return *panic;
   if (trace.reset_by_guest) return {ExitKind::kCrashed, 0};
   return {by_status || trace.shut_down_by_guest ? ExitKind::kExited : ExitKind::kCrashed, 0};
 }
@@ -51,7 +54,7 @@ VmOutcome outcome_of(const VmTrace& trace) {
                                                         (trace.stderr_tail.empty() ? " and said nothing"
                                                                                    : ": " + trace.stderr_tail))};
   if (!trace.own_kernel) return {foreign_exit(trace), std::nullopt};
-  if (const std::optional<Exit> panic = panic_on(trace.console_tail)) return {panic, std::nullopt};
+  if (const std::optional<Exit> panic = panic_of(trace)) return {panic, std::nullopt};
   return {Exit{ExitKind::kCrashed, 0}, std::nullopt};
 }
 

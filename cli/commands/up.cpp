@@ -1,4 +1,4 @@
-// up: starts the local control plane. It does nothing that runs already.
+// up: starts the local control plane, in place of one of another build. What runs already is left alone.
 #include <memory>
 
 #include "cli/commands/commands.hpp"
@@ -13,7 +13,9 @@ Result<int> run_up(const Session& session) {
   if (!api->target().local)
     return invalid("not_local", "want the local control plane, but " + api->target().origin + " names " + api->where() +
                                     "; leave it out to start the local one");
-  const auto up = ensure_up(session.environment(), *api, [&](const std::string& text) { session.say(text); });
+  const auto say = [&](const std::string& text) { session.say(text); };
+  if (const auto stopped = stop_outdated(session.environment(), *api, say); !stopped) return stopped.error();
+  const auto up = ensure_up(session.environment(), *api, say);
   if (!up) return up.error();
   const bool started = up->started_controller || up->started_agent;
   session.out(std::string(started ? "up" : "already up") + ": " + api->where() + ", node " + std::string(kLocalNode) +

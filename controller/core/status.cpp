@@ -97,6 +97,7 @@ Condition ready_condition(const AppRow& row, const Count& total) {
         total.waiting->reason.empty() ? std::string(to_string(total.waiting->health)) : total.waiting->reason;
     condition.message += "; " + short_name(total.waiting_id) + ": " + condition.reason;
     if (!total.waiting->message.empty()) condition.message += ": " + total.waiting->message;
+    condition.message += restarts_of(*total.waiting);
   }
   return condition;
 }
@@ -157,7 +158,7 @@ std::string describe_instance(const InstanceId& id, const InstanceRow& row) {
   const bool starting = row.status->health == Health::kStarting;
   if (!reason.empty() || starting) text += ", " + (reason.empty() ? std::string(to_string(Health::kStarting)) : reason);
   if (!row.status->message.empty()) text += ": " + row.status->message;
-  return text;
+  return text + restarts_of(*row.status);
 }
 
 // Each node with the first rule that keeps the app off it.

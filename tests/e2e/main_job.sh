@@ -117,6 +117,20 @@ unikctl wait app/hello --for ready --timeout 60s || fail "hello is not ready aft
 [ "$(vm_pids | sort)" = "$vms" ] || fail "the VMs were not adopted: '$vms' became '$(vm_pids | sort)'"
 answers "Second greeting" || fail "no answer after the daemons came back"
 
+step "up puts the programs of its own build in the place of others', and VMs run on"
+mkdir "$work/update"
+cp "$bin"/unikctl "$bin"/unik-controller "$bin"/unik-agent "$work/update/"
+controller=$(pid_of unik-controller)
+unikctl up | holds 'already up' || fail "up of the same build"
+[ "$(pid_of unik-controller)" = "$controller" ] || fail "up of the same build started another controller"
+"$work/update/unikctl" up >/dev/null || fail "up of another build"
+for name in unik-controller 'unik-agent run'; do
+  readlink "/proc/$(pid_of "$name")/exe" | holds "^$work/update/" || fail "$name of the old build still runs"
+done
+[ "$(vm_pids | sort)" = "$vms" ] || fail "the VMs were not adopted: '$vms' became '$(vm_pids | sort)'"
+answers "Second greeting" || fail "no answer after the update"
+unikctl up >/dev/null || fail "up of the first build"
+
 step "a controller that hangs is waited for no longer than was asked for"
 kill -STOP "$(pid_of unik-controller)"
 expect_code 9 timeout 60 unikctl wait app/hello --for deleted --timeout 1s

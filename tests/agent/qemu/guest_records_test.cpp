@@ -67,6 +67,16 @@ TEST(VmOutcome, WithoutOneAPanicOrACrash) {
   EXPECT_EQ(outcome_of(trace).exit, (Exit{ExitKind::kOutOfMemory, 0}));
 }
 
+TEST(VmOutcome, WhatAnAppWritesIsNoPanicWhereASignalEndedQemu) {
+  VmTrace trace;
+  trace.records.booted = true;
+  trace.process = Ended{true, 9};
+  trace.console_tail = "[    1.0] Kernel panic - not syncing: System is deadlocked on memory\n";
+  EXPECT_EQ(outcome_of(trace).exit, (Exit{ExitKind::kCrashed, 0}));
+  trace.own_kernel = false;
+  EXPECT_EQ(outcome_of(trace).exit, (Exit{ExitKind::kCrashed, 0}));
+}
+
 TEST(VmOutcome, AQemuThatRefusedSaysWhy) {
   VmTrace trace;
   trace.process = Ended{false, 1};

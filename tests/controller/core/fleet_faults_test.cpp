@@ -172,6 +172,17 @@ TEST(FleetFaults, ARolloutThatWasPausedBecauseItFailedIsToldFromOnePausedByHand)
   EXPECT_TRUE(condition(fleet, "Rollout").starts_with("False/Failed: ")) << condition(fleet, "Rollout");
 }
 
+TEST(FleetFaults, ACrashLoopIsToldWithItsRestartsWhateverItsLastTryDoes) {
+  SimulatedFleet fleet(1);
+  fleet.fate = [](const InstanceId&, const BootSpec&) { return Fate::kCrashLoops; };
+  ASSERT_TRUE(fleet.apply({web(1, "1")}));
+  fleet.settle();
+  EXPECT_NE(condition(fleet, "Ready").find("(restarted 5 times)"), std::string::npos) << condition(fleet, "Ready");
+  const std::optional<Explanation> why = explain_app(fleet.world(), {Symbol("default"), Symbol("web")});
+  ASSERT_FALSE(why->reasons.empty());
+  EXPECT_NE(why->reasons.front().find("(restarted 5 times)"), std::string::npos) << why->reasons.front();
+}
+
 TEST(FleetFaults, AfterARollbackAChangeOfReplicasDoesNotClaimTheDeclaredTemplateRuns) {
   SimulatedFleet fleet(2);
   ASSERT_TRUE(fleet.apply({web(2, "1")}));
