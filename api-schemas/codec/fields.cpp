@@ -310,7 +310,11 @@ bool Fields::has(std::string_view name) const {
 }
 
 void Fields::require(std::string_view name, std::string_view why) {
-  if (!at_.decoding.reading.refuse_unknown || has(name) || at_.node.kind != NodeKind::kMapping) return;
+  if (at_.decoding.reading.refuse_unknown) require_always(name, why);
+}
+
+void Fields::require_always(std::string_view name, std::string_view why) {
+  if (has(name) || at_.node.kind != NodeKind::kMapping) return;
   const Path path{&at_.path, name, 0};
   At{at_.decoding, at_.node, path}.fault("is missing: " + std::string(why));
 }

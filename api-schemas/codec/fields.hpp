@@ -174,7 +174,10 @@ class Fields {
                 TextRule value_rule);
 
   bool has(std::string_view name) const;
-  void require(std::string_view name, std::string_view why);  // a fault where the field is absent
+  // A fault where the field is absent. What is stored may be of a release that did not want it yet; `require_always` is
+  // for what nothing can stand in for.
+  void require(std::string_view name, std::string_view why);
+  void require_always(std::string_view name, std::string_view why);
   void fault(std::string message) const { at_.fault(std::move(message)); }
   void fault(std::string_view name, std::string message);  // at the field `name`
   const At& at() const { return at_; }

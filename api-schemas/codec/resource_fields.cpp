@@ -75,7 +75,7 @@ void read_port(const At& at, AppSpec& spec) {
   Fields in(at, "App.spec.ports");
   Port port;
   in.integer<std::uint16_t>("port", port.port, 1);
-  in.require("port", "the port on which the app listens, `port: 8080`");
+  in.require_always("port", "the port on which the app listens, `port: 8080`");
   port.name = "port-" + std::to_string(port.port);
   in.text("name", port.name, dns_label);
   Publication publication;
@@ -112,14 +112,14 @@ void check_health_port(Fields& in, std::uint16_t asked, const std::vector<Port>*
 void read_health(Fields& in, HealthCheck& out, const std::vector<Port>* ports) {
   const bool http = in.object("http", "App.spec.health.http", [&](Fields& check) {
     check.integer<std::uint16_t>("port", out.port, 1);
-    check.require("port", "the port to ask");
+    check.require_always("port", "the port to ask");
     check_health_port(check, out.port, ports);
     out.path = "/";
     check.text("path", *out.path, http_path);
   });
   const bool tcp = in.object("tcp", "App.spec.health.tcp", [&](Fields& check) {
     check.integer<std::uint16_t>("port", out.port, 1);
-    check.require("port", "the port to connect to");
+    check.require_always("port", "the port to connect to");
     check_health_port(check, out.port, ports);
   });
   if (http == tcp)

@@ -9,7 +9,7 @@ seconds=${2:?usage: run.sh BIN_DIR SECONDS [TARGET...]}
 shift 2
 cd "$(dirname "$0")/../.."
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(manifest message http qmp guest_record layer)
+[ ${#targets[@]} -gt 0 ] || targets=(manifest message http qmp guest_record layer registry)
 
 found=build/fuzz/found
 corpus=build/fuzz/corpus

@@ -102,7 +102,7 @@ const std::vector<GitHost>& git_hosts() {
 }
 
 std::string file_below(std::string url) {
-  while (url.ends_with('/')) url.pop_back();
+  while (url.ends_with('/') && !url.ends_with("://")) url.pop_back();
   return url.ends_with(".json") ? url : url + "/" + std::string(kRegistryFile);
 }
 

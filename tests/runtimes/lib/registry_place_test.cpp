@@ -33,6 +33,9 @@ TEST(RegistryPlaces, AreFoundFromEveryForm) {
       {"https://codeberg.org/team/runtimes/src/branch/next",
        "https://codeberg.org/api/v1/repos/team/runtimes/raw/registry.json?ref=next"},
       {"https://git.sr.ht/~team/runtimes", "https://git.sr.ht/~team/runtimes/blob/HEAD/registry.json"},
+      // The root of this host's files.
+      {"/", "file:///registry.json"},
+      {"file:///", "file:///registry.json"},
       // A host that only looks like one of them.
       {"https://github.com.example.org/team/runtimes", "https://github.com.example.org/team/runtimes/registry.json"},
   };
