@@ -55,7 +55,7 @@ void read_toleration(const At& at, std::vector<Toleration>& out) {
   Fields in(at, "App.spec.placement.tolerations");
   Toleration toleration;
   in.text("key", toleration.key, label_key);
-  in.require("key", "the taint's name");
+  in.require_always("key", "the taint's name");
   std::string value;
   if (in.text("value", value, label_value)) toleration.value = std::move(value);
   out.push_back(std::move(toleration));
@@ -65,7 +65,7 @@ void read_spread(const At& at, std::vector<Spread>& out) {
   Fields in(at, "App.spec.placement.spread");
   Spread spread;
   in.text("by", spread.by, label_key);
-  in.require("by", "the name of a node label, `by: zone`");
+  in.require_always("by", "the name of a node label, `by: zone`");
   out.push_back(std::move(spread));
 }
 
@@ -120,7 +120,7 @@ void read_taint(const At& at, std::vector<Taint>& out) {
   Fields in(at, "Node.spec.taints");
   Taint taint;
   in.text("key", taint.key, label_key);
-  in.require("key", "the taint's name");
+  in.require_always("key", "the taint's name");
   in.text("value", taint.value, label_value);
   in.one_of("effect", taint.effect, parse_taint_effect, "noSchedule or noExecute");
   out.push_back(std::move(taint));
@@ -141,7 +141,7 @@ void read_limits(Fields& in, InstanceLimits& out) {
 }
 
 void read_require_signatures(Fields& in, RequireSignatures& out) {
-  in.require("keys", "the public keys of which one must have signed an image");
+  in.require_always("keys", "the public keys of which one must have signed an image");
   in.list("keys", kMaxTrustedKeys, [&](const At& at) {
     if (const auto key = read_text(at, public_key)) out.keys.emplace_back(*key);
   });

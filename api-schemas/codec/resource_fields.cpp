@@ -180,7 +180,7 @@ void read_tenant_spec(Fields& in, TenantSpec& spec) {
 
 void read_metadata(Fields& in, Metadata& out, bool in_tenant) {
   in.text("name", out.name, in_tenant && is_declared_now(in) ? app_name : dns_label);
-  in.require("name", "the object's name");
+  in.require_always("name", "the object's name");
   if (in_tenant) in.text("tenant", out.tenant, dns_label);
   read_labels(in, "labels", out.labels);
   in.integer("uid", out.uid);

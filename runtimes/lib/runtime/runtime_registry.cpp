@@ -79,7 +79,9 @@ class ReleaseReader {
 // The versions of one runtime; what is wrong with one goes to `faults`.
 void read_releases(JsonView versions, const std::string& name, RuntimeRegistry& out) {
   if (!is_runtime_name(name)) {
-    out.faults.push_back("runtimes." + name + ": " + parse_runtime_name(name).error().message);
+    const auto whole = parse_runtime_name(name);
+    out.faults.push_back("runtimes." + name + ": " +
+                         (whole ? "want a name alone, without registry and version" : whole.error().message));
     return;
   }
   if (!versions.is_object()) {

@@ -271,6 +271,7 @@ TEST(RuntimeRegistries, TellOfBadEntriesAndTakeTheOthers) {
   bad("7.0.0", "yanked", "yes");
   bad("8.0", "size", 5);
   json["runtimes"]["Bad"] = versions;
+  json["runtimes"]["lang@1.0.0"] = versions;
   const RuntimeRegistry registry = parsed(json.dump());
   EXPECT_THAT(registry.runtimes.at("lang"), SizeIs(2));
   std::string told;
@@ -279,7 +280,8 @@ TEST(RuntimeRegistries, TellOfBadEntriesAndTakeTheOthers) {
        {"runtimes.lang.2.0.0: checksum: want sha256:", "runtimes.lang.3.0.0: size: want 1 to",
         "runtimes.lang.4.0.0: platforms: want a list", "runtimes.lang.5.0.0: download_url: is missing",
         "runtimes.lang.6.0.0: version: want `6.0.0`", "runtimes.lang.7.0.0: yanked: want true or false",
-        "runtimes.lang.8.0: version `8.0`: want MAJOR.MINOR.PATCH", "runtimes.Bad: "})
+        "runtimes.lang.8.0: version `8.0`: want MAJOR.MINOR.PATCH",
+        "runtimes.Bad: ", "runtimes.lang@1.0.0: want a name alone"})
     EXPECT_THAT(told, HasSubstr(part));
 }
 
