@@ -4,6 +4,7 @@
 
 #include "api/lease.hpp"
 #include "controller/core/admit.hpp"
+#include "controller/core/diff.hpp"
 #include "controller/core/node_watch.hpp"
 #include "controller/core/strict.hpp"
 
