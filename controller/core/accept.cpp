@@ -187,12 +187,12 @@ Findings check_specs(const World& world, std::vector<Resource>& resources) {
     App* const app = std::get_if<App>(&resource);
     if (app == nullptr) continue;
     const TenantRow* const row = tenant_of(world, *app);
-    const auto declared = tenants.find(app->metadata.tenant);
-    if (declared == tenants.end() && row == nullptr) {
+    const auto along = tenants.find(app->metadata.tenant);
+    if (along == tenants.end() && row == nullptr) {
       faults.push_back(fault_in(resource, "metadata.tenant", "there is no tenant `" + app->metadata.tenant + "`"));
       continue;
     }
-    const TenantSpec& policy = declared != tenants.end() ? declared->second : row->tenant->spec;
+    const TenantSpec& policy = along != tenants.end() ? along->second : row->tenant->spec;
     take_defaults(*app, policy);
     check_limits(resource, *app, policy.limits, faults);
     check_app(resource, *app, faults);

@@ -79,8 +79,7 @@ Result<std::string> numeric_user(const FileTree& root, std::string_view user) {
   const std::string passwd = small_text(root, kPasswd), group_file = small_text(root, kGroup);
   const auto unknown = [&](std::string_view kind, std::string_view what, std::string_view file) {
     return invalid("bad_user", "user `" + std::string(user) + "`: want a " + std::string(kind) + " of the image's /" +
-                                   std::string(file) + " or a account_number, found no `" + std::string(what) +
-                                   "` there");
+                                   std::string(file) + " or a number, found no `" + std::string(what) + "` there");
   };
   const bool numeric = account_number(name).has_value();
   const std::string_view line = account(passwd, numeric ? 2 : 0, name);
