@@ -113,6 +113,7 @@ TEST_F(ContainerTest, UsersAreLookedUpInTheImage) {
     const auto packed = pack_container(blobs, {put_container(blobs, {first_layer()}, config), "web", base()});
     ASSERT_FALSE(packed.ok()) << user;
     EXPECT_EQ(packed.error().reason, "bad_user");
+    EXPECT_NE(packed.error().message.find(" or a number, found no `"), std::string::npos) << packed.error().message;
   }
 }
 
