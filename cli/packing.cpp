@@ -55,17 +55,6 @@ Result<std::vector<runtimes::Include>> parse_includes(const Session& session, co
   return includes;
 }
 
-// A source needs no unik.yaml: the packs look at what else is there.
-Result<codec::UnikYaml> read_recipe(const std::filesystem::path& directory) {
-  const std::filesystem::path path = directory / "unik.yaml";
-  std::error_code problem;
-  if (!std::filesystem::exists(path, problem)) return codec::UnikYaml{};
-  std::ifstream file(path, std::ios::binary);
-  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (!file) return unavailable("read_failed", "reading " + path.string() + " failed; check that you may read it");
-  return codec::parse_unik_yaml({path.string(), text});
-}
-
 Result<std::optional<codec::UnikLock>> read_lock(const std::filesystem::path& directory) {
   const std::filesystem::path path = directory / kLockFile;
   std::error_code problem;
@@ -89,11 +78,6 @@ Result<void> write_lock(const Session& session, const std::filesystem::path& dir
   if (auto written = runtimes::replace_file(path, codec::print_unik_lock(lock)); !written) return written;
   session.say("locked " + runtime->name + "@" + runtime->version + " in " + path.string());
   return {};
-}
-
-// With a command or an artifact of its own a source is built as it says; otherwise a pack is looked for.
-bool has_own_build(const codec::UnikYaml& recipe) {
-  return !recipe.build_command.empty() || !recipe.artifact_path.empty();
 }
 
 void report(const Session& session, const runtimes::PackedImage& image) {
@@ -189,11 +173,11 @@ Result<Packed> pack_source(const Session& session, const runtimes::BlobStore& st
                            const std::filesystem::path& directory) {
   auto recipe = read_recipe(directory);
   if (!recipe) return recipe.error();
-  if (has_own_build(*recipe) && !request.runtime.empty()) return brings_everything(directory / "unik.yaml");
-  if (has_own_build(*recipe) && request.lock)
+  if (runtimes::has_own_build(*recipe) && !request.runtime.empty()) return brings_everything(directory / "unik.yaml");
+  if (runtimes::has_own_build(*recipe) && request.lock)
     if (auto written = write_lock(session, directory, {}); !written) return written.error();
-  return has_own_build(*recipe) ? run_own_build(session, store, request, directory, *std::move(recipe))
-                                : run_pack(session, store, request, directory, *std::move(recipe));
+  return runtimes::has_own_build(*recipe) ? run_own_build(session, store, request, directory, *std::move(recipe))
+                                          : run_pack(session, store, request, directory, *std::move(recipe));
 }
 
 Result<Packed> pack_program(const Session& session, const runtimes::BlobStore& store, const PackRequest& request,
@@ -260,22 +244,6 @@ wire::UploadSource source_of(std::shared_ptr<runtimes::BlobStore::Reader> reader
   };
 }
 
-Result<void> upload_blob(const Session& session, const Api& api, const runtimes::BlobStore& store,
-                         const runtimes::Digest& digest, const std::string& what) {
-  const auto there = api.has_artifact(to_string(digest));
-  if (!there) return there.error();
-  if (*there) return {};
-  auto reader = store.open_blob(digest);
-  if (!reader) return reader.error();
-  const auto shared = std::make_shared<runtimes::BlobStore::Reader>(std::move(reader).value());
-  const auto problem = std::make_shared<Error>();
-  session.say("uploading " + what + " (" + format_size(shared->size()) + ")");
-  const auto sent =
-      api.put_artifact(to_string(digest), static_cast<std::uint64_t>(shared->size()), source_of(shared, problem));
-  if (!problem->reason.empty()) return *problem;
-  return sent;
-}
-
 std::filesystem::path images_of(const Environment& environment) {
   return home_of(environment) / "images";
 }
@@ -297,11 +265,21 @@ Error with_prune_hint(const Environment& environment, Error error) {
   return error;
 }
 
+Result<codec::UnikYaml> read_recipe(const std::filesystem::path& directory) {
+  const std::filesystem::path path = directory / "unik.yaml";
+  std::error_code problem;
+  if (!std::filesystem::exists(path, problem)) return codec::UnikYaml{};
+  std::ifstream file(path, std::ios::binary);
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (!file) return unavailable("read_failed", "reading " + path.string() + " failed; check that you may read it");
+  return codec::parse_unik_yaml({path.string(), text});
+}
+
 Result<std::string> explain_pack(const Session& session, const PackRequest& request, OutputFormat format) {
   const std::filesystem::path directory = absolute(session, request.path);
   auto recipe = read_recipe(directory);
   if (!recipe) return recipe.error();
-  if (has_own_build(*recipe)) return render_own_build(*recipe, format);
+  if (runtimes::has_own_build(*recipe)) return render_own_build(*recipe, format);
   auto options = app_build_options(session, request, directory, *recipe);
   if (!options) return options.error();
   const auto store = open_store(session);
@@ -337,6 +315,22 @@ Result<Packed> pack(const Session& session, const runtimes::BlobStore& store, co
       return pack_somebodys_kernel(session, store, request, path);
   }
   return internal("unknown_packer", "a packer outside the enumeration");
+}
+
+Result<void> upload_blob(const Session& session, const Api& api, const runtimes::BlobStore& store,
+                         const runtimes::Digest& digest, const std::string& what) {
+  const auto there = api.has_artifact(to_string(digest));
+  if (!there) return there.error();
+  if (*there) return {};
+  auto reader = store.open_blob(digest);
+  if (!reader) return reader.error();
+  const auto shared = std::make_shared<runtimes::BlobStore::Reader>(std::move(reader).value());
+  const auto problem = std::make_shared<Error>();
+  session.say("uploading " + what + " (" + format_size(shared->size()) + ")");
+  const auto sent =
+      api.put_artifact(to_string(digest), static_cast<std::uint64_t>(shared->size()), source_of(shared, problem));
+  if (!problem->reason.empty()) return *problem;
+  return sent;
 }
 
 Result<void> upload_signatures(const Session& session, const Api& api, const runtimes::BlobStore& store,

@@ -43,12 +43,19 @@ Result<runtimes::BlobStore> open_store(const Session& session);
 // What tells that the disk of that store is full says how to free some of it; the disks of others are theirs to free.
 Error with_prune_hint(const Environment& environment, Error error);
 
+// Of `DIRECTORY/unik.yaml`; an empty one where there is none: a source needs none. Errors: those of parse_unik_yaml.
+Result<codec::UnikYaml> read_recipe(const std::filesystem::path& directory);
+
 // What `build --explain` prints: which packs match and why one was chosen, its tools, its lock, its commands; JSON or
 // lines. Builds nothing.
 Result<std::string> explain_pack(const Session& session, const PackRequest& request, OutputFormat format);
 
 // Builds and packs, saying on stderr what it does.
 Result<Packed> pack(const Session& session, const runtimes::BlobStore& store, const PackRequest& request);
+
+// Sends one blob that the control plane lacks; `what` is it for people.
+Result<void> upload_blob(const Session& session, const Api& api, const runtimes::BlobStore& store,
+                         const runtimes::Digest& digest, const std::string& what);
 
 // Sends the signatures of an image that the control plane lacks, which has the image.
 Result<void> upload_signatures(const Session& session, const Api& api, const runtimes::BlobStore& store,

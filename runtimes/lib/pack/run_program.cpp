@@ -4,6 +4,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +24,10 @@ namespace {
 constexpr int kPollMilliseconds = 50;
 constexpr std::size_t kOutputChunk = 64 << 10;
 constexpr auto kInterruptGrace = std::chrono::seconds(5);  // to clean up after a signal that was passed on
+static_assert(kStopGrace > kInterruptGrace);
+constexpr int kLowestPriority = 19;
+constexpr long kOfThisProcess = 1;            // IOPRIO_WHO_PROCESS
+constexpr long kWhenTheDiskIsIdle = 3 << 13;  // IOPRIO_CLASS_IDLE
 
 std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
@@ -30,24 +36,36 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   return pointers;
 }
 
+// What a child becomes, as only what needs no memory can say it.
+struct Next {
+  const char* directory;
+  char* const* args;
+  char* const* environment;
+  int output, errors, report;
+  bool cleans_up, in_background;
+};
+
 // Only what is safe between fork and exec in a process of many threads.
-[[noreturn]] void become(pid_t parent, const char* directory, char* const* args, char* const* environment, int output,
-                         int errors, int report) {
+[[noreturn]] void become(pid_t parent, const Next& next) {
   ::setpgid(0, 0);
   // Who is killed cannot pass anything on.
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::prctl(PR_SET_PDEATHSIG, next.cleans_up ? SIGTERM : SIGKILL);
   if (::getppid() != parent) ::_exit(127);
+  if (next.in_background) {
+    ::setpriority(PRIO_PROCESS, 0, kLowestPriority);
+    ::syscall(SYS_ioprio_set, kOfThisProcess, 0L, kWhenTheDiskIsIdle);
+  }
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::signal(signal, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   ::signal(SIGPIPE, SIG_DFL);
   const int input = ::open("/dev/null", O_RDONLY);
-  if (input >= 0 && ::dup2(input, 0) >= 0 && ::dup2(output, 1) >= 0 && ::dup2(errors, 2) >= 0 &&
-      ::chdir(directory) == 0)
-    ::execve(args[0], args, environment);
+  if (input >= 0 && ::dup2(input, 0) >= 0 && ::dup2(next.output, 1) >= 0 && ::dup2(next.errors, 2) >= 0 &&
+      ::chdir(next.directory) == 0)
+    ::execve(next.args[0], next.args, next.environment);
   const int number = errno;
-  [[maybe_unused]] const ssize_t told = ::write(report, &number, sizeof number);
+  [[maybe_unused]] const ssize_t told = ::write(next.report, &number, sizeof number);
   ::_exit(127);
 }
 
@@ -115,6 +133,23 @@ class Interrupt {
   std::optional<std::chrono::steady_clock::time_point> since_;
 };
 
+// The one who runs the program has asked for its end.
+class StopAsked {
+ public:
+  // Passes it on at the first look, and is due when the grace is over.
+  bool is_due(const std::stop_token& stop, pid_t group, std::chrono::steady_clock::time_point now) {
+    if (!stop.stop_requested()) return false;
+    if (!since_) {
+      since_ = now;
+      ::kill(-group, SIGTERM);
+    }
+    return now >= *since_ + kStopGrace;
+  }
+
+ private:
+  std::optional<std::chrono::steady_clock::time_point> since_;
+};
+
 Error interrupted(const std::string& program) {
   return unavailable("interrupted", program + ": interrupted by signal " + std::to_string(SignalRelay::signal()) +
                                         "; it was ended with all that it had started");
@@ -150,8 +185,9 @@ Result<int> run_program(const ProgramRun& run) {
     child = ::fork();
     if (child < 0) return system_error("cannot_run", "starting", run.args.front());
     if (child == 0)
-      become(self, directory.c_str(), arg_pointers.data(), environment_pointers.data(), output->write.get(),
-             errors->write.open() ? errors->write.get() : output->write.get(), report->write.get());
+      become(self, {directory.c_str(), arg_pointers.data(), environment_pointers.data(), output->write.get(),
+                    errors->write.open() ? errors->write.get() : output->write.get(), report->write.get(),
+                    run.cleans_up, run.in_background});
     ::setpgid(child, child);  // here too, so that it is done whoever comes first
   }
   if (!run.despite_signals) relay.relay_to(child);
@@ -163,10 +199,11 @@ Result<int> run_program(const ProgramRun& run) {
   std::vector<char> buffer(kOutputChunk);
   bool late = false;
   Interrupt interrupt;
+  StopAsked stop;
   while (!has_ended(child)) {
     const auto now = std::chrono::steady_clock::now();
     late = now >= deadline;
-    if (late || (!run.despite_signals && interrupt.is_due(now))) break;
+    if (late || (!run.despite_signals && interrupt.is_due(now)) || stop.is_due(run.stop, child, now)) break;
     std::array<pollfd, 2> waiting{out.waiting(), err.waiting()};
     ::poll(waiting.data(), waiting.size(), kPollMilliseconds);
     out.pass_on(buffer);
@@ -180,6 +217,9 @@ Result<int> run_program(const ProgramRun& run) {
   err.pass_on(buffer);
 
   if (is_interrupted()) return interrupted(run.args.front());
+  if (run.stop.stop_requested())
+    return unavailable("stopped",
+                       run.args.front() + " was ended with all that it had started: nobody wants it any more");
   int number = 0;
   if (::read(report->read.get(), &number, sizeof number) == sizeof number)
     return unavailable("cannot_run",

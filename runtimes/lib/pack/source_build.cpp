@@ -186,6 +186,10 @@ Result<PackedImage> pack_artifact(const BlobStore& store, const SourceBuildOptio
 
 }  // namespace
 
+bool has_own_build(const codec::UnikYaml& recipe) {
+  return !recipe.build_command.empty() || !recipe.artifact_path.empty();
+}
+
 std::map<std::string, std::string> build_environment(const fs::path& directory,
                                                      const std::map<std::string, std::string>& caller) {
   std::error_code error;

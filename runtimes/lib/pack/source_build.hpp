@@ -39,6 +39,9 @@ struct SourceBuild {
   Duration build_took{};
 };
 
+// With a command or an artifact of its own a source is built as it says; otherwise a pack is looked for.
+bool has_own_build(const codec::UnikYaml& recipe);
+
 // The environment that every build command sees: HOME and XDG_CACHE_HOME (in `.unikctl/cache`), LC_ALL, TZ,
 // SOURCE_DATE_EPOCH, and of `caller` the PATH and what names a proxy, a certificate file or a package registry, without
 // which no fetch works.

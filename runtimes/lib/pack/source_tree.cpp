@@ -49,19 +49,27 @@ Result<Digest> digest_of(const FileTree& tree) {
 }
 
 Result<SourceTree> SourceTree::read(const std::filesystem::path& directory) {
+  auto files = read_with_recipe(directory);
+  if (!files) return std::move(files).error();
   SourceTree source;
   source.directory_ = directory;
+  source.files_ = *std::move(files);
+  for (const char* const recipe : {"unik.yaml", "unik.lock"}) remove_node(source.files_, recipe);
+  return source;
+}
+
+Result<FileTree> SourceTree::read_with_recipe(const std::filesystem::path& directory) {
+  FileTree files;
   HostDirectoryRules rules;
-  rules.skip = {"unik.yaml", "unik.lock", ".unikctl", ".git",         ".hg",
-                ".svn",      ".venv",     "venv",     "node_modules", "__pycache__"};
-  if (auto added = add_host_directory(source.files_, "", directory, rules); !added) return std::move(added).error();
+  rules.skip = {".unikctl", ".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__"};
+  if (auto added = add_host_directory(files, "", directory, rules); !added) return std::move(added).error();
   std::vector<std::string> made_anew;
-  for (const auto& [path, node] : source.files_)
+  for (const auto& [path, node] : files)
     if (node.type == NodeType::kDirectory &&
         std::find(std::begin(kMadeAnew), std::end(kMadeAnew), name_of(path)) != std::end(kMadeAnew))
       made_anew.push_back(path);
-  for (const std::string& path : made_anew) remove_node(source.files_, path);
-  return source;
+  for (const std::string& path : made_anew) remove_node(files, path);
+  return files;
 }
 
 bool SourceTree::has(std::string_view path) const {

@@ -32,6 +32,8 @@ class SourceTree {
  public:
   // Errors: `invalid/unsafe_source` (a link that leaves the tree, a device), `exhausted/source_too_large`.
   static Result<SourceTree> read(const std::filesystem::path& directory);
+  // With unik.yaml and unik.lock, to be built elsewhere. Errors as above.
+  static Result<FileTree> read_with_recipe(const std::filesystem::path& directory);
 
   const std::filesystem::path& directory() const { return directory_; }
   const FileTree& files() const { return files_; }

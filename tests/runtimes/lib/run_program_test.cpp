@@ -18,14 +18,14 @@ constexpr int kEndedByProgram = 0, kEndedByInterrupt = 1, kEndedOtherwise = 2;
 // pipe ends when the last of them has ended.
 class Runner {
  public:
-  explicit Runner(const std::string& command) {
+  explicit Runner(const std::string& command, bool cleans_up = false) {
     int ends[2];
     if (::pipe(ends) != 0) return;
     read_ = ends[0];
     process_ = ::fork();
     if (process_ == 0) {
       ::close(ends[0]);
-      ::_exit(run(command, ends[1]));
+      ::_exit(run(command, ends[1], cleans_up));
     }
     ::close(ends[1]);
   }
@@ -43,8 +43,9 @@ class Runner {
   }
 
  private:
-  static int run(const std::string& command, int pipe) {
+  static int run(const std::string& command, int pipe, bool cleans_up) {
     ProgramRun run;
+    run.cleans_up = cleans_up;
     run.args = {"/bin/sh", "-c", command};
     run.environment = {{"PIPE", std::to_string(pipe)}, {"PATH", "/usr/bin:/bin"}};
     const auto code = run_program(run);
@@ -109,6 +110,15 @@ TEST(Interrupt, OfTheKindThatNobodyHearsEndsTheProgramToo) {
   EXPECT_TRUE(WIFSIGNALED(runner.status()));
 }
 
+// A program that passes signals on can end what it has started, which a kill would leave behind.
+TEST(Interrupt, OfTheKindThatNobodyHearsReachesAProgramThatCleansUp) {
+  Runner runner("trap 'echo cleaned >&$PIPE; exit 0' TERM; echo up >&$PIPE; while :; do sleep 0.1; done", true);
+  ASSERT_EQ(runner.read_some(), "up\n");
+  runner.send(SIGKILL);
+  EXPECT_EQ(runner.read_to_end(), "cleaned\n");
+  EXPECT_TRUE(WIFSIGNALED(runner.status()));
+}
+
 TEST(Interrupt, IsLeftToWhoHandlesItThemselves) {
   ::signal(SIGTERM, SIG_IGN);  // as under nohup, which is inherited
   Runner runner("echo up >&$PIPE; exec sleep 0.5");
@@ -128,6 +138,33 @@ TEST(RunProgram, KeepsStderrApartWhereItIsAskedFor) {
   EXPECT_EQ(run_program(run).value(), 0);
   EXPECT_EQ(out, "answer\n");
   EXPECT_EQ(err, "banner\n");
+}
+
+TEST(RunProgram, EndsWhenItIsAskedToStop) {
+  std::stop_source asked;
+  std::string said;
+  ProgramRun run;
+  run.args = {"/bin/sh", "-c", "trap 'echo cleaned; exit 0' TERM; echo up; while :; do sleep 0.05; done"};
+  run.environment = {{"PATH", "/usr/bin:/bin"}};
+  run.output = [&](std::string_view piece) {
+    said += piece;
+    asked.request_stop();
+  };
+  run.stop = asked.get_token();
+  const auto code = run_program(run);
+  ASSERT_FALSE(code);
+  EXPECT_EQ(code.error().reason, "stopped");
+  EXPECT_TRUE(said.ends_with("cleaned\n")) << said;
+}
+
+TEST(RunProgram, WorksInTheBackgroundWhereItIsAskedTo) {
+  std::string said;
+  ProgramRun run;
+  run.args = {"/usr/bin/nice"};
+  run.in_background = true;
+  run.output = [&](std::string_view piece) { said += piece; };
+  EXPECT_EQ(run_program(run).value(), 0);
+  EXPECT_EQ(said, "19\n");
 }
 
 }  // namespace
