@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "api/check.hpp"
+#include "controller/build_turns.hpp"
 #include "controller/core/reconcile.hpp"
 #include "controller/core/retention.hpp"
 #include "controller/core/sweep.hpp"
@@ -124,7 +125,9 @@ class Loop::State {
     if (at) earlier(plan_at_, std::max(*at, time_ + kLeastPlanGap));
   }
 
-  bool has_work() const { return !waiting_.empty() || !dirty_.empty() || tidy_ || sweep_.under_way(); }
+  bool has_work() const {
+    return !waiting_.empty() || !dirty_.empty() || tidy_ || sweep_.under_way() || builds_.has_work(world_);
+  }
 
   // ---- What arrives ----
 
@@ -170,6 +173,7 @@ class Loop::State {
   void take(const LogsClosed& event) { logs_.close(event.session); }
   void take(const LogPushBegan& event) { logs_.push_began(event.stream_id); }
   void take(const LogPushEnded& event) { logs_.push_ended(event.stream_id); }
+  void take(const BuildEnded& event) { builds_.ended(event); }
   void take(const RequestClosed& event) { heartbeats_.forget(event.id); }
 
   void take(const Committed& event) {
@@ -188,6 +192,7 @@ class Loop::State {
     for (Reply& reply : flight.replies) effects_.list.push_back(std::move(reply));
     wake_.merge(flight.nodes);
     logs_.look_again(world_, flight.apps, time_, wake_, effects_);
+    builds_.committed(*flight.record, effects_);
   }
 
   void take(const Rejected& event) {
@@ -247,7 +252,8 @@ class Loop::State {
       const std::size_t before = draft.plan().changes.size();
       draft.ask_as(waiting.caller.trace_id);
       Answer answer = admit(draft, waiting);
-      if (draft.plan().changes.size() > before) speak_for_record(first, waiting);
+      if (draft.plan().changes.size() > before)
+        speak_for_record(first, waiting.caller, std::holds_alternative<Mutation>(waiting.what));
       flight.replies.push_back(Reply{waiting.id, std::move(answer)});
       if (is_recovery(waiting)) break;
     }
@@ -256,6 +262,7 @@ class Loop::State {
       sweep_.take(world_, kSweepPiece, dirty_);
       flight.dirty = std::exchange(dirty_, Dirty{});
       if (std::exchange(tidy_, false)) drop_expired(draft);
+      if (const std::optional<Caller> caller = builds_.plan(draft)) speak_for_record(first, *caller, true);
       Dirty work = flight.dirty;
       merge(work, std::exchange(draft.touched(), Dirty{}));
       reconcile(draft, std::move(work));
@@ -267,10 +274,9 @@ class Loop::State {
   }
 
   // The record is the first one's who changed something, but before all a user's: by that it is kept for longer.
-  static void speak_for_record(Caller& first, const Waiting& waiting) {
-    const bool is_user = std::holds_alternative<Mutation>(waiting.what);
+  static void speak_for_record(Caller& first, const Caller& caller, bool is_user) {
     const bool by_node = first.actor.starts_with("node/");
-    if (first.actor.empty() || (by_node && is_user)) first = waiting.caller;
+    if (first.actor.empty() || (by_node && is_user)) first = caller;
   }
 
   // With the first record after it was seen: a later start, from a longer journal, could not tell.
@@ -359,6 +365,7 @@ class Loop::State {
   static Result<ApplyReply> admit_one(Draft& draft, const QuarantineRequest& request) {
     return admit_quarantine(draft, request);
   }
+  static Result<ApplyReply> admit_one(Draft& draft, const BuildRequest& request) { return admit_build(draft, request); }
 
   static Error traced(Error error, const Caller& caller) {
     error.trace_id = caller.trace_id;
@@ -384,6 +391,7 @@ class Loop::State {
   const LoopOptions options_;
   Heartbeats heartbeats_;
   LogSessions logs_;
+  BuildTurns builds_;
 
   bool started_ = false;
   Time last_turn_;  // of the clock

@@ -13,6 +13,7 @@
 
 #include "api/messages.hpp"
 #include "controller/core/admit.hpp"
+#include "controller/core/builds.hpp"
 #include "controller/core/plan.hpp"
 #include "controller/core/recovery.hpp"
 #include "controller/core/steer.hpp"
@@ -34,7 +35,7 @@ struct Caller {
 };
 
 using Mutation = std::variant<ApplyRequest, DeleteRequest, CordonRequest, DrainRequest, RolloutRequest, RecoverRequest,
-                              QuarantineRequest>;
+                              QuarantineRequest, BuildRequest>;
 
 struct MutationAsked {
   RequestId id = 0;
@@ -68,6 +69,11 @@ struct LogPushBegan {
 struct LogPushEnded {
   std::string stream_id;
 };
+// The answer to BeginBuild, unless EndBuild came first.
+struct BuildEnded {
+  OperationKey key;
+  BuildOutcome outcome;
+};
 // A waiting request whose client went away.
 struct RequestClosed {
   RequestId id = 0;
@@ -95,7 +101,7 @@ struct StoreStillClosed {
 
 using Event =
     std::variant<MutationAsked, RegisterAsked, HeartbeatArrived, LogsAsked, LogsClosed, LogPushBegan, LogPushEnded,
-                 RequestClosed, Committed, Rejected, CommitUnknown, StoreReopened, StoreStillClosed>;
+                 BuildEnded, RequestClosed, Committed, Rejected, CommitUnknown, StoreReopened, StoreStillClosed>;
 
 // ---- Effects
 // ---------------------------------------------------------------------------------------------------------
@@ -136,7 +142,18 @@ struct EndLogs {
   std::optional<Error> error;
 };
 
-using Effect = std::variant<Reply, BeginCommit, ReopenStore, PublishWorld, ExpectLog, GiveUpLog, EndLogs>;
+// Builder. One build is under way at a time; answered by BuildEnded, however it ends.
+struct BeginBuild {
+  OperationKey key;
+  Shared<Operation> operation;
+};
+// Nobody wants the build any more: it is ended, and not answered. Nothing when it has ended already.
+struct EndBuild {
+  OperationKey key;
+};
+
+using Effect =
+    std::variant<Reply, BeginCommit, ReopenStore, PublishWorld, ExpectLog, GiveUpLog, EndLogs, BeginBuild, EndBuild>;
 
 struct Effects {
   std::vector<Effect> list;     // to be carried out in this order

@@ -151,6 +151,10 @@ void Runner::carry_out(Effects effects) {
       sinks_.give_up_log(*give_up);
     } else if (const auto* const end = std::get_if<EndLogs>(&effect)) {
       sinks_.end_logs(*end);
+    } else if (const auto* const begin_build = std::get_if<BeginBuild>(&effect)) {
+      sinks_.begin_build(*begin_build);
+    } else if (const auto* const end_build = std::get_if<EndBuild>(&effect)) {
+      sinks_.end_build(*end_build);
     }
   }
   answer(std::move(replies));

@@ -21,12 +21,14 @@ namespace unik::controller {
 // Events that wait for the loop. Beyond it a request is answered `exhausted`; answers of ports are always taken.
 inline constexpr std::size_t kMaxInbox = 10'000;
 
-// The effects that the HTTP side carries out, called on the loop's thread; none may block.
+// The effects that the HTTP side and the builder carry out, called on the loop's thread; none may block.
 struct RunnerSinks {
   std::function<void(const PublishWorld&)> published;
   std::function<void(const ExpectLog&)> expect_log;
   std::function<void(const GiveUpLog&)> give_up_log;
   std::function<void(const EndLogs&)> end_logs;
+  std::function<void(const BeginBuild&)> begin_build;
+  std::function<void(const EndBuild&)> end_build;
   std::function<void(Duration turn_time, std::size_t events)> turned;
 };
 

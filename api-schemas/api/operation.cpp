@@ -10,12 +10,14 @@ std::string_view to_string(OperationKind kind) {
       return "deploy";
     case OperationKind::kDestroy:
       return "destroy";
+    case OperationKind::kBuild:
+      return "build";
   }
   UNIK_CHECK(false, "an operation kind outside the enumeration");
 }
 
 std::optional<OperationKind> parse_operation_kind(std::string_view text) {
-  for (const OperationKind kind : {OperationKind::kDeploy, OperationKind::kDestroy})
+  for (const OperationKind kind : {OperationKind::kDeploy, OperationKind::kDestroy, OperationKind::kBuild})
     if (to_string(kind) == text) return kind;
   return std::nullopt;
 }

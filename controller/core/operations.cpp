@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/check.hpp"
 #include "controller/core/diff.hpp"
 #include "controller/core/relocate.hpp"
 #include "controller/core/wording.hpp"
@@ -212,6 +213,8 @@ void follow_operations(Draft& draft, const AppName& app, bool turn) {
       case OperationKind::kDestroy:
         follow_destroy(draft.world(), key, turn, after);
         break;
+      case OperationKind::kBuild:
+        UNIK_CHECK(false, "a build among the operations that follow an app");
     }
     if (after == before) continue;
     after.updated_at = draft.now().wall;

@@ -7,7 +7,7 @@ namespace unik::controller {
 
 void drop_expired(Draft& draft) {
   const World& world = draft.world();
-  const std::size_t active = world.active_operations.size();
+  const std::size_t active = world.active_operations.size() + world.unfinished_builds.size();
   const std::size_t finished = world.operations.size() - active;
   std::size_t surplus = finished > kMaxFinishedOperations ? finished - kMaxFinishedOperations : 0;
   std::vector<OperationKey> old;

@@ -22,14 +22,22 @@ bool is_queued(const Operation& operation) {
   return operation.state == OperationState::kPending && !operation.error;
 }
 
-// Enters an operation into the indexes, and takes it out of them again.
+// Enters an operation into the indexes, and takes it out of them again. Builds have a queue of their own.
 void count(World& world, const OperationKey& key, const Operation& operation) {
+  if (operation.kind == OperationKind::kBuild) {
+    if (!is_final(operation)) world.unfinished_builds.set(key, {});
+    return;
+  }
   if (!is_final(operation)) world.active_operations.set({operation.target, key}, {});
   if (is_queued(operation)) world.queued_operations.set(key, operation.target);
   if (is_at_work(operation)) ++world.operations_at_work;
 }
 
 void uncount(World& world, const OperationKey& key, const Operation& operation) {
+  if (operation.kind == OperationKind::kBuild) {
+    world.unfinished_builds.erase(key);
+    return;
+  }
   world.active_operations.erase({operation.target, key});
   world.queued_operations.erase(key);
   if (is_at_work(operation)) --world.operations_at_work;
@@ -165,7 +173,8 @@ class Fold {
       uncount(world_, change.key, **before);
     world_.operations.set(change.key, change.operation);
     count(world_, change.key, *change.operation);
-    if (!is_final(*change.operation)) touch_app(change.operation->target);
+    if (!is_final(*change.operation) && change.operation->kind != OperationKind::kBuild)
+      touch_app(change.operation->target);
   }
 
   void operator()(const RemoveOperation& change) {
@@ -288,6 +297,7 @@ void derive(World& world) {
   world.by_node = {};
   world.active_operations = {};
   world.queued_operations = {};
+  world.unfinished_builds = {};
   world.operations_at_work = 0;
   world.loads = {};
   world.unplaced = {};
@@ -342,8 +352,8 @@ bool same_tables(const World& a, const World& b) {
          a.nodes == b.nodes && a.tenants == b.tenants && a.templates == b.templates && a.instances == b.instances &&
          a.strays == b.strays && a.operations == b.operations && a.answers == b.answers && a.by_node == b.by_node &&
          a.active_operations == b.active_operations && a.queued_operations == b.queued_operations &&
-         a.operations_at_work == b.operations_at_work && a.loads == b.loads && a.unplaced == b.unplaced &&
-         a.nodes_by_health == b.nodes_by_health && a.usage == b.usage;
+         a.unfinished_builds == b.unfinished_builds && a.operations_at_work == b.operations_at_work &&
+         a.loads == b.loads && a.unplaced == b.unplaced && a.nodes_by_health == b.nodes_by_health && a.usage == b.usage;
 }
 
 void apply(World& world, const Change& change, Dirty* dirty) {

@@ -119,7 +119,8 @@ struct World {
   // Derived from the tables above by `apply`.
   CowMap<NodeInstance, std::monostate> by_node;
   CowMap<AppOperation, std::monostate> active_operations;
-  CowMap<OperationKey, AppName> queued_operations;  // those that wait for their turn, the oldest first
+  CowMap<OperationKey, AppName> queued_operations;         // those that wait for their turn, the oldest first
+  CowMap<OperationKey, std::monostate> unfinished_builds;  // in none of the two above
   std::uint32_t operations_at_work = 0;
   CowMap<Symbol, NodeLoad> loads;
   CowMap<InstanceId, std::monostate> unplaced;  // wanted, without a node

@@ -123,7 +123,7 @@ struct Metrics::Families {
 // What has never happened is there as 0: a rate over what comes only with its first event has nothing to begin at. The
 // reasons of failures are an open set, and so not among it.
 Metrics::Metrics() : families_(std::make_unique<Families>()) {
-  for (const OperationKind kind : {OperationKind::kDeploy, OperationKind::kDestroy}) {
+  for (const OperationKind kind : {OperationKind::kDeploy, OperationKind::kDestroy, OperationKind::kBuild}) {
     const std::string name(to_string(kind));
     families_->operation_attempts.Add({{"kind", name}}, kRetries);
     for (const OperationState state : {OperationState::kSucceeded, OperationState::kFailed})

@@ -37,7 +37,7 @@ TEST(Loop, RefusesTheChangeThatIsOneTooManyAndKeepsTheOthers) {
 // The real loop, whose commits come home when the test says so.
 class HeldLoop {
  public:
-  HeldLoop() : loop_(first_world(), {}) {}
+  explicit HeldLoop(World world = first_world()) : loop_(std::move(world), {}) {}
 
   // What was answered to `events`, and in the turns that they brought.
   std::vector<Reply> turn(std::vector<Event> events) {
@@ -46,6 +46,9 @@ class HeldLoop {
       std::vector<Event> next;
       for (const Effect& effect : loop_.turn(now(), events).list) {
         if (const auto* const reply = std::get_if<Reply>(&effect)) replies.push_back(*reply);
+        if (const auto* const begun = std::get_if<BeginBuild>(&effect))
+          builds.push_back("begin " + to_string(begun->key));
+        if (const auto* const end = std::get_if<EndBuild>(&effect)) builds.push_back("end " + to_string(end->key));
         const auto* const begun = std::get_if<BeginCommit>(&effect);
         if (begun == nullptr) continue;
         held_ = begun->record->seq;
@@ -88,7 +91,23 @@ class HeldLoop {
     return {++last_, report};
   }
 
+  MutationAsked sends_source(char source) {
+    MutationAsked asked;
+    asked.id = ++last_;
+    asked.caller.actor = "uid/1";
+    BuildRequest build;
+    build.app.metadata.name = "web";
+    build.app.metadata.tenant = kDefaultTenant;
+    build.app.spec.source = "sha256:" + std::string(64, source);
+    build.actor = "uid/1";
+    asked.mutation = std::move(build);
+    return asked;
+  }
+  const World& world() const { return loop_.world(); }
+  std::uint64_t held() const { return held_; }  // the record that waits for its commit
+
   bool holding = false;
+  std::vector<std::string> builds;  // what the builder was told
 
  private:
   static World first_world() {
@@ -169,6 +188,48 @@ TEST(Loop, RenewsNothingWhileItHoldsGoalsBack) {
   ASSERT_EQ(told.size(), 1U);
   EXPECT_EQ(heartbeat_reply(told.front()).renew, 0U);
   EXPECT_FALSE(heartbeat_reply(told.front()).goals);
+}
+
+TEST(Loop, BeginsABuildWhenItsTurnIsDurableAndNotBefore) {
+  HeldLoop loop;
+  loop.holding = true;
+  loop.turn({loop.sends_source('1')});
+  EXPECT_TRUE(loop.builds.empty());
+  loop.release();
+  EXPECT_EQ(loop.builds, std::vector<std::string>{"begin op-2-0"});
+}
+
+TEST(Loop, EndsABuildThatANewerSourceReplacesAndIgnoresWhatComesOfIt) {
+  HeldLoop loop;
+  loop.turn({loop.sends_source('1')});
+  loop.turn({loop.sends_source('2')});
+  EXPECT_EQ(loop.builds, (std::vector<std::string>{"begin op-2-0", "end op-2-0", "begin op-3-0"}));
+  const std::uint64_t revision = loop.world().revision;
+  loop.turn({BuildEnded{{2, 0}, {"web@sha256:" + std::string(64, 'a'), std::nullopt}}});
+  EXPECT_EQ(loop.world().revision, revision);
+}
+
+TEST(Loop, KeepsWhatCameOfABuildUntilItIsDurable) {
+  HeldLoop loop;
+  loop.turn({loop.sends_source('1')});
+  loop.holding = true;
+  loop.turn({BuildEnded{{2, 0}, {"web@sha256:" + std::string(64, 'a'), std::nullopt}}});
+  EXPECT_TRUE(loop.world().apps.empty());
+  loop.turn({Rejected{loop.held(), exhausted("disk_full", "no room")}});
+  EXPECT_TRUE(loop.world().apps.empty());
+  loop.holding = false;
+  loop.pass(std::chrono::seconds(2));
+  EXPECT_EQ(loop.world().apps.size(), 1U);
+  EXPECT_EQ(loop.builds, std::vector<std::string>{"begin op-2-0"});
+}
+
+TEST(Loop, BeginsABuildAgainThatAControllerBeforeItHasBegun) {
+  HeldLoop before;
+  before.turn({before.sends_source('1')});
+  HeldLoop after(before.world());
+  after.turn({});
+  EXPECT_EQ(after.builds, std::vector<std::string>{"begin op-2-0"});
+  EXPECT_EQ((*after.world().operations.find({2, 0}))->attempts, 2U);
 }
 
 }  // namespace

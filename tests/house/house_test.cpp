@@ -57,6 +57,7 @@ std::string part_of(const std::string& path) {
       {"runtimes/lib/", "runtimes"},
       {"controller/core/", "controller core"},
       {"controller/loop", "controller core"},
+      {"controller/build_turns", "controller core"},
       {"controller/heartbeats", "controller core"},
       {"controller/log_sessions", "controller core"},
       {"controller/ports", "controller core"},

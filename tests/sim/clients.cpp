@@ -28,6 +28,15 @@ Users Clients::users() {
 
 controller::Mutation Clients::random_mutation(const std::string& trace_id) {
   Random& random = cluster_.random;
+  if (cluster_.options.builds && random.chance(0.4)) {
+    controller::BuildRequest build;
+    build.app = random_app(users());
+    build.app.spec.boot.image.clear();
+    build.app.spec.source = source_of(random.below(10));
+    build.actor = "user";
+    build.trace_id = trace_id;
+    return build;
+  }
   if (random.chance(0.25)) return random_steering(users(), trace_id);
   if (random.chance(0.25))
     return controller::DeleteRequest{

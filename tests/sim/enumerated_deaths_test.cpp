@@ -23,7 +23,8 @@ void expect_the_same_end(Victim victim, std::uint64_t least_points) {
   // What the script leaves is no empty world.
   ASSERT_NE(calm.state.find("default/web slot 0 attempt 1 run 0 runs"), std::string::npos) << calm.state;
   ASSERT_EQ(calm.state.find("default/other slot"), std::string::npos) << calm.state;
-  ASSERT_NE(calm.state.find("key-6"), std::string::npos) << calm.state;
+  ASSERT_NE(calm.state.find("default/built slot 0 attempt 1 run 0 runs"), std::string::npos) << calm.state;
+  ASSERT_NE(calm.state.find("key-7"), std::string::npos) << calm.state;
   EXPECT_GE(calm.points, least_points) << "the script has lost its points";
   for (std::uint64_t point = 1; point <= calm.points; ++point) {
     const ScriptOutcome outcome = run_script(victim, point);

@@ -43,6 +43,8 @@ void RecordChecks::look_at(const Change& change) {
   if (cluster_.drill_began && moves_something(change)) ++outcome.moved;
   if (const auto* const put = std::get_if<PutAnswer>(&change))
     cluster_.expect(keys_.insert(put->key).second, "the request " + put->key + " took effect twice");
+  if (const auto* const put = std::get_if<PutOperation>(&change); put != nullptr && put->operation->build)
+    check_build(*put->operation);
   if (const auto* const removed = std::get_if<RemoveInstance>(&change)) check_forgotten(removed->id);
   if (std::holds_alternative<PutStray>(change)) ++outcome.strays;
   if (const auto* const put = std::get_if<PutApp>(&change)) count_rollback(put->row);
@@ -109,6 +111,21 @@ void RecordChecks::check_quota(const Record& record) {
 }
 
 // What an operation plans, it plans in its turn. What is adopted was there.
+// What was built is declared in the very record that says so, and one build is under way at a time.
+void RecordChecks::check_build(const Operation& build) {
+  const World& world = cluster_.controller.durable();
+  if (build.state == OperationState::kSucceeded) {
+    ++cluster_.outcome.built;
+    const AppRow* const app = world.apps.find(build.target);
+    cluster_.expect(app != nullptr && app->app->spec.boot.image == build.build->image,
+                    "build " + build.operation_id + " is done, and what it made is not declared");
+  }
+  std::size_t under_way = 0;
+  for (const auto& [key, nothing] : world.unfinished_builds)
+    if ((*world.operations.find(key))->state == OperationState::kRunning) ++under_way;
+  cluster_.expect(under_way <= 1, std::to_string(under_way) + " builds are under way at once");
+}
+
 void RecordChecks::check_turns(const Record& record) {
   for (const Change& change : record.changes) {
     const auto* const put = std::get_if<PutInstance>(&change);

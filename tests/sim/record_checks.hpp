@@ -38,6 +38,7 @@ class RecordChecks {
   void check_derived(const controller::Record& record);
   void check_quota(const controller::Record& record);
   void check_turns(const controller::Record& record);
+  void check_build(const Operation& build);
   void check_turn(const controller::Record& record, const InstanceId& planned);
   void check_fleet(const controller::Record& record);
   void check_successor(const InstanceId& old);

@@ -50,6 +50,7 @@ void check_app(SimulatedCluster& cluster, const AppName& name, const AppRow& app
 
 void check_operations(SimulatedCluster& cluster) {
   const World& world = cluster.controller.durable();
+  cluster.expect(world.unfinished_builds.empty(), "a build has not ended");
   for (const auto& [index, nothing] : world.active_operations)
     cluster.expect(!world.unplaced.empty(), "operation " + to_string(index.key) + " on " + to_string(index.app) +
                                                 " has not ended: " + (*world.operations.find(index.key))->message);

@@ -19,7 +19,7 @@ constexpr Duration kTravel = milliseconds(1);
 constexpr Duration kAway = seconds(1);  // from a death to the next start
 constexpr Duration kAskAgain = milliseconds(500);
 constexpr Duration kStep = seconds(15);  // in which each request comes true, with a death in it too
-constexpr Duration kLength = kStep * 7;
+constexpr Duration kLength = kStep * 8;
 
 App app_of(const std::string& name, const std::string& version, std::uint32_t replicas) {
   App app;
@@ -31,6 +31,16 @@ App app_of(const std::string& name, const std::string& version, std::uint32_t re
   app.spec.replicas = replicas;
   app.spec.run.stop_timeout = seconds(1);
   return app;
+}
+
+controller::BuildRequest build_of(const std::string& name) {
+  controller::BuildRequest build;
+  build.app = app_of(name, "1", 1);
+  build.app.spec.boot.image.clear();
+  build.app.spec.source = source_of(2);
+  build.actor = "user";
+  build.trace_id = "t7";
+  return build;
 }
 
 class ScriptedRun : public Uplink {
@@ -117,6 +127,7 @@ class ScriptedRun : public Uplink {
     apply_at(4, app_of("other", "1", 2));
     plan(5, controller::DeleteRequest{Kind::kApp, std::string(kDefaultTenant), {"other"}, "t5"});
     apply_at(6, app_of("web", "2", 1));
+    plan(7, build_of("built"));
   }
 
   void apply_at(int step, App app) {
@@ -207,6 +218,7 @@ class ScriptedRun : public Uplink {
     expect(controller::same_tables(folded, world), "folding the journal does not give the tables");
     for (const std::string& text : controller_.broken()) expect(false, text);
     for (const std::string& text : controller_.journal().broken()) expect(false, text);
+    for (const std::string& text : controller_.broken_builds()) expect(false, text);
     expect(answered_ == keys_.size(), "a request had another number of answers than of effects");
   }
 

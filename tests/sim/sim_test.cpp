@@ -77,6 +77,27 @@ TEST(Simulation, HoldsOnEverySeed) {
   EXPECT_GT(replans, 0U);
 }
 
+TEST(Simulation, BuildsHoldOnEverySeed) {
+  std::uint64_t begun = 0, ended = 0, built = 0, crashes = 0;
+  const auto [first, last] = seeds(g_seeds / 3);
+  for (std::uint64_t seed = first; seed <= last; ++seed) {
+    Options options = options_for(seed);
+    options.builds = true;
+    const Outcome outcome = simulate(options);
+    EXPECT_TRUE(outcome.broken.empty()) << describe(seed, outcome);
+    begun += outcome.builds_begun;
+    ended += outcome.builds_ended;
+    built += outcome.built;
+    crashes += outcome.controller_crashes;
+  }
+  std::cout << begun << " builds begun, " << ended << " ended, " << built << " deployed, " << crashes
+            << " crashes of the controller\n";
+  if (g_only > 0) return;
+  EXPECT_GT(built, g_seeds / 3);
+  EXPECT_GT(ended, built) << "some cannot be built";
+  EXPECT_GT(begun, ended) << "some are interrupted, or replaced";
+}
+
 TEST(Simulation, TheSameSeedGivesTheSameJournal) {
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
     const Outcome one = simulate(options_for(seed));

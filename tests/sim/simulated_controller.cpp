@@ -15,7 +15,8 @@ SimulatedController::SimulatedController(Timeline& timeline, Random& random, con
     : timeline_(timeline),
       options_(options),
       forgets_(forgets),
-      journal_(timeline, random, [this](controller::Event event) { deliver(std::move(event)); }) {
+      journal_(timeline, random, [this](controller::Event event) { deliver(std::move(event)); }),
+      builder_(timeline, [this](controller::Event event) { deliver(std::move(event)); }) {
   journal_.dies_here = [this] { return died(); };
 }
 
@@ -34,6 +35,7 @@ void SimulatedController::crash() {
   ++life_;
   inbox_.clear();
   journal_.crash();
+  builder_.crash();
   for (auto& [id, on_answer] : std::exchange(waiting_, {})) on_answer(std::nullopt);
 }
 
@@ -101,7 +103,18 @@ void SimulatedController::carry_out(const controller::Effect& effect) {
     journal_.reopen();
   } else if (const auto* const published = std::get_if<controller::PublishWorld>(&effect)) {
     if (on_publish) on_publish(published->world);
+  } else if (const auto* const begin_build = std::get_if<controller::BeginBuild>(&effect)) {
+    if (!died()) begin_build_now(*begin_build);
+  } else if (const auto* const end_build = std::get_if<controller::EndBuild>(&effect)) {
+    builder_.end(*end_build);
   }
+}
+
+void SimulatedController::begin_build_now(const controller::BeginBuild& begin) {
+  const controller::Shared<Operation>* const row = durable().operations.find(begin.key);
+  if (row == nullptr || (*row)->state != OperationState::kRunning)
+    broken_.push_back("the build " + to_string(begin.key) + " was begun before its turn was durable");
+  builder_.begin(begin);
 }
 
 }  // namespace unik::sim

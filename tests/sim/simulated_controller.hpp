@@ -11,6 +11,7 @@
 
 #include "controller/loop.hpp"
 #include "tests/sim/random.hpp"
+#include "tests/sim/simulated_builder.hpp"
 #include "tests/sim/simulated_journal.hpp"
 #include "tests/sim/timeline.hpp"
 
@@ -31,6 +32,7 @@ class SimulatedController {
 
   SimulatedJournal& journal() { return journal_; }
   const SimulatedJournal& journal() const { return journal_; }
+  const SimulatedBuilder& builder() const { return builder_; }
   const controller::World& durable() const { return journal_.durable(); }
   // As the running loop sees it.
   const controller::World& world() const { return loop_->world(); }
@@ -38,14 +40,16 @@ class SimulatedController {
   std::function<void(std::shared_ptr<const controller::World>)> on_publish;
   // Asked before and after each write of the journal and each reply: true kills the controller at that very point.
   std::function<bool()> dies_here;
-  // What did not hold, the journal apart.
+  // What did not hold, the journal and the builder apart.
   std::vector<std::string>& broken() { return broken_; }
+  std::vector<std::string>& broken_builds() { return builder_.broken(); }
 
  private:
   void deliver(controller::Event event);
   void turn_soon();
   void turn();
   void carry_out(const controller::Effect& effect);
+  void begin_build_now(const controller::BeginBuild& begin);
   bool died();
 
   Timeline& timeline_;
@@ -59,6 +63,7 @@ class SimulatedController {
   std::map<controller::RequestId, OnAnswer> waiting_;
   controller::RequestId last_id_ = 0;
   SimulatedJournal journal_;
+  SimulatedBuilder builder_;
   std::vector<std::string> broken_;
 };
 

@@ -95,6 +95,9 @@ class Simulation {
     Outcome& result = cluster_.outcome;
     for (const std::string& text : cluster_.controller.broken()) result.broken.push_back(text);
     for (const std::string& text : cluster_.controller.journal().broken()) result.broken.push_back(text);
+    for (const std::string& text : cluster_.controller.broken_builds()) result.broken.push_back(text);
+    result.builds_begun = cluster_.controller.builder().begun();
+    result.builds_ended = cluster_.controller.builder().ended();
     for (const auto& node : cluster_.nodes) {
       if (!node->rolled_back()) result.broken.insert(result.broken.end(), node->broken().begin(), node->broken().end());
       result.boots += node->boots();

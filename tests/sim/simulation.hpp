@@ -50,6 +50,7 @@ struct Options {
   bool crashes = true;
   bool disk_faults = true;
   bool clock_jumps = true;
+  bool builds = false;   // users send sources too
   bool restore = false;  // an old copy of the controller's store is put back when the faults have ended
   PlantedBug bug = PlantedBug::kNone;
   Drill drill = Drill::kNone;
@@ -65,10 +66,13 @@ struct Outcome {
   std::uint64_t controller_crashes = 0;
   std::uint64_t agent_crashes = 0;
   std::uint64_t strays = 0;
-  std::uint64_t moved = 0;         // changes of instances and nodes since the drill began
-  std::uint64_t placed = 0;        // new instances that were given a node
-  std::uint64_t declared = 0;      // instances that apps declare in the end
-  std::uint64_t rollbacks = 0;     // that nobody asked for
+  std::uint64_t moved = 0;      // changes of instances and nodes since the drill began
+  std::uint64_t placed = 0;     // new instances that were given a node
+  std::uint64_t declared = 0;   // instances that apps declare in the end
+  std::uint64_t rollbacks = 0;  // that nobody asked for
+  std::uint64_t builds_begun = 0;
+  std::uint64_t builds_ended = 0;  // that were neither interrupted nor taken back
+  std::uint64_t built = 0;         // and deployed
   std::uint64_t refused = 0;       // requests that were answered with an error
   std::uint64_t strict_boots = 0;  // launches of strict singletons
   std::uint64_t stale_goals_refused = 0;

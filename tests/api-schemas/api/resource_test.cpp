@@ -41,7 +41,7 @@ TEST(Enumerations, ReadBackTheirNames) {
   expect_names(
       {ExitKind::kExited, ExitKind::kSignaled, ExitKind::kOutOfMemory, ExitKind::kPanicked, ExitKind::kCrashed},
       parse_exit_kind);
-  expect_names({OperationKind::kDeploy, OperationKind::kDestroy}, parse_operation_kind);
+  expect_names({OperationKind::kDeploy, OperationKind::kDestroy, OperationKind::kBuild}, parse_operation_kind);
   expect_names(
       {OperationState::kPending, OperationState::kRunning, OperationState::kSucceeded, OperationState::kFailed},
       parse_operation_state);

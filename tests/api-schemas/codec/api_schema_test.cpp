@@ -136,7 +136,7 @@ TEST(ApiSchema, SaysWhatTheCodecWrites) {
   expect_described("InstanceView", {to_json(instance())});
   expect_described("NodeView", {to_json(node())});
   expect_described("TenantView", {to_json(tenant())});
-  expect_described("Operation", {to_json(operation())});
+  expect_described("Operation", {to_json(operation()), to_json(build_operation())});
   expect_described("QuarantinedView", {to_json(quarantined())});
   expect_described("StatusView", {to_json(status_view())});
   expect_described("RolloutView", {to_json(rollout_view())});
@@ -148,7 +148,7 @@ TEST(ApiSchema, SaysWhatTheCodecWrites) {
   expect_described("InstanceList", {to_json(Page<InstanceView>{{instance()}, 3, "web-0-r42-1"})});
   expect_described("NodeList", {to_json(Page<NodeView>{{node()}, 3, "n1"})});
   expect_described("TenantList", {to_json(Page<TenantView>{{tenant()}, 3, "team-a"})});
-  expect_described("OperationList", {to_json(Page<Operation>{{operation()}, 3, "op-42-0"})});
+  expect_described("OperationList", {to_json(Page<Operation>{{operation(), build_operation()}, 3, "op-42-0"})});
   expect_described("QuarantineList", {to_json(Page<QuarantinedView>{{quarantined()}, 3, "n2"})});
 }
 
@@ -175,7 +175,7 @@ TEST(ApiSchema, SaysWhatAnEnumCanBe) {
   EXPECT_EQ(names(parse_phase, values("InstanceStatus", "phase")), 4U);
   EXPECT_EQ(names(parse_health, values("InstanceStatus", "health")), 4U);
   EXPECT_EQ(names(parse_exit_kind, values("Exit", "kind")), 5U);
-  EXPECT_EQ(names(parse_operation_kind, values("Operation", "kind")), 2U);
+  EXPECT_EQ(names(parse_operation_kind, values("Operation", "kind")), 3U);
   EXPECT_EQ(names(parse_operation_state, values("Operation", "state")), 4U);
   EXPECT_EQ(names(parse_change_effect, api()["definitions"]["Effect"]["enum"]), 4U);
   EXPECT_EQ(names(parse_rollout_strategy, values("RolloutView", "strategy")), 3U);

@@ -63,6 +63,17 @@ inline Operation operation() {
   return value;
 }
 
+inline Operation build_operation() {
+  Operation value = operation();
+  value.kind = OperationKind::kBuild;
+  App app;
+  app.metadata.name = "web";
+  app.metadata.tenant = kDefaultTenant;
+  app.spec.source = "sha256:" + std::string(64, 'a');
+  value.build = BuildOrder{std::move(app), "python@1.2.0", "uid/0", kImage, "op-43-0"};
+  return value;
+}
+
 inline NodeView node() {
   NodeView view;
   view.node.metadata.name = "n1";
@@ -99,7 +110,7 @@ inline QuarantinedView quarantined() {
 }
 
 inline StatusView status_view() {
-  return {43, "default", {app()}, {instance()}, {operation()}, {node()}, true, {quarantined()}};
+  return {43, "default", {app()}, {instance()}, {operation(), build_operation()}, {node()}, true, {quarantined()}};
 }
 
 inline ApplyReply apply_reply() {
@@ -111,7 +122,11 @@ inline ApplyReply apply_reply() {
   object.effect = ChangeEffect::kReplace;
   object.changes = {{"spec.replicas", "1", "2", ChangeEffect::kNone},
                     {"spec.env.A", "", "\"x\"", ChangeEffect::kReplace}};
-  return {44, true, {object}, {operation()}, {{"default", "web-0-r42-1", "n1", "placed", "its node is new"}}};
+  return {44,
+          true,
+          {object},
+          {operation(), build_operation()},
+          {{"default", "web-0-r42-1", "n1", "placed", "its node is new"}}};
 }
 
 inline RolloutView rollout_view() {

@@ -354,10 +354,16 @@ inline Error error() {
   return out;
 }
 
+inline BuildOrder build_order() {
+  return {App{metadata(true), app_spec()}, coin() ? "python@1" : "", text(), coin() ? text() : "",
+          coin() ? "op-3-0" : ""};
+}
+
 inline Operation operation() {
   Operation out;
   out.operation_id = "op-" + std::to_string(below(1000)) + "-0";
-  out.kind = static_cast<OperationKind>(below(2));
+  out.kind = static_cast<OperationKind>(below(3));
+  if (out.kind == OperationKind::kBuild) out.build = build_order();
   out.state = static_cast<OperationState>(below(4));
   out.target = {symbol(), symbol()};
   out.uid = number();
