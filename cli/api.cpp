@@ -4,6 +4,7 @@
 #include <charconv>
 #include <utility>
 
+#include "codec/json_reader.hpp"
 #include "codec/json_writer.hpp"
 #include "codec/signatures_json.hpp"
 #include "wire/clock.hpp"
@@ -121,6 +122,14 @@ Result<void> Api::ready() const {
   return {};
 }
 
+Result<std::string> Api::builds() const {
+  const auto response = send(request("GET", "/readyz"));
+  if (!response) return response.error();
+  const auto answer = codec::JsonDocument::parse(response->body);
+  if (!answer) return answer.error();
+  return std::string(answer->root()["builds"].text_or("builds_not_known"));
+}
+
 Result<std::string> Api::version() const {
   auto response = send(request("GET", "/v1/version"));
   if (!response) return response.error();
@@ -179,8 +188,10 @@ Result<ApplyReply> Api::apply(const std::string& manifests, bool dry_run) const 
   return read<ApplyReply>(post);
 }
 
-Result<ApplyReply> Api::deploy(const std::string& manifest) const {
-  wire::ClientRequest post = request("POST", in_tenant("/v1/deployments"));
+Result<ApplyReply> Api::deploy(const std::string& manifest, const std::string& runtime) const {
+  std::string target = in_tenant("/v1/deployments");
+  if (!runtime.empty()) add_parameter(target, "runtime", runtime);
+  wire::ClientRequest post = request("POST", target);
   post.headers.add("Content-Type", "application/yaml");
   post.body = manifest;
   return read<ApplyReply>(post);
@@ -303,6 +314,16 @@ wire::ClientRequest Api::logs_request(const LogSelection& selection) const {
 
 Result<void> Api::logs(const LogSelection& selection, wire::DownloadSink sink) const {
   wire::ClientRequest get = logs_request(selection);
+  get.sink = std::move(sink);
+  const auto response = send(get);
+  if (!response) return response.error();
+  return {};
+}
+
+Result<void> Api::build_log(const std::string& id, std::uint64_t offset, wire::DownloadSink sink) const {
+  std::string target = "/v1/operations/" + wire::percent_encode(id) + "/log";
+  add_parameter(target, "offset", std::to_string(offset));
+  wire::ClientRequest get = request("GET", target);
   get.sink = std::move(sink);
   const auto response = send(get);
   if (!response) return response.error();

@@ -60,6 +60,8 @@ class Api {
   void look_at(std::string moment) { moment_ = std::move(moment); }
 
   Result<void> ready() const;
+  // Why sources are not built there: a reason such as `builds_not_allowed`; `ready` when they are.
+  Result<std::string> builds() const;
   Result<std::string> version() const;  // the answer's JSON
 
   Result<StatusView> status() const;
@@ -77,7 +79,8 @@ class Api {
   Result<Explanation> explain(std::string_view kind, const std::string& name) const;
 
   Result<ApplyReply> apply(const std::string& manifests, bool dry_run) const;
-  Result<ApplyReply> deploy(const std::string& manifest) const;
+  // `runtime` is for an App whose source is to be built; empty: as the source says.
+  Result<ApplyReply> deploy(const std::string& manifest, const std::string& runtime = "") const;
   Result<ApplyReply> destroy(const std::vector<std::string>& names) const;
   Result<ApplyReply> remove(Kind kind, const std::string& name) const;
   Result<ApplyReply> set_schedulable(const std::string& node, bool schedulable) const;
@@ -99,6 +102,9 @@ class Api {
   Result<void> logs(const LogSelection& selection, wire::DownloadSink sink) const;
   // The same as a request, for who must be able to cancel it.
   wire::ClientRequest logs_request(const LogSelection& selection) const;
+
+  // What a build has said from byte `offset` on; the sink returns false to end. Errors: `not_found/no_build_log`.
+  Result<void> build_log(const std::string& id, std::uint64_t offset, wire::DownloadSink sink) const;
 
   Result<ApplyReply> recover() const;
   Result<codec::Page<QuarantinedView>> quarantine() const;

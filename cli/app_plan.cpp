@@ -52,7 +52,7 @@ class Planner {
     app.metadata.name = flags_.name;
     app.metadata.tenant = inputs_.tenant;
     if (inputs_.recipe) app.spec = inputs_.recipe->deploy;
-    app.spec.source.clear();
+    app.spec.source = inputs_.source;
     app.spec.boot.image = inputs_.image;
     if (!inputs_.args.empty()) app.spec.boot.args = inputs_.args;
     if (flags_.replicas) app.spec.replicas = *flags_.replicas;

@@ -31,10 +31,11 @@ struct AppFlags {
 
 struct AppInputs {
   std::string tenant;
-  std::string image;                               // `NAME@sha256:HEX`
+  std::string image;                               // `NAME@sha256:HEX`; empty with `source`
   std::vector<std::string> args;                   // after the image's entry point; empty: those of the recipe
   std::map<std::string, std::string> environment;  // of the caller, for `-e NAME`
   std::optional<codec::UnikYaml> recipe;
+  std::string source = {};  // `sha256:HEX`, of a bundle that the control plane builds
 
   bool operator==(const AppInputs&) const = default;
 };

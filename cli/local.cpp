@@ -80,7 +80,9 @@ DaemonSpec controller_spec(const Environment& environment, const LocalPaths& pat
   return {"unik-controller",
           environment.program_dir / "unik-controller",
           {"--home", paths.home.string(), "--listen-unix", paths.socket.string(), "--log-file",
-           paths.controller_log.string()},
+           paths.controller_log.string(),
+           // Whoever reaches the socket is this very user, whose code the build would run.
+           "--allow-builds"},
           paths.controller_pid,
           paths.controller_log};
 }

@@ -9,9 +9,11 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <optional>
 #include <string>
 
+#include "controller/builds/builder.hpp"
 #include "controller/http/api.hpp"
 #include "controller/http/artifact_keeper.hpp"
 #include "controller/store/restored.hpp"
@@ -40,6 +42,9 @@ struct Options {
   std::uint32_t max_operations = kMaxOperationsAtWork;
   Retention keep;
   Duration keep_artifacts = kKeepArtifacts;
+  bool allow_builds = false;
+  std::string builder;
+  Duration build_limit = kBuildLimit;
 };
 
 void add_duration(CLI::App& app, const std::string& name, Duration& value, const std::string& help) {
@@ -110,6 +115,46 @@ Result<World> found(Store& store) {
   return store.load();
 }
 
+std::string builder_of(const Options& options) {
+  if (!options.builder.empty()) return options.builder;
+  std::error_code ignored;
+  return std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path() / "unikctl";
+}
+
+// Why this controller builds nothing; none: it may, and can.
+std::optional<Error> reason_not_to_build(const Options& options) {
+  if (!options.allow_builds)
+    return Error{ErrorCode::kForbidden,
+                 "builds_not_allowed",
+                 "this controller builds no sources, since that runs their code on its host: start it with "
+                 "--allow-builds, or build on your side (without --remote-build)",
+                 {},
+                 {}};
+  const std::string builder = builder_of(options);
+  if (::access(builder.c_str(), X_OK) != 0)
+    return unavailable("no_builder", "want unikctl at " + builder +
+                                         " to build with, found none: install it beside unik-controller, or name it "
+                                         "with --builder");
+  return std::nullopt;
+}
+
+std::map<std::string, std::string> own_environment() {
+  std::map<std::string, std::string> variables;
+  for (char** one = environ; *one != nullptr; ++one) {
+    const std::string_view text(*one);
+    if (const std::size_t equals = text.find('='); equals != std::string_view::npos)
+      variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return variables;
+}
+
+void end_logs_of_builds(const Record& record, BuildLogs& logs) {
+  for (const Change& change : record.changes)
+    if (const auto* const put = std::get_if<PutOperation>(&change);
+        put != nullptr && put->operation->kind == OperationKind::kBuild && is_final(*put->operation))
+      logs.ended(put->operation->operation_id);
+}
+
 Result<void> serve(const Options& options, const sigset_t& signals) {
   wire::make_private_directory(options.home);  // `lock_home` says what is wrong with one that cannot be made
   keep_private(options.home);
@@ -141,7 +186,13 @@ Result<void> serve(const Options& options, const sigset_t& signals) {
   HistoryDesk history(std::move(*past));
   Runner runner(path, std::move(*store), std::move(*world), loop, options.keep);
   LogRelay logs([&runner](Event event) { runner.post(std::move(event)); });
-  ApiContext context{runner, logs, events, history, metrics, std::move(*artifacts), UNIK_VERSION};
+  BuildLogs build_logs(options.home + "/builds");
+  ApiContext context{
+      runner, logs, events, history, metrics, *artifacts, UNIK_VERSION, build_logs, reason_not_to_build(options)};
+  std::optional<Builder> builder;
+  if (!context.no_builds)
+    builder.emplace(BuilderOptions{builder_of(options), options.home, own_environment(), options.build_limit},
+                    *artifacts, build_logs, [&runner](Event event) { runner.post(std::move(event)); });
   const Router router(api_routes(context));
 
   RunnerSinks sinks;
@@ -152,6 +203,7 @@ Result<void> serve(const Options& options, const sigset_t& signals) {
                 reason.trace_id.empty() ? trace_id : reason.trace_id);
     if (effect.record == nullptr) return;
     metrics.committed(*effect.record);
+    end_logs_of_builds(*effect.record, build_logs);
     events.advance(effect.record->seq);
     wire::log(wire::LogLevel::kDebug, "journal", "committed",
               {{"seq", effect.record->seq}, {"changes", effect.record->changes.size()}}, effect.record->trace_id);
@@ -159,6 +211,13 @@ Result<void> serve(const Options& options, const sigset_t& signals) {
   sinks.expect_log = [&logs](const ExpectLog& effect) { logs.expect(effect); };
   sinks.give_up_log = [&logs](const GiveUpLog& effect) { logs.give_up(effect); };
   sinks.end_logs = [&logs](const EndLogs& effect) { logs.end(effect); };
+  sinks.begin_build = [&](const BeginBuild& effect) {
+    if (builder) return builder->begin(effect);
+    runner.post(BuildEnded{effect.key, {"", context.no_builds}});
+  };
+  sinks.end_build = [&](const EndBuild& effect) {
+    if (builder) builder->end(effect);
+  };
   sinks.turned = [&metrics](Duration time, std::size_t count) { metrics.turned(time, count); };
   runner.start(std::move(sinks));
 
@@ -213,6 +272,10 @@ int main(int argc, char** argv) {
   add_duration(app, "--keep-intents", options.keep.intents, "how long records of what somebody asked for are kept");
   add_duration(app, "--keep-artifacts", options.keep_artifacts,
                "how long blobs of images stay that no app needs, nor a rollback");
+  app.add_flag("--allow-builds", options.allow_builds,
+               "build sources that are sent over the unix socket: runs their code on this host, as this user");
+  app.add_option("--builder", options.builder, "the unikctl to build with (default: the one beside this program)");
+  add_duration(app, "--build-time-limit", options.build_limit, "after which a build is ended");
   add_duration(app, "--keep-transitions", options.keep.transitions, "how long all other records are kept");
   app.add_option("--keep-records", options.keep.records,
                  "records kept at the most, beside those that somebody asked for")

@@ -6,8 +6,10 @@
 #include "cli/commands/commands.hpp"
 #include "cli/commands/show.hpp"
 #include "cli/deployed_image.hpp"
+#include "cli/operations.hpp"
 #include "cli/output/document.hpp"
 #include "cli/packing.hpp"
+#include "cli/remote_build.hpp"
 #include "cli/rollout_watch.hpp"
 #include "codec/json.hpp"
 #include "codec/yaml_out.hpp"
@@ -25,6 +27,7 @@ struct DeployOptions {
   std::string initrd;
   RegistryFlags registry;
   OutputFormat format = OutputFormat::kTable;
+  bool remote_build = false;
   bool wait = false;
   bool dry_run = false;
   Duration timeout{};  // zero: not given
@@ -32,6 +35,7 @@ struct DeployOptions {
 
 // A boot takes less than a second, an image's transfer a while; how long a job takes is its own affair.
 constexpr Duration kDeployTimeout = std::chrono::minutes(5);
+constexpr Duration kBuildTimeout = std::chrono::hours(1);  // and one more for those before it
 constexpr Duration kJobTimeout = std::chrono::hours(24 * 365);
 
 Duration or_default(Duration given, Duration otherwise) {
@@ -44,6 +48,7 @@ struct Subject {
   std::optional<runtimes::BlobStore> store;  // with `image`: what is to be sent
   std::optional<runtimes::PackedImage> image;
   std::optional<DeployedImage> deployed;  // of an image that is none of this host's packing
+  std::unique_ptr<Bundle> bundle;         // of what the control plane builds
 };
 
 Result<Subject> take_image(const Session& session, const DeployOptions& options, const std::string& text) {
@@ -103,7 +108,43 @@ Result<Subject> take_path(const Session& session, const DeployOptions& options, 
   return subject;
 }
 
+// What the flags ask for and no bundle can bring along.
+Result<void> check_remote(const DeployOptions& options) {
+  const auto refuse = [](const std::string& flag, const std::string& why) {
+    return invalid("usage", flag + " does not go with --remote-build: " + why);
+  };
+  if (!options.rootfs.empty())
+    return refuse("--rootfs", "a root file system is sent as it is; leave --remote-build out");
+  if (!options.initrd.empty()) return refuse("--initrd", "a kernel is sent as it is; leave --remote-build out");
+  if (!options.pack.includes.empty())
+    return refuse("--include", "put the files into the source, and name them under `include` in its unik.yaml");
+  return {};
+}
+
+Result<Subject> take_source(const Session& session, const DeployOptions& options) {
+  if (auto checked = check_remote(options); !checked) return checked.error();
+  const std::string text = options.subject.empty() ? "." : options.subject;
+  const auto directory = (session.environment().working_dir / text).lexically_normal();
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(directory, ignored))
+    return invalid("usage", "--remote-build: want a source directory to send, got `" + text + "`; leave the flag out");
+  auto recipe = read_recipe(directory);
+  if (!recipe) return recipe.error();
+  auto name = options.app.name.empty() ? name_from(directory) : Result<std::string>(options.app.name);
+  if (!name) return name.error();
+  auto bundle = Bundle::make(session, directory, *recipe);
+  if (!bundle) return bundle.error();
+  Subject subject;
+  subject.name = *name;
+  subject.inputs.source = (*bundle)->digest();
+  subject.inputs.args = session.guest_args();
+  subject.inputs.recipe = *std::move(recipe);
+  subject.bundle = *std::move(bundle);
+  return subject;
+}
+
 Result<Subject> take_subject(const Session& session, const DeployOptions& options) {
+  if (options.remote_build) return take_source(session, options);
   if (!options.rootfs.empty() && !options.subject.empty())
     return invalid("usage",
                    "want a directory, program or kernel, or --rootfs, got both; the command for --rootfs "
@@ -143,6 +184,36 @@ void say_unchanged(const Session& session, const ApplyReply& reply, bool job) {
                        : " is unchanged: nothing starts anew"));
 }
 
+// Shows the build as it goes and returns the deploy that follows; none when it failed, which was said then.
+Result<std::optional<Operation>> await_build(const Session& session, const Api& api, const Operation& build,
+                                             Duration timeout) {
+  const auto done = follow_build(api, build.operation_id, timeout, [&](std::string_view text) {
+    *session.terminal().err << text << std::flush;
+    return true;
+  });
+  if (!done) return done.error();
+  if (done->state == OperationState::kFailed) {
+    const std::string why = reason_of(*done);
+    session.say("build of app/" + done->target.app.str() + " failed: " + why.substr(0, why.find('\n')));
+    return std::optional<Operation>();
+  }
+  session.say(done->message);
+  auto deploy = api.operation(done->build->deploy);
+  if (!deploy) return deploy.error();
+  return std::optional<Operation>(*std::move(deploy));
+}
+
+Result<int> await(const Session& session, const Api& api, Operation operation, bool job, Duration timeout) {
+  if (operation.kind == OperationKind::kBuild) {
+    auto deploy = await_build(session, api, operation, or_default(timeout, kBuildTimeout));
+    if (!deploy) return deploy.error();
+    if (!*deploy) return 1;
+    operation = **std::move(deploy);
+  }
+  return job ? await_job(session, api, operation, or_default(timeout, kJobTimeout))
+             : await_deploy(session, api, operation, or_default(timeout, kDeployTimeout));
+}
+
 Result<int> run_deploy(const Session& session, const DeployOptions& options) {
   const auto found = session.find_api();
   if (!found) return found.error();
@@ -165,12 +236,14 @@ Result<int> run_deploy(const Session& session, const DeployOptions& options) {
 
   const auto api = session.connect();
   if (!api) return api.error();
-  if (subject->image) {
+  if (subject->bundle) {
+    if (auto sent = subject->bundle->send(session, *api); !sent) return sent.error();
+  } else if (subject->image) {
     if (auto sent = upload(session, *api, *subject->store, *subject->image); !sent) return sent.error();
   } else if (subject->deployed) {
     send_signatures(session, *api, {subject->deployed->reference.digest});
   }
-  const auto reply = api->deploy(body);
+  const auto reply = api->deploy(body, options.remote_build ? options.pack.runtime : "");
   if (!reply) return in_flags(reply.error(), flags, subject->inputs.recipe.has_value());
   if (reply->operations.empty())
     return internal("bad_answer", "want an operation in the answer to a deploy, got none; report this");
@@ -178,13 +251,14 @@ Result<int> run_deploy(const Session& session, const DeployOptions& options) {
   if (options.wait) {
     const bool job = app->spec.run.restart.policy == RestartPolicy::kNever;
     say_unchanged(session, *reply, job);
-    return job ? await_job(session, *api, operation, or_default(options.timeout, kJobTimeout))
-               : await_deploy(session, *api, operation, or_default(options.timeout, kDeployTimeout));
+    return await(session, *api, operation, job, options.timeout);
   }
   show_reply(session, *reply, options.format);
   if (options.format == OutputFormat::kTable || options.format == OutputFormat::kWide)
     session.out("operation " + operation.operation_id + "\n");
-  session.say("next: unikctl status, unikctl logs -f " + app->metadata.name + ", unikctl wait operation/" +
+  const bool builds = operation.kind == OperationKind::kBuild;
+  session.say("next: unikctl status, unikctl logs -f " +
+              (builds ? "operation/" + operation.operation_id : app->metadata.name) + ", unikctl wait operation/" +
               operation.operation_id);
   return 0;
 }
@@ -219,6 +293,8 @@ void add_deploy(CommandTree& tree) {
   verb.text("--restart", app.restart, "POLICY", "always (the default), on-failure, or never for a job");
   verb.flag("--plain-http", options->registry.plain_http, "Speak to the registry without TLS");
   verb.flag("--debug", app.debug, "Keep symbols and trace the boot on the console");
+  verb.flag("--remote-build", options->remote_build,
+            "Send the source directory, and have the control plane's host build it");
   verb.flag("--wait", options->wait, "Return when it serves; of a job, its console and exit code");
   verb.duration("--timeout", options->timeout, "How long --wait waits (5m; for a job until it ends)");
   verb.flag("--dry-run", options->dry_run, "Print the App that would be applied, send nothing");

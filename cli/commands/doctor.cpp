@@ -178,6 +178,16 @@ Finding check_config(const Session& session) {
   return {"config", Level::kFail, found, "mend or remove " + path};
 }
 
+// Not to build is a choice; to be asked to and not be able is a fault.
+Finding check_builds(const Api& api) {
+  const auto builds = api.builds();
+  if (!builds) return {"remote_build", Level::kWarn, builds.error().message, "check " + api.where()};
+  if (*builds == "ready") return {"remote_build", Level::kOk, "sources that are sent are built", ""};
+  if (*builds == "builds_not_allowed")
+    return {"remote_build", Level::kOk, "off: the controller was started without --allow-builds", ""};
+  return {"remote_build", Level::kWarn, *builds, "install unikctl beside unik-controller, and start it again"};
+}
+
 std::vector<Finding> check_control_plane(const Session& session) {
   const auto api = session.find_api();
   if (!api) return {{"control_plane", Level::kFail, api.error().message, "mend the flag, variable or config.yaml"}};
@@ -188,6 +198,7 @@ std::vector<Finding> check_control_plane(const Session& session) {
     return {{"control_plane", Level::kFail, ready.error().message, "check " + api->where()}};
   }
   std::vector<Finding> findings{{"control_plane", Level::kOk, api->where() + " is ready", ""}};
+  findings.push_back(check_builds(*api));
   const auto nodes = api->nodes();
   if (!nodes) {
     findings.push_back({"nodes", Level::kFail, nodes.error().message, "check the token and the tenant"});

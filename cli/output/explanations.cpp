@@ -22,10 +22,18 @@ Explanation explain(const Operation& operation) {
   explanation.object = "operation/" + operation.operation_id;
   explanation.summary = std::string(to_string(operation.state));
   if (!operation.message.empty()) explanation.summary += ": " + operation.message;
-  explanation.reasons.push_back(
-      fmt::format("is the {} of {}, generation {}", to_string(operation.kind), app, operation.generation));
-  if (operation.attempts > 1)
-    explanation.reasons.push_back(counted(operation.attempts, "start") + " of one instance were tried");
+  if (operation.build) {
+    explanation.reasons.push_back("builds the source " + operation.build->app.spec.source + " for " + app);
+    if (operation.attempts > 1)
+      explanation.reasons.push_back("was begun " + counted(operation.attempts, "time") +
+                                    ", since the controller was restarted meanwhile");
+    explanation.reasons.push_back("has a log: unikctl logs " + explanation.object);
+  } else {
+    explanation.reasons.push_back(
+        fmt::format("is the {} of {}, generation {}", to_string(operation.kind), app, operation.generation));
+    if (operation.attempts > 1)
+      explanation.reasons.push_back(counted(operation.attempts, "start") + " of one instance were tried");
+  }
   if (operation.error) {
     const std::string role = operation.state == OperationState::kFailed ? "failed by " : "is held up by ";
     explanation.reasons.push_back(role + operation.error->reason + ": " + operation.error->message);

@@ -225,6 +225,7 @@ Table table_of(const std::vector<Operation>& operations, WallTime now, bool wide
   for (const Operation& operation : operations) {
     std::string message = operation.message;
     if (operation.error) message = operation.error->reason + ": " + operation.error->message;
+    message.resize(std::min(message.size(), message.find('\n')));  // the end of a build's log follows
     std::vector<Cell> row{operation.operation_id,
                           Cell(std::string(to_string(operation.kind))),
                           "app/" + operation.target.app.str(),

@@ -1,9 +1,11 @@
 // The controller's HTTP side: translates requests into events for the loop and Worlds into JSON. It decides nothing.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "controller/builds/build_logs.hpp"
 #include "controller/http/event_feed.hpp"
 #include "controller/http/history_desk.hpp"
 #include "controller/http/log_relay.hpp"
@@ -24,6 +26,8 @@ struct ApiContext {
   Metrics& metrics;
   runtimes::BlobStore artifacts;
   std::string version;
+  BuildLogs& build_logs;
+  std::optional<Error> no_builds;  // why this controller builds no sources; none: it does
 };
 
 // Every route of openapi.yaml.

@@ -18,6 +18,10 @@ Result<runtimes::BlobStore::Collected> sweep_artifacts(const runtimes::BlobStore
                                                        WallTime unused_since) {
   if (world.history_lost || world.cluster.history_lost || !world.strays.empty())
     return runtimes::BlobStore::Collected{};
+  // A source is no image: as long as somebody waits for its build it counts as just uploaded.
+  for (const auto& [key, nothing] : world.unfinished_builds)
+    if (const auto source = runtimes::parse_digest((*world.operations.find(key))->build->app.spec.source); source)
+      artifacts.renew(*source);
   std::vector<runtimes::Digest> needed;
   for (const auto& [key, boot] : world.templates)
     if (const auto image = runtimes::parse_reference(boot->image); image) needed.push_back(image->digest);

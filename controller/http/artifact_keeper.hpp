@@ -1,6 +1,7 @@
 // Frees what no app needs of the uploaded images, on a thread of its own, once an hour.
 //
-// Needed is what the template of an app names, those that a rollback may go back to with it. What nothing needs stays
+// Needed is what the template of an app names, those that a rollback may go back to with it, and the source of a build
+// that is not done. What nothing needs stays
 // for a while all the same: an upload comes before the change that names it. Nothing is removed while the controller
 // cannot know everything that is needed: after a restored backup, and while there are instances that nobody has
 // declared.

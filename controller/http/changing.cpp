@@ -248,15 +248,79 @@ Result<DeleteRequest> read_destroy(const wire::HttpRequest& request) {
   return destroy;
 }
 
-void handle_apply(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder,
-                  bool follow) {
-  Result<ApplyRequest> apply = read_manifests(request, context, follow);
+void handle_apply(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder) {
+  Result<ApplyRequest> apply = read_manifests(request, context, false);
   if (!apply) return responder.send(apply.error());
   if (query_flag(request, "dry_run"))
     return answer_foreseen(request, responder, foresee_apply(*context.runner.world(), *apply));
-  if (follow && (apply->resources.size() != 1 || !std::holds_alternative<App>(apply->resources.front())))
+  ask(context, request, responder, 200, std::move(*apply));
+}
+
+// Building runs code of others on this host. Over a unix socket its permissions say who may ask; on a loopback port
+// any process can, and the guests of this host too.
+Result<void> may_build(const ApiContext& context, const wire::HttpRequest& request) {
+  if (context.no_builds) return *context.no_builds;
+  if (!request.peer.uid)
+    return Error{ErrorCode::kForbidden,
+                 "builds_need_socket",
+                 "want a source to come over the controller's unix socket, which tells who asks, got a request over "
+                 "TCP: use --url unix://HOME/controller.sock, which ssh -L forwards too, or build on your side "
+                 "(without --remote-build)",
+                 {},
+                 {}};
+  return {};
+}
+
+Result<void> check_source(const ApiContext& context, const App& app, const runtimes::Digest& source) {
+  const std::string object = "app/" + app.metadata.name;
+  if (!context.artifacts.has(source))
+    return invalid("source_unknown", object + ": the source " + to_string(source) +
+                                         " is not on this controller: upload it first (`unikctl deploy "
+                                         "--remote-build` does)");
+  context.artifacts.renew(source);
+  if (tenant_spec(*context.runner.world(), {}, app.metadata.tenant).require_signatures.keys.empty()) return {};
+  return Error{ErrorCode::kForbidden,
+               "unsigned_build",
+               object + ": tenant " + app.metadata.tenant +
+                   " runs signed images alone, and nobody signs what is built here: build it on your side, sign it "
+                   "(`unikctl image sign`) and deploy the image",
+               {},
+               {}};
+}
+
+// What was built of the same source before is deployed as it is, where it is still there.
+void handle_build(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder, App app,
+                  const runtimes::Digest& source) {
+  BuildRequest build{std::move(app), query_text(request, "runtime"), "", request.trace_id};
+  if (const Result<void> may = may_build(context, request); !may) return responder.send(may.error());
+  if (const Result<void> checked = check_source(context, build.app, source); !checked)
+    return responder.send(checked.error());
+  const std::string before = built_image(*context.runner.world(), build);
+  const auto image = runtimes::parse_reference(before);
+  if (image && is_there(context.artifacts, image->digest)) {
+    ApplyRequest apply;
+    apply.follow = true;
+    apply.trace_id = request.trace_id;
+    apply.resources.push_back(with_image(std::move(build.app), before));
+    return ask(context, request, responder, 202, std::move(apply));
+  }
+  Result<Caller> caller = caller_of(request);
+  if (!caller) return responder.send(caller.error());
+  build.actor = caller->actor;
+  ask(context, request, responder, 202, std::move(build));
+}
+
+void handle_deploy(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder) {
+  Result<ApplyRequest> apply = read_manifests(request, context, true);
+  if (!apply) return responder.send(apply.error());
+  App* const app = apply->resources.size() == 1 ? std::get_if<App>(&apply->resources.front()) : nullptr;
+  if (app == nullptr)
     return responder.send(invalid("not_one_app", "want exactly one App to deploy; `apply` takes more"));
-  ask(context, request, responder, follow ? 202 : 200, std::move(*apply));
+  if (const Result<runtimes::Digest> source = runtimes::parse_digest(app->spec.source))
+    return handle_build(context, request, responder, std::move(*app), *source);
+  if (!query_text(request, "runtime").empty())
+    return responder.send(invalid("bad_query", "`runtime` is for an App with the digest of a bundle as its `source`"));
+  ask(context, request, responder, 202, std::move(*apply));
 }
 
 void handle_delete(ApiContext& context, Kind kind, const PathValues& path, const wire::HttpRequest& request,
@@ -287,7 +351,7 @@ void add_changing_routes(ApiContext& context, std::vector<Route>& routes) {
   routes.push_back({"POST",
                     "/v1/apply",
                     [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
-                      handle_apply(context, request, responder, false);
+                      handle_apply(context, request, responder);
                     },
                     manifests,
                     {{"tenant", QueryRule::kName}, {"dry_run", QueryRule::kFlag}},
@@ -296,10 +360,10 @@ void add_changing_routes(ApiContext& context, std::vector<Route>& routes) {
   routes.push_back({"POST",
                     "/v1/deployments",
                     [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
-                      handle_apply(context, request, responder, true);
+                      handle_deploy(context, request, responder);
                     },
                     manifests,
-                    {{"tenant", QueryRule::kName}},
+                    {{"tenant", QueryRule::kName}, {"runtime", QueryRule::kText}},
                     false,
                     true});
   routes.push_back({"POST",

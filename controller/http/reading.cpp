@@ -274,6 +274,7 @@ void add_reading_routes(ApiContext& context, std::vector<Route>& routes) {
                       const std::shared_ptr<const World> world = context.runner.world();
                       codec::JsonWriter out;
                       out.begin_object().field("status", world->history_lost ? "restored" : "ready");
+                      out.field("builds", context.no_builds ? context.no_builds->reason : "ready");
                       out.field("revision", world->revision).end_object();
                       responder.send(json_response(200, out.take()));
                     },

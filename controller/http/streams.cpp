@@ -48,6 +48,31 @@ void watch_events(ApiContext& context, const wire::HttpRequest& request, const w
   context.events.watch(std::move(watch), responder);
 }
 
+void read_build_log(ApiContext& context, const PathValues& path, const wire::HttpRequest& request,
+                    const wire::Responder& responder) {
+  const std::string& name = path.at("name");
+  const Result<std::optional<std::uint64_t>> offset = query_number(request, "offset");
+  if (!offset) return responder.send(offset.error());
+  const auto find = [&]() -> std::optional<Operation> {
+    const std::optional<OperationKey> key = parse_operation_key(name);
+    const std::shared_ptr<const World> world = context.runner.world();
+    const Shared<Operation>* const row = key ? world->operations.find(*key) : nullptr;
+    if (row == nullptr) return std::nullopt;
+    return **row;
+  };
+  const std::optional<Operation> operation = find();
+  if (!operation) return responder.send(not_found("operation_not_found", "there is no operation `" + name + "`"));
+  if (operation->kind != OperationKind::kBuild)
+    return responder.send(not_found("no_build_log", "operation " + operation->operation_id + " is a " +
+                                                        std::string(to_string(operation->kind)) +
+                                                        ": only builds have a log, apps have a console"));
+  const bool follow = query_flag(request, "follow");
+  context.build_logs.send(operation->operation_id, offset->value_or(0), follow && !is_final(*operation), responder);
+  // It may have ended before the reader was there to be told.
+  if (const std::optional<Operation> now = find(); follow && now && is_final(*now))
+    context.build_logs.ended(operation->operation_id);
+}
+
 }  // namespace
 
 void add_stream_routes(ApiContext& context, std::vector<Route>& routes) {
@@ -64,6 +89,14 @@ void add_stream_routes(ApiContext& context, std::vector<Route>& routes) {
                      {"previous", QueryRule::kFlag},
                      {"timestamps", QueryRule::kFlag},
                      {"prefix", QueryRule::kFlag}},
+                    true});
+  routes.push_back({"GET",
+                    "/v1/operations/{name}/log",
+                    [&context](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
+                      read_build_log(context, path, request, responder);
+                    },
+                    {},
+                    {{"follow", QueryRule::kFlag}, {"offset", QueryRule::kNumber}},
                     true});
   routes.push_back({"GET",
                     "/v1/events",

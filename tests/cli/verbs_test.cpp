@@ -10,6 +10,7 @@
 #include "codec/views_json.hpp"
 #include "tests/cli/samples.hpp"
 #include "tests/cli/simulated_controller.hpp"
+#include "wire/endpoint.hpp"
 
 namespace unik::cli {
 namespace {
@@ -257,6 +258,120 @@ TEST_F(Verbs, DeployDryRunSendsNothing) {
   EXPECT_NE(run.out.find("kind: App"), std::string::npos) << run.out;
   EXPECT_NE(run.out.find("name: api"), std::string::npos) << run.out;
   EXPECT_TRUE(controller.seen().empty());
+}
+
+// A source to send, and what the control plane says of its build.
+class RemoteBuild : public Verbs {
+ protected:
+  RemoteBuild() { write("app/unik.yaml", "version: 1\ndeploy: {replicas: 2}\n"); }
+
+  static Operation build(OperationState state) {
+    Operation operation = sample_operation();
+    operation.operation_id = "op-7-0";
+    operation.kind = OperationKind::kBuild;
+    operation.state = state;
+    operation.error.reset();
+    operation.build.emplace();
+    operation.build->app.metadata.name = "web";
+    operation.build->app.metadata.tenant = "default";
+    operation.build->app.spec.source = "sha256:" + std::string(64, 'a');
+    return operation;
+  }
+  void accept() {
+    controller.answer("POST /v1/artifacts", 200, "{}");
+    ApplyReply reply;
+    reply.operations = {build(OperationState::kPending)};
+    controller.answer("POST /v1/deployments", 202, codec::to_json(reply));
+  }
+  // Of the HEAD that comes before an upload.
+  std::string digest_asked() {
+    for (const SeenRequest& request : controller.seen())
+      if (request.method == "HEAD") return request.target.substr(std::string("/v1/artifacts/").size());
+    return "";
+  }
+};
+
+TEST_F(RemoteBuild, SendsTheSourceAndTheAppAndSaysHowToFollow) {
+  accept();
+  const RunResult run = unikctl({"deploy", "app", "--remote-build", "--runtime", "python@1"});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(run.out, "operation op-7-0\n");
+  EXPECT_NE(run.err.find("unikctl logs -f operation/op-7-0"), std::string::npos) << run.err;
+  ASSERT_EQ(controller.seen("POST /v1/artifacts").size(), 1U);
+  EXPECT_EQ(controller.seen("POST /v1/artifacts").front().target,
+            "/v1/artifacts?digest=" + wire::percent_encode(digest_asked()));
+  const SeenRequest asked = controller.seen("POST /v1/deployments").front();
+  EXPECT_EQ(asked.target, "/v1/deployments?tenant=default&runtime=python%401");
+  const auto app = codec::from_json<Resource>(asked.body);
+  ASSERT_TRUE(app) << asked.body;
+  EXPECT_EQ(std::get<App>(*app).spec.source, digest_asked());
+  EXPECT_EQ(std::get<App>(*app).spec.boot.image, "");
+  EXPECT_EQ(std::get<App>(*app).spec.replicas, 2U) << "of unik.yaml";
+}
+
+TEST_F(RemoteBuild, WhatTheControlPlaneHasIsNotSentAgain) {
+  accept();
+  ASSERT_EQ(unikctl({"deploy", "app", "--remote-build"}).code, 0);
+  controller.answer("HEAD /v1/artifacts/" + digest_asked(), 200, "");
+  ASSERT_EQ(unikctl({"deploy", "app", "--remote-build"}).code, 0);
+  EXPECT_EQ(controller.seen("POST /v1/artifacts").size(), 1U);
+}
+
+TEST_F(RemoteBuild, WaitShowsTheLogAsItComesAndWhyItFailed) {
+  accept();
+  Operation failed = build(OperationState::kFailed);
+  failed.error = invalid("build_failed", "the build failed; its end:\nmain.c:1: no");
+  controller.answer("GET /v1/operations/op-7-0", 200, codec::to_json(build(OperationState::kRunning)));
+  controller.answer("GET /v1/operations/op-7-0", 200, codec::to_json(failed));
+  controller.answer("GET /v1/operations/op-7-0/log", 200, "compiling\n");
+  controller.answer("GET /v1/operations/op-7-0/log", 200, "main.c:1: no\n");
+  const RunResult run = unikctl({"deploy", "app", "--remote-build", "--wait"});
+  EXPECT_EQ(run.code, 1);
+  EXPECT_NE(run.err.find("compiling\nmain.c:1: no\nbuild of app/web failed: build_failed: the build failed"),
+            std::string::npos)
+      << run.err;
+  const auto logs = controller.seen("GET /v1/operations/op-7-0/log");
+  ASSERT_EQ(logs.size(), 2U);
+  EXPECT_EQ(logs.back().target, "/v1/operations/op-7-0/log?offset=10") << "each byte once";
+}
+
+TEST_F(RemoteBuild, WaitGoesOnWithTheDeployThatFollows) {
+  accept();
+  Operation done = build(OperationState::kSucceeded);
+  done.message = std::string("built ") + kSampleImage;
+  done.build->image = kSampleImage;
+  done.build->deploy = "op-42-0";
+  controller.answer("GET /v1/operations/op-7-0", 200, codec::to_json(done));
+  controller.answer("GET /v1/operations/op-7-0/log", 200, "linking\n");
+  controller.answer("GET /v1/operations/op-42-0", 200,
+                    operation_json(OperationState::kFailed, unavailable("crash_loop", "web-0-r42-1: crash_loop")));
+  const RunResult run = unikctl({"deploy", "app", "--remote-build", "--wait"});
+  EXPECT_EQ(run.code, 1);
+  EXPECT_NE(run.err.find("linking\nbuilt web@"), std::string::npos) << run.err;
+  EXPECT_NE(run.err.find("crash_loop"), std::string::npos) << run.err;
+}
+
+TEST_F(RemoteBuild, RefusesWhatNoBundleBringsAlong) {
+  EXPECT_EQ(unikctl({"deploy", "app", "--remote-build", "--include", "a:/b"}).code, 2);
+  EXPECT_EQ(unikctl({"deploy", "--rootfs", "app", "--remote-build", "--", "/x"}).code, 2);
+  EXPECT_EQ(unikctl({"deploy", "none", "--remote-build"}).code, 2);
+  EXPECT_TRUE(controller.seen("POST /v1/deployments").empty());
+}
+
+TEST_F(RemoteBuild, AnUploadThatBreaksOffSaysSoAndDeploysNothing) {
+  controller.answer("POST /v1/artifacts", 503, codec::to_json(unavailable("store_failed", "the disk is away")));
+  const RunResult run = unikctl({"deploy", "app", "--remote-build"});
+  EXPECT_EQ(run.code, 7);
+  EXPECT_NE(run.err.find("nothing was deployed"), std::string::npos) << run.err;
+  EXPECT_TRUE(controller.seen("POST /v1/deployments").empty());
+}
+
+TEST_F(RemoteBuild, LogsPrintsWhatABuildHasSaid) {
+  controller.answer("GET /v1/operations/op-7-0/log", 200, "compiling\n");
+  const RunResult run = unikctl({"logs", "operation/op-7-0"});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(run.out, "compiling\n");
+  EXPECT_EQ(unikctl({"logs", "operation/op-7-0", "--tail", "3"}).code, 2);
 }
 
 TEST_F(Verbs, DeployWaitShowsTheTimelineAndTheUrl) {

@@ -93,5 +93,23 @@ TEST_F(ArtifactKeeperTest, ATemplateWhoseImageIsNotHereKeepsNothingFromGoing) {
   EXPECT_FALSE(is_whole(gone));
 }
 
+TEST_F(ArtifactKeeperTest, TheSourceOfABuildStaysUntilItIsDone) {
+  const runtimes::Digest source = artifacts_->put("a bundle")->digest;
+  Operation build;
+  build.operation_id = "op-2-0";
+  build.kind = OperationKind::kBuild;
+  build.target = {Symbol("default"), Symbol("web")};
+  build.build.emplace().app.spec.source = to_string(source);
+  apply(world_, PutOperation{{2, 0}, build});
+  for (const auto& entry : fs::recursive_directory_iterator(directory_ / "blobs"))
+    if (entry.is_regular_file()) fs::last_write_time(entry, fs::last_write_time(entry) - std::chrono::hours(48));
+  EXPECT_EQ(sweep(std::chrono::hours(24)), 0U);
+  EXPECT_TRUE(artifacts_->has(source));
+  build.state = OperationState::kFailed;
+  apply(world_, PutOperation{{2, 0}, build});
+  EXPECT_EQ(sweep(), 1U);
+  EXPECT_FALSE(artifacts_->has(source));
+}
+
 }  // namespace
 }  // namespace unik::controller

@@ -71,7 +71,8 @@ TEST(Routes, AreThoseOfTheDescription) {
     Metrics metrics;
     Result<runtimes::BlobStore> artifacts = runtimes::BlobStore::open(home / "artifacts");
     ASSERT_TRUE(artifacts.ok());
-    ApiContext context{runner, logs, events, history, metrics, *artifacts, "test"};
+    BuildLogs build_logs("/nowhere");
+    ApiContext context{runner, logs, events, history, metrics, *artifacts, "test", build_logs, std::nullopt};
 
     std::map<std::string, QueryRules> served;
     for (const Route& route : api_routes(context)) {
