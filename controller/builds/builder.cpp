@@ -48,8 +48,8 @@ Error build_failed(const Operation& operation, int code, std::string said) {
   error.code = code > 128 ? ErrorCode::kInternal : code_said(said);
   error.reason = "build_failed";
   error.message = code > 128 ? "the build was ended by signal " + std::to_string(code - 128) : "the build failed";
-  error.message += "; mend the source and deploy it again, `unikctl logs operation/" + operation.operation_id +
-                   "` shows all that it said; its end:\n" + said;
+  error.message += "; `unikctl logs operation/" + operation.operation_id +
+                   "` shows all that it said; mend the source and deploy it again\n" + said;
   return error;
 }
 

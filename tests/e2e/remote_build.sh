@@ -106,7 +106,10 @@ unikctl down --all >/dev/null || fail "down"
 UNIKCTL_HOME=$work/other
 mkdir -p "$UNIKCTL_HOME/log"
 unik-controller --home "$UNIKCTL_HOME" --log-file "$UNIKCTL_HOME/log/controller.log" &
+other=$!
 until_true 20 test -S "$UNIKCTL_HOME/controller.sock" || fail "the other controller did not start"
 expect_code 5 unikctl --url "unix://$UNIKCTL_HOME/controller.sock" deploy "$work/cut" --remote-build
 said "--allow-builds"
+kill "$other"
+wait "$other" || fail "the other controller did not end well"
 echo "all steps passed"
