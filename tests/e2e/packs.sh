@@ -203,7 +203,7 @@ managers() {
     step "node: workspaces of $manager"
     # pnpm takes a package of the registry unless it is told otherwise.
     range=1.0.0
-    [ "$manager" != pnpm ] || range=workspace:*
+    [ "$manager" != pnpm ] || range="workspace:*"
     managed "$manager" "$(workspaces "$range")" "workspaces-$manager" "Hello from a workspace"
   done
   managed pnpm "$project" node-pnpm "Hello from a manager"
