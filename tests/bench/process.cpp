@@ -120,10 +120,10 @@ void Daemon::kill() {
   pid_ = 0;
 }
 
-std::uint64_t Daemon::resident_bytes() const {
+std::uint64_t Daemon::status_bytes(std::string_view field) const {
   std::ifstream in("/proc/" + std::to_string(pid_) + "/status");
   for (std::string line; std::getline(in, line);) {
-    if (!line.starts_with("VmRSS:")) continue;
+    if (!line.starts_with(field)) continue;
     std::uint64_t kibibytes = 0;
     std::istringstream(line.substr(line.find(':') + 1)) >> kibibytes;
     return kibibytes << 10;

@@ -47,11 +47,14 @@ class Daemon {
   pid_t pid() const { return pid_; }
   void kill();
 
-  // Resident memory in bytes, pages shared with others included.
-  std::uint64_t resident_bytes() const;
+  // Resident memory in bytes, pages shared with others included: now, and the most that it was.
+  std::uint64_t resident_bytes() const { return status_bytes("VmRSS:"); }
+  std::uint64_t peak_resident_bytes() const { return status_bytes("VmHWM:"); }
 
  private:
   explicit Daemon(pid_t pid) : pid_(pid) {}
+  std::uint64_t status_bytes(std::string_view field) const;
+
   pid_t pid_ = 0;
 };
 

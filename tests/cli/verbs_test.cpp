@@ -136,6 +136,34 @@ TEST_F(Verbs, ApplyTakesFilesDirectoriesAndStdinAsOneRequest) {
   EXPECT_LT(body.find("\"Tenant\""), body.find("\"Node\"")) << body;
 }
 
+std::string apps_of_registry_images(std::size_t count) {
+  std::string documents;
+  for (std::size_t i = 0; i < count; ++i)
+    documents += "---\napiVersion: unikctl.dev/v1\nkind: App\nmetadata: {name: web-" + std::to_string(i) +
+                 "}\nspec: {image: registry.example/web@sha256:" + std::string(63, 'a') + std::to_string(i) + "}\n";
+  return documents;
+}
+
+TEST_F(Verbs, ApplyAsksOnceForAllImagesThatHaveDigests) {
+  controller.answer("POST /v1/apply", 200, codec::to_json(sample_reply()));
+  const RunResult run = unikctl({"apply", "-f", "-"}, apps_of_registry_images(3));
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(controller.seen().size(), 1u);
+}
+
+TEST_F(Verbs, ApplyLooksForImagesThatTheControlPlaneLacks) {
+  controller.answer("POST /v1/apply", 400, codec::to_json(invalid("image_unknown", "upload it first")));
+  controller.answer("POST /v1/apply", 200, codec::to_json(sample_reply()));
+  for (const char* const last : {"0", "1"})
+    controller.answer("HEAD /v1/artifacts/sha256:" + std::string(63, 'a') + last, 200, "");  // come meanwhile
+  const RunResult run = unikctl({"apply", "-f", "-"}, apps_of_registry_images(2));
+  EXPECT_EQ(run.code, 0) << run.err;
+  const auto asked = controller.seen("POST /v1/apply");
+  ASSERT_EQ(asked.size(), 2u);
+  EXPECT_EQ(asked.front().body, asked.back().body);
+  EXPECT_EQ(controller.seen().size(), 4u);
+}
+
 TEST_F(Verbs, ApplyTakesWhatGetHasPrintedAsJson) {
   controller.answer("POST /v1/apply", 200, codec::to_json(sample_reply()));
   controller.answer("GET /v1/apps/web", 200, codec::to_json(sample_app()));

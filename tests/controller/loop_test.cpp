@@ -4,6 +4,8 @@
 
 #include <vector>
 
+#include "controller/heartbeats.hpp"
+
 namespace unik::controller {
 namespace {
 
@@ -124,9 +126,9 @@ TEST(Loop, RenewsNoLeaseOfAnAgentWhoseNameIsBeingGivenToAnother) {
 }
 
 HeartbeatReply heartbeat_reply(const Reply& reply) {
-  const auto* const answer = std::get_if<HeartbeatReply>(&reply.answer);
-  EXPECT_NE(answer, nullptr);
-  return answer == nullptr ? HeartbeatReply{} : *answer;
+  const std::optional<HeartbeatReply> answer = controller::heartbeat_reply(reply.answer);
+  EXPECT_TRUE(answer);
+  return answer.value_or(HeartbeatReply{});
 }
 
 TEST(Loop, NamesANewerHeartbeatToTheOneThatWaits) {
@@ -169,6 +171,18 @@ TEST(Loop, RenewsNothingWhileItHoldsGoalsBack) {
   ASSERT_EQ(told.size(), 1U);
   EXPECT_EQ(heartbeat_reply(told.front()).renew, 0U);
   EXPECT_FALSE(heartbeat_reply(told.front()).goals);
+}
+
+// The answer may be made long after it was decided: what happened since then is for the next one.
+TEST(Loop, GivesTheGoalsOfTheMomentAtWhichItAnswered) {
+  HeldLoop loop;
+  loop.turn({loop.registers("a1", 10)});
+  const std::vector<Reply> first = loop.turn({loop.reports(10, 1)});
+  ASSERT_EQ(first.size(), 1U);
+  const HeartbeatReply before = heartbeat_reply(first.front());
+  ASSERT_TRUE(before.goals);
+  loop.turn({loop.registers("b2", 20)});
+  EXPECT_EQ(heartbeat_reply(first.front()), before);
 }
 
 }  // namespace
