@@ -10,7 +10,7 @@ build_packages=(
 kernel_packages=(linux-source-6.12 build-essential ccache flex bison bc libelf-dev cpio xz-utils)
 guest_packages=(qemu-system-x86 erofs-utils)
 quick_packages=(curl)
-test_packages=(curl jq iproute2 procps memtest86+ socat lighttpd sqlite3 clang-format-14 shellcheck docker-registry skopeo umoci busybox-static minisign)
+test_packages=(curl jq iproute2 procps memtest86+ socat lighttpd sqlite3 clang-format-14 shellcheck docker-registry skopeo umoci busybox-static minisign python3-yaml)
 fuzz_packages=(clang-16 libclang-rt-16-dev)
 
 # What the packs and the runtimes build with, as PROGRAM:PACKAGE: a program of another origin will do.

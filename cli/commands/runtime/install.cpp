@@ -102,6 +102,8 @@ std::string origin_of(const std::optional<runtimes::InstallRecord>& record) {
 }  // namespace
 
 Result<int> install_runtimes(const Session& session, const RuntimeOptions& options) {
+  if (!options.key.empty() && options.from.empty())
+    return invalid("usage", "--key goes with --from: a registry of config.yaml has its `public_key` there");
   std::vector<RuntimeName> wanted;
   for (const std::string& text : options.names) {
     auto name = parse_runtime_name(text);
@@ -114,7 +116,8 @@ Result<int> install_runtimes(const Session& session, const RuntimeOptions& optio
   }
   const auto store = open_store(session);
   if (!store) return store.error();
-  const auto registries = ask_registries(session);
+  const auto registries =
+      options.from.empty() ? ask_registries(session) : ask_registry(session, options.from, options.key);
   if (!registries) return registries.error();
   for (const RuntimeName& name : wanted) {
     const auto installed = install_runtime(session, *store, *registries, name);
