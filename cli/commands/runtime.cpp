@@ -42,6 +42,7 @@ class RuntimeTree {
     VerbFlags verify =
         add("verify", "Read installed runtimes again and hold them to what was installed", verify_runtimes);
     verify.words("name", options_->names, "RUNTIME...", "Which (all)", Need::kOptional);
+    verify.text("--key", options_->key, "KEY", "A public key, or its file, that is trusted whatever config.yaml says");
   }
 
   void add_makers() {

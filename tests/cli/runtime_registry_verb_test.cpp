@@ -179,6 +179,12 @@ TEST_F(RuntimeRegistryVerbs, InstallFromARegistryThatIsNamedOnTheSpot) {
   const auto installed = unikctl({"runtime", "install", "lang", "--from", "shelf", "--key", "team.pub"});
   ASSERT_EQ(installed.code, 0) << installed.err;
   EXPECT_THAT(installed.err, HasSubstr("signed by key"));
+  // No registry of config.yaml vouches for its key.
+  const auto unknown = unikctl({"runtime", "verify"});
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_THAT(unknown.err, HasSubstr("from registry shelf, which is not configured"));
+  EXPECT_EQ(unikctl({"runtime", "verify", "--key", "other.pub"}).code, 2);
+  EXPECT_EQ(unikctl({"runtime", "verify", "--key", "team.pub"}).code, 0);
 }
 
 TEST_F(RuntimeRegistryVerbs, RemoveOneVersionThatNoAppStandsOn) {

@@ -68,11 +68,11 @@ UNIKCTL_HOME=$work/quality unikctl down --all >/dev/null 2>&1 || true
 
 step "release-runtime: one"
 expect_code 0 release mine
-said "next: \`unikctl runtime publish mine@1.0.0 --in .\`"
-on_runner mine@1.0.0
-published mine@1.0.0/mine-1.0.0.tar.gz
-cmp "$FAKE_GH/team/runtimes/releases/download/mine@1.0.0/mine-1.0.0.tar.gz" "$work/packages/mine/mine-1.0.0.tar.gz"
-minisign -V -q -m "$FAKE_GH/team/runtimes/releases/download/mine@1.0.0/mine-1.0.0.tar.gz" -P "$RUNTIMES_PUBLIC_KEY" ||
+said "next: \`unikctl runtime publish mine@0.1.0 --in .\`"
+on_runner mine@0.1.0
+published mine@0.1.0/mine-0.1.0.tar.gz
+cmp "$FAKE_GH/team/runtimes/releases/download/mine@0.1.0/mine-0.1.0.tar.gz" "$work/packages/mine/mine-0.1.0.tar.gz"
+minisign -V -q -m "$FAKE_GH/team/runtimes/releases/download/mine@0.1.0/mine-0.1.0.tar.gz" -P "$RUNTIMES_PUBLIC_KEY" ||
   fail "minisign does not verify what is published"
 
 step "release: all of them, on one page"
@@ -82,12 +82,25 @@ published v1.4.0/mine-1.4.0.tar.gz
 published v1.4.0/yours-1.4.0.tar.gz
 [ "$(grep -c "release create v1.4.0" "$FAKE_GH/calls")" = 1 ] || fail "calls: $(cat "$FAKE_GH/calls")"
 
+step "an app on what was published, on a host that has nothing else"
+mkdir -p "$work/app/site" "$work/none" "$XDG_CONFIG_HOME/unikctl"
+echo "An app on it" >"$work/app/site/index.html"
+printf 'version: 1\nlanguage: web\nruntime: mine@1.4.0\nbuild: {command: "true"}\nartifact: {path: site}\nrun: {command: [/usr/sbin/mini_httpd, -D, -p, "8080", -d, /app]}\n' \
+  >"$work/app/unik.yaml"
+printf 'runtimes:\n  registries:\n    - {name: team, url: "%s", public_key: %s}\n' "$work/runner-v1.4.0" "$RUNTIMES_PUBLIC_KEY" \
+  >"$XDG_CONFIG_HOME/unikctl/config.yaml"
+elsewhere() { UNIKCTL_HOME=$work/elsewhere UNIKCTL_RUNTIME_SOURCES=$work/none "$@"; }
+expect_code 0 elsewhere unikctl deploy "$work/app" --name app -p "$port:8080" --wait
+said "from registry team, signed by key"
+until_true 30 answers "An app on it" || fail "the app does not answer"
+elsewhere unikctl down --all >/dev/null 2>&1
+
 step "what is not what was released is not published"
-git clone --quiet --branch mine@1.0.0 "$work/remote.git" "$work/changed"
-jq '.runtimes.mine["1.0.0"].checksum = "sha256:" + ("0" * 64)' registry.json >"$work/changed/registry.json"
+git clone --quiet --branch mine@0.1.0 "$work/remote.git" "$work/changed"
+jq '.runtimes.mine["0.1.0"].checksum = "sha256:" + ("0" * 64)' registry.json >"$work/changed/registry.json"
 code=0
-(cd "$work/changed" && UNIKCTL_HOME=$work/home-mine@1.0.0 PATH=$root/tests/e2e/fakes:$PATH \
-  unikctl runtime publish mine@1.0.0 --in .) >"$work/out" 2>"$work/err" || code=$?
+(cd "$work/changed" && UNIKCTL_HOME=$work/home-mine@0.1.0 PATH=$root/tests/e2e/fakes:$PATH \
+  unikctl runtime publish mine@0.1.0 --in .) >"$work/out" 2>"$work/err" || code=$?
 [ "$code" = 4 ] || fail "published: $(cat "$work/out" "$work/err")"
 said "build it from the source that was released"
 
