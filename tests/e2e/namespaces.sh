@@ -15,7 +15,7 @@ undo() { for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done; }
 export XDG_CACHE_HOME=$work/cache UNIKCTL_RUNTIME_SOURCES=$work/sources HOME=$work/user
 unset DOCKER_CONFIG REGISTRY_AUTH_FILE XDG_RUNTIME_DIR NETRC
 mkdir -p "$HOME/.docker" "$work/none" "$work/sources/tiny" "$XDG_CONFIG_HOME/unikctl"
-registry=127.0.0.1:$((port + 10000))
+registry=127.0.0.1:$((port - 10000))
 space=oci://$registry/team/runtimes
 start_registry() {
   docker-registry serve "$work/registry.yml" >>"$work/registry.log" 2>&1 &
@@ -172,8 +172,8 @@ expect_code 0 unikctl runtime verify
 # What is built on it needs nobody.
 mkdir "$work/app"
 cp "$(command -v busybox)" "$work/app/busybox"
-printf 'version: 1\nlanguage: c\nruntime: tiny@1.0.0\nbuild: {command: "true"}\nartifact: {path: busybox}\nrun: {command: [./busybox, date]}\n' \
-  >"$work/app/unik.yaml"
+echo "# What a pack takes the directory for." >"$work/app/main.py"
+printf 'version: 1\nlanguage: python\nruntime: tiny@1.0.0\nrun: {command: [/app/busybox, date]}\n' >"$work/app/unik.yaml"
 expect_code 0 unikctl build "$work/app"
 start_registry
 expect_code 0 unikctl runtime install tiny@1.9.0
@@ -181,7 +181,7 @@ expect_code 0 unikctl runtime remove tiny --all
 nothing
 
 step "a web server that asks for a password: ~/.netrc"
-web=$((port + 11000))
+web=$port
 mkdir -p "$work/web/tiny"
 jq '.runtimes.tiny[].download_url = "tiny/tiny-1.0.0.tar.gz" | del(.runtimes.tiny["1.9.0"])' "$work/registry.json" >"$work/web/registry.json"
 cp "$package" "$work/web/tiny/tiny-1.0.0.tar.gz"

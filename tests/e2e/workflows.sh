@@ -83,9 +83,10 @@ published v1.4.0/yours-1.4.0.tar.gz
 [ "$(grep -c "release create v1.4.0" "$FAKE_GH/calls")" = 1 ] || fail "calls: $(cat "$FAKE_GH/calls")"
 
 step "an app on what was published, on a host that has nothing else"
-mkdir -p "$work/app/site" "$work/none" "$XDG_CONFIG_HOME/unikctl"
-echo "An app on it" >"$work/app/site/index.html"
-printf 'version: 1\nlanguage: web\nruntime: mine@1.4.0\nbuild: {command: "true"}\nartifact: {path: site}\nrun: {command: [/usr/sbin/mini_httpd, -D, -p, "8080", -d, /app]}\n' \
+mkdir -p "$work/app" "$work/none" "$XDG_CONFIG_HOME/unikctl"
+echo "An app on it" >"$work/app/index.html"
+echo "# What a pack takes the directory for." >"$work/app/main.py"
+printf 'version: 1\nlanguage: python\nruntime: mine@1.4.0\nrun: {command: [/usr/sbin/mini_httpd, -D, -p, "8080", -d, /app]}\n' \
   >"$work/app/unik.yaml"
 printf 'runtimes:\n  registries:\n    - {name: team, url: "%s", public_key: %s}\n' "$work/runner-v1.4.0" "$RUNTIMES_PUBLIC_KEY" \
   >"$XDG_CONFIG_HOME/unikctl/config.yaml"
