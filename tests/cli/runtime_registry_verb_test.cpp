@@ -158,12 +158,17 @@ TEST_F(RuntimeRegistryVerbs, PublishWhatIsNamedAlready) {
   const auto other = unikctl({"runtime", "publish", "lang@1.0.0", "--in", "shelf"});
   EXPECT_EQ(other.code, 4);
   EXPECT_THAT(other.err, HasSubstr("build it from the source that was released"));
-  for (const std::vector<std::string>& wrong :
-       {std::vector<std::string>{}, {"--to", "shelf", "--in", "shelf"}, {"--in", "shelf", "--key", "team.key"}}) {
+  for (const std::vector<std::string>& wrong : {std::vector<std::string>{},
+                                                {"--to", "shelf", "--in", "shelf"},
+                                                {"--in", "shelf", "--key", "team.key"},
+                                                {"--to", "https://github.com/team/runtimes/releases"},
+                                                {"--to", "oci://team"},
+                                                {"--in", "oci://h/team"}}) {
     std::vector<std::string> words{"runtime", "publish", "lang"};
     words.insert(words.end(), wrong.begin(), wrong.end());
     EXPECT_EQ(unikctl(words).code, 2);
   }
+  EXPECT_FALSE(fs::exists(controller.directory() / "https:"));
 }
 
 TEST_F(RuntimeRegistryVerbs, InstallFromARegistryThatIsNamedOnTheSpot) {

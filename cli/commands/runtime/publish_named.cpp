@@ -90,6 +90,8 @@ Result<bool> put_at(const Session& session, const std::string& url, const runtim
 
 Result<int> publish_named(const Session& session, const RuntimeOptions& options) {
   if (!options.key.empty()) return invalid("usage", "--key goes with --to: what --in names was signed already, or not");
+  if (options.in.find("://") != std::string::npos)
+    return invalid("usage", "--in: want a directory with a registry.json, got `" + options.in + "`");
   const auto store = open_store(session);
   if (!store) return store.error();
   const auto runtime = publishable(session, *store, options.name);

@@ -106,13 +106,14 @@ class ReleasePlanner {
     return {};
   }
 
+  // Without the base: it is a layer of each of them, and nothing that is installed by itself.
   Result<std::vector<runtimes::RuntimeSource>> sources() const {
     std::vector<runtimes::RuntimeSource> found;
     for (const fs::path& place : {git_.top(), git_.top() / "runtimes"})
       for (const fs::path& directory : runtimes::runtime_sources(place)) {
         auto source = runtimes::read_runtime_source(directory);
         if (!source) return source.error();
-        found.push_back(*std::move(source));
+        if (!source->recipe.base.empty()) found.push_back(*std::move(source));
       }
     return found;
   }

@@ -111,6 +111,9 @@ Result<std::unique_ptr<Shelf>> open_namespace(const Session& session, const std:
 
 Result<std::unique_ptr<Shelf>> Shelf::open(const Session& session, const std::string& place) {
   if (runtimes::is_oci_url(place)) return open_namespace(session, place);
+  if (place.find("://") != std::string::npos)
+    return invalid("usage", "want a directory or oci://HOST/NAMESPACE, got `" + place +
+                                "`; a page of releases is published to by `--in DIR`, whose registry.json names it");
   return open_directory(session, (session.environment().working_dir / place).lexically_normal());
 }
 
