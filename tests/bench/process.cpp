@@ -162,14 +162,18 @@ Result<std::string> upload_image(const wire::Endpoint& endpoint) {
   return to_hex(digest);
 }
 
-Result<void> wait_ready(const wire::Endpoint& endpoint) {
+Result<void> wait_answer(const wire::Endpoint& endpoint, const std::string& target) {
   const double deadline = wall_seconds() + kReadyWithin;
   while (true) {
-    const Result<std::string> answer = get(endpoint, "/readyz");
+    const Result<std::string> answer = get(endpoint, target);
     if (answer) return {};
     if (wall_seconds() > deadline) return answer.error();
     ::usleep(kReadyPoll);
   }
+}
+
+Result<void> wait_ready(const wire::Endpoint& endpoint) {
+  return wait_answer(endpoint, "/readyz");
 }
 
 Result<std::string> get(const wire::Endpoint& endpoint, const std::string& target) {

@@ -66,7 +66,9 @@ std::uint16_t free_port();
 // Puts a blob there that no machine could boot; enough for apps that are never started. Its hex digest.
 Result<std::string> upload_image(const wire::Endpoint& endpoint);
 
-// Asks /readyz until it says yes.
+// Asks until the answer is a 2xx, for a minute.
+Result<void> wait_answer(const wire::Endpoint& endpoint, const std::string& target);
+// That the controller has read its journal.
 Result<void> wait_ready(const wire::Endpoint& endpoint);
 
 // The body of a 2xx answer.
