@@ -86,14 +86,15 @@ step "an app on what was published, on a host that has nothing else"
 mkdir -p "$work/app" "$work/none" "$XDG_CONFIG_HOME/unikctl"
 echo "An app on it" >"$work/app/index.html"
 echo "# What a pack takes the directory for." >"$work/app/main.py"
-printf 'version: 1\nlanguage: python\nruntime: mine@1.4.0\nrun: {command: [/usr/sbin/mini_httpd, -D, -p, "8080", -d, /app]}\n' \
-  >"$work/app/unik.yaml"
+printf 'version: 1\nlanguage: python\nrun: {command: [/usr/sbin/mini_httpd, -D, -p, "8080", -d, /app]}\n' >"$work/app/unik.yaml"
+printf 'apiVersion: unikctl.dev/v1\nkind: App\nmetadata: {name: app}\nspec:\n  source: ./app\n  runtime: mine@1.4.0\n  ports: [{port: 8080, publish: %s}]\n' \
+  "$port" >"$work/app.yaml"
 printf 'runtimes:\n  registries:\n    - {name: team, url: "%s", public_key: %s}\n' "$work/runner-v1.4.0" "$RUNTIMES_PUBLIC_KEY" \
   >"$XDG_CONFIG_HOME/unikctl/config.yaml"
 elsewhere() { UNIKCTL_HOME=$work/elsewhere UNIKCTL_RUNTIME_SOURCES=$work/none "$@"; }
-expect_code 0 elsewhere unikctl deploy "$work/app" --name app -p "$port:8080" --wait
+expect_code 0 elsewhere unikctl apply -f "$work/app.yaml"
 said "from registry team, signed by key"
-until_true 30 answers "An app on it" || fail "the app does not answer"
+until_true 60 answers "An app on it" || fail "the app does not answer"
 elsewhere unikctl down --all >/dev/null 2>&1
 
 step "what is not what was released is not published"

@@ -175,6 +175,19 @@ TEST(Manifest, RefusesRolloutsThatNoFleetCouldCarryOut) {
   EXPECT_EQ(spec_of(app("  rollout: {maxSurge: 0, maxUnavailable: 1}")).rollout->max_unavailable, 1U);
 }
 
+TEST(Manifest, NamesTheRuntimeThatASourceIsBuiltOn) {
+  const std::string head = "apiVersion: unikctl.dev/v1\nkind: App\nmetadata: {name: web}\nspec:\n";
+  for (const char* name : {"python", "python@1.2.0", "python-3.11-ml@latest", "registry.example/team/python@1.0.0"})
+    EXPECT_EQ(spec_of(head + "  source: ./app\n  runtime: " + name + "\n").runtime, name);
+  for (const char* wrong : {"Python", "python@1.2", "python@v1.2.0", "python@", "''"})
+    EXPECT_NE(faults(head + "  source: ./app\n  runtime: " + wrong + "\n").find("spec.runtime: want NAME or NAME@"),
+              std::string::npos)
+        << wrong;
+  EXPECT_NE(faults(head + "  image: web@sha256:" + std::string(64, 'a') + "\n  runtime: python\n")
+                .find("spec.runtime: want it with `source`"),
+            std::string::npos);
+}
+
 TEST(Manifest, LeavesResourcesThatAreNotNamedToTheTenant) {
   EXPECT_EQ(spec_of(app("")).boot.resources, Resources{});
   EXPECT_EQ(spec_of(app("  resources: {cpu: 1}")).boot.resources, (Resources{MilliCpu{1000}, {}}));
