@@ -283,7 +283,8 @@ TEST(ManifestFaults, NameThePlaceTheFieldAndTheCure) {
       {app("  replica: 3\n"),
        "a.yaml:6:3: spec.replica: unknown field `replica` in App.spec: did you mean `replicas`? fields here: args, "
        "debug, disconnect, disruption, env, "
-       "health, image, placement, ports, rebase, replicas, resources, restart, rollout, rootfs, singleton, source, "
+       "health, image, placement, ports, rebase, replicas, resources, restart, rollout, rootfs, runtime, singleton, "
+       "source, "
        "stop"},
       {app("  ports: [{port: 1}]\n  health: {htp: {port: 1}, tcp: {port: 1}}\n"),
        "a.yaml:7:12: spec.health.htp: unknown field `htp` in App.spec.health: did you mean `http`? fields here: "
