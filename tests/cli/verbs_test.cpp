@@ -379,6 +379,18 @@ TEST_F(Verbs, AJobStreamsItsConsoleAndExitsWithItsOwnCode) {
   EXPECT_EQ(run.out, "one\ntwo\n");
 }
 
+TEST_F(Verbs, AJobOfNoReplicasHasEnded) {
+  ApplyReply reply;
+  reply.operations = {sample_operation()};
+  AppView app = sample_app();
+  app.desired = 0;
+  controller.answer("POST /v1/deployments", 202, codec::to_json(reply));
+  controller.answer("GET /v1/operations/op-42-0", 200, operation_json(OperationState::kSucceeded));
+  controller.answer("GET /v1/apps/web", 200, codec::to_json(app));
+  controller.answer("GET /v1/instances", 200, instance_page({}));
+  EXPECT_EQ(unikctl({"deploy", kSampleImage, "--restart", "never", "--wait", "--timeout", "5s"}).code, 0);
+}
+
 TEST_F(Verbs, AJobThatDoesNotBeginSaysWhatItWaitsFor) {
   ApplyReply reply;
   reply.operations = {sample_operation()};
