@@ -96,12 +96,14 @@ Result<void> prepare_image(const Session& session, const Api& api, const runtime
   PackRequest request;
   request.path = source_of(session, manifest, app);
   request.name = app.metadata.name;
+  request.runtime = app.spec.runtime;
   request.debug = app.spec.boot.debug;
   const auto packed = pack(session, store, request);
   if (!packed) return at_field(packed.error(), manifests, manifest, "spec.source");
   if (auto sent = upload(session, api, store, packed->image); !sent) return sent;
   app.spec.boot.image = to_string(packed->image.reference);
   app.spec.source.clear();
+  app.spec.runtime.clear();
   return {};
 }
 
