@@ -33,6 +33,7 @@
 #include "wire/clock.hpp"
 #include "wire/http_client.hpp"
 #include "wire/log.hpp"
+#include "wire/private_directory.hpp"
 #include "wire/sole_lock.hpp"
 
 namespace unik::agent {
@@ -40,14 +41,19 @@ namespace {
 
 // The lock dies with the descriptor, and so with the agent, however that ends.
 Result<Fd> take_state_dir(const std::string& directory) {
-  std::error_code problem;
-  std::filesystem::create_directories(directory, problem);
+  const std::error_code problem = wire::make_private_directory(directory);
   const std::string path = directory + "/agent.lock";
   Fd lock(problem ? -1 : open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!lock)
     return unavailable("state_dir", "cannot use the state directory " + directory + ": " +
                                         (problem ? problem.message() : std::strerror(errno)));
-  chmod(directory.c_str(), 0700);
+  if (wire::is_open_to_others(directory))
+    wire::log(
+        wire::LogLevel::kWarning, "agent",
+        wire::close_to_others(directory)
+            ? "other users could look into the state directory: closed it to them"
+            : "other users may look into the state directory, which is not the agent's own: choose another --state",
+        {{"state", directory}});
   if (!wire::take_sole_lock(lock.get()))
     return conflict("agent_runs", "want one agent for " + directory +
                                       ", found another at work: stop it first, or name "

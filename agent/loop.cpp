@@ -239,6 +239,9 @@ void Loop::State::be_refused_the_name() {
 void Loop::State::take(const Published& published) {
   const ForwarderTable::Acknowledged result = node_.table.acknowledged(published, node_.now.boot);
   node_.touch_all(result.left);
+  if (!result.quiet.empty())
+    for (const auto& [id, instance] : node_.instances)
+      if (result.quiet.contains(instance.record.address)) node_.touch(id);
   if (!result.newest) return;
   if (publications_ != published.publications) node_.body_changed = true;
   publications_ = published.publications;

@@ -243,6 +243,7 @@ struct ProbeDone {
 struct Published {
   std::uint64_t version = 0;
   std::vector<ObservedPublication> publications;
+  std::set<std::string> leaving{};  // addresses that no route names any more, with something in flight
 };
 
 // What the node's VMs use by the host's own measure. It may come at any time and is told with the next report.

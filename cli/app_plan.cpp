@@ -108,11 +108,19 @@ class Planner {
     }
   }
 
+  // They win over those of a recipe. One port has one host port, as in a manifest.
   void set_publications(AppSpec& spec) {
+    std::map<std::uint16_t, std::string> by_flag;
     for (const std::string& text : flags_.publish) {
       auto publication = parse_publish(text);
       if (!publication) {
         fault("--publish", publication.error().message);
+        continue;
+      }
+      const auto [before, added] = by_flag.try_emplace(publication->port, text);
+      if (!added && before->second != text) {
+        fault("--publish", "want one host port for port " + std::to_string(publication->port) + ", got `" +
+                               before->second + "` and `" + text + "`");
         continue;
       }
       auto& ports = spec.boot.ports;

@@ -183,6 +183,10 @@ Result<Parsed> CommandTree::parse(std::vector<std::string> args) {
     args.erase(separator, args.end());
     separated = true;
   }
+  // CLI11 would take the next word for the value.
+  const auto empty = std::ranges::find_if(
+      args, [](const std::string& word) { return is_long(word) && word.find('=') + 1 == word.size(); });
+  if (empty != args.end()) return usage(*empty + ": want a value, got an empty one; leave the flag out instead");
   try {
     std::reverse(args.begin(), args.end());  // as CLI11 wants them
     root_->parse(std::move(args));

@@ -3,6 +3,7 @@
 #include <thread>
 #include <utility>
 
+#include "cli/reconnect.hpp"
 #include "wire/clock.hpp"
 
 namespace unik::cli {
@@ -35,20 +36,21 @@ Result<void> stream_console(const Session& session, const Api& api, LogSelection
   LogLines lines(format);
   bool told = false;
   bool ever_good = false;
-  Time last_good = wire::read_clock().boot;
+  Reconnect reconnect(wire::read_clock().boot);
   for (;;) {
     bool began = false;
+    reconnect.begins(wire::read_clock().boot);
     auto ended = api.logs(resumed(selection, lines), [&](std::string_view chunk) {
       told = false;
       ever_good = began = true;
-      last_good = wire::read_clock().boot;
+      reconnect.heard();
       session.out(lines.feed(chunk));
       return session.can_write();
     });
     if (!session.can_write()) return {};
-    if (!ended && began) ended = broke_off(ended.error());
     const bool again = !ended && selection.follow && may_heal(ended.error()) &&
-                       wire::read_clock().boot - last_good <= kReconnectPatience;
+                       reconnect.may_try_again(ended.error(), wire::read_clock().boot);
+    if (!ended && began) ended = broke_off(ended.error());
     if (!again) {
       session.out(lines.finish());
       // A control plane that was away meanwhile tells it so.

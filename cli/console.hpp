@@ -16,10 +16,6 @@ namespace unik::cli {
 // it: what the user sees is up to `format`. Without `selection.follow` it reads once.
 Result<void> stream_console(const Session& session, const Api& api, LogSelection selection, LogFormat format);
 
-// Of every stream of the control plane that a command follows.
-inline constexpr Duration kReconnectPatience = std::chrono::minutes(5);
-inline constexpr Duration kReconnectPause = std::chrono::milliseconds(500);
-
 // A console that is shown while something else is waited for: a job's.
 class BackgroundConsole {
  public:

@@ -83,8 +83,10 @@ Result<const Context*> chosen_context(const std::string& name, const Config& con
   if (name.empty()) return &kNone;
   const auto found = config.contexts.find(name);
   if (found != config.contexts.end()) return &found->second;
+  if (name == kLocalContext) return &kNone;
   std::vector<std::string> known;
   for (const auto& [key, context] : config.contexts) known.push_back(key);
+  known.emplace_back(kLocalContext);
   return not_found("no_such_context", "want a context of config.yaml, got `" + name + "`" + did_you_mean(name, known) +
                                           "; add it under `contexts` or choose another with --context");
 }
@@ -145,7 +147,8 @@ Result<Target> resolve_target(const TargetFlags& flags, const Environment& envir
   // --context beats the variable: it was typed now.
   std::string url = flags.url;
   target.origin = "--url";
-  if (url.empty() && (flags.context.empty() || (*context)->url.empty()) && !env_url.empty()) {
+  const bool typed = !flags.context.empty() && (!(*context)->url.empty() || flags.context == kLocalContext);
+  if (url.empty() && !typed && !env_url.empty()) {
     url = env_url;
     target.origin = "UNIKCTL_CONTROL_PLANE_URL";
   }

@@ -5,12 +5,16 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "api/result.hpp"
 #include "cli/environment.hpp"
 #include "wire/endpoint.hpp"
 
 namespace unik::cli {
+
+// The local control plane as a context, where config.yaml has none of that name.
+inline constexpr std::string_view kLocalContext = "local";
 
 // Empty: not given.
 struct TargetFlags {

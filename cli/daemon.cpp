@@ -1,7 +1,6 @@
 #include "cli/daemon.hpp"
 
 #include <fcntl.h>
-#include <spawn.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -14,7 +13,9 @@
 #include <cstring>
 #include <deque>
 #include <fstream>
+#include <span>
 #include <sstream>
+#include <string_view>
 #include <system_error>
 #include <thread>
 
@@ -25,6 +26,8 @@ namespace {
 
 constexpr Duration kPoll = std::chrono::milliseconds(20);
 constexpr std::size_t kLogLineShown = 400;  // bytes
+constexpr std::size_t kStatBytes = 1024;    // more than a line of /proc/PID/stat has
+constexpr int kStartTimeField = 22;         // of that line
 
 // Bits of field 9 of /proc/PID/stat (PF_EXITING, PF_SIGNALED of the kernel): it is on its way out.
 constexpr unsigned long kLeaving = 0x4 | 0x400;
@@ -51,13 +54,51 @@ std::optional<std::string> start_time(pid_t pid) {
   for (int number = 3; fields >> field; ++number) {
     if (number == 3 && (field == "Z" || field == "X")) return std::nullopt;
     if (number == 9 && (std::strtoul(field.c_str(), nullptr, 10) & kLeaving) != 0) return std::nullopt;
-    if (number == 22) return is_being_killed(pid) ? std::nullopt : std::optional(field);
+    if (number == kStartTimeField) return is_being_killed(pid) ? std::nullopt : std::optional(field);
   }
   return std::nullopt;
 }
 
 std::string reason(int number) {
   return std::strerror(number);
+}
+
+// `PID STARTTIME` of this process, out of /proc/self/stat, in `buffer`; empty where that cannot be read.
+std::string_view identity(std::span<char> buffer) {
+  const int file = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+  const ssize_t size = file < 0 ? -1 : read(file, buffer.data(), buffer.size());
+  if (file >= 0) close(file);
+  const std::string_view text(buffer.data(), size < 0 ? 0 : static_cast<std::size_t>(size));
+  std::size_t at = text.rfind(')');
+  for (int number = 2; number < kStartTimeField && at != std::string_view::npos; ++number) at = text.find(' ', at + 1);
+  const std::size_t pid_end = text.find(' ');
+  const std::size_t end = at == std::string_view::npos ? at : text.find(' ', at + 1);
+  if (end == std::string_view::npos) return {};
+  std::memmove(buffer.data() + pid_end, buffer.data() + at, end - at);
+  return text.substr(0, pid_end + end - at);
+}
+
+// The child's way from fork to exec, with nothing but system calls, since other threads of the parent may hold locks.
+// It writes its own pidfile: no end of the parent, however sudden, leaves a daemon that nobody knows of. What failed
+// goes to `report` as an errno.
+[[noreturn]] void become(const DaemonSpec& spec, char* const* argv, int report) {
+  char buffer[kStatBytes];
+  sigset_t none;
+  sigemptyset(&none);
+  setsid();
+  const int null = open("/dev/null", O_RDONLY);
+  const int log = open(spec.log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  const int pid_file = open(spec.pid_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  const std::string_view own = identity(buffer);
+  if (null >= 0 && log >= 0 && pid_file >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(log, STDOUT_FILENO) >= 0 &&
+      dup2(log, STDERR_FILENO) >= 0 && write(pid_file, own.data(), own.size()) == static_cast<ssize_t>(own.size())) {
+    if (null > STDERR_FILENO) close(null);
+    sigprocmask(SIG_SETMASK, &none, nullptr);
+    execve(argv[0], argv, environ);
+  }
+  const int problem = errno;
+  (void)!write(report, &problem, sizeof problem);
+  _exit(127);
 }
 
 }  // namespace
@@ -84,31 +125,23 @@ Result<pid_t> start(const DaemonSpec& spec) {
   if (access(spec.program.c_str(), X_OK) != 0)
     return not_found("no_such_program", "want " + spec.name + " at " + spec.program.string() + ": " + reason(errno) +
                                             "; install the three programs into one directory");
-  posix_spawn_file_actions_t files;
-  posix_spawn_file_actions_init(&files);
-  posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, spec.log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
-  posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t none;
-  sigemptyset(&none);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK);
-
   std::vector<std::string> words{spec.program.string()};
   words.insert(words.end(), spec.args.begin(), spec.args.end());
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
-  pid_t pid = 0;
-  const int problem = posix_spawn(&pid, spec.program.c_str(), &files, &attributes, argv.data(), environ);
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&files);
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return unavailable("cannot_start", "no pipe: " + reason(errno));
+  const pid_t pid = fork();
+  if (pid == 0) become(spec, argv.data(), ends[1]);
+  const int failed = errno;
+  close(ends[1]);
+  int problem = pid < 0 ? failed : 0;
+  if (pid > 0 && read(ends[0], &problem, sizeof problem) == sizeof problem) waitpid(pid, nullptr, 0);
+  close(ends[0]);
   if (problem != 0)
     return unavailable("cannot_start", "cannot start " + spec.program.string() + " with its log in " +
                                            spec.log_file.string() + ": " + reason(problem));
-  std::ofstream(spec.pid_file, std::ios::trunc) << pid << ' ' << start_time(pid).value_or("ended") << '\n';
   return pid;
 }
 

@@ -30,7 +30,8 @@ std::optional<pid_t> running(const std::filesystem::path& pid_file);
 // The process of the pidfile runs another file than `spec.program`: one of an earlier build, or of another place.
 bool is_outdated(const DaemonSpec& spec);
 
-// Starts it in a session of its own, stdin closed, output appended to the log, and writes the pidfile. Errors:
+// Starts it in a session of its own, stdin closed, output appended to the log; its pidfile is there before its program
+// begins, whatever becomes of the caller, and a StartLock that the caller holds is held until then. Errors:
 // `not_found`/`no_such_program`, `unavailable`/`cannot_start`.
 Result<pid_t> start(const DaemonSpec& spec);
 

@@ -69,12 +69,7 @@ Result<DeployedImage> resolve_image(const Session& session, const Api* api, cons
   if (name->digest && api != nullptr) {
     const auto there = api->has_artifact(to_string(*name->digest));
     if (!there) return there.error();
-    if (*there) {
-      // What it is, this host knows only where it made or fetched it.
-      const auto manifest = store.manifest(*name->digest);
-      const bool container = manifest && runs_as(*manifest) == runtimes::RunsAs::kContainer;
-      return DeployedImage{{plain, *name->digest}, std::nullopt, container};
-    }
+    if (*there) return DeployedImage{{plain, *name->digest}, std::nullopt, is_known_container(store, *name->digest)};
   }
   if (name->registry.empty()) {
     const auto image = find_image(store, text);
@@ -85,6 +80,11 @@ Result<DeployedImage> resolve_image(const Session& session, const Api* api, cons
   if (!pulled) return pulled.error();
   session.say(text + " is " + to_string(pulled->image.manifest.digest));
   return stored_image(session, store, pulled->image, plain);
+}
+
+bool is_known_container(const runtimes::BlobStore& store, const runtimes::Digest& image) {
+  const auto manifest = store.manifest(image);
+  return manifest && runs_as(*manifest) == runtimes::RunsAs::kContainer;
 }
 
 Result<void> upload(const Session& session, const Api& api, const runtimes::BlobStore& store,

@@ -33,6 +33,9 @@ Result<DeployedImage> resolve_image(const Session& session, const Api* api, cons
 Result<DeployedImage> stored_image(const Session& session, const runtimes::BlobStore& store,
                                    const runtimes::NamedImage& image, const std::string& name);
 
+// Whether the image is a container's. What it is, this host knows only where it made or fetched it: false elsewhere.
+bool is_known_container(const runtimes::BlobStore& store, const runtimes::Digest& image);
+
 // Sends what the control plane lacks of it: the image, or where it has that, signatures.
 Result<void> upload(const Session& session, const Api& api, const runtimes::BlobStore& store,
                     const DeployedImage& image);

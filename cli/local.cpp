@@ -1,5 +1,6 @@
 #include "cli/local.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -28,18 +29,29 @@ constexpr Duration kSilentWait = std::chrono::seconds(5);
 constexpr Duration kFirstPoll = std::chrono::milliseconds(5);
 constexpr Duration kLastPoll = std::chrono::milliseconds(200);
 constexpr std::size_t kTailLines = 12;
+constexpr int kStartRounds = 3;  // of a controller that ends again while its node begins
 
 std::vector<std::filesystem::path> directories_of(const LocalPaths& paths) {
   return {paths.home, paths.agent_pid.parent_path(), paths.agent_log.parent_path(), paths.agent_state};
 }
 
 Error no_home(const std::string& what, const std::filesystem::path& dir, const std::string& why) {
-  return unavailable("no_home", "cannot " + what + " " + dir.string() + ": " + why +
-                                    "; set UNIKCTL_HOME to a directory that you may write");
+  return unavailable("no_home",
+                     "cannot " + what + " " + dir.string() + ": " + why + "; set UNIKCTL_HOME to a directory of yours");
+}
+
+// Files of another user's home, root's among them, would be closed to its owner from then on.
+Result<void> check_owner(const std::filesystem::path& home) {
+  struct stat info;
+  if (::stat(home.c_str(), &info) != 0 || info.st_uid == ::geteuid()) return {};
+  return no_home("use", home,
+                 "it belongs to user " + std::to_string(info.st_uid) + ", and this is user " +
+                     std::to_string(::geteuid()) + ", whose files would lock them out");
 }
 
 // Who may write there may run VMs as this user: so nobody else may.
 Result<void> ensure_dirs(const LocalPaths& paths) {
+  if (const auto owned = check_owner(paths.home); !owned) return owned;
   for (const auto& dir : directories_of(paths)) {
     if (const std::error_code problem = wire::make_private_directory(dir))
       return no_home("create", dir, problem.message());
@@ -97,6 +109,51 @@ DaemonSpec agent_spec(const Environment& environment, const LocalPaths& paths) {
           paths.agent_log};
 }
 
+// Starts the controller where none answers.
+Result<void> ensure_controller(const Environment& environment, const LocalPaths& paths, const Api& api, const Say& say,
+                               UpResult& result) {
+  if (is_up(api)) return {};
+  const DaemonSpec controller = controller_spec(environment, paths);
+  pid_t started = 0;
+  if (!running(paths.controller_pid)) {
+    say("starting the local controller (log: " + paths.controller_log.string() + ")");
+    const auto pid = start(controller);
+    if (!pid) return pid.error();
+    started = *pid;
+    result.started_controller = true;
+  }
+  return wait_until([&] { return is_up(api); }, started, controller, within(api, kControllerPatience),
+                    "the local controller", say);
+}
+
+// Starts the agent where none runs, and waits for its node. False: what ran before has ended meanwhile.
+Result<bool> ensure_node(const Environment& environment, const LocalPaths& paths, const Api& api, const Say& say,
+                         UpResult& result) {
+  const bool controller_is_ours = running(paths.controller_pid).has_value();
+  const DaemonSpec agent = agent_spec(environment, paths);
+  pid_t started = 0;
+  std::uint64_t dead_start = 0;  // an agent that has died still counts as ready for a while
+  if (!running(paths.agent_pid)) {
+    if (const auto node = api.node(std::string(kLocalNode))) dead_start = node->agent_start;
+    say("starting the local agent (log: " + paths.agent_log.string() + ")");
+    const auto pid = start(agent);
+    if (!pid) return pid.error();
+    started = *pid;
+    result.started_agent = true;
+  }
+  bool one_ended = false;
+  const auto settled = [&] {
+    one_ended = (controller_is_ours && !running(paths.controller_pid)) || (started == 0 && !running(paths.agent_pid));
+    if (one_ended) return true;
+    const auto node = api.node(std::string(kLocalNode));
+    // Heard by this very controller: before, it knows no port of its apps.
+    return node && node->health == "ready" && node->last_report_ago && node->agent_start != dead_start;
+  };
+  const auto ready = wait_until(settled, started, agent, within(api, kAgentPatience), "the local node", say);
+  if (!ready) return ready.error();
+  return !one_ended;
+}
+
 }  // namespace
 
 LocalPaths local_paths(const Environment& environment) {
@@ -112,6 +169,7 @@ LocalPaths local_paths(const Environment& environment) {
 }
 
 Result<void> check_home(const Environment& environment) {
+  if (const auto owned = check_owner(local_paths(environment).home); !owned) return owned;
   for (std::filesystem::path place : directories_of(local_paths(environment))) {
     std::error_code ignored;
     while (!std::filesystem::exists(place, ignored) && place.has_relative_path()) place = place.parent_path();
@@ -152,41 +210,18 @@ Result<UpResult> ensure_up(const Environment& environment, const Api& api, const
   if (!lock) return lock.error();
 
   UpResult result;
-  pid_t controller = 0;
-  const DaemonSpec controller_daemon = controller_spec(environment, paths);
-  if (!is_up(api)) {
-    if (!running(paths.controller_pid)) {
-      say("starting the local controller (log: " + paths.controller_log.string() + ")");
-      const auto pid = start(controller_daemon);
-      if (!pid) return pid.error();
-      controller = *pid;
-      result.started_controller = true;
-    }
-    const auto ready = wait_until([&] { return is_up(api); }, controller, controller_daemon,
-                                  within(api, kControllerPatience), "the local controller", say);
-    if (!ready) return ready.error();
+  for (int round = 0; round < kStartRounds; ++round) {
+    if (const auto up = ensure_controller(environment, paths, api, say, result); !up) return up.error();
+    const auto node = ensure_node(environment, paths, api, say, result);
+    if (!node) return node.error();
+    if (*node) return result;
+    say("the local controller or agent has ended before the local node was ready");
   }
-
-  pid_t agent = 0;
-  std::uint64_t dead_start = 0;  // an agent that has died still counts as ready for a while
-  const DaemonSpec agent_daemon = agent_spec(environment, paths);
-  if (!running(paths.agent_pid)) {
-    if (const auto node = api.node(std::string(kLocalNode))) dead_start = node->agent_start;
-    say("starting the local agent (log: " + paths.agent_log.string() + ")");
-    const auto pid = start(agent_daemon);
-    if (!pid) return pid.error();
-    agent = *pid;
-    result.started_agent = true;
-  }
-  const auto node_ready = [&] {
-    const auto node = api.node(std::string(kLocalNode));
-    // Heard by this very controller: before, it knows no port of its apps.
-    if (!node || node->health != "ready" || !node->last_report_ago) return false;
-    return node->agent_start != dead_start;
-  };
-  const auto ready = wait_until(node_ready, agent, agent_daemon, within(api, kAgentPatience), "the local node", say);
-  if (!ready) return ready.error();
-  return result;
+  return unavailable("controller_failed", "the local controller or agent has ended " + std::to_string(kStartRounds) +
+                                              " times before the local node was ready; the end of " +
+                                              paths.controller_log.string() + ":" +
+                                              tail_of(paths.controller_log, kTailLines) + "\nand of " +
+                                              paths.agent_log.string() + ":" + tail_of(paths.agent_log, kTailLines));
 }
 
 Result<DownResult> ensure_down(const Environment& environment) {

@@ -86,10 +86,8 @@ class Reading {
   Result<void> take(const std::string& name, std::istream& in) {
     std::string text;
     while (in && bytes_ + text.size() <= codec::kMaxInputBytes) {
-      const std::size_t begin = text.size();
-      text.resize(begin + kReadChunk);
-      in.read(text.data() + begin, static_cast<std::streamsize>(kReadChunk));
-      text.resize(begin + static_cast<std::size_t>(in.gcount()));
+      in.read(chunk_.data(), static_cast<std::streamsize>(chunk_.size()));
+      text.append(chunk_.data(), static_cast<std::size_t>(in.gcount()));
     }
     if (in.bad()) return no_such_file(name);
     bytes_ += text.size();
@@ -106,6 +104,7 @@ class Reading {
   }
 
   const Session& session_;
+  std::string chunk_ = std::string(kReadChunk, '\0');  // of all inputs in turn: most are much smaller
   std::vector<codec::ManifestText> texts_;
   std::size_t bytes_ = 0;
 };

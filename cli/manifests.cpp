@@ -1,5 +1,6 @@
 #include "cli/manifests.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <utility>
@@ -15,10 +16,15 @@
 namespace unik::cli {
 namespace {
 
-// Whether an image has to be looked up: by a tag, in a registry, or in this host's store.
-bool floats(const std::string& image) {
+// Whether an image has to be looked up before the control plane is asked: one that a tag names, or of a registry and
+// known here (`store`, if there is one) as a container's. Of others with a digest the control plane says whether it has
+// them.
+bool floats(const runtimes::BlobStore* store, const std::string& image) {
   const auto name = runtimes::parse_image_name(image);
-  return name && (!name->digest || !name->registry.empty());
+  if (!name) return false;
+  if (!name->digest) return true;
+  if (name->registry.empty()) return false;
+  return !name->tag.empty() || (store != nullptr && is_known_container(*store, *name->digest));
 }
 
 Error no_object(const std::string& unik_yaml) {
@@ -73,29 +79,35 @@ Result<void> check_sources(const Session& session, const Manifests& manifests) {
   return first ? Result<void>(*std::move(first)) : Result<void>();
 }
 
-Result<void> prepare_image(const Session& session, const Api& api, const Manifests& manifests,
-                           const codec::ParsedManifest& manifest, App& app) {
-  const auto store = open_store(session);
-  if (!store) return store.error();
+Result<void> send_resolved(const Session& session, const Api& api, const runtimes::BlobStore& store, App& app,
+                           const DeployedImage& image) {
+  if (auto sent = upload(session, api, store, image); !sent) return sent;
+  set_image(app, image);
+  return {};
+}
+
+Result<void> prepare_image(const Session& session, const Api& api, const runtimes::BlobStore& store,
+                           const Manifests& manifests, const codec::ParsedManifest& manifest, App& app) {
   if (app.spec.source.empty()) {
-    const auto resolved = resolve_image(session, &api, *store, app.spec.boot.image, {});
+    const auto resolved = resolve_image(session, &api, store, app.spec.boot.image, {});
     if (!resolved) return at_field(resolved.error(), manifests, manifest, "spec.image");
-    if (auto sent = upload(session, api, *store, *resolved); !sent) return sent;
-    set_image(app, *resolved);
-    return {};
+    return send_resolved(session, api, store, app, *resolved);
   }
   PackRequest request;
   request.path = source_of(session, manifest, app);
   request.name = app.metadata.name;
+  request.runtime = app.spec.runtime;
   request.debug = app.spec.boot.debug;
-  const auto packed = pack(session, *store, request);
+  const auto packed = pack(session, store, request);
   if (!packed) return at_field(packed.error(), manifests, manifest, "spec.source");
-  if (auto sent = upload(session, api, *store, packed->image); !sent) return sent;
+  if (auto sent = upload(session, api, store, packed->image); !sent) return sent;
   app.spec.boot.image = to_string(packed->image.reference);
   app.spec.source.clear();
+  app.spec.runtime.clear();
   return {};
 }
 
+// Each once.
 std::vector<runtimes::Digest> images_of(const Manifests& manifests) {
   std::vector<runtimes::Digest> images;
   for (const codec::ParsedManifest& manifest : manifests.documents) {
@@ -103,6 +115,8 @@ std::vector<runtimes::Digest> images_of(const Manifests& manifests) {
     const auto image = runtimes::parse_reference(app == nullptr ? "" : app->spec.boot.image);
     if (image) images.push_back(image->digest);
   }
+  std::sort(images.begin(), images.end());
+  images.erase(std::unique(images.begin(), images.end()), images.end());
   return images;
 }
 
@@ -121,10 +135,13 @@ Result<Manifests> read_manifests(const Session& session, const std::vector<std::
 
 Result<void> prepare_images(const Session& session, const Api& api, Manifests& manifests) {
   if (auto checked = check_sources(session, manifests); !checked) return checked;
+  const auto store = open_store(session);
   for (codec::ParsedManifest& manifest : manifests.documents) {
     App* app = std::get_if<App>(&manifest.resource);
-    if (app == nullptr || (app->spec.source.empty() && !floats(app->spec.boot.image))) continue;
-    if (auto prepared = prepare_image(session, api, manifests, manifest, *app); !prepared) return prepared;
+    if (app == nullptr) continue;
+    if (app->spec.source.empty() && !floats(store ? &*store : nullptr, app->spec.boot.image)) continue;
+    if (!store) return store.error();
+    if (auto prepared = prepare_image(session, api, *store, manifests, manifest, *app); !prepared) return prepared;
   }
   return {};
 }
@@ -138,23 +155,22 @@ std::string request_body(const Manifests& manifests) {
   return body;
 }
 
-Result<ApplyReply> ask_with_images(const Session& session, const Api& api, const Manifests& manifests, const Ask& ask) {
-  const std::string body = request_body(manifests);
+Result<ApplyReply> ask_with_images(const Session& session, const Api& api, Manifests& manifests, const Ask& ask) {
   send_signatures(session, api, images_of(manifests));
-  auto reply = ask(body);
+  auto reply = ask(request_body(manifests));
   if (reply) return reply;
   if (reply.error().reason != "image_unknown") return placed(reply.error(), manifests);
   const auto store = open_store(session);
   if (!store) return store.error();
-  for (const codec::ParsedManifest& manifest : manifests.documents) {
-    const App* app = std::get_if<App>(&manifest.resource);
+  for (codec::ParsedManifest& manifest : manifests.documents) {
+    App* app = std::get_if<App>(&manifest.resource);
     if (app == nullptr) continue;
     const auto image = resolve_image(session, &api, *store, app->spec.boot.image, {});
     if (!image && image.error().reason == "no_such_image") return placed(reply.error(), manifests);
     if (!image) return at_field(image.error(), manifests, manifest, "spec.image");
-    if (auto sent = upload(session, api, *store, *image); !sent) return sent.error();
+    if (auto sent = send_resolved(session, api, *store, *app, *image); !sent) return sent.error();
   }
-  reply = ask(body);
+  reply = ask(request_body(manifests));
   return reply ? reply : Result<ApplyReply>(placed(reply.error(), manifests));
 }
 

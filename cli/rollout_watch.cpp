@@ -175,7 +175,7 @@ std::string why_not_begun(const std::vector<InstanceView>& current, const Operat
 // Empty while something of it may still run.
 std::optional<int> job_exit_code(const AppView& app, const std::vector<InstanceView>& instances) {
   const auto current = current_instances(app, instances);
-  if (current.size() < app.desired || current.empty()) return std::nullopt;
+  if (current.size() < app.desired) return std::nullopt;
   int code = 0;
   for (const InstanceView& view : current) {
     if (!is_final(view.status)) return std::nullopt;

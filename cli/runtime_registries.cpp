@@ -8,6 +8,7 @@
 #include "cli/progress.hpp"
 #include "cli/runtime_settings.hpp"
 #include "cli/runtimes.hpp"
+#include "cli/signing_keys.hpp"
 
 namespace unik::cli {
 
@@ -18,6 +19,7 @@ Result<runtimes::InstallPlaces> install_places(const Session& session, const run
                                  home_of(session.environment()) / "runtimes",
                                  cache_of(session.environment()) / "downloads",
                                  *std::move(space),
+                                 session.environment().variables,
                                  [&session](const std::string& text) { session.say(text); },
                                  {}};
 }
@@ -26,7 +28,23 @@ Result<std::vector<runtimes::FetchedRegistry>> ask_registries(const Session& ses
   const auto settings = read_runtime_settings(session.environment());
   if (!settings) return settings.error();
   return fetch_registries(settings->registries, cache_of(session.environment()) / "registries",
-                          [&session](const std::string& text) { session.warn(text); });
+                          session.environment().variables, [&session](const std::string& text) { session.warn(text); });
+}
+
+Result<std::vector<runtimes::FetchedRegistry>> ask_registry(const Session& session, const std::string& url,
+                                                            const std::string& key) {
+  runtimes::ConfiguredRegistry registry{url, url, true, {}};
+  if (url.find(':') == std::string::npos)
+    registry.url = (session.environment().working_dir / url).lexically_normal().string();
+  if (!key.empty()) {
+    auto trusted = read_public_key(session, key);
+    if (!trusted) return std::move(trusted).error();
+    registry.public_key = *trusted;
+  }
+  auto fetched =
+      fetch_registry(registry, cache_of(session.environment()) / "registries", session.environment().variables);
+  if (!fetched) return std::move(fetched).error();
+  return std::vector{*std::move(fetched)};
 }
 
 Result<runtimes::InstalledRelease> install_runtime(const Session& session, const runtimes::BlobStore& store,

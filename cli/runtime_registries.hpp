@@ -20,6 +20,11 @@ Result<runtimes::InstallPlaces> install_places(const Session& session, const run
 // All that can be had; of each other one a warning says why. Errors: those of read_runtime_settings.
 Result<std::vector<runtimes::FetchedRegistry>> ask_registries(const Session& session);
 
+// One that config.yaml need not name: `url` as there, or a path relative to the working directory; `key` a public key
+// or its file, empty: none is asked for. Errors: those of fetch_registry and read_public_key.
+Result<std::vector<runtimes::FetchedRegistry>> ask_registry(const Session& session, const std::string& url,
+                                                            const std::string& key);
+
 // From the first of `registries` that has it, with progress on a terminal. A yanked one, which only its own version
 // names, is warned of. Errors: those of find_in_registries and install_release.
 Result<runtimes::InstalledRelease> install_runtime(const Session& session, const runtimes::BlobStore& store,

@@ -17,6 +17,7 @@ namespace unik::cli {
 //     mirrors: [https://mirror.example/debian/20260101, file:///srv/packages]
 //     registries:
 //       - {name: team, url: "https://github.com/team/runtimes", public_key: RWQ…}
+//       - {name: lab, url: "oci://registry.example/lab/runtimes"}
 //   images:
 //     trusted_keys: [RWQ…]
 struct RuntimeSettings {

@@ -39,10 +39,10 @@ Committer::~Committer() {
   thread_.join();
 }
 
-void Committer::begin_commit(std::shared_ptr<const Record> record) {
+void Committer::begin_commit(std::shared_ptr<const Record> record, std::shared_ptr<const World> after) {
   {
     const std::lock_guard lock(mutex_);
-    next_ = std::move(record);
+    next_ = Work{std::move(record), std::move(after)};
   }
   wake_.notify_one();
 }
@@ -59,10 +59,10 @@ void Committer::run() {
   std::unique_lock lock(mutex_);
   while (true) {
     const Duration pause = std::max(compact_at_ - options_.clock().boot, Duration::zero());
-    wake_.wait_for(lock, pause, [this] { return next_ != nullptr || reopen_asked_ || ending_; });
-    if (const std::shared_ptr<const Record> record = std::exchange(next_, nullptr)) {
+    wake_.wait_for(lock, pause, [this] { return next_ || reopen_asked_ || ending_; });
+    if (std::optional<Work> work = std::exchange(next_, std::nullopt)) {
       lock.unlock();
-      commit(*record);
+      commit(*std::move(work));
       lock.lock();
     } else if (std::exchange(reopen_asked_, false)) {
       lock.unlock();
@@ -89,16 +89,19 @@ void Committer::compact() {
   if (*more) compact_at_ = now.boot + kStepPause;
 }
 
-void Committer::commit(const Record& record) {
-  if (!store_) return post_(Rejected{record.seq, unavailable("store_closed", "the store could not be opened again")});
-  CommitResult result = store_->commit(record);
+void Committer::commit(Work work) {
+  const std::uint64_t seq = work.record->seq;
+  if (!store_) return post_(Rejected{seq, unavailable("store_closed", "the store could not be opened again")});
+  CommitResult result = store_->commit(*work.record);
+  if (result.outcome == CommitOutcome::kCommitted && work.after != nullptr) store_->share(*work.after);
+  work = {};  // a large record is not held while its answer is told
   switch (result.outcome) {
     case CommitOutcome::kCommitted:
-      return post_(Committed{record.seq});
+      return post_(Committed{seq});
     case CommitOutcome::kRejected:
-      return post_(Rejected{record.seq, std::move(result.error)});
+      return post_(Rejected{seq, std::move(result.error)});
     case CommitOutcome::kUnknown:
-      return post_(CommitUnknown{record.seq, std::move(result.error)});
+      return post_(CommitUnknown{seq, std::move(result.error)});
   }
 }
 

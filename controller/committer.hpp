@@ -32,13 +32,19 @@ class Committer {
   Committer(const Committer&) = delete;
   Committer& operator=(const Committer&) = delete;
 
-  // Returns at once. The loop has at most one of these under way.
-  void begin_commit(std::shared_ptr<const Record> record);
+  // Returns at once. The loop has at most one of these under way. `after` is the World that the record makes,
+  // whose pages the store then keeps; null where nobody holds one.
+  void begin_commit(std::shared_ptr<const Record> record, std::shared_ptr<const World> after);
   void reopen();
 
  private:
   void run();
-  void commit(const Record& record);
+  struct Work {
+    std::shared_ptr<const Record> record;
+    std::shared_ptr<const World> after;
+  };
+
+  void commit(Work work);
   void reopen_store();
   void compact();
 
@@ -52,7 +58,7 @@ class Committer {
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::shared_ptr<const Record> next_;
+  std::optional<Work> next_;
   bool reopen_asked_ = false;
   bool ending_ = false;
   std::thread thread_;

@@ -46,6 +46,10 @@ bool are_goals_news(const World& world, Symbol node, const Stamp& accepted) {
   return !covers(accepted, newest);
 }
 
+bool are_goals_due(const World& world, Symbol node, const Stamp& accepted) {
+  return !are_goals_held_back(world, node) && are_goals_news(world, node, accepted);
+}
+
 // `seq` where a heartbeat with these goals renews the leases of its node's strict singletons, else 0.
 std::uint64_t renewal(const World& world, Symbol node, const Stamp& accepted, std::uint64_t seq) {
   if (are_goals_held_back(world, node) || world.cluster.awaits_leases) return 0;
@@ -56,6 +60,15 @@ std::uint64_t renewal(const World& world, Symbol node, const Stamp& accepted, st
 
 Error superseded_agent(const std::string& node) {
   return conflict("superseded_agent", "a newer agent of node `" + node + "` has registered");
+}
+
+std::optional<HeartbeatReply> heartbeat_reply(const Answer& answer) {
+  if (const auto* const reply = std::get_if<HeartbeatReply>(&answer)) return *reply;
+  const auto* const due = std::get_if<GoalsReply>(&answer);
+  if (due == nullptr) return std::nullopt;
+  HeartbeatReply reply = due->rest;
+  reply.goals = goals_of(*due->world, due->node);
+  return reply;
 }
 
 // Goals that this controller never gave: what it gave after its store was copied or cut has been lost. What a node has
@@ -70,7 +83,6 @@ bool Heartbeats::shows_lost_history(const World& world, Symbol node, const Stamp
 HeartbeatReply Heartbeats::answer(const World& world, Symbol node, const Stamp& accepted, std::uint64_t seq,
                                   LogSessions& logs) const {
   HeartbeatReply reply;
-  if (!are_goals_held_back(world, node) && are_goals_news(world, node, accepted)) reply.goals = goals_of(world, node);
   reply.renew = renewal(world, node, accepted, seq);
   reply.logs = logs.requests_for(node);
   reply.next_in = with_jitter(every_, node, seq);
@@ -123,9 +135,7 @@ void Heartbeats::arrive(World& world, const HeartbeatArrived& event, Time now, L
   observation->seq = report.seq;
   observation->accepted_stamp = report.accepted_stamp;
   observation->digest = report.digest;
-  observation->body = report.body ? *report.body : known->report->body;
-  std::sort(observation->body.instances.begin(), observation->body.instances.end(),
-            [](const ObservedInstance& a, const ObservedInstance& b) { return a.id < b.id; });
+  observation->body = report.body ? seen_body(world, *report.body) : known->report->body;
   const bool says_something = !same_start || row->health != NodeHealth::kReady ||
                               known->report->accepted_stamp != report.accepted_stamp ||
                               (report.body && known->report->body != observation->body);
@@ -137,7 +147,11 @@ void Heartbeats::arrive(World& world, const HeartbeatArrived& event, Time now, L
   HeartbeatReply reply = answer(world, node, report.accepted_stamp, report.seq, logs);
   // It may have little left of its leases. The agent comes again soon, and then waits.
   if (comes_back) to_place_.insert(node);
-  if (comes_back || reply.goals || !reply.logs.empty()) {
+  if (are_goals_due(world, node, report.accepted_stamp)) {
+    effects.list.push_back(Reply{event.id, GoalsReply{std::move(reply), node, std::make_shared<const World>(world)}});
+    return;
+  }
+  if (comes_back || !reply.logs.empty()) {
     effects.list.push_back(Reply{event.id, std::move(reply)});
     return;
   }
@@ -151,12 +165,15 @@ void Heartbeats::arrive(World& world, const HeartbeatArrived& event, Time now, L
 }
 
 void Heartbeats::wake(const World& world, const std::set<Symbol>& nodes, LogSessions& logs, Effects& effects) {
+  const auto snapshot = std::make_shared<const World>(world);
   for (const Symbol node : nodes) {
     const auto parked = parked_.find(node);
     if (parked == parked_.end() || !world.nodes.contains(node)) continue;
     HeartbeatReply reply = answer(world, node, parked->second.accepted, parked->second.seq, logs);
-    if (!reply.goals && reply.logs.empty()) continue;
-    effects.list.push_back(Reply{parked->second.id, std::move(reply)});
+    const bool goals_due = are_goals_due(world, node, parked->second.accepted);
+    if (!goals_due && reply.logs.empty()) continue;
+    Answer told = goals_due ? Answer(GoalsReply{std::move(reply), node, snapshot}) : Answer(std::move(reply));
+    effects.list.push_back(Reply{parked->second.id, std::move(told)});
     park_deadlines_.erase({parked->second.until, node});
     parked_.erase(parked);
   }

@@ -14,6 +14,9 @@ namespace unik::controller {
 // What an agent is told whose node has a newer one.
 Error superseded_agent(const std::string& node);
 
+// What answers a heartbeat, its goals included; empty for any other answer. Any thread.
+std::optional<HeartbeatReply> heartbeat_reply(const Answer& answer);
+
 class Heartbeats {
  public:
   // `loaded`: the last record that was there when this controller started.
@@ -42,6 +45,7 @@ class Heartbeats {
     std::optional<Duration> next_in;  // the first of a node: when its next one is due, so that nodes are spread
   };
 
+  // All but the goals.
   HeartbeatReply answer(const World& world, Symbol node, const Stamp& accepted, std::uint64_t seq,
                         LogSessions& logs) const;
   // `renew`: a newer heartbeat of the same start that renews the node's leases, 0 where none does.

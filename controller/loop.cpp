@@ -319,7 +319,7 @@ class Loop::State {
     flight.after = std::move(after);
     flight.reasons = std::move(plan.reasons);
     flight.wake_at = plan.wake_at;
-    effects_.list.push_back(BeginCommit{flight.record});
+    effects_.list.push_back(BeginCommit{flight.record, std::make_shared<const World>(flight.after)});
     flight_ = std::move(flight);
   }
 

@@ -1,6 +1,7 @@
 // unik-controller: opens the store, listens, and turns the loop until it is asked to stop.
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -248,10 +249,19 @@ Result<void> serve(const Options& options, const sigset_t& signals) {
   return {};
 }
 
+// The text of a large record or answer goes back to the system as soon as it is freed. By itself the allocator raises
+// this bound with the first one, and keeps the next ones.
+void return_large_buffers() {
+  constexpr int kLargeBuffer = 1 << 20;
+  ::mallopt(M_MMAP_THRESHOLD, kLargeBuffer);
+  ::mallopt(M_TRIM_THRESHOLD, 2 * kLargeBuffer);  // of which it keeps twice as much at a heap's end
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   ::umask(077);
+  return_large_buffers();
   Options options;
   options.home = default_home();
   CLI::App app("unik-controller: keeps what is declared running");

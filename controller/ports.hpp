@@ -106,15 +106,25 @@ using Event =
 // ---- Effects
 // ---------------------------------------------------------------------------------------------------------
 
-using Answer = std::variant<ApplyReply, RegisterReply, HeartbeatReply, Error>;
+// A HeartbeatReply with the goals that `node` has in `world`. They are composed when they are sent (`heartbeat_reply`,
+// heartbeats.hpp): those of a whole fleet at once would take more memory than the World.
+struct GoalsReply {
+  HeartbeatReply rest;  // all but the goals
+  Symbol node;
+  std::shared_ptr<const World> world;
+};
+
+using Answer = std::variant<ApplyReply, RegisterReply, HeartbeatReply, GoalsReply, Error>;
 
 struct Reply {
   RequestId id = 0;
   Answer answer;
 };
-// Journal. Answered by Committed, Rejected or CommitUnknown; one is under way at a time.
+// Journal. Answered by Committed, Rejected or CommitUnknown; one is under way at a time. `after` is the World that the
+// record makes.
 struct BeginCommit {
   std::shared_ptr<const Record> record;
+  std::shared_ptr<const World> after;
 };
 struct ReopenStore {};
 // The World that readers see from now on. `record` is what made it, absent when only reports moved.

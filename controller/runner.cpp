@@ -1,5 +1,7 @@
 #include "controller/runner.hpp"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -21,6 +23,13 @@ constexpr std::size_t kGatherAtMost = 64;
 bool may_wait(const Event& event) {
   const auto* const heartbeat = std::get_if<HeartbeatArrived>(&event);
   return heartbeat != nullptr && !heartbeat->report.body;
+}
+
+// To make, write, tell and answer a record of many changes takes a multiple of the memory that the World keeps of it.
+// The allocator would hold on to it for good, since what stays lies between what was freed.
+bool is_large(const Effect& effect) {
+  const auto* const publish = std::get_if<PublishWorld>(&effect);
+  return publish != nullptr && publish->record != nullptr && publish->record->changes.size() > kMaxChangesPerRecord;
 }
 
 bool is_request(const Event& event) {
@@ -122,7 +131,9 @@ void Runner::run() {
     const Now begun = wire::read_clock();
     Effects effects = loop_.turn(begun, events);
     wake_at = effects.wake_at;
+    const bool large = std::any_of(effects.list.begin(), effects.list.end(), is_large);
     carry_out(std::move(effects));
+    if (large) release_memory();
     sinks_.turned(wire::read_clock().boot - begun.boot, events.size());
     events.clear();
     turning_ = true;
@@ -135,7 +146,7 @@ void Runner::carry_out(Effects effects) {
     if (auto* const reply = std::get_if<Reply>(&effect)) {
       replies.push_back(std::move(*reply));
     } else if (const auto* const commit = std::get_if<BeginCommit>(&effect)) {
-      committer_.begin_commit(commit->record);
+      committer_.begin_commit(commit->record, commit->after);
     } else if (std::holds_alternative<ReopenStore>(effect)) {
       wire::log(wire::LogLevel::kWarning, "store", "the outcome of a commit is unknown: opening the store anew");
       committer_.reopen();
@@ -170,17 +181,28 @@ void Runner::answer(std::vector<Reply> replies) {
   if (!were_ready && !ready_.empty()) answers_wake_.notify_one();
 }
 
+// Once the answers that are ready have gone.
+void Runner::release_memory() {
+  {
+    const std::lock_guard lock(answers_mutex_);
+    release_due_ = true;
+  }
+  answers_wake_.notify_one();
+}
+
 void Runner::answer_all() {
-  std::vector<std::pair<OnAnswer, Answer>> ready;
   while (true) {
+    std::vector<std::pair<OnAnswer, Answer>> ready;
+    bool release = false;
     {
       std::unique_lock lock(answers_mutex_);
-      answers_wake_.wait(lock, [this] { return !ready_.empty() || answers_ending_; });
-      if (ready_.empty()) return;
+      answers_wake_.wait(lock, [this] { return !ready_.empty() || release_due_ || answers_ending_; });
+      if (ready_.empty() && !release_due_) return;
       ready.swap(ready_);
+      release = ready.empty() && std::exchange(release_due_, false);
     }
     for (auto& [on_answer, answer] : ready) on_answer(std::move(answer));
-    ready.clear();
+    if (release) ::malloc_trim(0);
   }
 }
 

@@ -60,6 +60,7 @@ class Runner {
   void answer_all();
   void carry_out(Effects effects);
   void answer(std::vector<Reply> replies);
+  void release_memory();
 
   Loop loop_;
   RunnerSinks sinks_;
@@ -77,6 +78,7 @@ class Runner {
   std::condition_variable answers_wake_;
   std::map<RequestId, OnAnswer> waiting_;
   std::vector<std::pair<OnAnswer, Answer>> ready_;
+  bool release_due_ = false;  // memory is given back when what is ready has been answered
   bool answers_ending_ = false;
   RequestId last_id_ = 0;
 

@@ -128,7 +128,9 @@ AppliedGoals apply_goals(const Goals& goals, Instances& instances, Time now) {
                        : leaves != absent.end() ? want_absent(instance, *leaves->second)
                                                 : want_nothing(instance);
     if (moved) applied.changed.insert(id);
-    if (moved && instance.want == Want::kRunning && revive(instance, now)) applied.revived.insert(id);
+    if (!moved || instance.want != Want::kRunning) continue;
+    if (revive(instance, now)) applied.revived.insert(id);
+    retire(instance, now);
   }
   return applied;
 }

@@ -51,6 +51,9 @@ Step plan_stop(const Instance& instance, const Stopping& stop, const Surrounding
   if (around.listed && !stop.last && now < table_deadline)
     return waiting(Bucket::kWithdraw, "leaves the forwarder's table before it is asked to stop", table_deadline);
   const Duration timeout = instance.want == Want::kAbsent ? instance.stop_timeout : instance.goal.run.stop_timeout;
+  // One that is stopped because it fails its check would answer nobody, and one whose controller is silent has no time.
+  if (around.in_flight && instance.want == Want::kAbsent && !stop.last && now < stop.begun + timeout)
+    return waiting(Bucket::kWithdraw, "answers what it was asked before", stop.begun + timeout);
   const NextStop next = next_stop(stop, timeout);
   if (now < next.at) return waiting(Bucket::kStop, "has been told to stop", next.at);
   Step step = moving(Bucket::kStop, Move::kStopStep, "is to stop");

@@ -40,6 +40,7 @@ struct Surroundings {
   bool listed = false;              // a forwarder's table that names it may still be in force
   std::uint64_t saved_version = 0;  // of the node's record
   Contact contact{};
+  bool in_flight = false;  // what clients asked of it before it left the table is not answered yet
 };
 
 struct Step {

@@ -140,6 +140,15 @@ bool revive(Instance& instance, Time now) {
   return true;
 }
 
+void retire(Instance& instance, Time now) {
+  InstanceRecord& record = instance.record;
+  const bool waits = instance.vm.state == VmState::kNone && !record.ended && now < instance.restart.not_before;
+  if (!waits || !record.last_exit || instance.restart.reason == "launch_failed") return;
+  if (allows_restart(instance.goal.run.restart.policy, *record.last_exit)) return;
+  record.restarts -= 1;  // it was counted when it was decided on
+  note_end(instance, "");
+}
+
 void fail_for_good(Instance& instance, const Error& error, std::string_view fallback_reason) {
   instance.recent_problem = error.message;
   note_end(instance, error.reason.empty() ? fallback_reason : std::string_view(error.reason));

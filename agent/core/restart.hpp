@@ -32,6 +32,10 @@ inline bool is_end_taken_up(const Instance& instance) {
 // again. Says whether it is.
 bool revive(Instance& instance, Time now);
 
+// The opposite: an app that waits to be started again after it has run, and that the policy which its goal has now
+// would leave ended, stays so.
+void retire(Instance& instance, Time now);
+
 // Its image or VM can never be had.
 void fail_for_good(Instance& instance, const Error& error, std::string_view fallback_reason);
 

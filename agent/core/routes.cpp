@@ -1,6 +1,7 @@
 #include "agent/core/routes.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <tuple>
 #include <utility>
 
@@ -97,7 +98,10 @@ std::optional<std::uint64_t> ForwarderTable::send(const std::vector<Route>& rout
 
 ForwarderTable::Acknowledged ForwarderTable::acknowledged(const Published& published, Time now) {
   Acknowledged result;
-  if (published.version > sent_ || published.version <= acknowledged_) return result;
+  if (published.version > sent_ || published.version < acknowledged_) return result;
+  std::ranges::set_difference(leaving_, published.leaving, std::inserter(result.quiet, result.quiet.end()));
+  leaving_ = published.leaving;
+  if (published.version == acknowledged_) return result;
   acknowledged_ = published.version;
   result.newest = acknowledged_ == sent_;
   for (const auto& [id, version] : listed_)

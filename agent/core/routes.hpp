@@ -33,6 +33,8 @@ class ForwarderTable {
 
   // Whether a table that names `id` may still be in force.
   bool is_listed(const InstanceId& id) const { return listed_.contains(id); }
+  // Whether something is in flight to an instance that has left the table.
+  bool is_leaving(const std::string& address) const { return leaving_.contains(address); }
 
   void mark() { stale_ = true; }
   bool is_due(Time now) const { return stale_ || (send_again_at_ && now >= *send_again_at_); }
@@ -40,10 +42,12 @@ class ForwarderTable {
   // Whether `routes` have to be sent, and under which version; marks them as sent.
   std::optional<std::uint64_t> send(const std::vector<Route>& routes, Time now);
 
-  // Takes an acknowledgement; returns who has left the table by it. Only `newest` ones say what is published.
+  // Takes an acknowledgement; returns who has left the table by it, and of whom it is news that nothing is in flight to
+  // them any more. Only `newest` ones say what is published.
   struct Acknowledged {
     bool newest = false;
     std::set<InstanceId> left;
+    std::set<std::string> quiet;  // addresses
   };
   Acknowledged acknowledged(const Published& published, Time now);
 
@@ -56,6 +60,7 @@ class ForwarderTable {
   std::uint64_t acknowledged_ = 0;
   std::vector<Route> sent_routes_;
   std::map<InstanceId, std::uint64_t> listed_;  // the last table that names it
+  std::set<std::string> leaving_;               // addresses
   std::uint32_t failures_ = 0;                  // tables in a row that a port could not be bound for
   std::optional<Time> send_again_at_;
 };

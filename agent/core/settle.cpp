@@ -23,7 +23,7 @@ void observe(NodeState& node, Instance& instance, Bucket bucket);
 
 Surroundings surroundings_of(const NodeState& node, const Instance& instance) {
   return {node.images.is_ready(wanted_image(instance.goal)), node.table.is_listed(instance.id),
-          node.keeper.saved_version(), node.contact};
+          node.keeper.saved_version(), node.contact, node.table.is_leaving(instance.record.address)};
 }
 
 }  // namespace

@@ -7,7 +7,8 @@
 // and goes. No connection is refused meanwhile.
 //
 // A connection whose route has no backend that answers waits `no_backend_wait`, then is closed: a rolling replacement
-// or a restart in place shorter than that loses no request. A backend that left the table keeps the connections it has.
+// or a restart in place shorter than that loses no request. A backend that left the table keeps the connections it has,
+// and the agent is told until nothing is in flight on them. A successor does not know of its predecessor's.
 #pragma once
 
 #include <cstddef>

@@ -220,7 +220,8 @@ class Forwarder::State {
 
   void tell(const TableState& state) {
     if (state.version != table_->version) return;  // the answer to one before
-    Published published{state.version, {}};
+    Published published{state.version, {}, {}};
+    for (const ForwardBackend& backend : state.leaving) published.leaving.insert(backend.address);
     for (const Route& route : table_->routes) {
       const std::string key = route_key(route);
       const auto found = std::find_if(state.routes.begin(), state.routes.end(),

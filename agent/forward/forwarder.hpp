@@ -2,7 +2,8 @@
 //
 // It connects to the forwarder that runs, or starts one that outlives the agent; replaces one of another build; and
 // starts it again with the last table when it dies. One thread, which sleeps while nothing happens. A Published may
-// come again with the same version when a port became free.
+// come again with the same version when a port became free, or when an instance that left has answered its last
+// request.
 #pragma once
 
 #include <cstdint>

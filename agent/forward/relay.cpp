@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace unik::agent {
@@ -12,6 +13,7 @@ namespace {
 
 constexpr Duration kSuspectFor = std::chrono::seconds(2);  // a backend that did not answer is tried last for so long
 constexpr int kKeepaliveIdleSeconds = 300;                 // a client that vanished without a word is found out
+constexpr Duration kLookEvery = std::chrono::milliseconds(50);  // at backends that left, while something is in flight
 
 void set_client_options(int fd) {
   const int one = 1;
@@ -67,6 +69,8 @@ struct Relay::Connection {
   Stage stage = Stage::kParked;
   Time give_up{};        // without a backend by then it is closed
   Time attempt_until{};  // of the connect under way
+  Time moved_at{};       // when it was opened, or bytes last went either way
+  bool asked = false;    // the last bytes were the client's
   Queue* queue = nullptr;
   Queue::iterator place;
   std::list<std::unique_ptr<Connection>>::iterator self;
@@ -92,14 +96,37 @@ void Relay::set_routes(const std::vector<ForwardRoute>& routes, Time now) {
         targets.push_back(std::make_shared<Target>(Target{backend, *address, 0, {}}));
       }
     }
+    for (const std::shared_ptr<Target>& target : entry->targets)
+      if (std::find(targets.begin(), targets.end(), target) == targets.end()) left_.push_back(target);
     entry->targets = std::move(targets);
   }
   for (const auto& [key, entry] : before) {
     if (routes_.contains(key)) continue;
     entry->gone = true;
+    left_.insert(left_.end(), entry->targets.begin(), entry->targets.end());
     entry->targets.clear();
   }
+  look_at_leaving(now);
   if (!parked_.empty()) retry_at_ = now;
+}
+
+bool Relay::is_in_flight(const Connection& connection, Time now) {
+  if (connection.stage == Connection::Stage::kConnecting) return true;
+  return connection.asked || connection.up.holds() || connection.down.holds() || now < connection.moved_at + kQuiet;
+}
+
+// Two backends of one address and port are one program, by whichever route they are reached.
+void Relay::look_at_leaving(Time now) {
+  std::set<const Target*> busy;
+  if (!left_.empty())
+    for (const auto& connection : connections_)
+      if (connection->target && is_in_flight(*connection, now)) busy.insert(connection->target.get());
+  std::erase_if(left_, [&](const std::shared_ptr<Target>& target) { return !busy.contains(target.get()); });
+  leaving_.clear();
+  for (const std::shared_ptr<Target>& target : left_) leaving_.push_back(target->backend);
+  std::ranges::sort(leaving_);
+  leaving_.erase(std::unique(leaving_.begin(), leaving_.end()), leaving_.end());
+  look_at_ = now + kLookEvery;
 }
 
 void Relay::add(const std::string& key, Fd client, Time now) {
@@ -197,6 +224,7 @@ void Relay::server_ready(Connection& connection, Time now) {
   if (::getpeername(connection.server.fd.get(), reinterpret_cast<sockaddr*>(&peer), &size) != 0) return;  // not yet
   leave_queue(connection);
   connection.stage = Connection::Stage::kOpen;
+  connection.moved_at = now;
   connection.target->suspect_until = {};
   pump(connection, now);
 }
@@ -205,11 +233,17 @@ void Relay::pump(Connection& connection, Time now) {
   leave_queue(connection);
   const int client = connection.client.fd.get();
   const int server = connection.server.fd.get();
+  const std::uint64_t asked = connection.up.bytes();
+  const std::uint64_t answered = connection.down.bytes();
   Flow up = connection.up.run(client, server, pool_);
   const Flow down = connection.down.run(server, client, pool_);
   // A client that takes no more may be gone; reading it says so, and hears out what it had sent.
   if (down == Flow::kRefused) up = connection.up.run(client, server, pool_);
-  const bool untouched = !connection.up.moved() && !connection.down.moved();
+  if (connection.up.bytes() != asked || connection.down.bytes() != answered) {
+    connection.asked = connection.down.bytes() == answered;
+    connection.moved_at = now;
+  }
+  const bool untouched = connection.up.bytes() == 0 && connection.down.bytes() == 0;
   if (down == Flow::kReadFailed && up == Flow::kBlocked && untouched) return attempt_failed(connection, now);
   if (up == Flow::kReadFailed || down == Flow::kReadFailed) return close(connection, true);
   if (connection.up.finished() && connection.down.finished()) return close(connection, false);
@@ -229,6 +263,7 @@ void Relay::run(Time now) {
     for (Connection* connection : parked) seek(*connection, now);
   }
   while (!parked_.empty() && parked_.front()->give_up <= now) close(*parked_.front(), false);
+  if (!left_.empty() && look_at_ <= now) look_at_leaving(now);
   closed_.clear();
 }
 
@@ -238,6 +273,7 @@ std::optional<Time> Relay::wake_at(Time now) const {
   const auto consider = [&](Time time) { at = at ? std::min(*at, time) : time; };
   if (!connecting_.empty()) consider(connecting_.front()->attempt_until);
   if (!parked_.empty()) consider(parked_.front()->give_up);
+  if (!left_.empty()) consider(look_at_);
   return at;
 }
 

@@ -31,6 +31,9 @@ class Watched {
   ~Watched() = default;
 };
 
+// An answer may pause for so long; then the connection counts as one that waits for its client.
+inline constexpr Duration kQuiet = std::chrono::seconds(1);
+
 class Relay {
  public:
   struct Waiting {
@@ -46,6 +49,10 @@ class Relay {
   // New backends serve new connections and those that wait; connections to backends that are gone go on. Those that
   // wait for a route that is gone are closed.
   void set_routes(const std::vector<ForwardRoute>& routes, Time now);
+
+  // Backends that left the table with something in flight, sorted: a client's bytes that were not answered, an answer
+  // of less than kQuiet ago, or bytes that a receiver does not take. One that has been quiet once is out for good.
+  const std::vector<ForwardBackend>& leaving() const { return leaving_; }
 
   // Takes an accepted, non-blocking client of the route `key`.
   void add(const std::string& key, Fd client, Time now);
@@ -79,6 +86,8 @@ class Relay {
   void pump(Connection& connection, Time now);
   void leave_queue(Connection& connection);
   void enter_queue(Connection& connection, Queue& queue);
+  static bool is_in_flight(const Connection& connection, Time now);
+  void look_at_leaving(Time now);
   bool watch(Side& side);
   void close(Connection& connection, bool reset);
 
@@ -92,6 +101,9 @@ class Relay {
   Queue connecting_;  // in the order of their attempts' deadlines
   Queue turn_used_;   // have more to move
   Queue offered_;
+  std::vector<std::shared_ptr<Target>> left_;  // with something in flight when they were last looked at
+  std::vector<ForwardBackend> leaving_;        // their backends
+  Time look_at_{};
   std::optional<Time> retry_at_;
   std::list<std::unique_ptr<Connection>> closed_;  // freed once no event can name them
 };

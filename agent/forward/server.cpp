@@ -96,6 +96,10 @@ void ForwardServer::serve() {
       static_cast<Watched*>(event.data.ptr)->ready(event.events, now);
     }
     relay_.run(now);
+    if (state_.leaving != relay_.leaving()) {
+      state_.leaving = relay_.leaving();
+      tell_state(now);
+    }
     if (listen_again_at_ && *listen_again_at_ <= now && try_listeners(now)) keep_table();
     if (accept_again_at_ && *accept_again_at_ <= now) accept_again_at_.reset();
     watch_acceptors();
@@ -130,18 +134,23 @@ void ForwardServer::apply(const ForwardTable& table, Time now) {
 bool ForwardServer::try_listeners(Time now) {
   unwatch_acceptors();
   const TableState before = std::exchange(state_, listeners_.apply(table_));
+  state_.leaving = relay_.leaving();
   watch_acceptors();
   const bool problems =
       std::any_of(state_.routes.begin(), state_.routes.end(), [](const auto& r) { return !r.problem.empty(); });
   listen_again_at_ = problems ? std::optional(now + options_.limits.retry_listen) : std::nullopt;
   if (before == state_) return false;
+  tell_state(now);
+  return true;
+}
+
+void ForwardServer::tell_state(Time now) {
   ForwardMessage message{.kind = ForwardKind::kState};
   message.state = state_;
   for (auto peer = peers_.begin(); peer != peers_.end();) {
     Peer& each = **peer++;
     if (each.sent_table && !each.channel.send(message)) drop(each, now);
   }
-  return true;
 }
 
 // Ports are listened on while there is room for a connection; otherwise the kernel's queue holds the clients back.

@@ -78,6 +78,7 @@ class ForwardServer {
   Result<void> listen();
   void apply(const ForwardTable& table, Time now);
   bool try_listeners(Time now);  // whether anything is otherwise than before
+  void tell_state(Time now);     // to all who have sent a table
   void accept_clients(Acceptor& acceptor, Time now);
   void watch_acceptors();
   void unwatch_acceptors();

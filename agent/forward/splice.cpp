@@ -66,7 +66,7 @@ Flow Direction::run(int from, int to, PipePool& pool) {
       return Flow::kRefused;
     }
     held_ -= static_cast<std::size_t>(sent);
-    moved_ = true;
+    bytes_ += static_cast<std::uint64_t>(sent);
     ++moves;
   }
   if (held_ == 0) release(pool);

@@ -44,7 +44,8 @@ class Direction {
   Flow run(int from, int to, PipePool& pool);
 
   bool finished() const { return state_ != State::kOpen; }
-  bool moved() const { return moved_; }  // whether a byte ever reached the receiver
+  std::uint64_t bytes() const { return bytes_; }  // that reached the receiver
+  bool holds() const { return held_ > 0; }        // what the receiver does not take yet
 
  private:
   enum class State : std::uint8_t { kOpen, kEnded, kRefused };
@@ -55,7 +56,7 @@ class Direction {
   std::size_t held_ = 0;  // bytes in the pipe
   State state_ = State::kOpen;
   bool sender_ended_ = false;
-  bool moved_ = false;
+  std::uint64_t bytes_ = 0;
 };
 
 }  // namespace unik::agent

@@ -15,14 +15,16 @@ Error bad_message(const std::string& what) {
   return invalid("bad_forward_message", "forwarder message: " + what);
 }
 
+Json to_json(const std::vector<ForwardBackend>& backends) {
+  Json list = Json::array();
+  for (const ForwardBackend& backend : backends) list.push_back({{"address", backend.address}, {"port", backend.port}});
+  return list;
+}
+
 Json to_json(const ForwardTable& table) {
   Json routes = Json::array();
-  for (const ForwardRoute& route : table.routes) {
-    Json backends = Json::array();
-    for (const ForwardBackend& backend : route.backends)
-      backends.push_back({{"address", backend.address}, {"port", backend.port}});
-    routes.push_back({{"key", route.key}, {"host_port", route.host_port}, {"backends", std::move(backends)}});
-  }
+  for (const ForwardRoute& route : table.routes)
+    routes.push_back({{"key", route.key}, {"host_port", route.host_port}, {"backends", to_json(route.backends)}});
   return {{"version", table.version}, {"bind_address", table.bind_address}, {"routes", std::move(routes)}};
 }
 
@@ -30,7 +32,7 @@ Json to_json(const TableState& state) {
   Json routes = Json::array();
   for (const RouteState& route : state.routes)
     routes.push_back({{"key", route.key}, {"host_port", route.host_port}, {"problem", route.problem}});
-  return {{"version", state.version}, {"routes", std::move(routes)}};
+  return {{"version", state.version}, {"routes", std::move(routes)}, {"leaving", to_json(state.leaving)}};
 }
 
 // Typed getters: a field that is missing or of another type leaves `ok` false and gives a default.
@@ -91,6 +93,15 @@ class Object {
   bool& ok_;
 };
 
+std::vector<ForwardBackend> read_backends(const Object& object, const char* name, bool& ok) {
+  std::vector<ForwardBackend> list;
+  object.each(name, [&](const Json& item) {
+    const Object backend(item, ok);
+    list.push_back({backend.text("address"), backend.port("port")});
+  });
+  return list;
+}
+
 ForwardTable read_table(const Json& json, bool& ok) {
   const Object object(json, ok);
   ForwardTable table;
@@ -101,10 +112,7 @@ ForwardTable read_table(const Json& json, bool& ok) {
     ForwardRoute& to = table.routes.emplace_back();
     to.key = route.text("key");
     to.host_port = route.port("host_port");
-    route.each("backends", [&](const Json& each) {
-      const Object backend(each, ok);
-      to.backends.push_back({backend.text("address"), backend.port("port")});
-    });
+    to.backends = read_backends(route, "backends", ok);
   });
   return table;
 }
@@ -117,6 +125,7 @@ TableState read_state(const Json& json, bool& ok) {
     const Object route(item, ok);
     state.routes.push_back({route.text("key"), route.port("host_port"), route.text("problem")});
   });
+  state.leaving = read_backends(object, "leaving", ok);
   return state;
 }
 

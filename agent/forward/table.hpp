@@ -50,14 +50,16 @@ struct RouteState {
 
 struct TableState {
   std::uint64_t version = 0;
-  std::vector<RouteState> routes;  // in the table's order
+  std::vector<RouteState> routes;         // in the table's order
+  std::vector<ForwardBackend> leaving{};  // no longer in the table, and with something in flight (Relay::leaving)
 
   bool operator==(const TableState&) const = default;
 };
 
 // A message on the forwarder's unix socket. Agent to forwarder: kHello, kTable; successor to forwarder: kHandover, then
 // kTaken once it has everything. Forwarder to agent: kHello (answer) and kState (answer to kTable, and again whenever a
-// listener's problem went away). Forwarder to successor: kListeners, as many as it takes, each with file descriptors.
+// listener's problem went away or who is leaving changed). Forwarder to successor: kListeners, as many as it takes,
+// each with file descriptors.
 enum class ForwardKind : std::uint8_t { kHello, kTable, kState, kHandover, kListeners, kTaken };
 
 struct ForwardMessage {

@@ -1,5 +1,7 @@
 #include "agent/qemu/vm_outcome.hpp"
 
+#include <csignal>
+
 #include "api/guest.h"
 
 namespace unik::agent {
@@ -8,10 +10,10 @@ namespace {
 // What a Solo5 guest exits with when all is well: (41 << 1) | 1.
 constexpr int kSolo5Success = 83;
 
-// A kernel that panics resets its VM. Where a signal ended QEMU there was no panic, whatever an app has written on its
-// console.
+// A kernel that panics resets its VM. Where a signal or the agent ended QEMU there was no panic, whatever an app has
+// written on its console.
 std::optional<Exit> panic_of(const VmTrace& trace) {
-  if (trace.process && trace.process->signaled) return std::nullopt;
+  if (trace.killed || (trace.process && trace.process->signaled)) return std::nullopt;
   const std::size_t at = trace.console_tail.rfind(UNIK_GUEST_PANIC_TEXT);
   if (at == std::string::npos) return std::nullopt;
   // `Kernel panic - not syncing: System is deadlocked on memory`
@@ -55,6 +57,8 @@ VmOutcome outcome_of(const VmTrace& trace) {
                                                                                    : ": " + trace.stderr_tail))};
   if (!trace.own_kernel) return {foreign_exit(trace), std::nullopt};
   if (const std::optional<Exit> panic = panic_of(trace)) return {panic, std::nullopt};
+  // Its app was asked to end, and did not: the VM's end was to it what SIGKILL is to a process.
+  if (trace.killed && trace.records.booted) return {Exit{ExitKind::kSignaled, SIGKILL}, std::nullopt};
   return {Exit{ExitKind::kCrashed, 0}, std::nullopt};
 }
 

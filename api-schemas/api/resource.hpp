@@ -218,7 +218,8 @@ struct Disconnect {
 enum class Rebase : std::uint8_t { kNone, kAuto };
 
 struct AppSpec {
-  std::string source;  // only in files: a directory that the CLI builds and replaces by `boot.image`
+  std::string source;   // only in files: a directory that the CLI builds and replaces by `boot.image`
+  std::string runtime;  // only in files, with `source`: what it is built on, NAME[@VERSION]; empty: the pack chooses
   BootSpec boot;
   RunPolicy run;
   std::uint32_t replicas = 1;

@@ -111,6 +111,8 @@ std::string format_duration(Duration duration) {
 Result<Duration> parse_duration(std::string_view text) {
   const Error bad =
       invalid("bad_duration", "want a duration such as 5s, 250ms or 1h30m, got `" + std::string(text) + "`");
+  const Error too_long = invalid(
+      "bad_duration", "want a duration of at most " + format_duration(kLongest) + ", got `" + std::string(text) + "`");
   if (text.empty()) return bad;
   Duration total{};
   std::string_view rest = text;
@@ -127,9 +129,10 @@ Result<Duration> parse_duration(std::string_view text) {
       unit = length;
       break;
     }
-    if (unit == Duration::zero() || number > kLongest / unit) return bad;
+    if (unit == Duration::zero()) return bad;
+    if (number > kLongest / unit) return too_long;
     total += number * unit;
-    if (total > kLongest) return bad;
+    if (total > kLongest) return too_long;
   }
   return total;
 }

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "api/check.hpp"
+#include "api/runtime_name.hpp"
 #include "codec/nearest.hpp"
 #include "codec/policy_fields.hpp"
 
@@ -145,6 +146,11 @@ void read_app_spec(Fields& in, AppSpec& spec) {
     return text.empty() ? "a directory" : std::string_view();
   });
   const bool image = in.text("image", spec.boot.image, image_name);
+  const bool runtime = in.text("runtime", spec.runtime, [](std::string_view text) -> std::string_view {
+    return parse_runtime_name(text) ? std::string_view() : "NAME or NAME@MAJOR.MINOR.PATCH, as in python@1.2.0";
+  });
+  if (runtime && !source && in.at().decoding.reading.refuse_unknown)
+    in.fault("runtime", "want it with `source`, which is built on it; an image has its own");
   if (in.at().decoding.reading.refuse_unknown && source == image)
     in.fault(source ? "want either `source` or `image`, got both"
                     : "want `source: DIRECTORY` to build or `image: NAME@sha256:...`, got neither");

@@ -159,6 +159,7 @@ void write_metadata(Writer& out, const Metadata& metadata, Extent extent) {
 template <typename Writer>
 void write_spec(Writer& out, const AppSpec& spec, Extent extent) {
   if (!spec.source.empty()) out.field("source", spec.source);
+  if (!spec.runtime.empty()) out.field("runtime", spec.runtime);
   if (!spec.boot.image.empty()) out.field("image", spec.boot.image);
   write_app_fields(out, spec, extent);
 }

@@ -36,10 +36,6 @@ std::string format_event(const StreamEvent& event) {
   return out;
 }
 
-std::string format_keep_alive() {
-  return ":\n\n";
-}
-
 Result<std::vector<StreamEvent>> EventParser::feed(std::string_view chunk) {
   std::vector<StreamEvent> events;
   const auto fail = [&](std::string message) {

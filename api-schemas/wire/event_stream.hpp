@@ -23,9 +23,6 @@ struct StreamEvent {
 // One event, ready to be written. Line breaks inside `id` and `event` would end them, so they become spaces.
 std::string format_event(const StreamEvent& event);
 
-// A line that readers ignore: sent now and then so that a dead peer is noticed.
-std::string format_keep_alive();
-
 // Reads a stream as it arrives, in pieces of any size. Not thread-safe.
 class EventParser {
  public:

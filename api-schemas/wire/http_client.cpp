@@ -91,6 +91,10 @@ void CurlTransfer::set_options() {
     curl_easy_setopt(easy_, CURLOPT_MAXREDIRS, static_cast<long>(request_.max_redirects));
     curl_easy_setopt(easy_, CURLOPT_REDIR_PROTOCOLS_STR, endpoint.scheme == Scheme::kHttps ? "https" : "http,https");
   }
+  if (!request_.netrc.empty()) {
+    curl_easy_setopt(easy_, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_OPTIONAL));
+    curl_easy_setopt(easy_, CURLOPT_NETRC_FILE, request_.netrc.c_str());
+  }
   curl_easy_setopt(easy_, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);

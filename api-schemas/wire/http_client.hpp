@@ -59,6 +59,7 @@ struct ClientRequest {
   Duration stall_timeout{0};  // whole seconds without a byte either way; 0: none. Counts waiting for an answer too
   std::size_t max_response_bytes = std::size_t{16} << 20;  // of a body that goes to no sink
   int max_redirects = 0;
+  std::string netrc;  // a file in .netrc's form: who we are to the host, and to those that it redirects to; empty: none
 };
 
 struct ClientResponse {

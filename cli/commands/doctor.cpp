@@ -199,6 +199,9 @@ std::vector<Finding> check_control_plane(const Session& session) {
   }
   std::vector<Finding> findings{{"control_plane", Level::kOk, api->where() + " is ready", ""}};
   findings.push_back(check_builds(*api));
+  if (api->target().local && agent_died(session.environment()))
+    findings.push_back({"agent", Level::kFail, "the local agent has ended",
+                        "unikctl up; its log: " + local_paths(session.environment()).agent_log.string()});
   const auto nodes = api->nodes();
   if (!nodes) {
     findings.push_back({"nodes", Level::kFail, nodes.error().message, "check the token and the tenant"});

@@ -70,7 +70,7 @@ Result<int> run_down(const Session& session, const DownOptions& options) {
   if (!api) return api.error();
   if (!api->target().local)
     return invalid("not_local", "want the local control plane, but " + api->target().origin + " names " + api->where() +
-                                    "; leave it out to stop the local one");
+                                    "; leave it out, or say --context local, to stop the local one");
   if (options.all) {
     const auto connected = session.connect();
     if (!connected) return connected.error();

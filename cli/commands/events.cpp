@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "cli/commands/commands.hpp"
-#include "cli/console.hpp"
 #include "cli/output/document.hpp"
 #include "cli/output/views.hpp"
+#include "cli/reconnect.hpp"
 #include "codec/json_reader.hpp"
 #include "wire/clock.hpp"
 
@@ -54,18 +54,20 @@ Result<int> run_events(const Session& session, const EventsOptions& options) {
   EventCursor cursor;
   cursor.after = options.since;
   bool told = false;
-  Time last_good = wire::read_clock().boot;
+  Reconnect reconnect(wire::read_clock().boot);
   for (;;) {
+    reconnect.begins(wire::read_clock().boot);
     const auto ended = api->events(cursor, options.follow, [&](const EventView& event) {
       told = false;
-      last_good = wire::read_clock().boot;
+      reconnect.heard();
       session.out(line_of(event, options.format, session.terminal().colour_out));
       return session.can_write();
     });
     if (!session.can_write()) return 0;
     if (!options.follow) return ended ? Result<int>(0) : ended.error();
     const bool may_heal = ended || ended.error().code == ErrorCode::kUnavailable;
-    if (!may_heal || wire::read_clock().boot - last_good > kReconnectPatience)
+    const auto error = ended ? std::nullopt : std::optional(ended.error());
+    if (!may_heal || !reconnect.may_try_again(error, wire::read_clock().boot))
       return ended ? unavailable("stream_ended", "the event stream ends again and again; look at `unikctl doctor`")
                    : ended.error();
     if (!std::exchange(told, true)) session.warn("the event stream broke off, opening it again");

@@ -6,9 +6,11 @@
 #include "cli/commands/commands.hpp"
 #include "cli/deployed_image.hpp"
 #include "cli/packing.hpp"
+#include "cli/signing_keys.hpp"
 #include "codec/json.hpp"
 #include "runtimes/lib/oci/image_facts.hpp"
 #include "runtimes/lib/pack/rebase.hpp"
+#include "runtimes/lib/signature/image_signatures.hpp"
 
 namespace unik::cli {
 namespace {
@@ -23,7 +25,8 @@ struct RebaseOptions {
   std::vector<std::string> names;
   bool all = false;
   std::string from;
-  std::string to;  // empty: this host's base runtime
+  std::string to;   // empty: this host's base runtime
+  std::string key;  // a secret one, to sign the results with; empty: they are not signed
 };
 
 // An image of the store that has been rebased, now or before.
@@ -170,9 +173,25 @@ Result<void> roll_apps(const Session& session, const BlobStore& store, const std
   return first ? Result<void>(*std::move(first)) : Result<void>();
 }
 
+// A rebase is another image: who vouched for the old one has said nothing of it.
+Result<void> sign_rebased(const Session& session, const BlobStore& store, const NamedImage& old, const Digest& fresh,
+                          const std::optional<runtimes::SecretKey>& key) {
+  if (key) {
+    const auto signature = sign_stored_image(store, fresh, *key);
+    return signature ? Result<void>() : Result<void>(signature.error());
+  }
+  const auto before = image_signatures(store, old.manifest.digest), after = image_signatures(store, fresh);
+  if (before && !before->empty() && after && after->empty())
+    session.warn("image/" + old.name + " was signed and what came of it is not: `unikctl image sign " + old.name +
+                 " --key FILE`, or --key here");
+  return {};
+}
+
 Result<int> rebase(const Session& session, const RebaseOptions& options) {
   if (options.all == !options.names.empty() || options.all == options.from.empty())
     return invalid("usage", "want images by name, or --all --from BASE for those that stand on one");
+  const auto key = read_signing_key(session, options.key);
+  if (!key) return key.error();
   const auto store = open_store(session);
   if (!store) return store.error();
   const auto hold = store->hold();
@@ -195,6 +214,7 @@ Result<int> rebase(const Session& session, const RebaseOptions& options) {
     }
     const runtimes::Reference reference{name_without_tag(*runtimes::parse_image_name(image.name)),
                                         rebased->manifest.digest};
+    if (auto done = sign_rebased(session, *store, image, reference.digest, *key); !done) return done.error();
     session.out(to_string(reference) + "\n");
     moved.push_back({image.manifest.digest, reference});
     if (!rebased->changed) session.say("image/" + image.name + " stands on " + to->name + " already");
@@ -217,6 +237,7 @@ void add_image_rebase(CommandTree& tree, const VerbFlags& image) {
   verb.text("--from", options->from, "BASE", "With --all: an image, or the digest of a base");
   verb.text("--to", options->to, "BASE",
             "A base, a runtime, or an image whose base is taken (the base runtime of this host)");
+  verb.text("--key", options->key, "FILE", "A secret key to sign the results with (not signed)");
 }
 
 }  // namespace unik::cli

@@ -36,11 +36,9 @@ Result<int> sign_verb(const Session& session, const SigningOptions& options) {
   if (!store) return store.error();
   const auto image = find_image(*store, options.image);
   if (!image) return image.error();
-  const auto manifest = store->read(image->manifest.digest);
-  if (!manifest) return manifest.error();
-  const auto signature = runtimes::sign_image(**key, *manifest);
-  if (auto added = add_image_signature(*store, image->manifest.digest, signature); !added) return added.error();
-  session.out(full_name(image->name, image->manifest.digest) + ": signed by key " + to_string(signature.id) + "\n");
+  const auto signature = sign_stored_image(*store, image->manifest.digest, **key);
+  if (!signature) return signature.error();
+  session.out(full_name(image->name, image->manifest.digest) + ": signed by key " + to_string(signature->id) + "\n");
   return 0;
 }
 

@@ -101,7 +101,8 @@ void add_logs(CommandTree& tree) {
   verb.number("--tail", options->tail, "N", "Only the last N lines");
   verb.text("--since", options->since, "5m|TIME", "Only lines since 5m ago, or since a UTC time");
   verb.flag("--previous", options->previous, "Of the run before the last restart");
-  verb.flag("--timestamps", options->timestamps, "Begin each line with its time");
+  verb.flag("--timestamps", options->timestamps,
+            "Begin each line with its time; ~ after it: the line was written before that, while no agent looked");
 }
 
 }  // namespace unik::cli

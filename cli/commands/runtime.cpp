@@ -25,6 +25,8 @@ class RuntimeTree {
 
     VerbFlags install = add("install", "Bring runtimes from the registries of config.yaml", install_runtimes);
     install.words("name", options_->names, "NAME[@VERSION]...", "The runtimes", Need::kRequired);
+    install.text("--from", options_->from, "URL", "From this registry alone, whatever config.yaml says");
+    install.text("--key", options_->key, "KEY", "With --from: the public key, or its file, that must have signed them");
 
     VerbFlags info = add("info", "Show one runtime: packages, versions, environment, image, origin", show_runtime);
     name(info, "RUNTIME");
@@ -40,6 +42,7 @@ class RuntimeTree {
     VerbFlags verify =
         add("verify", "Read installed runtimes again and hold them to what was installed", verify_runtimes);
     verify.words("name", options_->names, "RUNTIME...", "Which (all)", Need::kOptional);
+    verify.text("--key", options_->key, "KEY", "A public key, or its file, that is trusted whatever config.yaml says");
   }
 
   void add_makers() {
@@ -78,7 +81,8 @@ class RuntimeTree {
     release.flag("--all", options_->all, "Every runtime of the repository, at one --version");
     release.text("--version", options_->version, "X.Y.Z", "With --all: it is written into every manifest.yaml");
     release.text("--to", options_->to, "DIR", "Where the packages go, as NAME/NAME-X.Y.Z.tar.gz");
-    release.text("--url", options_->url, "URL", "Where others find that directory (file://DIR)");
+    release.text("--url", options_->url, "URL",
+                 "Where others find them: that directory, oci://HOST/NAMESPACE or a page …/releases (file://DIR)");
     release.text("--key", options_->key, "FILE", "The secret key to sign with (not signed)");
     release.text("--branch", options_->branch, "NAME", "The branch that is released (main)");
     release.text("--remote", options_->remote, "NAME", "Where it is pushed to (origin)");
@@ -89,12 +93,15 @@ class RuntimeTree {
     VerbFlags publish =
         add("publish", "Package an installed runtime, sign it, and add it to a registry", publish_runtime);
     name(publish, "RUNTIME");
-    publish.text("--to", options_->to, "DIR", "The directory of the registry; it is made where it is missing");
-    publish.text("--key", options_->key, "FILE", "The secret key to sign with (not signed)");
+    publish.text("--to", options_->to, "DIR|OCI",
+                 "The registry: a directory, or oci://HOST/NAMESPACE; made if missing");
+    publish.text("--in", options_->in, "DIR",
+                 "Instead: put the package that registry.json in DIR names where it says, as `release` has left it");
+    publish.text("--key", options_->key, "FILE", "With --to: the secret key to sign with (not signed)");
 
     VerbFlags yank = add("yank", "Mark a published version as bad: only who names it still gets it", yank_runtime);
     name(yank, "NAME@VERSION");
-    yank.text("--in", options_->to, "DIR", "The directory of the registry");
+    yank.text("--in", options_->in, "DIR|OCI", "The registry: a directory, or oci://HOST/NAMESPACE");
   }
 
  private:

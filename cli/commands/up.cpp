@@ -12,7 +12,7 @@ Result<int> run_up(const Session& session) {
   if (!api) return api.error();
   if (!api->target().local)
     return invalid("not_local", "want the local control plane, but " + api->target().origin + " names " + api->where() +
-                                    "; leave it out to start the local one");
+                                    "; leave it out, or say --context local, to start the local one");
   const auto say = [&](const std::string& text) { session.say(text); };
   if (const auto stopped = stop_outdated(session.environment(), *api, say); !stopped) return stopped.error();
   const auto up = ensure_up(session.environment(), *api, say);

@@ -103,12 +103,17 @@ class CowMap {
     }
     Root& root = own_root();
     if (root.slots.empty()) root.slots.push_back({key, std::make_shared<Page>()});
-    const std::size_t index = page_for(key);
+    std::size_t index = page_for(key);
+    if (root.slots[index].page->rows.size() == kPageRows) {
+      split(index);
+      index = page_for(key);
+    }
     Page& page = own_page(index);
+    // A page has no room for more rows than it may ever hold.
+    if (page.rows.size() == page.rows.capacity()) page.rows.reserve(std::min(kPageRows, 2 * page.rows.size() + 1));
     page.rows.insert(page.rows.begin() + static_cast<std::ptrdiff_t>(row_in(page, key)), Row(key, std::move(value)));
     root.slots[index].first = page.rows.front().first;
     ++root.size;
-    if (page.rows.size() > kPageRows) split(index);
   }
 
   // Whether there was such a row.
@@ -198,17 +203,15 @@ class CowMap {
     own_page(root.slots.size() - 1).rows.emplace_back(key, std::move(value));
   }
 
-  // Rows that arrive in order leave full pages behind; others leave two halves.
+  // In two halves, each as large as its rows. Rows that arrive in order are appended, and leave full pages behind.
   void split(std::size_t index) {
-    Root& root = *root_;
-    Page& left = *root.slots[index].page;
-    const bool appended = index + 1 == root.slots.size();
-    const std::size_t keep = appended ? kPageRows : left.rows.size() / 2;
-    auto right = std::make_shared<Page>();
-    right->rows.assign(std::make_move_iterator(left.rows.begin() + static_cast<std::ptrdiff_t>(keep)),
-                       std::make_move_iterator(left.rows.end()));
-    left.rows.resize(keep);
+    Root& root = own_root();
+    const std::vector<Row>& rows = root.slots[index].page->rows;
+    const auto middle = rows.begin() + static_cast<std::ptrdiff_t>(rows.size() / 2);
+    auto left = std::make_shared<Page>(Page{{rows.begin(), middle}});
+    auto right = std::make_shared<Page>(Page{{middle, rows.end()}});
     const Key first = right->rows.front().first;
+    root.slots[index].page = std::move(left);
     root.slots.insert(root.slots.begin() + static_cast<std::ptrdiff_t>(index) + 1, Slot{first, std::move(right)});
   }
 

@@ -133,10 +133,9 @@ bool has_stored(const World& world, const Stamp& accepted, std::uint64_t revisio
 Sighting sight(const World& world, Symbol node, const InstanceId& id, std::uint64_t goal_revision) {
   const Observed* const observed = world.observed.find(node);
   if (observed == nullptr) return Sighting::kUnknown;
-  const std::vector<ObservedInstance>& seen = observed->report->body.instances;
-  const auto found =
-      std::lower_bound(seen.begin(), seen.end(), id,
-                       [](const ObservedInstance& one, const InstanceId& wanted) { return one.id < wanted; });
+  const std::vector<SeenInstance>& seen = observed->report->body->instances;
+  const auto found = std::lower_bound(
+      seen.begin(), seen.end(), id, [](const SeenInstance& one, const InstanceId& wanted) { return one.id < wanted; });
   if (found != seen.end() && found->id == id) return Sighting::kPresent;
   return has_stored(world, observed->report->accepted_stamp, goal_revision) ? Sighting::kAbsent : Sighting::kUnknown;
 }

@@ -99,16 +99,16 @@ void watch_drain(Draft& draft, Symbol node) {
 }
 
 void take_transitions(Draft& draft, Symbol node, const NodeObservation& report) {
-  std::vector<const ObservedInstance*> strays;
-  for (const ObservedInstance& seen : report.body.instances) {
+  std::vector<const SeenInstance*> strays;
+  for (const SeenInstance& seen : report.body->instances) {
     const InstanceRow* const row = draft.world().instances.find(seen.id);
     if (row == nullptr || row->node != node) {
       strays.push_back(&seen);
-    } else if (*row->status != seen.status) {
+    } else if (row->status != seen.status) {
       draft.change(ObserveInstance{seen.id, seen.status});
     }
   }
-  for (const ObservedInstance* const stray : strays) {
+  for (const SeenInstance* const stray : strays) {
     const StrayKey key{node, stray->id};
     if (draft.world().strays.contains(key)) continue;
     draft.because(object_of(node), "stray " + to_string(stray->id) + ": it runs and nobody wants it");

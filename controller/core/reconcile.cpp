@@ -37,13 +37,19 @@ InstanceStatus pending(std::string reason, std::string message) {
   return status;
 }
 
+// Of all that have been placed and not reported, so that it is in memory once.
+const Shared<InstanceStatus>& placed_status() {
+  static const Shared<InstanceStatus> status = pending("placed", "its node has yet to report it");
+  return status;
+}
+
 // Gives `id` a node, or a row that says why it has none.
 void place(Draft& draft, Placer& placer, const InstanceId& id, InstanceRow row, bool is_replacement) {
   std::variant<Symbol, NoPlace> choice = placer.next(is_replacement);
   if (const Symbol* const node = std::get_if<Symbol>(&choice)) {
     row.node = *node;
     row.goal_revision = draft.world().revision;
-    row.status = pending("placed", "its node has yet to report it");
+    row.status = placed_status();
     draft.because(id, "placed on " + node->str());
     draft.change(PutInstance{id, std::move(row)});
     return;

@@ -31,10 +31,10 @@ void renumber(Draft& draft, const AppName& name) {
   draft.change(PutApp{std::move(row)});
 }
 
-const ObservedInstance* observed_instance(const World& world, Symbol node, const InstanceId& id) {
+const SeenInstance* observed_instance(const World& world, Symbol node, const InstanceId& id) {
   const Observed* const observed = world.observed.find(node);
   if (observed == nullptr) return nullptr;
-  for (const ObservedInstance& seen : observed->report->body.instances)
+  for (const SeenInstance& seen : observed->report->body->instances)
     if (seen.id == id) return &seen;
   return nullptr;
 }
@@ -70,9 +70,9 @@ std::string obstacle(const World& world, Symbol node, const InstanceId& id) {
     return "its slot " + std::to_string(id.slot) + " is beyond the app's " + std::to_string(app->app->spec.replicas) +
            " replicas";
   if (world.instances.contains(id)) return "the same instance is known on another node";
-  const ObservedInstance* const seen = observed_instance(world, node, id);
+  const SeenInstance* const seen = observed_instance(world, node, id);
   if (seen == nullptr) return "its node has not reported it";
-  if (const std::string holder = holder_of_slot(world, id, seen->status); !holder.empty())
+  if (const std::string holder = holder_of_slot(world, id, *seen->status); !holder.empty())
     return holder + " holds its slot";
   if (const std::optional<InstanceId> other = contender(world, node, id))
     return short_name(*other) + " may run in its slot, of which two must never run at once";
@@ -92,8 +92,7 @@ QuarantinedView view_one(const World& world, Symbol node, const InstanceId& id) 
   view.node = node.str();
   view.id = id;
   view.name = short_name(id);
-  if (const ObservedInstance* const seen = observed_instance(world, node, id))
-    view.phase = to_string(seen->status.phase);
+  if (const SeenInstance* const seen = observed_instance(world, node, id)) view.phase = to_string(seen->status->phase);
   view.obstacle = world.history_lost ? "nothing is adopted before `unikctl recover`" : obstacle(world, node, id);
   return view;
 }
@@ -147,9 +146,8 @@ Result<ApplyReply> admit_quarantine(Draft& draft, const QuarantineRequest& reque
   InstanceRow adopted;
   adopted.node = request.node;
   adopted.goal_revision = draft.world().revision;
-  const InstanceStatus& status = observed_instance(draft.world(), request.node, request.id)->status;
-  adopted.created_at = status.started_at;
-  adopted.status = status;
+  adopted.status = observed_instance(draft.world(), request.node, request.id)->status;
+  adopted.created_at = adopted.status->started_at;
   draft.change(RemoveStray{key});
   draft.change(PutInstance{request.id, std::move(adopted)});
   return reply_of(draft);
@@ -168,7 +166,7 @@ bool is_accounted(const World& world, Symbol node) {
 
 void account_for_node(Draft& draft, Symbol node) {
   const std::shared_ptr<const NodeObservation> report = draft.world().observed.find(node)->report;
-  for (const ObservedInstance& seen : report->body.instances) {
+  for (const SeenInstance& seen : report->body->instances) {
     const StrayKey key{node, seen.id};
     if (is_known(draft.world(), node, seen.id) || draft.world().strays.contains(key)) continue;
     draft.because("node " + node.str(), "quarantined " + to_string(seen.id) + ": it came with a history that was lost");
@@ -186,7 +184,7 @@ std::vector<QuarantinedView> view_quarantine(const World& world) {
     if (row.quarantined) views.push_back(view_one(world, key.node, key.id));
   if (!world.history_lost) return views;
   for (const auto& [node, observed] : world.observed)
-    for (const ObservedInstance& seen : observed.report->body.instances)
+    for (const SeenInstance& seen : observed.report->body->instances)
       if (!is_known(world, node, seen.id) && !world.strays.contains({node, seen.id}))
         views.push_back(view_one(world, node, seen.id));
   std::sort(views.begin(), views.end(), [](const QuarantinedView& a, const QuarantinedView& b) {

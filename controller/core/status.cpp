@@ -134,7 +134,7 @@ std::vector<LaunchUrl> urls_of(const World& world, const AppName& name) {
   for (const Symbol node : nodes) {
     const Observed* const observed = world.observed.find(node);
     if (observed == nullptr) continue;
-    for (const ObservedPublication& publication : observed->report->body.publications) {
+    for (const ObservedPublication& publication : observed->report->body->publications) {
       if (publication.app != name) continue;
       LaunchUrl url{publication.port_name, node.str(), "", publication.problem};
       if (publication.host_port != 0 && publication.problem.empty())
@@ -287,7 +287,7 @@ NodeView view_node(const World& world, Symbol name, const NodeRow& row) {
     view.instances = load->instances;
   }
   if (const Observed* const observed = world.observed.find(name)) {
-    view.used = observed->report->body.used;
+    view.used = observed->report->body->used;
     view.last_report_ago = world.as_of - observed->received;
   }
   Condition ready{"Ready", row.health == NodeHealth::kReady ? "True" : "Unknown", "Reporting", ""};

@@ -356,6 +356,39 @@ bool same_tables(const World& a, const World& b) {
          a.loads == b.loads && a.unplaced == b.unplaced && a.nodes_by_health == b.nodes_by_health && a.usage == b.usage;
 }
 
+Shared<SeenBody> seen_body(const World& world, const ReportBody& body) {
+  SeenBody seen;
+  seen.instances.reserve(body.instances.size());
+  for (const ObservedInstance& one : body.instances) {
+    const InstanceRow* const row = world.instances.find(one.id);
+    const bool is_known = row != nullptr && *row->status == one.status;
+    seen.instances.push_back({one.id, is_known ? row->status : Shared<InstanceStatus>(one.status)});
+  }
+  std::sort(seen.instances.begin(), seen.instances.end(),
+            [](const SeenInstance& a, const SeenInstance& b) { return a.id < b.id; });
+  seen.publications = body.publications;
+  seen.used = body.used;
+  return seen;
+}
+
+void share_tables(World& into, const World& from) {
+  UNIK_CHECK(into.revision == from.revision, "the tables of another record");
+  into.apps = from.apps;
+  into.nodes = from.nodes;
+  into.tenants = from.tenants;
+  into.templates = from.templates;
+  into.instances = from.instances;
+  into.strays = from.strays;
+  into.operations = from.operations;
+  into.answers = from.answers;
+  into.by_node = from.by_node;
+  into.active_operations = from.active_operations;
+  into.queued_operations = from.queued_operations;
+  into.loads = from.loads;
+  into.unplaced = from.unplaced;
+  into.usage = from.usage;
+}
+
 void apply(World& world, const Change& change, Dirty* dirty) {
   std::visit(Fold(world, dirty), change);
 }

@@ -27,6 +27,21 @@ struct Dirty {
   bool empty() const { return apps.empty() && nodes.empty() && !capacity && !everything; }
 };
 
+// A ReportBody whose statuses are those of the tables where they say the same: so they are in memory once.
+struct SeenInstance {
+  InstanceId id;
+  Shared<InstanceStatus> status;
+
+  bool operator==(const SeenInstance&) const = default;
+};
+struct SeenBody {
+  std::vector<SeenInstance> instances;  // in the order of ids
+  std::vector<ObservedPublication> publications;
+  Resources used;
+
+  bool operator==(const SeenBody&) const = default;
+};
+
 // The newest report of a node. `received` is in the loop's time, which does not pass while the loop is stopped.
 struct NodeObservation {
   std::string boot_id;
@@ -34,7 +49,7 @@ struct NodeObservation {
   std::uint64_t seq = 0;
   Stamp accepted_stamp;
   std::uint64_t digest = 0;
-  ReportBody body;
+  Shared<SeenBody> body;  // never empty
 
   bool operator==(const NodeObservation&) const = default;
 };
@@ -141,6 +156,13 @@ void derive(World& world);
 
 // Whether the durable parts are the same.
 bool same_tables(const World& a, const World& b);
+
+// What `body` says, beside what `world` has.
+Shared<SeenBody> seen_body(const World& world, const ReportBody& body);
+
+// Makes `into` hold the pages of `from` where it has the same tables on pages of its own, so that they are in memory
+// once.
+void share_tables(World& into, const World& from);
 
 // Moves the tables by one change of the record `world.revision`. Names what it touched in `dirty` when that is given.
 // A change of an unknown row is a programmer error.

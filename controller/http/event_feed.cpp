@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::size_t kBatch = 200;                   // records read at a time
 constexpr std::uint64_t kRecordsBetweenLooks = 1000;  // at where the journal begins
-constexpr std::chrono::seconds kKeepAlive(15);
 
 // In the form of any other event, so that who knows no `resync` shows it at least. Its id is where to go on.
 std::string resync_event(std::uint64_t from, std::string reason, std::string message, std::string trace_id) {
@@ -28,8 +27,8 @@ std::string resync_event(std::uint64_t from, std::string reason, std::string mes
   return wire::format_event({std::to_string(from), "resync", codec::to_json(event)});
 }
 
-// The watcher's first id, without an event: a stream that breaks off before any goes on from here.
-std::string first_id(std::uint64_t seq) {
+// An id without an event: a stream that breaks off before the next one goes on from here.
+std::string id_alone(std::uint64_t seq) {
   return "id: " + std::to_string(seq) + "\n\n";
 }
 
@@ -53,13 +52,14 @@ struct EventFeed::Watcher {
 
   Watch watch;
   std::uint64_t after = 0;  // once it has begun
+  Time written{};           // when it was last told anything
   bool begun = false;
   const wire::Stream stream;
   std::atomic<bool> closed = false;
 };
 
-EventFeed::EventFeed(JournalReader reader, std::uint64_t head)
-    : reader_(std::move(reader)), head_(head), thread_([this] { run(); }) {}
+EventFeed::EventFeed(JournalReader reader, std::uint64_t head, Duration keep_alive)
+    : reader_(std::move(reader)), keep_alive_(keep_alive), head_(head), thread_([this] { run(); }) {}
 
 EventFeed::~EventFeed() {
   {
@@ -120,7 +120,7 @@ void EventFeed::run() {
     bool idle = false;
     {
       std::unique_lock lock(mutex_);
-      idle = !wake_.wait_for(lock, kKeepAlive, [this] { return moved_ || ending_; });
+      idle = !wake_.wait_for(lock, keep_alive_, [this] { return moved_ || ending_; });
       if (ending_) return;
       moved_ = false;
       head = head_;
@@ -130,10 +130,11 @@ void EventFeed::run() {
       if (const Result<std::uint64_t> floor = reader_.floor()) floor_ = *floor;
       look_at = head + kRecordsBetweenLooks;
     }
+    const Time now = wire::read_clock().boot;
     std::size_t gone = 0;
     for (auto it = watchers.begin(); it != watchers.end();) {
-      if (idle) (*it)->stream.write(wire::format_keep_alive());
       if (!(*it)->closed && feed(**it, head)) {
+        keep_alive(**it, now);
         ++it;
         continue;
       }
@@ -145,16 +146,23 @@ void EventFeed::run() {
   }
 }
 
+// What others' tenants do moves a stream on without a word to it.
+void EventFeed::keep_alive(Watcher& watcher, Time now) const {
+  if (now - watcher.written < keep_alive_ || watcher.stream.buffered() > wire::kStreamLowWater) return;
+  watcher.stream.write(id_alone(watcher.after));
+  watcher.written = now;
+}
+
 bool EventFeed::begin(Watcher& watcher, std::uint64_t head) {
   watcher.begun = true;
   if (!watcher.watch.after) {
     const Result<std::uint64_t> floor = reader_.floor();
     if (!floor) return false;
     watcher.after = *floor;
-    return watcher.stream.write(first_id(watcher.after));
+    return watcher.stream.write(id_alone(watcher.after));
   }
   watcher.after = *watcher.watch.after;
-  if (watcher.after <= head) return watcher.stream.write(first_id(watcher.after));
+  if (watcher.after <= head) return watcher.stream.write(id_alone(watcher.after));
   // Nobody was told of it before it was durable: it is of a history that was lost.
   watcher.after = head;
   return watcher.stream.write(resync_event(
@@ -182,7 +190,9 @@ bool EventFeed::feed(Watcher& watcher, std::uint64_t head) {
     for (const Record& record : *records) {
       std::string text = format_record(record, watcher.watch.tenant);
       watcher.after = record.seq;
-      if (!text.empty() && !watcher.stream.write(std::move(text))) return false;
+      if (text.empty()) continue;
+      if (!watcher.stream.write(std::move(text))) return false;
+      watcher.written = wire::read_clock().boot;
     }
   }
   if (watcher.watch.follow) return true;

@@ -13,16 +13,20 @@
 #include <string>
 #include <thread>
 
+#include "api/time.hpp"
 #include "controller/store/store.hpp"
 #include "wire/http_server.hpp"
 
 namespace unik::controller {
 
 inline constexpr std::size_t kMaxWatchers = 1000;
+// A stream says so often at least where it stands, so that one that breaks off goes on from there and a dead peer is
+// noticed.
+inline constexpr Duration kKeepAlive = std::chrono::seconds(15);
 
 class EventFeed {
  public:
-  EventFeed(JournalReader reader, std::uint64_t head);
+  EventFeed(JournalReader reader, std::uint64_t head, Duration keep_alive = kKeepAlive);
   ~EventFeed();
   EventFeed(const EventFeed&) = delete;
   EventFeed& operator=(const EventFeed&) = delete;
@@ -47,9 +51,11 @@ class EventFeed {
   void run();
   // Whether the watcher is to be kept.
   bool feed(Watcher& watcher, std::uint64_t head);
+  void keep_alive(Watcher& watcher, Time now) const;
   bool begin(Watcher& watcher, std::uint64_t head);
 
   JournalReader reader_;
+  const Duration keep_alive_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::uint64_t head_;

@@ -1,13 +1,14 @@
 #include <utility>
 
 #include "codec/json.hpp"
+#include "controller/heartbeats.hpp"
 #include "controller/http/api.hpp"
 
 namespace unik::controller {
 namespace {
 
 void answer(const wire::Responder& responder, const Answer& answer) {
-  if (const auto* const reply = std::get_if<HeartbeatReply>(&answer)) {
+  if (const auto reply = heartbeat_reply(answer)) {
     responder.send(json_response(200, codec::to_json(*reply)));
   } else if (const auto* const registered = std::get_if<RegisterReply>(&answer)) {
     responder.send(json_response(200, codec::to_json(*registered)));

@@ -2,6 +2,8 @@
 
 #include <openssl/evp.h>
 
+#include <initializer_list>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -11,16 +13,28 @@
 namespace unik::controller {
 namespace {
 
-// What the chain covers of a record, beside the hash before it.
-std::string chained_text(const Record& record, std::uint32_t format, std::string_view changes) {
+// What the chain covers of a record, beside the hash before it and the changes.
+std::string chained_head(const Record& record, std::uint32_t format) {
   std::string text;
   for (const std::uint64_t number :
        {record.seq, record.epoch.recovery_count, record.epoch.term,
         static_cast<std::uint64_t>(record.at.time_since_epoch().count()), static_cast<std::uint64_t>(format)})
     text += std::to_string(number) + '\0';
   text += record.actor + '\0' + record.trace_id + '\0';
-  text += changes;
   return text;
+}
+
+// Of the parts as one text, which is not put together: a record's changes may be many megabytes.
+std::string sha256_of(std::initializer_list<std::string_view> parts) {
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
+  bool done = context != nullptr && EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) == 1;
+  for (const std::string_view part : parts)
+    done = done && EVP_DigestUpdate(context.get(), part.data(), part.size()) == 1;
+  std::string hash(32, '\0');
+  unsigned int size = 0;
+  done = done && EVP_DigestFinal_ex(context.get(), reinterpret_cast<unsigned char*>(hash.data()), &size) == 1;
+  UNIK_CHECK(done, "SHA-256 failed");
+  return hash;
 }
 
 Result<std::string> blob(Database& database, std::string_view hash) {
@@ -63,12 +77,7 @@ Result<std::vector<Change>> read_changes(Database& database, std::string_view te
 const std::string kNoHash(32, '\0');
 
 std::string sha256(std::string_view text) {
-  std::string hash(32, '\0');
-  unsigned int size = 0;
-  UNIK_CHECK(EVP_Digest(text.data(), text.size(), reinterpret_cast<unsigned char*>(hash.data()), &size, EVP_sha256(),
-                        nullptr) == 1,
-             "SHA-256 failed");
-  return hash;
+  return sha256_of({text});
 }
 
 std::string hex(std::string_view bytes) {
@@ -90,7 +99,7 @@ std::string unhex(std::string_view text) {
 }
 
 std::string chain_hash(std::string_view prev, const Record& record, std::uint32_t format, std::string_view changes) {
-  return sha256(std::string(prev) + chained_text(record, format, changes));
+  return sha256_of({prev, chained_head(record, format), changes});
 }
 
 Result<StoredRecord> read_head(const Statement& row) {

@@ -60,6 +60,11 @@ Statement& Statement::bind_blob(int place, std::string_view bytes) {
                                    SQLITE_TRANSIENT));
 }
 
+Statement& Statement::bind_borrowed(int place, std::string_view text) {
+  return bound(sqlite3_bind_text64(statement_.get(), place, text.data() == nullptr ? "" : text.data(), text.size(),
+                                   SQLITE_STATIC, SQLITE_UTF8));
+}
+
 Result<bool> Statement::step() {
   if (const int failed = std::exchange(failed_bind_, SQLITE_OK); failed != SQLITE_OK)
     return sqlite_error(sqlite3_db_handle(statement_.get()), failed, sqlite3_sql(statement_.get()));
@@ -73,13 +78,12 @@ Result<bool> Statement::step() {
 }
 
 Result<void> Statement::run() {
-  while (true) {
-    const Result<bool> row = step();
-    if (!row) return row.error();
-    if (!*row) break;
-  }
+  Result<bool> row = true;
+  while (row && *row) row = step();
   reset();
-  return {};
+  // What was bound may be a whole record, and would be held until the next.
+  sqlite3_clear_bindings(statement_.get());
+  return row ? Result<void>() : Result<void>(std::move(row).error());
 }
 
 void Statement::reset() {

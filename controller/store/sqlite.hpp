@@ -30,10 +30,12 @@ class Statement {
   Statement& bind(int place, std::uint32_t value) { return bind(place, static_cast<std::int64_t>(value)); }
   Statement& bind(int place, std::string_view text);
   Statement& bind_blob(int place, std::string_view bytes);
+  // Without a copy: `text` must stay as it is until `run` has returned.
+  Statement& bind_borrowed(int place, std::string_view text);
 
   // True: there is a row. False: there is none, or no more. The bindings are kept.
   Result<bool> step();
-  // Runs to the end and makes the statement ready for the next use.
+  // Runs to the end and makes the statement ready for the next use: nothing is bound any more.
   Result<void> run();
   void reset();
 

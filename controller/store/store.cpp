@@ -183,7 +183,8 @@ Result<std::string> Store::Impl::changes_text(const Record& record) {
     }
     const std::string hash = sha256(body);
     const std::string name = hex(hash);
-    if (Result<void> done = insert_blob.bind_blob(1, hash).bind(2, body).run(); !done) return std::move(done).error();
+    if (Result<void> done = insert_blob.bind_blob(1, hash).bind_borrowed(2, body).run(); !done)
+      return std::move(done).error();
     if (Result<void> done = insert_use.bind(1, name).bind(2, record.seq).run(); !done) return std::move(done).error();
     out.begin_object().field("blob", name).end_object();
   }
@@ -194,7 +195,8 @@ Result<void> Store::Impl::write(const Record& record, const World& after, const 
                                 std::string_view changes, std::string_view hash) {
   insert_record.bind(1, record.seq).bind(2, record.epoch.recovery_count).bind(3, record.epoch.term);
   insert_record.bind_blob(4, last_hash).bind_blob(5, hash).bind(6, record.at.time_since_epoch().count());
-  insert_record.bind(7, record.actor).bind(8, record.trace_id).bind(9, kRecordFormat).bind(10, changes);
+  insert_record.bind(7, record.actor).bind(8, record.trace_id).bind(9, kRecordFormat);
+  insert_record.bind_borrowed(10, changes);
   if (Result<void> done = insert_record.run(); !done) return done;
   return tables.write(record, touched, after);
 }
@@ -225,6 +227,10 @@ CommitResult Store::commit(const Record& record) {
   impl_->last_hash = std::move(hash);
   impl_->last_at = record.at;
   return {CommitOutcome::kCommitted, {}};
+}
+
+void Store::share(const World& world) {
+  share_tables(impl_->world, world);
 }
 
 Result<bool> Store::compact(const Retention& keep, WallTime now, Stride stride) {

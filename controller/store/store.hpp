@@ -53,6 +53,9 @@ class Store {
   // find out.
   CommitResult commit(const Record& record);
 
+  // Says that `world`, which others hold, has the tables of the head: they are then in memory once.
+  void share(const World& world);
+
   // One bounded step of compaction.hpp, to be called between commits. True: there may be another at once.
   Result<bool> compact(const Retention& keep, WallTime now, Stride stride = {});
 

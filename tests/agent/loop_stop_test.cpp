@@ -96,6 +96,29 @@ TEST_F(LoopStopTest, LeavesTheTableBeforeItIsAsked) {
   EXPECT_TRUE(host.table.empty());
 }
 
+TEST_F(LoopStopTest, AnswersWhatItWasAskedBeforeItIsAsked) {
+  boot({published(running(web), 18080)});
+  host.in_flight.insert(web);
+  host.want({absent(web, 5s)});
+  host.run_for(3s);
+  EXPECT_TRUE(host.table.empty());
+  EXPECT_TRUE(host.is_running(web)) << "a client still waits for its answer";
+  host.in_flight.clear();
+  host.tell_published();
+  host.run_for(100ms);
+  EXPECT_FALSE(host.is_running(web));
+}
+
+TEST_F(LoopStopTest, AClientThatIsNeverAnsweredHoldsUpAStopForABoundedTime) {
+  boot({published(running(web), 18080)});
+  host.in_flight.insert(web);
+  host.want({absent(web, 5s)});
+  host.run_for(4800ms);
+  EXPECT_TRUE(host.is_running(web));
+  host.run_for(500ms);
+  EXPECT_FALSE(host.is_running(web));
+}
+
 TEST_F(LoopStopTest, LeavesTheTableOfTheAgentBefore) {
   boot({published(running(web), 18080)});
   host.link_down = true;

@@ -165,6 +165,27 @@ TEST_F(LoopTest, RestartsWithGrowingWaitsAndCallsACrashLoopByName) {
   EXPECT_EQ(host.status(web)->message, "the app exited with code 1");
 }
 
+TEST_F(LoopTest, ARestartThatThePolicyNoLongerAllowsDoesNotHappen) {
+  host.exits_after = 0s;
+  host.exits_with = {ExitKind::kExited, 3};
+  EnsureRunning job = running(web);
+  job.run.restart.backoff = 4s;
+  boot({job}, 2s);
+  ASSERT_EQ(host.status(web)->reason, "backoff");
+  job.run.restart.policy = RestartPolicy::kNever;
+  host.want({job});
+  host.run_for(1min);
+  EXPECT_EQ(host.launches[web], 1U);
+  EXPECT_EQ(host.status(web)->phase, Phase::kExited);
+  EXPECT_EQ(host.status(web)->restarts, 0U);
+  job.run.restart.policy = RestartPolicy::kOnFailure;
+  host.exits_with = {ExitKind::kExited, 0};
+  host.want({job});
+  host.run_for(1min);
+  EXPECT_EQ(host.launches[web], 2U);
+  EXPECT_EQ(host.status(web)->last_exit, (Exit{ExitKind::kExited, 0}));
+}
+
 TEST_F(LoopTest, StartsTheWaitsAnewAfterTenHealthyMinutes) {
   host.exits_after = 0s;
   boot({running(web)}, 20s);

@@ -323,8 +323,17 @@ void SimulatedHost::perform(const Publish& effect) {
         seen.host_port = port;
       published.publications.push_back(seen);
     }
-    answer(kSoon, published);
+    published_ = std::move(published);
+    tell_published();
   });
+}
+
+void SimulatedHost::tell_published() {
+  published_.leaving.clear();
+  for (const InstanceId& id : in_flight)
+    if (const auto vm = vms.find(id); vm != vms.end() && backends_of(id).empty())
+      published_.leaving.insert(vm->second.address);
+  answer(kSoon, published_);
 }
 
 // ---- The world ------------------------------------------------------------------------------------------------------

@@ -59,6 +59,7 @@ class SimulatedHost {
   std::optional<InstanceStatus> status(const InstanceId& id) const;
   const Stamp& wanted_stamp() const { return goals_.stamp; }
   void inject(Event event) { inbox_.push_back(std::move(event)); }
+  void tell_published();  // again, as the forwarder does when who is leaving has changed
   void ask_log(const std::string& stream_id, const InstanceId& id) { logs_.push_back({stream_id, id, {}}); }
   void ask_register() { want_register_ = true; }
   void ask_body() { want_body_ = true; }
@@ -92,6 +93,7 @@ class SimulatedHost {
   bool link_down = false;
   bool renews_nothing = false;  // the controller answers, and no lease is renewed by it
   bool forwarder_dead = false;
+  std::set<InstanceId> in_flight;  // clients wait for their answer
   std::set<std::uint16_t> taken_ports;
   std::map<std::string, Error> image_errors;
   std::string signing_key;  // by which every image is signed
@@ -154,6 +156,7 @@ class SimulatedHost {
   std::uint64_t crash_again_after_ = 0;  // 0: not
   Time leased_from_{};                   // what a strict VM's guard reads
   std::uint64_t processes_ = 0;
+  Published published_;
   Time table_lost_at_{};  // when a dead forwarder last lost a table
 
   Goals goals_{{"c1", {}, 0}, {}};

@@ -3,7 +3,7 @@
 // in one transaction, which is the floor. Then the same over growing fleets, and what a plan of everything takes when
 // there is nothing to do.
 //
-//   placement_bench BIN_DIR [rate | curve | resync] [--pairs N] [--check]
+//   placement_bench BIN_DIR [rate | curve | largest | resync] [--pairs N] [--check]    largest: the curve's last point
 #include <sqlite3.h>
 
 #include <algorithm>
@@ -27,6 +27,10 @@ namespace fs = std::filesystem;
 constexpr std::size_t kNodes = 1'000;
 constexpr std::size_t kInstances = 5'000;
 constexpr std::size_t kReplicas = 10;
+constexpr std::size_t kMostNodes = 10'000;
+constexpr std::size_t kMostInstances = 100'000;
+constexpr double kRestSeconds = 10;
+constexpr double kHeartbeatSeconds = 10;
 constexpr std::size_t kResyncInstances = 100'000;
 constexpr std::size_t kResyncToCheck = 10'000;
 
@@ -164,41 +168,54 @@ Spread only(double value) {
   return {value, value, value};
 }
 
-Result<void> measure_point(const fs::path& bin, std::size_t nodes, std::size_t instances, Report& report,
-                           std::vector<double>& each_us) {
+Spread mebibytes_of(std::uint64_t bytes) {
+  return only(static_cast<double>(bytes) / (1 << 20));
+}
+
+// The controller's CPU of each instance, in microseconds.
+Result<double> measure_point(const fs::path& bin, std::size_t nodes, std::size_t instances, Report& report) {
   const ScratchDir scratch;
   Result<Cluster> cluster = start_cluster(bin, scratch.path() / "home", nodes);
   if (!cluster) return cluster.error();
   const std::string documents = declare(*cluster, 0, instances / kReplicas, kReplicas);
   Result<void> done;
+  const std::uint64_t empty = cluster->controller.resident_bytes();
   const double cpu = cpu_seconds_of(cluster->controller.pid());
   const double wall = one_of(done, [&] { return send_all(*cluster, documents); });
-  if (!done) return done;
-  if (Result<void> bound = all_bound(*cluster, instances); !bound) return bound;
+  if (!done) return done.error();
+  if (Result<void> bound = all_bound(*cluster, instances); !bound) return bound.error();
   const double spent = cpu_seconds_of(cluster->controller.pid()) - cpu;
   const std::string name = std::to_string(instances) + " instances on " + std::to_string(nodes) + " nodes";
-  const bool largest = nodes == 10'000 && instances == 100'000;
+  const bool largest = nodes == kMostNodes && instances == kMostInstances;
   report.add({name, only(wall), "s", Want::kAtMost, largest ? std::optional<double>(5) : std::nullopt});
   report.add({name + ", CPU", only(spent), "s"});
-  each_us.push_back(1e6 * spent / static_cast<double>(instances));
-  // Before the agents have said anything, and with what they say.
-  report.add({name + ", memory", only(static_cast<double>(cluster->controller.resident_bytes()) / (1 << 20)), "MiB",
-              Want::kAtMost, largest ? std::optional<double>(150) : std::nullopt});
-  if (!largest) return {};
+  // While the nodes are still being told what to run.
+  report.add({name + ", memory of the nodes alone", mebibytes_of(empty), "MiB"});
+  report.add({name + ", memory at the answer", mebibytes_of(cluster->controller.resident_bytes()), "MiB"});
+  report.add({name + ", most memory", mebibytes_of(cluster->controller.peak_resident_bytes()), "MiB"});
+  const double each_us = 1e6 * spent / static_cast<double>(instances);
+  if (!largest) return each_us;
+  if (done = cluster->fleet.settle(instances); !done) return done.error();
+  if (const auto beats = cluster->fleet.rest(kRestSeconds, kHeartbeatSeconds); !beats) return beats.error();
+  report.add(
+      {name + ", memory when all run", mebibytes_of(cluster->controller.resident_bytes()), "MiB", Want::kAtMost, 150});
   const Result<std::uint64_t> before = revision_of(cluster->endpoint);
   const double again = one_of(done, [&] { return send_all(*cluster, documents); });
   const Result<std::uint64_t> after = revision_of(cluster->endpoint);
   if (!done || !before || !after) return internal("again", "the same declaration was not taken again");
   report.add({"the same applied again", only(again), "s"});
   report.add({"records of it", only(static_cast<double>(*after - *before)), "records", Want::kAtMost, 0, 0});
-  return {};
+  return each_us;
 }
 
 Result<void> measure_curve(const fs::path& bin, Report& report) {
-  for (const std::size_t nodes : {1'000UL, 3'000UL, 10'000UL}) {
+  for (const std::size_t nodes : {std::size_t{1'000}, std::size_t{3'000}, kMostNodes}) {
     std::vector<double> each_us;
-    for (const std::size_t instances : {10'000UL, 30'000UL, 100'000UL})
-      if (Result<void> done = measure_point(bin, nodes, instances, report, each_us); !done) return done;
+    for (const std::size_t instances : {std::size_t{10'000}, std::size_t{30'000}, kMostInstances}) {
+      const Result<double> point = measure_point(bin, nodes, instances, report);
+      if (!point) return point.error();
+      each_us.push_back(*point);
+    }
     report.add({"CPU of the last 100,000 over the first 10,000, on " + std::to_string(nodes) + " nodes",
                 only(each_us.back() / each_us.front()), "x"});
   }
@@ -212,9 +229,11 @@ void observe_all(controller::World& world) {
     report->agent_start = row.agent_start;
     report->seq = 1;
     report->accepted_stamp = {world.cluster.cluster_id, world.cluster.epoch, row.goals_revision};
+    ReportBody body;
     controller::for_each_on_node(world, name, [&](const InstanceId& id, const controller::InstanceRow& instance) {
-      report->body.instances.push_back({id, *instance.status});
+      body.instances.push_back({id, *instance.status});
     });
+    report->body = controller::seen_body(world, body);
     world.observed.set(name, {std::move(report), world.started});
   }
 }
@@ -265,7 +284,8 @@ Result<void> measure_resync(const Options& options, Report& report) {
 
 int run(int argc, char** argv) {
   const Options options = parse_options(argc, argv);
-  if (options.operands.empty()) return give_up("placement", invalid("usage", "want BIN_DIR [rate | curve | resync]"));
+  if (options.operands.empty())
+    return give_up("placement", invalid("usage", "want BIN_DIR [rate | curve | largest | resync]"));
   const fs::path bin = options.operands.front();
   const std::string part = options.operands.size() > 1 ? options.operands[1] : "";
   const auto wanted = [&](const char* name) { return part.empty() || part == name; };
@@ -273,6 +293,10 @@ int run(int argc, char** argv) {
   Result<void> done;
   if (wanted("rate")) done = measure_rate(options, bin, report);
   if (done && wanted("curve") && !options.check) done = measure_curve(bin, report);
+  if (part == "largest") {
+    const Result<double> point = measure_point(bin, kMostNodes, kMostInstances, report);
+    if (!point) done = point.error();
+  }
   if (done && wanted("resync")) done = measure_resync(options, report);
   if (!done) return give_up("placement", done.error());
   return report.finish(options);

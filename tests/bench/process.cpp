@@ -120,10 +120,10 @@ void Daemon::kill() {
   pid_ = 0;
 }
 
-std::uint64_t Daemon::resident_bytes() const {
+std::uint64_t Daemon::status_bytes(std::string_view field) const {
   std::ifstream in("/proc/" + std::to_string(pid_) + "/status");
   for (std::string line; std::getline(in, line);) {
-    if (!line.starts_with("VmRSS:")) continue;
+    if (!line.starts_with(field)) continue;
     std::uint64_t kibibytes = 0;
     std::istringstream(line.substr(line.find(':') + 1)) >> kibibytes;
     return kibibytes << 10;
@@ -162,14 +162,18 @@ Result<std::string> upload_image(const wire::Endpoint& endpoint) {
   return to_hex(digest);
 }
 
-Result<void> wait_ready(const wire::Endpoint& endpoint) {
+Result<void> wait_answer(const wire::Endpoint& endpoint, const std::string& target) {
   const double deadline = wall_seconds() + kReadyWithin;
   while (true) {
-    const Result<std::string> answer = get(endpoint, "/readyz");
+    const Result<std::string> answer = get(endpoint, target);
     if (answer) return {};
     if (wall_seconds() > deadline) return answer.error();
     ::usleep(kReadyPoll);
   }
+}
+
+Result<void> wait_ready(const wire::Endpoint& endpoint) {
+  return wait_answer(endpoint, "/readyz");
 }
 
 Result<std::string> get(const wire::Endpoint& endpoint, const std::string& target) {

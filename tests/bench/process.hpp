@@ -47,11 +47,14 @@ class Daemon {
   pid_t pid() const { return pid_; }
   void kill();
 
-  // Resident memory in bytes, pages shared with others included.
-  std::uint64_t resident_bytes() const;
+  // Resident memory in bytes, pages shared with others included: now, and the most that it was.
+  std::uint64_t resident_bytes() const { return status_bytes("VmRSS:"); }
+  std::uint64_t peak_resident_bytes() const { return status_bytes("VmHWM:"); }
 
  private:
   explicit Daemon(pid_t pid) : pid_(pid) {}
+  std::uint64_t status_bytes(std::string_view field) const;
+
   pid_t pid_ = 0;
 };
 
@@ -66,7 +69,9 @@ std::uint16_t free_port();
 // Puts a blob there that no machine could boot; enough for apps that are never started. Its hex digest.
 Result<std::string> upload_image(const wire::Endpoint& endpoint);
 
-// Asks /readyz until it says yes.
+// Asks until the answer is a 2xx, for a minute.
+Result<void> wait_answer(const wire::Endpoint& endpoint, const std::string& target);
+// That the controller has read its journal.
 Result<void> wait_ready(const wire::Endpoint& endpoint);
 
 // The body of a 2xx answer.

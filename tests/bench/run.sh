@@ -25,11 +25,14 @@ run restart "$bin"
 run launch "$bin"
 run boot "$bin" "$(debian_kernel)"
 run compaction
+run pull "$bin"
+echo "-- examples" >&2
+"$(dirname "$0")/examples_bench.sh" "$bin" >"$reports/examples.json" || failed+=(examples)
 run placement "$bin"
 
 {
   printf 'benchmark\tfigure\tmedian\tleast\tmost\tunit\ttarget\tmet\n'
-  for report in parse apply heartbeats restart launch boot compaction placement; do
+  for report in parse apply heartbeats restart launch boot compaction pull examples placement; do
     jq -r 'def short: if . >= 1000 then round else (. * 1000 | round) / 1000 end;
       .benchmark as $name | .figures[] | [$name, .name, (.value | short), (.least | short), (.most | short), .unit,
       (if .target == null then "" else "\(.want) \(.target)" end),

@@ -64,6 +64,17 @@ TEST(AppPlan, PutsFlagsOverTheRecipe) {
   EXPECT_EQ(plan_app(flags, given)->spec.boot.args, std::vector<std::string>{"--given"});
 }
 
+TEST(AppPlan, APortHasOneHostPort) {
+  AppFlags flags = named();
+  flags.publish = {"18080:8080", "18081:8080"};
+  const auto app = plan_app(flags, inputs());
+  ASSERT_FALSE(app);
+  ASSERT_EQ(app.error().details.size(), 1U);
+  EXPECT_EQ(app.error().details[0].message, "want one host port for port 8080, got `18080:8080` and `18081:8080`");
+  flags.publish = {"18080:8080", "18080:8080"};
+  EXPECT_TRUE(plan_app(flags, inputs()));
+}
+
 TEST(AppPlan, TellsEveryWrongFlagAtOnce) {
   AppFlags flags;
   flags.name = "Web";

@@ -106,6 +106,14 @@ TEST(CommandLine, RefusesWhatIsMissingOrWrong) {
   EXPECT_NE(message_of({"logs"}), "");
 }
 
+TEST(CommandLine, AnEmptyValueDoesNotTakeTheNextWord) {
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"node", "drain", "n1", "--reason=", "--wait"}, {"--tenant=", "status"}, {"status", "--wait="}})
+    EXPECT_NE(message_of(words).find("=: want a value, got an empty one"), std::string::npos) << message_of(words);
+  EXPECT_TRUE(parse({"deploy", ".", "--env=A="}));
+  EXPECT_TRUE(parse({"deploy", ".", "--", "--name="}));
+}
+
 TEST(Help, GroupsTheVerbsWithTheFiveShortcutsFirst) {
   const auto help = parse({"--help"});
   ASSERT_TRUE(help);

@@ -106,6 +106,22 @@ TEST(Context, ChosenByFlagBeatsTheUrlVariable) {
   EXPECT_EQ(target->endpoint.port, 7080);
 }
 
+TEST(Context, TheLocalOneCanBeNamed) {
+  TargetFlags flags;
+  flags.context = "local";
+  const auto env = environment({{"UNIKCTL_CONTROL_PLANE_URL", "http://127.0.0.1:2"}});
+  for (const Config& config : {Config{}, two_contexts()}) {
+    const auto target = resolve_target(flags, env, config);
+    ASSERT_TRUE(target) << to_string(target.error());
+    EXPECT_TRUE(target->local);
+    EXPECT_TRUE(target->token.empty());
+    EXPECT_EQ(target->tenant, "default");
+  }
+  const auto theirs = parse_config("contexts: {local: {url: http://127.0.0.1:9}}", "config.yaml");
+  ASSERT_TRUE(theirs);
+  EXPECT_EQ(resolve_target(flags, env, *theirs)->endpoint.port, 9) << "a context of that name goes before";
+}
+
 TEST(Context, SuggestsTheNearestName) {
   TargetFlags flags;
   flags.context = "prd";

@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <thread>
 
@@ -63,6 +65,48 @@ TEST_F(Daemon, HasEndedAsSoonAsItIsKilled) {
     EXPECT_FALSE(running(directory / "pid"));
     while (!ended(*pid)) std::this_thread::yield();
   }
+}
+
+// Whose command line has `mark`.
+std::vector<pid_t> processes_of(const std::string& mark) {
+  std::vector<pid_t> found;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", ignored)) {
+    std::ifstream file(entry.path() / "cmdline", std::ios::binary);
+    const std::string words((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    if (words.find(mark) != std::string::npos) found.push_back(std::atoi(entry.path().filename().c_str()));
+  }
+  return found;
+}
+
+// Whoever gets the lock next finds what the one before has started, wherever that was when it was killed.
+TEST_F(Daemon, IsKnownThoughWhoStartsItIsKilled) {
+  const std::string mark = directory / "log";
+  DaemonSpec sleeper = spec({"-f", mark});
+  sleeper.program = "/usr/bin/tail";
+  int started = 0;
+  for (int i = 0; i < 60; ++i) {
+    const pid_t starter = fork();
+    if (starter == 0) {
+      const auto lock = StartLock::take(directory / "lock", std::chrono::seconds(5));
+      (void)start(sleeper);
+      pause();
+    }
+    usleep(static_cast<useconds_t>(i * 50));
+    ASSERT_EQ(kill(starter, SIGKILL), 0);
+    ASSERT_EQ(waitpid(starter, nullptr, 0), starter);
+    const auto lock = StartLock::take(directory / "lock", std::chrono::seconds(5));
+    ASSERT_TRUE(lock);
+    const std::optional<pid_t> known = running(sleeper.pid_file);
+    const std::vector<pid_t> expected = known ? std::vector{*known} : std::vector<pid_t>{};
+    // One that begins has no command line for a moment, and one that ends has it a moment longer.
+    std::vector<pid_t> all = processes_of(mark);
+    for (int look = 0; look < 500 && all != expected; ++look, all = processes_of(mark)) usleep(10'000);
+    ASSERT_EQ(all, expected) << "round " << i;
+    started += known ? 1 : 0;
+    ASSERT_TRUE(stop(sleeper.pid_file, std::chrono::seconds(5)));
+  }
+  EXPECT_GT(started, 0);
 }
 
 TEST_F(Daemon, IsNotTakenForAnotherProcessOfTheSamePid) {

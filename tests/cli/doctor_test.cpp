@@ -1,6 +1,7 @@
 // What `doctor` finds of the home and the configuration. The test may run as root, whom no permission stops: so the
 // home that cannot be written is one that is a file.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -26,6 +27,19 @@ TEST(Home, IsWhereTheLocalControlPlaneMayWrite) {
   std::filesystem::create_directories(controller.directory() / "home");
   std::ofstream(controller.directory() / "home/log") << "x";
   EXPECT_FALSE(home("home"));
+}
+
+// The test may run as one who cannot give a directory away.
+TEST(Home, IsNotThatOfAnotherUser) {
+  const SimulatedController controller;
+  const auto theirs = controller.directory() / "theirs";
+  std::filesystem::create_directories(theirs);
+  constexpr uid_t kSomebody = 12345;
+  if (::chown(theirs.c_str(), kSomebody, kSomebody) != 0) GTEST_SKIP() << "want to be root to give a directory away";
+  const auto checked = check_home({{{"UNIKCTL_HOME", theirs.string()}}, controller.directory(), {}});
+  ASSERT_FALSE(checked);
+  EXPECT_EQ(checked.error().reason, "no_home");
+  EXPECT_NE(checked.error().message.find("it belongs to user 12345"), std::string::npos) << checked.error().message;
 }
 
 TEST(Doctor, FindsABadHomeAndABadConfigAndChecksTheRest) {

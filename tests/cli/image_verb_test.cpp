@@ -238,6 +238,23 @@ TEST_F(ImageVerbs, AppsThatSaySoFollowARebase) {
   EXPECT_NE(run.err.find("app/web rolls over to it"), std::string::npos) << run.err;
 }
 
+TEST_F(ImageVerbs, ARebaseIsSignedWhereAKeyIsGivenAndTellsOfASignatureThatIsLost) {
+  put_image("web", "app one");
+  put_image("newer", "app two", "a newer layer ");
+  put_image("newest", "app three", "the newest layer ");
+  ASSERT_EQ(unikctl({"runtime", "key", "generate", "team"}).code, 0);
+  const RunResult unsigned_one = unikctl({"image", "rebase", "web", "--to", "newest"});
+  EXPECT_EQ(unsigned_one.err.find("was signed"), std::string::npos) << unsigned_one.err;
+  const RunResult made = unikctl({"image", "rebase", "web", "--to", "newer", "--key", "team.key"});
+  EXPECT_EQ(made.code, 0) << made.err;
+  EXPECT_EQ(unikctl({"image", "verify", "web", "--key", "team.pub"}).code, 0);
+  const RunResult lost = unikctl({"image", "rebase", "web", "--to", "newest"});
+  EXPECT_EQ(lost.code, 0);
+  EXPECT_NE(lost.err.find("image/web was signed and what came of it is not"), std::string::npos) << lost.err;
+  EXPECT_EQ(unikctl({"image", "verify", "web", "--key", "team.pub"}).code, 2);
+  EXPECT_EQ(unikctl({"image", "rebase", "web", "--to", "newer", "--key", "nowhere.key"}).code, 3);
+}
+
 TEST_F(ImageVerbs, WhatWasSignedIsVerified) {
   const Descriptor web = put_image("web", "app one");
   put_image("api", "app two");

@@ -136,6 +136,62 @@ TEST_F(RuntimeRegistryVerbs, PublishOverNothingThatIsThere) {
   EXPECT_TRUE(fs::is_empty(shelf() / "lang"));
 }
 
+// As a build of the tag does: the package that registry.json names, and no other, at the place that it names.
+TEST_F(RuntimeRegistryVerbs, PublishWhatIsNamedAlready) {
+  put_runtime("1.0.0");
+  ASSERT_EQ(unikctl({"runtime", "key", "generate", "team"}).code, 0);
+  ASSERT_EQ(unikctl({"runtime", "publish", "lang", "--to", "shelf", "--key", "team.key"}).code, 0);
+  const fs::path package = shelf() / "lang/lang-1.0.0.tar.gz";
+  fs::rename(package, shelf() / "kept");
+  const auto published = unikctl({"runtime", "publish", "lang", "--in", "shelf"});
+  ASSERT_EQ(published.code, 0) << published.err;
+  EXPECT_EQ(*runtimes::sha256_file(package), *runtimes::sha256_file(shelf() / "kept"));
+  EXPECT_THAT(unikctl({"runtime", "publish", "lang@1.0.0", "--in", "shelf"}).err, HasSubstr("was there already"));
+  std::ofstream(package) << "of another registry";
+  EXPECT_EQ(unikctl({"runtime", "publish", "lang", "--in", "shelf"}).code, 4);
+
+  put_runtime("2.0.0");
+  const auto unnamed = unikctl({"runtime", "publish", "lang@2.0.0", "--in", "shelf"});
+  EXPECT_EQ(unnamed.code, 3);
+  EXPECT_THAT(unnamed.err, HasSubstr("there is 1.0.0"));
+  put_image("runtimes/lang:1.0.0", "lang@1.0.0", {"base", "runtime", "more"});
+  const auto other = unikctl({"runtime", "publish", "lang@1.0.0", "--in", "shelf"});
+  EXPECT_EQ(other.code, 4);
+  EXPECT_THAT(other.err, HasSubstr("build it from the source that was released"));
+  for (const std::vector<std::string>& wrong : {std::vector<std::string>{},
+                                                {"--to", "shelf", "--in", "shelf"},
+                                                {"--in", "shelf", "--key", "team.key"},
+                                                {"--to", "https://github.com/team/runtimes/releases"},
+                                                {"--to", "oci://team"},
+                                                {"--in", "oci://h/team"}}) {
+    std::vector<std::string> words{"runtime", "publish", "lang"};
+    words.insert(words.end(), wrong.begin(), wrong.end());
+    EXPECT_EQ(unikctl(words).code, 2);
+  }
+  EXPECT_FALSE(fs::exists(controller.directory() / "https:"));
+}
+
+TEST_F(RuntimeRegistryVerbs, InstallFromARegistryThatIsNamedOnTheSpot) {
+  put_runtime("1.0.0");
+  ASSERT_EQ(unikctl({"runtime", "key", "generate", "team"}).code, 0);
+  ASSERT_EQ(unikctl({"runtime", "key", "generate", "other"}).code, 0);
+  ASSERT_EQ(unikctl({"runtime", "publish", "lang", "--to", "shelf", "--key", "team.key"}).code, 0);
+  no_apps();
+  ASSERT_EQ(unikctl({"runtime", "remove", "lang@1.0.0"}).code, 0);
+  EXPECT_EQ(unikctl({"runtime", "install", "lang", "--from", "nowhere"}).code, 3);
+  EXPECT_EQ(unikctl({"runtime", "install", "lang", "--from", "shelf", "--key", "other.pub"}).code, 2);
+  EXPECT_EQ(unikctl({"runtime", "install", "lang", "--key", "team.pub"}).code, 2);
+  const auto installed = unikctl({"runtime", "install", "lang", "--from", "shelf", "--key", "team.pub"});
+  ASSERT_EQ(installed.code, 0) << installed.err;
+  EXPECT_THAT(installed.err, HasSubstr("signed by key"));
+  // No registry of config.yaml vouches for its key.
+  const auto unknown = unikctl({"runtime", "verify"});
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_THAT(unknown.err, HasSubstr("from registry shelf, which is not configured"));
+  EXPECT_EQ(unikctl({"runtime", "verify", "--key", "other.pub"}).code, 2);
+  EXPECT_EQ(unikctl({"runtime", "verify", "--key", "team.pub"}).code, 0);
+}
+
 TEST_F(RuntimeRegistryVerbs, RemoveOneVersionThatNoAppStandsOn) {
   put_runtime("1.0.0");
   put_runtime("2.0.0");

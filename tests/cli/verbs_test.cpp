@@ -137,6 +137,34 @@ TEST_F(Verbs, ApplyTakesFilesDirectoriesAndStdinAsOneRequest) {
   EXPECT_LT(body.find("\"Tenant\""), body.find("\"Node\"")) << body;
 }
 
+std::string apps_of_registry_images(std::size_t count) {
+  std::string documents;
+  for (std::size_t i = 0; i < count; ++i)
+    documents += "---\napiVersion: unikctl.dev/v1\nkind: App\nmetadata: {name: web-" + std::to_string(i) +
+                 "}\nspec: {image: registry.example/web@sha256:" + std::string(63, 'a') + std::to_string(i) + "}\n";
+  return documents;
+}
+
+TEST_F(Verbs, ApplyAsksOnceForAllImagesThatHaveDigests) {
+  controller.answer("POST /v1/apply", 200, codec::to_json(sample_reply()));
+  const RunResult run = unikctl({"apply", "-f", "-"}, apps_of_registry_images(3));
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(controller.seen().size(), 1u);
+}
+
+TEST_F(Verbs, ApplyLooksForImagesThatTheControlPlaneLacks) {
+  controller.answer("POST /v1/apply", 400, codec::to_json(invalid("image_unknown", "upload it first")));
+  controller.answer("POST /v1/apply", 200, codec::to_json(sample_reply()));
+  for (const char* const last : {"0", "1"})
+    controller.answer("HEAD /v1/artifacts/sha256:" + std::string(63, 'a') + last, 200, "");  // come meanwhile
+  const RunResult run = unikctl({"apply", "-f", "-"}, apps_of_registry_images(2));
+  EXPECT_EQ(run.code, 0) << run.err;
+  const auto asked = controller.seen("POST /v1/apply");
+  ASSERT_EQ(asked.size(), 2u);
+  EXPECT_EQ(asked.front().body, asked.back().body);
+  EXPECT_EQ(controller.seen().size(), 4u);
+}
+
 TEST_F(Verbs, ApplyTakesWhatGetHasPrintedAsJson) {
   controller.answer("POST /v1/apply", 200, codec::to_json(sample_reply()));
   controller.answer("GET /v1/apps/web", 200, codec::to_json(sample_app()));
@@ -492,6 +520,18 @@ TEST_F(Verbs, AJobStreamsItsConsoleAndExitsWithItsOwnCode) {
   const RunResult run = unikctl({"deploy", kSampleImage, "--restart", "never", "--wait"});
   EXPECT_EQ(run.code, 42) << run.err;
   EXPECT_EQ(run.out, "one\ntwo\n");
+}
+
+TEST_F(Verbs, AJobOfNoReplicasHasEnded) {
+  ApplyReply reply;
+  reply.operations = {sample_operation()};
+  AppView app = sample_app();
+  app.desired = 0;
+  controller.answer("POST /v1/deployments", 202, codec::to_json(reply));
+  controller.answer("GET /v1/operations/op-42-0", 200, operation_json(OperationState::kSucceeded));
+  controller.answer("GET /v1/apps/web", 200, codec::to_json(app));
+  controller.answer("GET /v1/instances", 200, instance_page({}));
+  EXPECT_EQ(unikctl({"deploy", kSampleImage, "--restart", "never", "--wait", "--timeout", "5s"}).code, 0);
 }
 
 TEST_F(Verbs, AJobThatDoesNotBeginSaysWhatItWaitsFor) {

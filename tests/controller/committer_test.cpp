@@ -31,7 +31,7 @@ class InSqlite {
 
   void begin_commit(std::shared_ptr<const Record> record) {
     if (failing_) fail_somewhere();
-    committer_->begin_commit(std::move(record));
+    committer_->begin_commit(std::move(record), nullptr);
   }
   void reopen() {
     // A fault strikes once: what it left is found out by a disk that works again, in the end.
@@ -122,7 +122,7 @@ TEST(CommitterTest, AClockThatIsSetForwardDropsNoHistory) {
     for (const Record& record : journal) {
       jumped = record.seq > 10;
       booted_s += 60;  // past the committer's next look at what is old
-      committer.begin_commit(std::make_shared<const Record>(record));
+      committer.begin_commit(std::make_shared<const Record>(record), nullptr);
       std::unique_lock lock(mutex);
       committed.wait(lock, [&] { return last == record.seq; });
     }

@@ -4,6 +4,8 @@
 
 #include <vector>
 
+#include "controller/heartbeats.hpp"
+
 namespace unik::controller {
 namespace {
 
@@ -143,9 +145,9 @@ TEST(Loop, RenewsNoLeaseOfAnAgentWhoseNameIsBeingGivenToAnother) {
 }
 
 HeartbeatReply heartbeat_reply(const Reply& reply) {
-  const auto* const answer = std::get_if<HeartbeatReply>(&reply.answer);
-  EXPECT_NE(answer, nullptr);
-  return answer == nullptr ? HeartbeatReply{} : *answer;
+  const std::optional<HeartbeatReply> answer = controller::heartbeat_reply(reply.answer);
+  EXPECT_TRUE(answer);
+  return answer.value_or(HeartbeatReply{});
 }
 
 TEST(Loop, NamesANewerHeartbeatToTheOneThatWaits) {
@@ -230,6 +232,18 @@ TEST(Loop, BeginsABuildAgainThatAControllerBeforeItHasBegun) {
   after.turn({});
   EXPECT_EQ(after.builds, std::vector<std::string>{"begin op-2-0"});
   EXPECT_EQ((*after.world().operations.find({2, 0}))->attempts, 2U);
+}
+
+// The answer may be made long after it was decided: what happened since then is for the next one.
+TEST(Loop, GivesTheGoalsOfTheMomentAtWhichItAnswered) {
+  HeldLoop loop;
+  loop.turn({loop.registers("a1", 10)});
+  const std::vector<Reply> first = loop.turn({loop.reports(10, 1)});
+  ASSERT_EQ(first.size(), 1U);
+  const HeartbeatReply before = heartbeat_reply(first.front());
+  ASSERT_TRUE(before.goals);
+  loop.turn({loop.registers("b2", 20)});
+  EXPECT_EQ(heartbeat_reply(first.front()), before);
 }
 
 }  // namespace

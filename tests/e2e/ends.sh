@@ -89,6 +89,33 @@ unikctl get app moves -o yaml >"$work/moves-now.yaml"
 expect_code 0 unikctl diff -f "$work/moves-now.yaml"
 unikctl destroy moves --wait >/dev/null || fail "destroy moves"
 
+step "what was asked before an instance stops is answered, by an app that dies at once when it is asked to end"
+write_slow() { # REPLICAS
+  write_app polite "[delay, '400', serve, '8080']" "replicas: $1" "ports: [{name: http, port: 8080, publish: $asked}]" \
+    "health: {http: {port: 8080, path: /}, interval: 1s, timeout: 5s, failures: 3, grace: 60s}"
+  unikctl apply -f "$work/polite.yaml" >/dev/null || fail "apply polite"
+}
+write_slow 2
+unikctl wait app/polite --for ready --timeout 120s || fail "polite did not become ready"
+touch "$work/loading"
+clients=()
+for client in 1 2 3 4; do
+  while [ -f "$work/loading" ]; do curl -sf -m 9 "http://127.0.0.1:$asked/" -o "$work/page-$client" && echo ok || echo lost; done \
+    >"$work/load-$client" &
+  clients+=($!)
+done
+for replicas in 1 2 1; do
+  sleep 2
+  write_slow "$replicas"
+  unikctl wait app/polite --for ready --timeout 120s || fail "polite is not ready with $replicas"
+  until_true 30 is_vm_count_of_app polite "$replicas" || fail "polite has not $replicas VMs"
+done
+rm "$work/loading"
+wait "${clients[@]}"
+[ "$(cat "$work"/load-? | grep -c ok)" -gt 20 ] || fail "only $(cat "$work"/load-? | grep -c ok) requests were made: that shows nothing"
+! grep -q lost "$work"/load-? || fail "$(cat "$work"/load-? | grep -c lost) of $(cat "$work"/load-? | wc -l) requests were lost"
+unikctl destroy polite --wait >/dev/null || fail "destroy polite"
+
 step "a TCP check is content with a connection"
 write_app mute "[accept, '9000']" "ports: [{name: tcp, port: 9000}]" \
   "health: {tcp: {port: 9000}, interval: 200ms, timeout: 2s, failures: 2, grace: 30s}"

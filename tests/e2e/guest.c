@@ -7,6 +7,7 @@
  *   sleep MS       waits
  *   exit CODE      ends
  *   eat            takes memory until there is none
+ *   delay MS       what follows answers HTTP so long after it was asked
  *   serve PORT     answers HTTP: / is 200 `well` (or 503 after /ill), /exit/CODE ends the app, /eat takes all memory
  *   accept PORT    accepts connections and says nothing
  */
@@ -39,6 +40,8 @@ static void eat(void) {
   }
 }
 
+static useconds_t delay = 0;
+
 static void serve(const char* port) {
   const int listener = listen_on(port);
   int ill = 0;
@@ -49,6 +52,7 @@ static void serve(const char* port) {
     const int client = accept(listener, NULL, NULL);
     if (client < 0) continue;
     if (read(client, request, sizeof request - 1) > 0) {
+      usleep(delay);
       if (strncmp(request, "GET /exit/", 10) == 0) exit(atoi(request + 10));
       if (strncmp(request, "GET /eat", 8) == 0) eat();
       if (strncmp(request, "GET /ill", 8) == 0) ill = 1;
@@ -83,6 +87,7 @@ int main(int words, char** word) {
     if (strcmp(what, "tick") == 0) count(0, (useconds_t)atol(value) * 1000);
     if (strcmp(what, "sleep") == 0) usleep((useconds_t)atol(value) * 1000);
     if (strcmp(what, "exit") == 0) return atoi(value);
+    if (strcmp(what, "delay") == 0) delay = (useconds_t)atol(value) * 1000;
     if (strcmp(what, "serve") == 0) serve(value);
     if (strcmp(what, "accept") == 0) {
       listen_on(value);

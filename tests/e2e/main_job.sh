@@ -131,6 +131,21 @@ done
 answers "Second greeting" || fail "no answer after the update"
 unikctl up >/dev/null || fail "up of the first build"
 
+step "a controller that dies while its node begins is started again"
+for _ in 1 2 3; do
+  kill -9 "$(pid_of unik-controller)"
+  unikctl up >"$work/up" 2>&1 &
+  up=$!
+  until died=$(pid_of unik-controller); do sleep 0.01; done
+  until_true 20 curl -sf --unix-socket "$UNIKCTL_HOME/controller.sock" http://unik/readyz -o "$work/ready" || fail "not ready"
+  kill -9 "$died"
+  begun=$SECONDS
+  timeout 100 tail --pid="$up" -f /dev/null || fail "up waits for a controller that has gone: $(cat "$work/up")"
+  [ $((SECONDS - begun)) -lt 60 ] || fail "up took $((SECONDS - begun)) s: $(cat "$work/up")"
+  unikctl up >/dev/null || fail "up after it"
+done
+answers "Second greeting" || fail "no answer after the controller died"
+
 step "a controller that hangs is waited for no longer than was asked for"
 kill -STOP "$(pid_of unik-controller)"
 expect_code 9 timeout 60 unikctl wait app/hello --for deleted --timeout 1s

@@ -151,9 +151,40 @@ END
   grep -q 'requirements.txt: want `--hash=sha256' "$work/out" || fail "python: $(cat "$work/out")"
 }
 
+# workspaces RANGE: two packages of one tree, of which one requires the other in this range; the root requires nothing.
+workspaces() {
+  local project=$work/workspaces
+  mkdir -p "$project/packages/greet" "$project/packages/app"
+  echo '{"name": "root", "private": true, "main": "packages/app/server.js", "workspaces": ["packages/*"]}' >"$project/package.json"
+  echo 'packages: ["packages/*"]' >"$project/pnpm-workspace.yaml"
+  echo '{"name": "greet", "version": "1.0.0", "main": "index.js"}' >"$project/packages/greet/package.json"
+  echo 'module.exports = (name) => "Hello from " + name;' >"$project/packages/greet/index.js"
+  echo '{"name": "app", "version": "1.0.0", "dependencies": {"greet": "'"$1"'"}}' >"$project/packages/app/package.json"
+  echo 'console.log(require("greet")("a workspace"));' >"$project/packages/app/server.js"
+  echo "$project"
+}
+
+# managed MANAGER PROJECT NAME GREETING: locked and built by this manager, and what it made says so.
+managed() {
+  local manager=$1 project=$2 name=$3 greeting=$4 main
+  rm -rf "$project"/{package-lock.json,yarn.lock,pnpm-lock.yaml,node_modules} "$project"/packages/*/node_modules
+  case $manager in
+    npm) (cd "$project" && npm install --package-lock-only --silent) ;;
+    yarn) (cd "$project" && yarn install --silent --ignore-scripts) ;;
+    pnpm) (cd "$project" && pnpm install --lockfile-only --silent) ;;
+  esac || fail "$manager: no lock"
+  rm -rf "$project/node_modules"
+  built_alike "$name" "$project"
+  jq -e --arg pack "$manager" '.pack == $pack' "$work/one/$name/.unikctl/native/pack-metadata.json" >/dev/null ||
+    fail "node: $manager did not build it"
+  app_of "$name"
+  main=$(jq -r .main "$project/package.json")
+  grep -q "$greeting" <<<"$(cd "$work/layer/app" && node "$main")" || fail "node: $manager installed nothing"
+}
+
 # One tarball by three managers: those of this machine, or as npm's registry has them.
 managers() {
-  local project=$work/managers manager
+  local project=$work/managers manager range
   mkdir -p "$work/greet" "$project/vendor" "$work/tools"
   echo '{"name": "tiny-greet", "version": "1.0.0", "main": "index.js"}' >"$work/greet/package.json"
   echo 'module.exports = (name) => "Hello from " + name;' >"$work/greet/index.js"
@@ -167,20 +198,15 @@ managers() {
     export PATH=$work/tools/node_modules/.bin:$PATH
   fi
   for manager in npm yarn pnpm; do
-    rm -rf "$project"/{package-lock.json,yarn.lock,pnpm-lock.yaml,node_modules}
-    case $manager in
-      npm) (cd "$project" && npm install --package-lock-only --silent) ;;
-      yarn) (cd "$project" && yarn install --silent --ignore-scripts) ;;
-      pnpm) (cd "$project" && pnpm install --lockfile-only --silent) ;;
-    esac || fail "$manager: no lock"
-    rm -rf "$project/node_modules"
     step "node: $manager"
-    built_alike "node-$manager" "$project"
-    jq -e --arg pack "$manager" '.pack == $pack' "$work/one/node-$manager/.unikctl/native/pack-metadata.json" >/dev/null ||
-      fail "node: $manager did not build it"
-    app_of "node-$manager"
-    grep -q "Hello from a manager" <<<"$(cd "$work/layer/app" && node server.js)" || fail "node: $manager installed nothing"
+    managed "$manager" "$project" "node-$manager" "Hello from a manager"
+    step "node: workspaces of $manager"
+    # pnpm takes a package of the registry unless it is told otherwise.
+    range=1.0.0
+    [ "$manager" != pnpm ] || range="workspace:*"
+    managed "$manager" "$(workspaces "$range")" "workspaces-$manager" "Hello from a workspace"
   done
+  managed pnpm "$project" node-pnpm "Hello from a manager"
   echo '{}' >"$project/package-lock.json"
   ! unikctl build "$project" >"$work/out" 2>&1 || fail "node: two locks were taken"
   grep -q 'package.json: want one lock beside it, found package-lock.json and pnpm-lock.yaml' "$work/out" ||

@@ -160,7 +160,7 @@ expect_code 2 unikctl runtime verify
 said "it was installed without one"
 configure "{name: renamed, url: \"$main\", public_key: $public_key}"
 expect_code 2 unikctl runtime verify
-said "configured no more"
+said "which is not configured"
 expect_code 0 unikctl runtime install tiny@1.0.0
 said "signed by key"
 expect_code 0 unikctl runtime verify

@@ -27,6 +27,9 @@ source_of() {
 }
 source_of europe 1.0.0 Europe
 source_of asia 1.0.0 Asia
+# The base is a layer of each, and never released by itself.
+mkdir "$repo/runtimes/base"
+cp "$root"/runtimes/base/{manifest.yaml,unik.yaml,versions.lock,build.sh} "$repo/runtimes/base/"
 cd "$repo"
 expect_code 0 unikctl runtime lock europe --update --source "$repo"
 cp runtimes/europe/versions.lock runtimes/asia/versions.lock

@@ -38,6 +38,7 @@ vm_pids() { pgrep -f "^[^ ]*qemu-system-x86_64 .*$work" || true; }
 daemon_pids() { pgrep -f "unik-(controller|agent) .*$work" || true; }
 pid_of() { pgrep -f "$1 .*$work" | head -n 1; }
 count_vms() { vm_pids | wc -l; }
+is_vm_count_of_app() { [ "$(vm_ids | grep -c "/$1/")" = "$2" ]; }
 is_vm_count() { [ "$(count_vms)" = "$1" ]; }
 
 # The ids of the VMs that run, as QEMU was told them, and of the instances that there should be; sorted, doubles kept.

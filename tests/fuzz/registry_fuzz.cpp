@@ -1,12 +1,16 @@
 // Registries of runtimes, signatures, keys, tags and URLs come from strangers: whatever comes, it is read into a value
 // that is written again alike, or refused with words.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <iterator>
 #include <string>
 #include <vector>
 
+#include "runtimes/lib/runtime/oci_place.hpp"
 #include "runtimes/lib/runtime/registry_place.hpp"
+#include "runtimes/lib/runtime/release_page.hpp"
 #include "runtimes/lib/runtime/release_tag.hpp"
 #include "runtimes/lib/runtime/runtime_platform.hpp"
 #include "runtimes/lib/runtime/runtime_registry.hpp"
@@ -66,11 +70,20 @@ void read_names(const std::string& text) {
   need_words(parse_runtime_platform(text));
   const auto file = registry_file_url(text);
   need_words(file);
-  if (file) need(file->starts_with("https://") || file->starts_with("http://") || file->starts_with("file:///"));
+  if (file) {
+    const char* const schemes[] = {"https://", "http://", "file:///", "oci://"};
+    need(std::any_of(std::begin(schemes), std::end(schemes), [&](const char* one) { return file->starts_with(one); }));
+  }
   const auto package = package_url("https://example.org/a/registry.json", text);
   need_words(package);
   const bool beside = text.find("://") == std::string::npos;
   if (package) need(!package->starts_with("file:") && !(beside && package->find("/../") != std::string::npos));
+  const auto in_space = package_url("oci://registry.example/team", text);
+  need_words(in_space);
+  if (in_space && beside) need(oci_package(*in_space).ok());
+  if (const auto asset = parse_release_asset(text))
+    need(parse_release_asset(
+             release_asset_url("https://" + asset->repository + "/releases", asset->tag, asset->file)) == asset);
 }
 
 }  // namespace

@@ -533,16 +533,16 @@ class Reader {
       const auto stored = stored_.find(name);
       const std::uint64_t revision = stored == stored_.end() ? world.revision : stored->second;
       seen.accepted_stamp = {world.cluster.cluster_id, world.cluster.epoch, revision};
+      ReportBody body;
       const auto report = reports_.find(name);
       if (report != reports_.end()) {
-        seen.body.instances = report->second;
+        body.instances = report->second;
       } else {
         for_each_on_node(world, name, [&](const InstanceId& id, const InstanceRow& row) {
-          seen.body.instances.push_back({id, *row.status});
+          body.instances.push_back({id, *row.status});
         });
       }
-      std::sort(seen.body.instances.begin(), seen.body.instances.end(),
-                [](const ObservedInstance& a, const ObservedInstance& b) { return a.id < b.id; });
+      seen.body = seen_body(world, body);
       Observed observed;
       observed.report = std::make_shared<const NodeObservation>(std::move(seen));
       observed.received = out_.now.boot - *ago;

@@ -5,6 +5,7 @@
 
 #include "controller/core/diff.hpp"
 #include "controller/core/goals.hpp"
+#include "controller/heartbeats.hpp"
 
 namespace unik::sim {
 namespace {
@@ -107,12 +108,11 @@ void Network::back_to_agent(int node, std::uint64_t life, std::uint64_t seq,
 agent::Event Network::event_of(int node, std::uint64_t seq, const controller::Answer& answer) {
   if (const auto* const registered = std::get_if<RegisterReply>(&answer)) return agent::Registered{*registered};
   if (const auto* const error = std::get_if<Error>(&answer)) return agent::LinkFailed{seq, *error};
-  const auto* const heartbeat = std::get_if<HeartbeatReply>(&answer);
-  if (heartbeat == nullptr) return agent::LinkFailed{seq, {}};
-  HeartbeatReply reply = *heartbeat;
-  if (reply.goals) checks_.check_goals(*reply.goals);
-  cluster_.saboteur.distort(reply, seq, node, cluster_.faulty());
-  return agent::HeartbeatAnswered{seq, std::move(reply)};
+  std::optional<HeartbeatReply> reply = controller::heartbeat_reply(answer);
+  if (!reply) return agent::LinkFailed{seq, {}};
+  if (reply->goals) checks_.check_goals(*reply->goals);
+  cluster_.saboteur.distort(*reply, seq, node, cluster_.faulty());
+  return agent::HeartbeatAnswered{seq, *std::move(reply)};
 }
 
 void Network::fail_link(int node, std::uint64_t life, std::uint64_t seq) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "controller/core/diff.hpp"
+#include "controller/heartbeats.hpp"
 #include "tests/sim/simulated_controller.hpp"
 #include "tests/sim/simulated_node.hpp"
 
@@ -107,8 +108,8 @@ class ScriptedRun : public Uplink {
   void answer_agent(int node, std::uint64_t life, std::uint64_t seq, const Answered& answer) {
     agent::Event event = agent::LinkFailed{seq, unavailable("connection_refused", "the controller is away")};
     if (answer) {
-      if (const auto* const heartbeat = std::get_if<HeartbeatReply>(&*answer))
-        event = agent::HeartbeatAnswered{seq, *heartbeat};
+      if (auto heartbeat = controller::heartbeat_reply(*answer))
+        event = agent::HeartbeatAnswered{seq, *std::move(heartbeat)};
       if (const auto* const registered = std::get_if<RegisterReply>(&*answer)) event = agent::Registered{*registered};
       if (const auto* const error = std::get_if<Error>(&*answer)) event = agent::LinkFailed{seq, *error};
     }

@@ -7,6 +7,7 @@
 #include "cli/packing.hpp"
 #include "cli/runtime_registries.hpp"
 #include "cli/runtime_settings.hpp"
+#include "cli/signing_keys.hpp"
 #include "runtimes/lib/oci/reference.hpp"
 
 namespace unik::cli {
@@ -75,8 +76,10 @@ bool is_signed_by(const runtimes::InstallRecord& record, const runtimes::Configu
 
 // The registry that it came from may ask for a signature by now, or for one of another key, or have another name. What
 // is not said to come from any of the configured ones is trusted where nobody asks for keys, or one of theirs signed
-// it.
-std::string trust_fault(const RuntimeSettings& settings, const runtimes::InstallRecord& record) {
+// it. `key` is trusted whatever is configured.
+std::string trust_fault(const RuntimeSettings& settings, const std::optional<runtimes::PublicKey>& key,
+                        const runtimes::InstallRecord& record) {
+  if (key && record.public_key == key_line(*key)) return "";
   const std::string how =
       "it was installed " + (record.key_id.empty() ? "without one" : "with one by key " + record.key_id);
   bool asked_for = !record.key_id.empty(), trusted = false;
@@ -90,7 +93,7 @@ std::string trust_fault(const RuntimeSettings& settings, const runtimes::Install
   }
   if (trusted || !asked_for) return "";
   return "want a signature by a key of a configured registry, " + how + " from registry " + record.registry +
-         ", which is configured no more; install it again, which checks it";
+         ", which is not configured; install it again, which checks it, or trust that key by --key";
 }
 
 std::string origin_of(const std::optional<runtimes::InstallRecord>& record) {
@@ -102,6 +105,8 @@ std::string origin_of(const std::optional<runtimes::InstallRecord>& record) {
 }  // namespace
 
 Result<int> install_runtimes(const Session& session, const RuntimeOptions& options) {
+  if (!options.key.empty() && options.from.empty())
+    return invalid("usage", "--key goes with --from: a registry of config.yaml has its `public_key` there");
   std::vector<RuntimeName> wanted;
   for (const std::string& text : options.names) {
     auto name = parse_runtime_name(text);
@@ -114,7 +119,8 @@ Result<int> install_runtimes(const Session& session, const RuntimeOptions& optio
   }
   const auto store = open_store(session);
   if (!store) return store.error();
-  const auto registries = ask_registries(session);
+  const auto registries =
+      options.from.empty() ? ask_registries(session) : ask_registry(session, options.from, options.key);
   if (!registries) return registries.error();
   for (const RuntimeName& name : wanted) {
     const auto installed = install_runtime(session, *store, *registries, name);
@@ -162,6 +168,12 @@ Result<int> verify_runtimes(const Session& session, const RuntimeOptions& option
   if (!store) return store.error();
   const auto settings = read_runtime_settings(session.environment());
   if (!settings) return settings.error();
+  std::optional<runtimes::PublicKey> key;
+  if (!options.key.empty()) {
+    const auto given = read_public_key(session, options.key);
+    if (!given) return given.error();
+    key = *given;
+  }
   const auto places = install_places(session, *store);
   if (!places) return places.error();
   std::vector<runtimes::InstalledRuntime> all;
@@ -181,7 +193,7 @@ Result<int> verify_runtimes(const Session& session, const RuntimeOptions& option
     std::optional<runtimes::InstallRecord> record;
     if (runtime.name.space == places->space) record = runtimes::find_install_record(places->roots, runtime.name);
     if (record)
-      if (const std::string fault = trust_fault(*settings, *record); !fault.empty()) faults.push_back(fault);
+      if (const std::string fault = trust_fault(*settings, key, *record); !fault.empty()) faults.push_back(fault);
     for (const std::string& fault : faults) damaged.details.push_back({to_string(runtime.name), 0, 0, "", fault});
     if (faults.empty()) session.out(to_string(runtime.name) + ": whole (" + origin_of(record) + ")\n");
   }

@@ -6,12 +6,12 @@
 
 #include "api/runtime_name.hpp"
 #include "cli/commands/runtime/runtime_verbs.hpp"
+#include "cli/commands/runtime/shelf.hpp"
 #include "cli/output/images.hpp"
 #include "cli/packing.hpp"
 #include "cli/runtime_registries.hpp"
 #include "cli/runtimes.hpp"
 #include "runtimes/lib/oci/durable_file.hpp"
-#include "runtimes/lib/runtime/placed_files.hpp"
 #include "runtimes/lib/runtime/runtime_build.hpp"
 #include "runtimes/lib/runtime/runtime_package.hpp"
 #include "wire/clock.hpp"
@@ -21,7 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr Bytes kMaxRegistryText{static_cast<std::int64_t>(runtimes::kMaxRegistryBytes)};
 constexpr Bytes kMaxDocument = mebibytes(4);
 constexpr unsigned kSecretMode = 0600;
 constexpr const char* kDefaultKey = "runtime";
@@ -33,36 +32,6 @@ fs::path in_working_dir(const Session& session, const std::string& path) {
 std::string now_text() {
   return format_wall_time(wire::read_clock().wall);
 }
-
-// ---- publish ----
-
-// A registry in a directory: its file, and the lock under which this user changes it.
-class Shelf {
- public:
-  static Result<Shelf> open(const Session& session, const fs::path& directory) {
-    if (auto made = runtimes::make_directories(directory); !made) return made.error();
-    auto lock = lock_shelf(session, directory);
-    if (!lock) return lock.error();
-    Shelf shelf(directory, *std::move(lock));
-    auto text = runtimes::read_file(shelf.file(), kMaxRegistryText);
-    if (text)
-      shelf.text_ = *std::move(text);
-    else if (text.error().code != ErrorCode::kNotFound)
-      return text.error();
-    return shelf;
-  }
-
-  const std::string& text() const { return text_; }
-  fs::path file() const { return directory_ / runtimes::kRegistryFile; }
-  Result<void> replace(const std::string& text) const { return runtimes::replace_file(file(), text); }
-
- private:
-  Shelf(fs::path directory, runtimes::Fd lock) : directory_(std::move(directory)), lock_(std::move(lock)) {}
-
-  fs::path directory_;
-  runtimes::Fd lock_;
-  std::string text_;
-};
 
 // The texts of its source that go with it: what an install has kept, or the own source if it is what it was built from.
 std::map<std::string, std::string> known_documents(const Session& session, const runtimes::InstalledRuntime& runtime) {
@@ -90,18 +59,6 @@ Result<runtimes::RuntimeRelease> describe(const runtimes::BlobStore& store, cons
   return release;
 }
 
-// What is to be published must be what its source says, or nobody could make it again.
-Result<runtimes::InstalledRuntime> choose(const Session& session, const runtimes::BlobStore& store,
-                                          const std::string& text) {
-  const auto found = installed_as(session, store, text);
-  if (!found) return found.error();
-  const runtimes::InstalledRuntime& runtime = found->front();
-  if (runtime.reproducible) return runtime;
-  return invalid("not_reproducible", "runtime " + to_string(runtime.name) +
-                                         ": want one that was built of what its lock pins, found one that was not; "
-                                         "refresh the lock and build it with --release");
-}
-
 Result<void> write_secret(const fs::path& path, const std::string& text) {
   auto fd = runtimes::open_file(path, O_WRONLY | O_CREAT | O_EXCL, kSecretMode);
   if (!fd) return fd.error();
@@ -115,10 +72,10 @@ fs::path signature_place(const fs::path& package) {
   return package.string() + ".minisig";
 }
 
-Result<runtimes::Fd> lock_shelf(const Session& session, const fs::path& directory) {
+Result<runtimes::Fd> lock_shelf(const Session& session, const std::string& place) {
   const fs::path locks = cache_of(session.environment()) / "registries" / ".locks";
   if (auto made = runtimes::make_directories(locks); !made) return made.error();
-  return runtimes::lock_file(locks / to_hex(runtimes::sha256(directory.string())), runtimes::LockMode::kExclusive);
+  return runtimes::lock_file(locks / to_hex(runtimes::sha256(place)), runtimes::LockMode::kExclusive);
 }
 
 std::map<std::string, std::string> documents_of(const fs::path& source) {
@@ -126,6 +83,27 @@ std::map<std::string, std::string> documents_of(const fs::path& source) {
   for (const std::string& name : runtimes::package_documents())
     if (auto text = runtimes::read_file(source / fs::path(name).filename(), kMaxDocument))
       documents.emplace(name, *std::move(text));
+  return documents;
+}
+
+Result<runtimes::InstalledRuntime> publishable(const Session& session, const runtimes::BlobStore& store,
+                                               const std::string& text) {
+  const auto found = installed_as(session, store, text);
+  if (!found) return found.error();
+  const runtimes::InstalledRuntime& runtime = found->front();
+  if (runtime.reproducible) return runtime;
+  return invalid("not_reproducible", "runtime " + to_string(runtime.name) +
+                                         ": want one that was built of what its lock pins, found one that was not; "
+                                         "refresh the lock and build it with --release");
+}
+
+std::map<std::string, std::string> publishable_documents(const Session& session,
+                                                         const runtimes::InstalledRuntime& runtime) {
+  auto documents = known_documents(session, runtime);
+  if (documents.empty())
+    session.warn("no source of " + runtime.name.name +
+                 " here is the one that it was built from: the package goes without manifest "
+                 "and lock; UNIKCTL_RUNTIME_SOURCES names where sources are");
   return documents;
 }
 
@@ -168,60 +146,50 @@ Result<int> generate_runtime_key(const Session& session, const RuntimeOptions& o
 }
 
 Result<int> publish_runtime(const Session& session, const RuntimeOptions& options) {
-  if (options.to.empty()) return invalid("usage", "want --to DIR, the directory of a registry");
+  if (options.to.empty() == options.in.empty())
+    return invalid("usage",
+                   "want --to DIR|oci://HOST/NAMESPACE, a registry that gets it, or --in DIR, whose registry.json says "
+                   "where it goes");
+  if (!options.in.empty()) return publish_named(session, options);
   const auto key = read_signing_key(session, options.key);
   if (!key) return key.error();
   const auto store = open_store(session);
   if (!store) return store.error();
-  const auto runtime = choose(session, *store, options.name);
+  const auto runtime = publishable(session, *store, options.name);
   if (!runtime) return runtime.error();
-  const fs::path directory = in_working_dir(session, options.to);
-  const auto shelf = Shelf::open(session, directory);
+  const auto shelf = Shelf::open(session, options.to);
   if (!shelf) return shelf.error();
-  const std::string& name = runtime->name.name;
+  const std::string &name = runtime->name.name, &version = runtime->name.version;
   // Before anything is written: what was published is never overwritten.
   runtimes::RuntimeRelease asked;
-  asked.version = *parse_runtime_version(runtime->name.version);
-  if (auto fresh = add_release(shelf->text(), name, asked, ""); !fresh) return fresh.error();
-  // What the registry does not name may be named by another one.
-  const fs::path target = directory / name / runtimes::package_file_name(name, runtime->name.version);
-  for (const fs::path& needed : {target, signature_place(target)})
-    if (auto free = runtimes::check_free(needed); !free) return free.error();
-  const auto documents = known_documents(session, *runtime);
-  if (documents.empty())
-    session.warn("no source of " + name +
-                 " here is the one that it was built from: the package goes without manifest "
-                 "and lock; UNIKCTL_RUNTIME_SOURCES names where sources are");
+  asked.version = *parse_runtime_version(version);
+  if (auto fresh = add_release((*shelf)->text(), name, asked, ""); !fresh) return fresh.error();
+  if (auto free = (*shelf)->check_free(name, version); !free) return free.error();
   const runtimes::ScratchDirectory scratch(runtime_scratch(session));
-  auto packed = package_runtime(*store, *runtime, documents, scratch.path(), *key);
+  auto packed = package_runtime(*store, *runtime, publishable_documents(session, *runtime), scratch.path(), *key);
   if (!packed) return packed.error();
-  packed->release.download_url = name + "/" + packed->package.file.filename().string();
-  const auto text = add_release(shelf->text(), name, packed->release, packed->release.released_at);
+  if (auto put = (*shelf)->put(name, *packed); !put) return put.error();
+  const auto text = add_release((*shelf)->text(), name, packed->release, packed->release.released_at);
   if (!text) return text.error();
-  runtimes::PlacedFiles placed;
-  if (auto put = placed.put(packed->package.file, target); !put) return put.error();
-  if (*key)
-    if (auto put = placed.put(signature_place(packed->package.file), signature_place(target)); !put) return put.error();
-  if (auto replaced = shelf->replace(*text); !replaced) return replaced.error();
-  placed.keep();
-  session.out(name + "@" + runtime->name.version + " " + to_string(packed->package.checksum) + "\n");
-  session.say(target.string() + ": " + format_size(packed->package.size) +
+  if (auto replaced = (*shelf)->replace(*text); !replaced) return replaced.error();
+  session.out(name + "@" + version + " " + to_string(packed->package.checksum) + "\n");
+  session.say((*shelf)->place_of(name, version) + ": " + format_size(packed->package.size) +
               (*key ? ", signed by key " + to_string((*key)->public_key.id) : ", not signed"));
   return 0;
 }
 
 Result<int> yank_runtime(const Session& session, const RuntimeOptions& options) {
-  if (options.to.empty()) return invalid("usage", "want --in DIR, the directory of a registry");
+  if (options.in.empty()) return invalid("usage", "want --in DIR|oci://HOST/NAMESPACE, a registry");
   const auto wanted = parse_runtime_name(options.name);
   if (!wanted) return wanted.error();
   if (wanted->version.empty() || !wanted->space.empty())
     return invalid("usage", "want NAME@VERSION, got `" + options.name + "`");
-  const auto shelf = Shelf::open(session, in_working_dir(session, options.to));
+  const auto shelf = Shelf::open(session, options.in);
   if (!shelf) return shelf.error();
   const auto text =
-      runtimes::yank_release(shelf->text(), wanted->name, *parse_runtime_version(wanted->version), now_text());
+      runtimes::yank_release((*shelf)->text(), wanted->name, *parse_runtime_version(wanted->version), now_text());
   if (!text) return text.error();
-  if (auto replaced = shelf->replace(*text); !replaced) return replaced.error();
+  if (auto replaced = (*shelf)->replace(*text); !replaced) return replaced.error();
   session.out("runtime/" + options.name + " yanked\n");
   session.say("it is still there for who names this very version");
   return 0;

@@ -13,9 +13,11 @@
 #include "cli/runtimes.hpp"
 #include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/runtime/git_repository.hpp"
+#include "runtimes/lib/runtime/oci_place.hpp"
 #include "runtimes/lib/runtime/placed_files.hpp"
 #include "runtimes/lib/runtime/registry_place.hpp"
 #include "runtimes/lib/runtime/release_change.hpp"
+#include "runtimes/lib/runtime/release_page.hpp"
 #include "runtimes/lib/runtime/release_tag.hpp"
 #include "runtimes/lib/runtime/release_texts.hpp"
 #include "runtimes/lib/runtime/runtime_lookup.hpp"
@@ -104,13 +106,14 @@ class ReleasePlanner {
     return {};
   }
 
+  // Without the base: it is a layer of each of them, and nothing that is installed by itself.
   Result<std::vector<runtimes::RuntimeSource>> sources() const {
     std::vector<runtimes::RuntimeSource> found;
     for (const fs::path& place : {git_.top(), git_.top() / "runtimes"})
       for (const fs::path& directory : runtimes::runtime_sources(place)) {
         auto source = runtimes::read_runtime_source(directory);
         if (!source) return source.error();
-        found.push_back(*std::move(source));
+        if (!source->recipe.base.empty()) found.push_back(*std::move(source));
       }
     return found;
   }
@@ -232,7 +235,8 @@ Result<runtimes::RuntimeSource> copy_source(const PlannedRelease& one, const fs:
 
 Result<PackagedRuntime> make_release(const Session& session, const RuntimeOptions& options, const PlannedRelease& one,
                                      const fs::path& tree, const fs::path& scratch,
-                                     const std::optional<runtimes::SecretKey>& key, const std::string& base_url) {
+                                     const std::optional<runtimes::SecretKey>& key, const std::string& tag,
+                                     const std::string& url) {
   const auto store = open_store(session);
   if (!store) return store.error();
   const auto source = copy_source(one, tree, scratch);
@@ -250,8 +254,7 @@ Result<PackagedRuntime> make_release(const Session& session, const RuntimeOption
   if (!runtime) return runtime.error();
   auto packed = package_runtime(*store, runtime->front(), documents_of(source->directory), scratch / "packages", key);
   if (!packed) return packed.error();
-  packed->release.download_url =
-      base_url + one.name + "/" + runtimes::package_file_name(one.name, to_string(one.version));
+  packed->release.download_url = runtimes::download_url_at(url, tag, one.name, to_string(one.version));
   return packed;
 }
 
@@ -296,19 +299,26 @@ Result<void> confirm_release(const Session& session, bool yes) {
   return invalid("not_confirmed", "want `yes` or --yes, got `" + answer + "`: nothing was released");
 }
 
-// Where others shall find the packages, with a `/` at its end. A registry that they fetch may name no file of a host
-// and nothing over plain http: it would be refused by each of them.
-Result<std::string> base_url(const Session& session, const RuntimeOptions& options, const fs::path& place) {
-  std::string url = options.url.empty() ? "file://" + place.string() : options.url;
-  if (!url.ends_with('/')) url += '/';
+// Where others shall find the packages. A registry that they fetch may name no file of a host and nothing over plain
+// http: it would be refused by each of them.
+Result<std::string> public_place(const Session& session, const RuntimeOptions& options, const fs::path& place) {
+  const std::string url = options.url.empty() ? "file://" + place.string() : options.url;
   if (url.starts_with("file:")) {
     session.warn("packages will be named by " + url +
                  ", which this host alone can read, and no registry that is fetched may name; --url says where others "
                  "find them");
     return url;
   }
-  const auto named = runtimes::package_url(kFetchedRegistry, url + "package");
-  return named ? Result<std::string>(std::move(url)) : Result<std::string>(named.error());
+  const auto named = runtimes::package_url(kFetchedRegistry, runtimes::download_url_at(url, "v1.0.0", "any", "1.0.0"));
+  return named ? Result<std::string>(url) : Result<std::string>(named.error());
+}
+
+// What is found elsewhere than in the directory has to get there.
+void say_next(const Session& session, const RuntimeOptions& options, const ReleasePlan& plan) {
+  if (!runtimes::is_oci_url(options.url) && !runtimes::is_release_page(options.url)) return;
+  for (const PlannedRelease& one : plan.runtimes)
+    session.say("next: `unikctl runtime publish " + one.name + "@" + to_string(one.version) + " --in .` puts it to " +
+                options.url);
 }
 
 }  // namespace
@@ -317,7 +327,7 @@ Result<int> release_runtime(const Session& session, const RuntimeOptions& option
   if (options.to.empty())
     return invalid("usage", "want --to DIR, where the packages go; --url says how others find it");
   const fs::path place = (session.environment().working_dir / options.to).lexically_normal();
-  const auto url = base_url(session, options, place);
+  const auto url = public_place(session, options, place);
   if (!url) return url.error();
   const auto key = read_signing_key(session, options.key);
   if (!key) return key.error();
@@ -338,7 +348,7 @@ Result<int> release_runtime(const Session& session, const RuntimeOptions& option
   if (auto begun = change.begin(); !begun) return begun.error();
   std::vector<PackagedRuntime> made;
   for (const PlannedRelease& one : plan->runtimes) {
-    auto release = make_release(session, options, one, change.tree(), scratch.path(), *key, *url);
+    auto release = make_release(session, options, one, change.tree(), scratch.path(), *key, to_string(plan->tag), *url);
     if (!release) return release.error();
     session.say(release->package.file.filename().string() + ": " + format_size(release->package.size) + ", " +
                 to_string(release->package.checksum));
@@ -350,6 +360,7 @@ Result<int> release_runtime(const Session& session, const RuntimeOptions& option
   if (!change.follow())
     session.warn("released, but this checkout has moved on meanwhile and was left as it is: `git pull` brings " +
                  options.branch + " here");
+  say_next(session, options, *plan);
   session.out(to_string(plan->tag) + "\n");
   return 0;
 }

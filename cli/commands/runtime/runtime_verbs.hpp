@@ -24,8 +24,10 @@ struct RuntimeOptions {
   std::vector<std::string> names;  // or directories, for validate
   std::string name;
   std::string source;
-  std::string to;   // a directory: of a registry, or for packages
-  std::string key;  // a file
+  std::string to;    // a directory or an OCI namespace: a registry; a directory for packages
+  std::string in;    // a registry that is there
+  std::string from;  // the URL of a registry that config.yaml need not name
+  std::string key;   // a file, or a public key's line
   std::string url;
   std::string version;
   std::string branch = "main";
@@ -56,6 +58,8 @@ Result<int> list_outdated_runtimes(const Session& session, const RuntimeOptions&
 Result<int> generate_runtime_key(const Session& session, const RuntimeOptions& options);
 Result<int> release_runtime(const Session& session, const RuntimeOptions& options);
 Result<int> publish_runtime(const Session& session, const RuntimeOptions& options);
+// Of `publish --in`: the package that a registry names already, put where it says.
+Result<int> publish_named(const Session& session, const RuntimeOptions& options);
 Result<int> yank_runtime(const Session& session, const RuntimeOptions& options);
 
 // The source of that name that came with unikctl, or lies in UNIKCTL_RUNTIME_SOURCES. Errors: `not_found/
@@ -78,6 +82,13 @@ struct PackagedRuntime {
   bool operator==(const PackagedRuntime&) const = default;
 };
 
+// An installed runtime that others could make again: what is published must be what its source says. Errors: those of
+// installed_as, `invalid/not_reproducible`.
+Result<runtimes::InstalledRuntime> publishable(const Session& session, const runtimes::BlobStore& store,
+                                               const std::string& text);
+// The texts of its source that go with it; that there are none here is warned of.
+std::map<std::string, std::string> publishable_documents(const Session& session,
+                                                         const runtimes::InstalledRuntime& runtime);
 // The package of an installed runtime in `directory`, with the texts of its source, and what a registry says of it;
 // signed where `key` is given. Errors: those of write_runtime_package.
 Result<PackagedRuntime> package_runtime(const runtimes::BlobStore& store, const runtimes::InstalledRuntime& runtime,
@@ -86,9 +97,9 @@ Result<PackagedRuntime> package_runtime(const runtimes::BlobStore& store, const 
                                         const std::optional<runtimes::SecretKey>& key);
 // Beside a package: `PACKAGE.minisig`.
 std::filesystem::path signature_place(const std::filesystem::path& package);
-// The lock under which this user changes what lies in `directory`, the place of a registry or of packages. It lies
-// elsewhere, since the directory may be a checkout that must stay clean.
-Result<runtimes::Fd> lock_shelf(const Session& session, const std::filesystem::path& directory);
+// The lock under which this user changes what lies at `place`, a directory or a URL of a registry or of packages. It
+// lies elsewhere, since a directory may be a checkout that must stay clean.
+Result<runtimes::Fd> lock_shelf(const Session& session, const std::string& place);
 // The texts of a source, as a package holds them.
 std::map<std::string, std::string> documents_of(const std::filesystem::path& source);
 

@@ -61,10 +61,13 @@ class ElfReader {
   }
 
   Result<void> read_header() {
-    const auto ident = file_.read(0, 16);
-    if (!ident || !ident->starts_with("\x7f"
-                                      "ELF"))
+    const auto magic = file_.read(0, 4);
+    if (!magic || *magic !=
+                      "\x7f"
+                      "ELF")
       return invalid("not_elf", path_.string() + ": want an ELF file, found something else");
+    const auto ident = file_.read(0, 16);
+    if (!ident) return bad("its header is cut short");
     const int bits = (*ident)[4], order = (*ident)[5];
     if ((bits != 1 && bits != 2) || (order != 1 && order != 2)) return bad("its class or byte order is unknown");
     info_.bits = bits == 2 ? 64 : 32;

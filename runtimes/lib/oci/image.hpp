@@ -23,6 +23,9 @@ inline constexpr std::string_view kConfigMediaType = "application/vnd.oci.image.
 inline constexpr std::string_view kLayerTarMediaType = "application/vnd.oci.image.layer.v1.tar";
 inline constexpr std::string_view kLayerGzipMediaType = "application/vnd.oci.image.layer.v1.tar+gzip";
 inline constexpr std::string_view kLayerZstdMediaType = "application/vnd.oci.image.layer.v1.tar+zstd";
+// The config of an artifact, which has none.
+inline constexpr std::string_view kEmptyMediaType = "application/vnd.oci.empty.v1+json";
+inline constexpr std::string_view kEmptyText = "{}";
 
 // On each layer: `kernel`, `base`, `runtime` or `app`. The `kernel` layer is booted and is no part of the root.
 inline constexpr std::string_view kLayerAnnotation = "dev.unikctl.layer";

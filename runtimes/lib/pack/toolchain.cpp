@@ -30,8 +30,13 @@ std::vector<fs::path> on_path(const std::string& program, const std::map<std::st
   return found;
 }
 
+// The first line without escape sequences (ECMA-48's ESC [ … final byte): Maven colours its version in a pipe, too.
 std::string first_line(const std::string& text) {
   std::string line = text.substr(0, text.find('\n'));
+  for (std::size_t begin = line.find("\x1b["); begin != std::string::npos; begin = line.find("\x1b[", begin)) {
+    const auto last = std::find_if(line.begin() + begin + 2, line.end(), [](char c) { return c >= '@' && c <= '~'; });
+    line.erase(line.begin() + begin, last == line.end() ? last : last + 1);
+  }
   while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
   return line;
 }

@@ -74,6 +74,10 @@ Result<NodeProject> read_node_project(const PackContext& context) {
         project.dependencies[name] = range.is_string() ? range.get<std::string>() : "";
   const auto dev = object.find("devDependencies");
   project.has_dev_dependencies = dev != object.end() && dev->is_object() && !dev->empty();
+  // An array of patterns, or yarn's object that holds one; pnpm has a file of its own.
+  const auto workspaces = object.find("workspaces");
+  project.has_workspaces =
+      (workspaces != object.end() && !workspaces->empty()) || context.source.has("pnpm-workspace.yaml");
   project.main = text_member(object, "main");
   if (const auto scripts = object.find("scripts"); scripts != object.end() && scripts->is_object()) {
     project.builds = !text_member(*scripts, "build").empty();

@@ -16,11 +16,12 @@ namespace unik::runtimes {
 struct NodeProject {
   std::map<std::string, std::string> dependencies;  // that a running app needs: name -> range
   bool has_dev_dependencies = false;
-  bool builds = false;  // it has a script `build`
-  std::string start;    // the script `start`
+  bool has_workspaces = false;  // packages of its own tree, which an install links to each other
+  bool builds = false;          // it has a script `build`
+  std::string start;            // the script `start`
   std::string main;
 
-  bool installs() const { return !dependencies.empty() || (builds && has_dev_dependencies); }
+  bool installs() const { return !dependencies.empty() || has_workspaces || (builds && has_dev_dependencies); }
 };
 
 // Without a package.json it is the empty project. Errors: `invalid/bad_project`.

@@ -144,7 +144,7 @@ class RegistryClient::State {
     for (int attempt = 1;; ++attempt) {
       Result<ClientResponse> answer = send();
       const bool passing = answer ? may_pass(answer->status) : may_pass(answer.error());
-      if (!passing || attempt == kRegistryAttempts) return answer;
+      if (!passing || attempt >= options_.attempts) return answer;
       pause(attempt, answer ? &*answer : nullptr);
     }
   }
@@ -183,6 +183,7 @@ class RegistryClient::State {
   }
 
   Duration stall() const { return options_.stall; }
+  int attempts() const { return options_.attempts; }
   wire::Endpoint endpoint() const { return endpoint_; }
 
   // Where an upload goes on. Relative, or on another host.
@@ -411,9 +412,10 @@ Result<bool> RegistryClient::has_blob(const Digest& digest) {
   return true;
 }
 
-Result<void> RegistryClient::fetch_blob(const Digest& digest, std::int64_t size, const BlobSink& sink) {
+Result<void> RegistryClient::fetch_blob(const Digest& digest, std::int64_t size, const BlobSink& sink,
+                                        std::int64_t from) {
   if (auto pinged = ping(); !pinged) return pinged;
-  std::int64_t done = 0;
+  std::int64_t done = from;
   for (int attempt = 1; done < size || size == 0;) {
     const std::int64_t before = done;
     std::optional<Error> problem;
@@ -444,7 +446,7 @@ Result<void> RegistryClient::fetch_blob(const Digest& digest, std::int64_t size,
     if (!whole_again && answer && answer->ok() && done == size) return {};
     if (!answer && !overflow && !may_pass(answer.error())) return std::move(answer).error();
     attempt = done > before && !whole_again ? 1 : attempt + 1;
-    if (attempt > kRegistryAttempts) {
+    if (attempt > state_->attempts()) {
       if (answer) return state_->error_of(*answer, "blob " + to_string(digest));
       return std::move(answer).error();
     }
@@ -513,7 +515,7 @@ Result<void> RegistryClient::push_blob(const Digest& digest, std::int64_t size, 
       const bool lost =
           answer ? may_pass(answer->status) || answer->status == 416 || answer->status == 404 || answer->status == 400
                  : may_pass(answer.error());
-      if (!lost || attempt == kRegistryAttempts) {
+      if (!lost || attempt >= state_->attempts()) {
         if (answer) return state_->error_of(*answer, what);
         return std::move(answer).error();
       }

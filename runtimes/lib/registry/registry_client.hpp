@@ -29,13 +29,14 @@
 namespace unik::runtimes {
 
 inline constexpr Bytes kUploadChunk = mebibytes(16);    // one request of an upload; the least that a cut costs
-inline constexpr int kRegistryAttempts = 6;             // of one request, or of one blob without progress
+inline constexpr int kRegistryAttempts = 6;             // where nothing else is said
 inline constexpr std::size_t kMaxRegistryClients = 16;  // connections kept for later
 inline constexpr std::size_t kMaxErrorText = 512;       // bytes of what a registry says of an error
 
 struct RegistryOptions {
   std::optional<Credentials> credentials;
   bool plain_http = false;                                // for a registry beyond loopback
+  int attempts = kRegistryAttempts;                       // of one request, or of one blob without progress
   Duration first_pause = std::chrono::milliseconds(250);  // doubled each time, up to 8 s
   Duration stall = std::chrono::seconds(60);              // a transfer without a byte for so long is cut
   // Waits; a test counts instead. Any thread.
@@ -75,14 +76,14 @@ class RegistryClient {
 
   Result<bool> has_blob(const Digest& digest);
 
-  // Streams a blob of `size` bytes. `take` gets the bytes in order, each once; `restart` is called when what was given
-  // so far is void. Ends when `size` bytes were given; they are not verified here. `take` failing ends the transfer
-  // with its error.
+  // Streams a blob of `size` bytes from the byte `from` on. `take` gets the bytes in order, each once; `restart` is
+  // called when what was given so far is void, and what lies before `from` with it. Ends when the blob was given to its
+  // end; nothing is verified here. `take` failing ends the transfer with its error.
   struct BlobSink {
     std::function<Result<void>(std::string_view)> take;
     std::function<Result<void>()> restart;
   };
-  Result<void> fetch_blob(const Digest& digest, std::int64_t size, const BlobSink& sink);
+  Result<void> fetch_blob(const Digest& digest, std::int64_t size, const BlobSink& sink, std::int64_t from = 0);
 
   // Has the registry take a blob over from another of its repositories; false where it does not.
   Result<bool> mount_blob(const Digest& digest, std::string_view from_repository);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtimes/lib/registry/artifact.hpp"
 #include "runtimes/lib/signature/image_signatures.hpp"
 
 namespace unik::runtimes {
@@ -34,23 +35,6 @@ Result<std::vector<NamedImage>> remote_referrers(RegistryClient& client, const D
   return parse_index(**kept);
 }
 
-Result<std::string> fetch_small(RegistryClient& client, const Descriptor& blob) {
-  std::string text;
-  RegistryClient::BlobSink sink;
-  sink.take = [&](std::string_view bytes) -> Result<void> {
-    text += bytes;
-    return {};
-  };
-  sink.restart = [&]() -> Result<void> {
-    text.clear();
-    return {};
-  };
-  if (auto fetched = client.fetch_blob(blob.digest, blob.size, sink); !fetched) return std::move(fetched).error();
-  if (sha256(text) != blob.digest)
-    return invalid("digest_mismatch", client.registry() + ": want " + to_string(blob.digest) + ", got other bytes");
-  return text;
-}
-
 Result<FileSignature> fetch_signature(RegistryClient& client, const Digest& image, const Digest& artifact) {
   auto document = client.manifest(to_string(artifact));
   if (!document) return std::move(document).error();
@@ -58,21 +42,9 @@ Result<FileSignature> fetch_signature(RegistryClient& client, const Digest& imag
   if (!manifest) return std::move(manifest).error();
   auto layer = signature_layer(*manifest, image);
   if (!layer) return std::move(layer).error();
-  auto text = fetch_small(client, *layer);
+  auto text = fetch_text(client, *layer);
   if (!text) return std::move(text).error();
   return parse_signature(*text);
-}
-
-Result<void> push_small(RegistryClient& client, const BlobStore& store, const Descriptor& blob) {
-  auto there = client.has_blob(blob.digest);
-  if (!there) return std::move(there).error();
-  if (*there) return {};
-  auto text = store.read(blob.digest, kMaxSignatureText);
-  if (!text) return std::move(text).error();
-  const RegistryClient::BlobSource read = [&](std::int64_t offset, std::span<char> into) -> Result<std::size_t> {
-    return text->copy(into.data(), into.size(), static_cast<std::size_t>(offset));
-  };
-  return client.push_blob(blob.digest, blob.size, read, {});
 }
 
 // Returns whether the registry lists it by itself.
@@ -81,8 +53,11 @@ Result<bool> push_artifact(RegistryClient& client, const BlobStore& store, const
   if (!text) return std::move(text).error();
   auto manifest = parse_manifest(*text);
   if (!manifest) return std::move(manifest).error();
-  for (const Descriptor& blob : {manifest->config, manifest->layers.front()})
-    if (auto sent = push_small(client, store, blob); !sent) return std::move(sent).error();
+  for (const Descriptor& blob : {manifest->config, manifest->layers.front()}) {
+    const auto bytes = store.read(blob.digest, kMaxSignatureText);
+    if (!bytes) return bytes.error();
+    if (auto sent = push_text(client, *bytes); !sent) return std::move(sent).error();
+  }
   return client.put_manifest(to_string(artifact.digest), *text, kManifestMediaType);
 }
 

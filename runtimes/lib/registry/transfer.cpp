@@ -1,18 +1,14 @@
 #include "runtimes/lib/registry/transfer.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <map>
 #include <mutex>
 #include <thread>
 #include <utility>
 
-#include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/oci/image_facts.hpp"
+#include "runtimes/lib/registry/artifact.hpp"
 #include "runtimes/lib/registry/signature_transfer.hpp"
 
 namespace unik::runtimes {
@@ -129,24 +125,11 @@ Result<void> push_blob(RegistryClient& client, const BlobStore& store, const Des
     if (!mounted) return std::move(mounted).error();
     if (*mounted) return reused();
   }
-  const std::filesystem::path path = store.blob_path(blob.digest);
-  auto fd = open_file(path, O_RDONLY);
-  if (!fd) return std::move(fd).error();
-  const RegistryClient::BlobSource read = [&](std::int64_t offset, std::span<char> into) -> Result<std::size_t> {
-    std::size_t done = 0;
-    while (done < into.size()) {
-      const ssize_t got =
-          ::pread(fd->get(), into.data() + done, into.size() - done, offset + static_cast<std::int64_t>(done));
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return system_error("store_failed", "reading", path);
-      if (got == 0) break;
-      done += static_cast<std::size_t>(got);
-    }
-    return done;
-  };
+  const auto read = blob_source(store.blob_path(blob.digest));
+  if (!read) return read.error();
   tally.change([&](TransferProgress& progress) { progress.bytes += blob.size; });
   std::int64_t told = 0;
-  auto pushed = client.push_blob(blob.digest, blob.size, read, [&](std::int64_t sent) {
+  auto pushed = client.push_blob(blob.digest, blob.size, *read, [&](std::int64_t sent) {
     tally.change([&](TransferProgress& progress) { progress.bytes_done += sent - told; });
     told = sent;
   });

@@ -10,6 +10,9 @@
 #include <thread>
 
 #include "runtimes/lib/oci/durable_file.hpp"
+#include "runtimes/lib/runtime/oci_place.hpp"
+#include "runtimes/lib/runtime/oci_registry.hpp"
+#include "runtimes/lib/runtime/registry_access.hpp"
 #include "wire/http_client.hpp"
 
 namespace unik::runtimes {
@@ -24,11 +27,23 @@ constexpr int kSmallTries = 32;             // in a row
 constexpr Duration kFirstDownloadPause = std::chrono::milliseconds(5);
 constexpr Duration kLongestDownloadPause = std::chrono::seconds(5);
 
+Error wrong_checksum(const std::string& what, const Digest& wanted, const Digest& found) {
+  return invalid("wrong_checksum", what + ": want " + to_string(wanted) + ", as its registry says, found " +
+                                       to_string(found) + "; nothing of it was used");
+}
+
 class Download {
  public:
-  Download(const std::string& url, const RuntimeRelease& release, const fs::path& file, const OnDownload& progress,
+  Download(const std::string& url, const RuntimeRelease& release, const fs::path& file,
+           const std::map<std::string, std::string>& environment, const OnDownload& progress,
            const DownloadPause& pause)
-      : url_(url), size_(release.size), file_(file), progress_(progress), pause_(pause) {}
+      : url_(url),
+        size_(release.size),
+        checksum_(release.checksum),
+        file_(file),
+        environment_(environment),
+        progress_(progress),
+        pause_(pause) {}
 
   Result<void> run() {
     auto fd = open_file(file_, O_RDWR | O_CREAT);
@@ -39,6 +54,7 @@ class Download {
     done_ = status.st_size;
     if (done_ > size_ || url_.starts_with(kFileUrlPrefix)) begin_anew();
     if (url_.starts_with(kFileUrlPrefix)) return copy();
+    if (is_oci_url(url_)) return from_namespace();
     int small_tries = 0;
     while (done_ < size_) {
       const std::int64_t before = done_;
@@ -91,6 +107,31 @@ class Download {
     return done_ == size_ ? Result<void>() : wrong_size(std::to_string(done_));
   }
 
+  // The registry says what it has before a byte of it is fetched; its client goes on by itself where it is cut.
+  Result<void> from_namespace() {
+    const auto name = oci_package(url_);
+    if (!name) return name.error();
+    const auto client = open_repository(*name, environment_);
+    if (!client) return client.error();
+    const auto there = find_artifact(**client, name->tag, kPackageArtifact);
+    if (!there && there.error().code == ErrorCode::kNotFound)
+      return not_found("no_such_package", there.error().message);
+    if (!there) return there.error();
+    if (there->file.size != size_) return wrong_size(std::to_string(there->file.size));
+    if (there->file.digest != checksum_) return wrong_checksum(url_, checksum_, there->file.digest);
+    if (::lseek(fd_.get(), done_, SEEK_SET) != done_) return system_error("store_failed", "going on in", file_);
+    RegistryClient::BlobSink sink;
+    sink.take = [this](std::string_view bytes) {
+      take(bytes);
+      return kept_;
+    };
+    sink.restart = [this] {
+      begin_anew();
+      return kept_;
+    };
+    return (*client)->fetch_blob(there->file.digest, size_, sink, done_);
+  }
+
   // Asks for what is missing, or for all of it.
   Result<void> one_transfer() {
     if (no_ranges_ && done_ > 0) begin_anew();
@@ -103,6 +144,7 @@ class Download {
     }
     if (!kept_) return kept_;
     if (!answer) return answer.error();
+    if (answer->status == 401 || answer->status == 403) return refused_access(url_, answer->status);
     if (answer->status == 404) return not_found("no_such_package", url_ + ": no such file there");
     if (!answer->ok()) return wire::error_of(*answer);
     // A body that ended in order and is short was never longer.
@@ -125,6 +167,7 @@ class Download {
     request.total_timeout = {};
     request.stall_timeout = kPackageStall;
     request.max_redirects = kPackageRedirects;
+    request.netrc = netrc_of(environment_);
     if (from > 0) request.headers.add("Range", "bytes=" + std::to_string(from) + "-");
     request.sink = [this](std::string_view bytes) { return take(bytes); };
     return wire::fetch(request);
@@ -132,7 +175,9 @@ class Download {
 
   const std::string& url_;
   const std::int64_t size_;
+  const Digest& checksum_;
   const fs::path& file_;
+  const std::map<std::string, std::string>& environment_;
   const OnDownload& progress_;
   const DownloadPause& pause_;
   Fd fd_;
@@ -148,9 +193,10 @@ void sleep_between_tries(Duration pause) {
 }
 
 Result<void> download_package(const std::string& url, const RuntimeRelease& release, const fs::path& file,
-                              const OnDownload& progress, const DownloadPause& pause) {
+                              const std::map<std::string, std::string>& environment, const OnDownload& progress,
+                              const DownloadPause& pause) {
   if (auto made = make_directories(file.parent_path()); !made) return made;
-  return Download(url, release, file, progress, pause).run();
+  return Download(url, release, file, environment, progress, pause).run();
 }
 
 Result<void> check_signed(const RuntimeRelease& release, const std::optional<PublicKey>& key, const std::string& what) {
@@ -175,9 +221,7 @@ Result<void> verify_package(const fs::path& file, const RuntimeRelease& release,
                    what + ": want " + std::to_string(release.size) + " bytes, found " + std::to_string(size));
   const auto sum = sha256_file(file);
   if (!sum) return sum.error();
-  if (*sum != release.checksum)
-    return invalid("wrong_checksum", what + ": want " + to_string(release.checksum) + ", as its registry says, found " +
-                                         to_string(*sum) + "; nothing of it was used");
+  if (*sum != release.checksum) return wrong_checksum(what, release.checksum, *sum);
   if (auto there = check_signed(release, key, what); !there || !key) return there;
   const auto hash = prehash_file(file);
   if (!hash) return hash.error();

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -25,12 +26,15 @@ using OnDownload = std::function<void(const DownloadProgress&)>;
 using DownloadPause = std::function<void(Duration)>;
 void sleep_between_tries(Duration pause);
 
-// Brings `url` (https, http on loopback, file) into `file`, going on after what is there. A transfer that breaks off
-// goes on by itself, with growing pauses, as long as each try brings something, and at most 32 in a row less than a
-// MiB; what was brought stays for the next call. Errors: `not_found/no_such_package`; `invalid/wrong_size`, saying
-// both; `unavailable/…`, `timeout/…` of the way there.
+// Brings `url` (https, http on loopback, oci, file) into `file`, going on after what is there. A transfer that breaks
+// off goes on by itself, with growing pauses, as long as each try brings something, and at most 32 in a row less than a
+// MiB; what was brought stays for the next call. `environment` says where credentials are (registry_access.hpp).
+// Errors: `not_found/no_such_package`; `invalid/wrong_size` and, of what an OCI registry says that it has,
+// `invalid/wrong_checksum`, both saying both; `unauthorized/…`, `forbidden/…`, `unavailable/…`, `timeout/…` of the way
+// there.
 Result<void> download_package(const std::string& url, const RuntimeRelease& release, const std::filesystem::path& file,
-                              const OnDownload& progress, const DownloadPause& pause = sleep_between_tries);
+                              const std::map<std::string, std::string>& environment, const OnDownload& progress,
+                              const DownloadPause& pause = sleep_between_tries);
 
 // Size, checksum, and the signature where `key` is given, in this order. `what` begins each message. Errors:
 // `invalid/wrong_size`, `invalid/wrong_checksum`, both saying both; `invalid/unsigned`; those of `verify`.

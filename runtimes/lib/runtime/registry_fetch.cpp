@@ -1,6 +1,9 @@
 #include "runtimes/lib/runtime/registry_fetch.hpp"
 
 #include "runtimes/lib/oci/durable_file.hpp"
+#include "runtimes/lib/runtime/oci_place.hpp"
+#include "runtimes/lib/runtime/oci_registry.hpp"
+#include "runtimes/lib/runtime/registry_access.hpp"
 #include "runtimes/lib/runtime/registry_place.hpp"
 #include "wire/http_client.hpp"
 
@@ -14,7 +17,7 @@ constexpr int kRegistryRedirects = 5;
 constexpr std::size_t kMaxEtag = 1024;
 constexpr Bytes kMaxKept{static_cast<std::int64_t>(kMaxRegistryBytes + kMaxEtag)};
 
-// What was kept of an answer: its ETag on the first line, then the registry.
+// What was kept of an answer: its ETag, or the digest of its artifact, on the first line, then the registry.
 struct Kept {
   std::string etag;
   std::string text;
@@ -41,7 +44,18 @@ class RegistryCache {
   fs::path file_;
 };
 
-Result<wire::ClientResponse> ask(const std::string& url, const std::string& etag) {
+// What there is to say of a registry; no text: what was kept under its ETag holds.
+struct RegistryText {
+  std::string etag;
+  std::optional<std::string> text;
+};
+
+Error no_such_registry(const std::string& why) {
+  return not_found("no_such_registry", why);
+}
+
+Result<RegistryText> ask_server(const std::string& url, const std::string& etag,
+                                const std::map<std::string, std::string>& environment) {
   const auto parsed = wire::parse_url(url);
   if (!parsed) return parsed.error();
   wire::ClientRequest request;
@@ -50,36 +64,47 @@ Result<wire::ClientResponse> ask(const std::string& url, const std::string& etag
   request.total_timeout = kRegistryTimeout;
   request.max_response_bytes = kMaxRegistryBytes;
   request.max_redirects = kRegistryRedirects;
+  request.netrc = netrc_of(environment);
   if (!etag.empty()) request.headers.add("If-None-Match", etag);
-  return wire::fetch(request);
+  auto answer = wire::fetch(request);
+  if (!answer) return answer.error();
+  const int status = answer->status;
+  if (answer->ok()) return RegistryText{std::string(answer->headers.get("ETag")), std::move(answer->body)};
+  if (status == 304 && !etag.empty()) return RegistryText{etag, std::nullopt};
+  if (status == 401 || status == 403) return refused_access(url, status);
+  // Of the way there or of the server, and nothing of the registry.
+  if (status == 408 || status == 429 || status >= 500) return wire::error_of(*answer);
+  return no_such_registry("want a file at " + url + ", the answer was status " + std::to_string(status));
+}
+
+Result<RegistryText> ask_namespace(const std::string& url, const std::string& state,
+                                   const std::map<std::string, std::string>& environment) {
+  auto file = read_oci_registry(url, state, environment, kOciRegistryAttempts);
+  if (file) return RegistryText{file->state, std::move(file->text)};
+  if (file.error().code == ErrorCode::kNotFound) return no_such_registry(file.error().message);
+  return std::move(file).error();
 }
 
 class RegistryFetch {
  public:
-  RegistryFetch(const ConfiguredRegistry& configured, std::string url, const fs::path& cache)
-      : configured_(configured), url_(std::move(url)), cache_(cache, url_) {}
+  RegistryFetch(const ConfiguredRegistry& configured, std::string url, const fs::path& cache,
+                const std::map<std::string, std::string>& environment)
+      : configured_(configured), url_(std::move(url)), cache_(cache, url_), environment_(environment) {}
 
   Result<FetchedRegistry> run() {
     if (url_.starts_with(kFileUrl)) return from_file();
     const std::optional<Kept> kept = cache_.find();
-    const auto answer = ask(url_, kept ? kept->etag : "");
-    if (!answer || is_passing(answer->status))
-      return from_kept(kept, answer ? wire::error_of(*answer) : answer.error());
-    if (answer->status == 304 && kept) return read(kept->text, false);
-    if (!answer->ok())
-      return not_found("no_such_registry", "registry " + configured_.name + ": want a file at " + url_ +
-                                               ", the answer was status " + std::to_string(answer->status));
-    auto fetched = read(answer->body, false);
+    const auto ask = is_oci_url(url_) ? ask_namespace : ask_server;
+    const auto answer = ask(url_, kept ? kept->etag : "", environment_);
+    if (!answer) return from_kept(kept, answer.error());
+    if (!answer->text) return read(kept->text, false);
+    auto fetched = read(*answer->text, false);
     if (!fetched) return from_kept(kept, fetched.error());  // the page of a proxy, or of a login
-    cache_.keep(std::string(answer->headers.get("ETag")), answer->body);
+    cache_.keep(answer->etag, *answer->text);
     return fetched;
   }
 
  private:
-  // Says something of the way there or of the server, and nothing of the registry.
-  static bool is_passing(int status) {
-    return status == 401 || status == 403 || status == 408 || status == 429 || status >= 500;
-  }
   Result<FetchedRegistry> read(const std::string& text, bool stale) const {
     auto registry = parse_runtime_registry(text, "registry " + configured_.name + " (" + url_ + ")");
     if (!registry) return std::move(registry).error();
@@ -87,11 +112,12 @@ class RegistryFetch {
   }
   Result<FetchedRegistry> from_file() const {
     const auto text = read_file(fs::path(url_.substr(kFileUrl.size())), kMaxKept);
-    if (!text) return not_found("no_such_registry", "registry " + configured_.name + ": " + text.error().message);
+    if (!text) return no_such_registry("registry " + configured_.name + ": " + text.error().message);
     return read(*text, false);
   }
+  // A registry that says that it is gone is gone.
   Result<FetchedRegistry> from_kept(const std::optional<Kept>& kept, Error error) const {
-    if (kept)
+    if (kept && error.reason != "no_such_registry")
       if (auto fetched = read(kept->text, true)) return fetched;
     if (!error.message.starts_with("registry ")) error.message = "registry " + configured_.name + ": " + error.message;
     return error;
@@ -100,17 +126,20 @@ class RegistryFetch {
   const ConfiguredRegistry& configured_;
   std::string url_;
   RegistryCache cache_;
+  const std::map<std::string, std::string>& environment_;
 };
 
 }  // namespace
 
-Result<FetchedRegistry> fetch_registry(const ConfiguredRegistry& configured, const fs::path& cache) {
+Result<FetchedRegistry> fetch_registry(const ConfiguredRegistry& configured, const fs::path& cache,
+                                       const std::map<std::string, std::string>& environment) {
   auto url = registry_file_url(configured.url);
   if (!url) return std::move(url).error();
-  return RegistryFetch(configured, *std::move(url), cache).run();
+  return RegistryFetch(configured, *std::move(url), cache, environment).run();
 }
 
 std::vector<FetchedRegistry> fetch_registries(std::span<const ConfiguredRegistry> configured, const fs::path& cache,
+                                              const std::map<std::string, std::string>& environment,
                                               const SayStep& say) {
   std::vector<FetchedRegistry> fetched;
   std::string unheard;  // the first with a key that could not be had
@@ -122,7 +151,7 @@ std::vector<FetchedRegistry> fetch_registries(std::span<const ConfiguredRegistry
             ", which has one and might have had the word; going on without it");
       continue;
     }
-    auto registry = fetch_registry(one, cache);
+    auto registry = fetch_registry(one, cache, environment);
     if (!registry) {
       if (say) say(registry.error().message + "; going on without it");
       if (unheard.empty() && one.public_key) unheard = one.name;

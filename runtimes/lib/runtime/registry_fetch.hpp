@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -36,14 +37,20 @@ struct FetchedRegistry {
   bool operator==(const FetchedRegistry&) const = default;
 };
 
-// `cache` keeps one file for each URL. Errors: `invalid/bad_registry_url`, `invalid/bad_registry`, `not_found/
-// no_such_registry`, `unavailable/…` and `timeout/…` of the way there when nothing was kept.
-Result<FetchedRegistry> fetch_registry(const ConfiguredRegistry& configured, const std::filesystem::path& cache);
+inline constexpr int kOciRegistryAttempts = 2;  // others may be there, and what it said last
+
+// `cache` keeps one file for each URL; `environment` says where credentials are (registry_access.hpp). Errors:
+// `invalid/bad_registry_url`, `invalid/bad_registry`, `not_found/no_such_registry`; when nothing was kept also
+// `unauthorized/…`, `forbidden/…`, `unavailable/…` and `timeout/…` of the way there.
+Result<FetchedRegistry> fetch_registry(const ConfiguredRegistry& configured, const std::filesystem::path& cache,
+                                       const std::map<std::string, std::string>& environment);
 
 // All that are enabled and can be had, in their order. `say` is told of each that cannot, or is stale, or has entries
 // that cannot be read.
 std::vector<FetchedRegistry> fetch_registries(std::span<const ConfiguredRegistry> configured,
-                                              const std::filesystem::path& cache, const SayStep& say);
+                                              const std::filesystem::path& cache,
+                                              const std::map<std::string, std::string>& environment,
+                                              const SayStep& say);
 
 struct FoundRelease {
   const FetchedRegistry* registry = nullptr;  // of those that were searched

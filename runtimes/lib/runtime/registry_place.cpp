@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "runtimes/lib/runtime/oci_place.hpp"
+#include "runtimes/lib/runtime/release_page.hpp"
 #include "runtimes/lib/runtime/runtime_registry.hpp"
 #include "wire/endpoint.hpp"
 
@@ -15,7 +17,9 @@ constexpr std::string_view kFileScheme = "file://";
 
 Error bad_url(std::string_view text, const std::string& why) {
   return invalid("bad_registry_url", "registry `" + std::string(text) +
-                                         "`: want https://…, file:///… or the page of a Git repository; " + why);
+                                         "`: want https://…, oci://HOST/NAMESPACE, file:///… or the page of a Git "
+                                         "repository; " +
+                                         why);
 }
 
 std::vector<std::string> path_parts(std::string_view path) {
@@ -129,6 +133,12 @@ bool stays_beside(const std::string& path) {
          std::none_of(parts.begin(), parts.end(), [](const std::string& part) { return part == ".." || part == "."; });
 }
 
+// A package in an OCI namespace, by its whole URL.
+Result<std::string> checked_oci_package(const std::string& url) {
+  const auto name = oci_package(url);
+  return name ? Result<std::string>(url) : Result<std::string>(name.error());
+}
+
 }  // namespace
 
 Result<std::string> registry_file_url(std::string_view text) {
@@ -139,6 +149,12 @@ Result<std::string> registry_file_url(std::string_view text) {
     return file_below(std::string(text));
   }
   if (text.starts_with(kHttps) || text.starts_with(kHttp)) return fetched_file(text);
+  if (is_oci_url(text)) {
+    const auto file = oci_registry_file(text);
+    if (!file) return file.error();
+    while (text.ends_with('/')) text.remove_suffix(1);
+    return std::string(text);
+  }
   if (const std::size_t colon = text.find(':'); text.starts_with("git@") && colon != std::string_view::npos)
     return bad_url(
         text, "write https://" + std::string(text.substr(4, colon - 4)) + "/" + std::string(text.substr(colon + 1)));
@@ -151,11 +167,13 @@ Result<std::string> package_url(const std::string& registry_file, const std::str
   };
   if (download_url.find("://") == std::string::npos) {
     if (!stays_beside(download_url)) return bad("want a URL, or a path beside the registry without `.` and `..`");
+    if (is_oci_url(registry_file)) return checked_oci_package(registry_file + "/" + download_url);
     // A query says of which branch the file is, and its neighbours are of the same.
     const std::size_t mark = std::min(registry_file.find('?'), registry_file.size());
     const std::string file = registry_file.substr(0, mark);
     return file.substr(0, file.rfind('/') + 1) + download_url + registry_file.substr(mark);
   }
+  if (is_oci_url(download_url)) return checked_oci_package(download_url);
   if (download_url.starts_with(kFileScheme)) {
     if (registry_file.starts_with(kFileScheme)) return download_url;
     return bad("want https:, since the registry itself is fetched, got a file of this host");
@@ -165,6 +183,18 @@ Result<std::string> package_url(const std::string& registry_file, const std::str
   if (url->endpoint.scheme == wire::Scheme::kHttp && !is_loopback(url->endpoint))
     return bad("want https:, got plain http");
   return download_url;
+}
+
+std::string package_file_name(const std::string& name, const std::string& version) {
+  return name + "-" + version + ".tar.gz";
+}
+
+std::string download_url_at(const std::string& place, const std::string& tag, const std::string& name,
+                            const std::string& version) {
+  if (is_oci_url(place)) return oci_package_url(place, name, version);
+  const std::string file = package_file_name(name, version);
+  if (is_release_page(place)) return release_asset_url(place, tag, file);
+  return place + (place.ends_with('/') ? "" : "/") + name + "/" + file;
 }
 
 }  // namespace unik::runtimes

@@ -156,13 +156,13 @@ class Install {
     const auto before = fs::file_size(file, error);
     const bool continued = !error && before > 0;
     if (continued) say(what_ + ": going on with a download");
-    if (auto got = download_package(url, release_, file, places_.progress); !got) return got;
+    if (auto got = download_package(url, release_, file, places_.environment, places_.progress); !got) return got;
     auto verified = verify_package(file, release_, configured_.public_key, what_);
     if (verified) return verified;
     fs::remove(file, error);
     if (!continued || verified.error().reason != "wrong_checksum") return verified;
     say(what_ + ": what an earlier download had left does not belong to it; fetching it anew");
-    if (auto got = download_package(url, release_, file, places_.progress); !got) return got;
+    if (auto got = download_package(url, release_, file, places_.environment, places_.progress); !got) return got;
     verified = verify_package(file, release_, configured_.public_key, what_);
     if (!verified) fs::remove(file, error);
     return verified;

@@ -21,11 +21,12 @@ namespace unik::runtimes {
 
 struct InstallPlaces {
   const BlobStore& store;
-  std::filesystem::path roots;      // `$UNIKCTL_HOME/runtimes`
-  std::filesystem::path downloads;  // `$XDG_CACHE_HOME/unikctl/downloads`
-  std::string space;                // the image's name is `SPACE/NAME:VERSION`
-  SayStep say;                      // may be empty
-  OnDownload progress;              // may be empty
+  std::filesystem::path roots;                     // `$UNIKCTL_HOME/runtimes`
+  std::filesystem::path downloads;                 // `$XDG_CACHE_HOME/unikctl/downloads`
+  std::string space;                               // the image's name is `SPACE/NAME:VERSION`
+  std::map<std::string, std::string> environment;  // says where credentials are (registry_access.hpp)
+  SayStep say;                                     // may be empty
+  OnDownload progress;                             // may be empty
 };
 
 // Where an installed runtime came from: `install.json`.

@@ -7,6 +7,7 @@
 
 #include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/oci/layer.hpp"
+#include "runtimes/lib/runtime/registry_place.hpp"
 #include "runtimes/lib/runtime/runtime_source.hpp"
 
 namespace unik::runtimes {
@@ -63,10 +64,6 @@ std::vector<std::string> package_documents() {
   for (const char* file : {kManifestFile, kRecipeFile, kLockFile})
     names.push_back(std::string(kPackageDirectory) + "/" + file);
   return names;
-}
-
-std::string package_file_name(const std::string& name, const std::string& version) {
-  return name + "-" + version + ".tar.gz";
 }
 
 Result<RuntimePackage> write_runtime_package(const BlobStore& store, const InstalledRuntime& runtime,

@@ -26,9 +26,6 @@ struct RuntimePackage {
   bool operator==(const RuntimePackage&) const = default;
 };
 
-// `python-1.2.0.tar.gz`
-std::string package_file_name(const std::string& name, const std::string& version);
-
 // Writes it into `directory`, whole or not at all. `documents` by their names in the package. Takes a hold of the
 // store. Errors: `internal/corrupt_blob`, `not_found/no_such_blob`, `unavailable/store_failed`.
 Result<RuntimePackage> write_runtime_package(const BlobStore& store, const InstalledRuntime& runtime,

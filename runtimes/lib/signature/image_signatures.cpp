@@ -70,6 +70,14 @@ Result<Descriptor> add_image_signature(const BlobStore& store, const Digest& ima
   return artifact;
 }
 
+Result<FileSignature> sign_stored_image(const BlobStore& store, const Digest& image, const SecretKey& key) {
+  const auto manifest = store.read(image);
+  if (!manifest) return manifest.error();
+  auto signature = sign_image(key, *manifest);
+  if (auto added = add_image_signature(store, image, signature); !added) return std::move(added).error();
+  return signature;
+}
+
 Result<Descriptor> signature_layer(const Manifest& artifact, const Digest& image) {
   const bool fits = artifact.artifact_type == kSignatureArtifactType && artifact.subject &&
                     artifact.subject->digest == image && artifact.layers.size() == 1 &&

@@ -18,8 +18,6 @@ namespace unik::runtimes {
 
 inline constexpr std::string_view kSignatureArtifactType = "application/vnd.dev.unikctl.signature.v1";
 inline constexpr std::string_view kSignatureMediaType = "application/vnd.dev.unikctl.signature.v1.minisign";
-inline constexpr std::string_view kEmptyMediaType = "application/vnd.oci.empty.v1+json";
-inline constexpr std::string_view kEmptyText = "{}";
 inline constexpr Bytes kMaxSignatureText = kibibytes(4);
 
 struct ImageSignature {
@@ -38,6 +36,9 @@ Result<std::vector<ImageSignature>> image_signatures(const BlobStore& store, con
 // Keeps it beside `image`, whose manifest must be in the store; whether it is right is not asked. Adding it again
 // changes nothing. Errors: also `exhausted/too_many_referrers`.
 Result<Descriptor> add_image_signature(const BlobStore& store, const Digest& image, const FileSignature& signature);
+
+// Signs an image of the store and keeps the signature beside it. Errors: also `not_found/no_such_blob`.
+Result<FileSignature> sign_stored_image(const BlobStore& store, const Digest& image, const SecretKey& key);
 
 // The text of the signature that `artifact` holds: of the one layer that there has to be. Errors: `invalid/
 // bad_signature` for another kind of artifact, or one about another image.

@@ -115,9 +115,19 @@ TEST(PlanTest, LeavesTheTableThenIsAsked) {
   instance.stop = Stopping{StopCause::kGoal, kNow, std::nullopt, {}};
   expect_step(instance, {true, true, 10}, Bucket::kWithdraw, Move::kNone, kNow + kWithdrawWait);
   expect_step(instance, {true, false, 10}, Bucket::kStop, Move::kStopStep);
+  expect_step(instance, {true, false, 10, {}, true}, Bucket::kWithdraw, Move::kNone, kNow + 3s);
+  instance.stop->begun = kNow - 3s;
+  expect_step(instance, {true, false, 10, {}, true}, Bucket::kStop, Move::kStopStep);
+  instance.stop->begun = kNow;
   instance.stop->last = StopStep::kAsk;
   instance.stop->last_at = kNow;
   expect_step(instance, kReady, Bucket::kStop, Move::kNone, kNow + 3s);
+}
+
+TEST(PlanTest, WhatFailsItsCheckIsNotWaitedForToAnswer) {
+  Instance instance = with_vm(VmState::kRunning);
+  instance.stop = Stopping{StopCause::kUnhealthy, kNow, std::nullopt, {}};
+  expect_step(instance, {true, false, 10, {}, true}, Bucket::kStop, Move::kStopStep);
 }
 
 TEST(StopTest, TakesItsStepsInTime) {

@@ -12,6 +12,7 @@
 #include <sstream>
 #include <string>
 
+#include "agent/forward/relay.hpp"
 #include "forward_fixture.hpp"
 
 namespace unik::agent::testing {
@@ -161,6 +162,56 @@ TEST(Forward, LetsConnectionsToARemovedBackendFinish) {
   ASSERT_TRUE(send_all(client.get(), "two"));
   ::shutdown(client.get(), SHUT_WR);
   EXPECT_EQ(read_to_end(client.get()), "two");
+}
+
+TEST(Forward, TellsWhoHasLeftUntilTheLastAnswer) {
+  const TempDir dir;
+  const ForwardProcess process(dir.path());
+  TableClient agent(dir.path());
+  std::atomic<bool> may_answer = false;
+  const TestServer slow([&](int fd) {
+    char request = 0;
+    if (::recv(fd, &request, 1, 0) != 1) return;
+    eventually([&] { return may_answer.load(); });
+    send_all(fd, "answer");
+    read_to_end(fd);
+  });
+  const TestServer idle(echo);
+  const TestServer next(say("next"));
+  const TableState both = agent.send(table_of({{"t/a/slow", 0, {slow.backend()}}, {"t/a/idle", 0, {idle.backend()}}}));
+  const Fd asking = connect_to(both.routes[0].host_port);
+  const Fd waiting = connect_to(both.routes[1].host_port);
+  ASSERT_TRUE(send_all(asking.get(), "?"));
+  ASSERT_TRUE(eventually([&] { return slow.accepted() == 1 && idle.accepted() == 1; }));
+  std::this_thread::sleep_for(kQuiet + std::chrono::milliseconds(200));
+
+  const std::vector<ForwardRoute> replaced = {{"t/a/slow", 0, {next.backend()}}, {"t/a/idle", 0, {next.backend()}}};
+  EXPECT_EQ(agent.send(table_of(replaced, 2)).leaving, std::vector{slow.backend()})
+      << "one was asked and has not answered; the other's client has been silent";
+  EXPECT_EQ(agent.send(table_of(replaced, 3)).leaving, std::vector{slow.backend()});
+  may_answer = true;
+  const TableState after = agent.await_state();
+  EXPECT_EQ(after.version, 3u);
+  EXPECT_TRUE(after.leaving.empty());
+  char answer[6];
+  EXPECT_EQ(::recv(asking.get(), answer, sizeof answer, MSG_WAITALL), 6);
+}
+
+TEST(Forward, NobodyLeavesWithAConnectionThatWasClosed) {
+  const TempDir dir;
+  const ForwardProcess process(dir.path());
+  TableClient agent(dir.path());
+  const TestServer silent([](int fd) {
+    read_to_end(fd);
+    ::shutdown(fd, SHUT_RDWR);
+  });
+  const std::uint16_t port = agent.send(table_of({{"t/a/http", 0, {silent.backend()}}})).routes[0].host_port;
+  Fd client = connect_to(port);
+  ASSERT_TRUE(send_all(client.get(), "?"));
+  ASSERT_TRUE(eventually([&] { return silent.accepted() == 1; }));
+  EXPECT_EQ(agent.send(table_of({}, 2)).leaving, std::vector{silent.backend()});
+  client.reset();
+  EXPECT_TRUE(agent.await_state().leaving.empty());
 }
 
 TEST(Forward, PassesAResetOn) {

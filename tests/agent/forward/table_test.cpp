@@ -16,7 +16,7 @@ ForwardMessage full_message(ForwardKind kind) {
       message.table = table;
       break;
     case ForwardKind::kState:
-      message.state = {7, {{"t/a/http", 8080, ""}, {"t/b/x", 0, "in use"}}};
+      message.state = {7, {{"t/a/http", 8080, ""}, {"t/b/x", 0, "in use"}}, {{"127.1.2.5", 80}}};
       break;
     case ForwardKind::kListeners:
       message.table = table;
@@ -55,7 +55,9 @@ TEST(ForwardTable, RefusesWhatIsNoMessage) {
       {"", "{", "[]", "7", "{}", R"({"kind":"wish"})", R"({"kind":"table"})",
        R"({"kind":"table","table":{"version":-1,"bind_address":"","routes":[]}})",
        R"({"kind":"table","table":{"version":1,"bind_address":"","routes":[{"key":"k","host_port":65536,"backends":[]}]}})",
-       R"({"kind":"state","state":{"version":1,"routes":{}}})", R"({"kind":"hello","build":null})"})
+       R"({"kind":"state","state":{"version":1,"routes":{},"leaving":[]}})",
+       R"({"kind":"state","state":{"version":1,"routes":[],"leaving":[{"address":"127.0.0.1"}]}})",
+       R"({"kind":"hello","build":null})"})
     EXPECT_FALSE(parse_forward_message(text).ok()) << text;
 }
 

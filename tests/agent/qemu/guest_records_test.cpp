@@ -77,6 +77,17 @@ TEST(VmOutcome, WhatAnAppWritesIsNoPanicWhereASignalEndedQemu) {
   EXPECT_EQ(outcome_of(trace).exit, (Exit{ExitKind::kCrashed, 0}));
 }
 
+TEST(VmOutcome, AnAppThatDidNotEndWhenAskedWasKilled) {
+  VmTrace trace;
+  trace.records.booted = true;
+  trace.killed = true;
+  trace.process = Ended{false, 0};
+  trace.console_tail = "app: Kernel panic - not syncing: System is deadlocked on memory\n";
+  EXPECT_EQ(outcome_of(trace).exit, (Exit{ExitKind::kSignaled, 9}));
+  trace.records.booted = false;
+  EXPECT_EQ(outcome_of(trace).exit, (Exit{ExitKind::kCrashed, 0})) << "no app ran yet";
+}
+
 TEST(VmOutcome, AQemuThatRefusedSaysWhy) {
   VmTrace trace;
   trace.process = Ended{false, 1};

@@ -26,6 +26,7 @@ TEST(Duration, RefusesNumbersWithoutUnitSignsAndAges) {
     ASSERT_FALSE(duration.ok()) << text;
     EXPECT_EQ(duration.error().reason, "bad_duration");
   }
+  EXPECT_EQ(parse_duration("999999h").error().message, "want a duration of at most 87600h, got `999999h`");
 }
 
 TEST(Duration, PrintsTheShortestExactForm) {

@@ -175,6 +175,19 @@ TEST(Manifest, RefusesRolloutsThatNoFleetCouldCarryOut) {
   EXPECT_EQ(spec_of(app("  rollout: {maxSurge: 0, maxUnavailable: 1}")).rollout->max_unavailable, 1U);
 }
 
+TEST(Manifest, NamesTheRuntimeThatASourceIsBuiltOn) {
+  const std::string head = "apiVersion: unikctl.dev/v1\nkind: App\nmetadata: {name: web}\nspec:\n";
+  for (const char* name : {"python", "python@1.2.0", "python-3.11-ml@latest", "registry.example/team/python@1.0.0"})
+    EXPECT_EQ(spec_of(head + "  source: ./app\n  runtime: " + name + "\n").runtime, name);
+  for (const char* wrong : {"Python", "python@1.2", "python@v1.2.0", "python@", "''"})
+    EXPECT_NE(faults(head + "  source: ./app\n  runtime: " + wrong + "\n").find("spec.runtime: want NAME or NAME@"),
+              std::string::npos)
+        << wrong;
+  EXPECT_NE(faults(head + "  image: web@sha256:" + std::string(64, 'a') + "\n  runtime: python\n")
+                .find("spec.runtime: want it with `source`"),
+            std::string::npos);
+}
+
 TEST(Manifest, LeavesResourcesThatAreNotNamedToTheTenant) {
   EXPECT_EQ(spec_of(app("")).boot.resources, Resources{});
   EXPECT_EQ(spec_of(app("  resources: {cpu: 1}")).boot.resources, (Resources{MilliCpu{1000}, {}}));
@@ -270,7 +283,8 @@ TEST(ManifestFaults, NameThePlaceTheFieldAndTheCure) {
       {app("  replica: 3\n"),
        "a.yaml:6:3: spec.replica: unknown field `replica` in App.spec: did you mean `replicas`? fields here: args, "
        "debug, disconnect, disruption, env, "
-       "health, image, placement, ports, rebase, replicas, resources, restart, rollout, rootfs, singleton, source, "
+       "health, image, placement, ports, rebase, replicas, resources, restart, rollout, rootfs, runtime, singleton, "
+       "source, "
        "stop"},
       {app("  ports: [{port: 1}]\n  health: {htp: {port: 1}, tcp: {port: 1}}\n"),
        "a.yaml:7:12: spec.health.htp: unknown field `htp` in App.spec.health: did you mean `http`? fields here: "

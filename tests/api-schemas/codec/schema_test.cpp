@@ -452,11 +452,11 @@ TEST(Explain, CompletesWhatWasTyped) {
 TEST(Explain, NamesTheNearestAndAllThatIsThere) {
   const auto unknown = explain("App.spec.replica");
   ASSERT_FALSE(unknown.ok());
-  EXPECT_EQ(
-      to_string(unknown.error()),
-      "not_found: want a field of App.spec, got `replica`: did you mean `replicas`? there is source, image, args, env, "
-      "replicas, resources, ports, health, restart, stop, placement, singleton, disruption, rollout, disconnect, "
-      "rebase, rootfs, debug");
+  EXPECT_EQ(to_string(unknown.error()),
+            "not_found: want a field of App.spec, got `replica`: did you mean `replicas`? there is source, runtime, "
+            "image, args, env, "
+            "replicas, resources, ports, health, restart, stop, placement, singleton, disruption, rollout, disconnect, "
+            "rebase, rootfs, debug");
   EXPECT_EQ(to_string(explain("pod").error()),
             "not_found: want a kind, got `pod`: there is App, Node, Tenant, unik.yaml");
   EXPECT_EQ(to_string(explain("app.spec.replicas.x").error()),

@@ -20,7 +20,7 @@ TEST(EventStream, ReadsBackWhatItWritesInPiecesOfAnySize) {
   const std::vector<StreamEvent> events = {
       {"1", "placed", "one line"}, {"2", "", "two\nlines\n\nand a gap"}, {"3", "x", ""}, {"4", "x", " leading: colon"}};
   std::string text;
-  for (const StreamEvent& event : events) text += format_event(event) + format_keep_alive();
+  for (const StreamEvent& event : events) text += format_event(event) + ": a comment\n\n";
   for (std::size_t piece = 1; piece <= text.size(); ++piece) EXPECT_EQ(read_in_pieces(text, piece), events) << piece;
 }
 

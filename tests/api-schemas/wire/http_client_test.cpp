@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <fstream>
 #include <thread>
 
 #include "wire_fixture.hpp"
@@ -308,6 +309,21 @@ TEST_F(ClientTest, FollowsRedirectsOnlyWhereAsked) {
   ClientRequest request = get(tcp_side(), "/from");
   request.max_redirects = 3;
   EXPECT_EQ(fetch(request)->body, "there");
+}
+
+TEST_F(ClientTest, SaysWhoItIsByNetrcOnlyToTheHostThatIsNamedThere) {
+  const Running running = serve([](const HttpRequest& request, const Responder& responder) {
+    responder.send(text_response(std::string(request.headers.get("Authorization"))));
+  });
+  const std::string file = dir_ / "netrc";
+  ClientRequest request = get(tcp_side());
+  request.netrc = file;
+  EXPECT_EQ(fetch(request)->body, "") << "a file that is not there names nobody";
+  std::ofstream(file) << "machine 127.0.0.2 login eve password other\nmachine 127.0.0.1 login ann password s3cret\n";
+  EXPECT_EQ(fetch(request)->body, "Basic YW5uOnMzY3JldA==");
+  EXPECT_EQ(fetch(get(tcp_side()))->body, "") << "only where it is asked for";
+  std::ofstream(file) << "machine 127.0.0.2 login eve password other\n";
+  EXPECT_EQ(fetch(request)->body, "");
 }
 
 TEST(ErrorOf, ReadsTheEnvelopeOrTheStatus) {

@@ -53,6 +53,21 @@ TEST(CowMap, KeysInOrderFillPages) {
   EXPECT_EQ(expected, 10'000);
 }
 
+TEST(CowMap, APageThatIsFullGivesWayInTheMiddle) {
+  constexpr int kRows = 10 * static_cast<int>(Map::kPageRows);
+  Map map;
+  for (int i = 0; i < kRows; ++i) map.set(2 * i, "even");
+  const Map copy = map;
+  for (int i = 0; i < kRows; ++i) map.set(2 * i + 1, "odd");
+  int expected = 0;
+  for (const auto& [key, value] : map) {
+    EXPECT_EQ(key, expected++);
+    EXPECT_EQ(value, key % 2 == 0 ? "even" : "odd");
+  }
+  EXPECT_EQ(expected, 2 * kRows);
+  EXPECT_EQ(copy.size(), static_cast<std::size_t>(kRows));
+}
+
 // Against the map that it must equal, over long random runs, with copies taken on the way.
 TEST(CowMap, BehavesAsAnOrderedMap) {
   for (unsigned seed = 1; seed <= 20; ++seed) {

@@ -90,7 +90,7 @@ TEST(FleetFaults, AFinishedJobDoesNotRunAgainWhenItsNodeIsDrained) {
   NodeObservation seen;
   seen.agent_start = 1;
   seen.accepted_stamp = {w.cluster.cluster_id, w.cluster.epoch, w.revision};
-  seen.body.instances.push_back({id, exited(0)});
+  seen.body = seen_body(draft.world(), {{{id, exited(0)}}, {}, {}});
   World w2 = draft.world();
   w2.observed.set(node, Observed{std::make_shared<const NodeObservation>(seen), w2.as_of});
   ++w2.revision;

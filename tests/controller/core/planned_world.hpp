@@ -88,12 +88,11 @@ class PlannedWorld {
 
   // The node's whole picture, stored under the newest goals.
   void report(const std::string& node, std::vector<ObservedInstance> instances) {
-    std::sort(instances.begin(), instances.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
     auto seen = std::make_shared<NodeObservation>();
     seen->agent_start = 1;
     seen->seq = ++reports_;
     seen->accepted_stamp = {world_.cluster.cluster_id, world_.cluster.epoch, world_.revision};
-    seen->body.instances = std::move(instances);
+    seen->body = seen_body(world_, {std::move(instances), {}, {}});
     world_.observed.set(Symbol(node), Observed{std::move(seen), now_});
     plan();
   }

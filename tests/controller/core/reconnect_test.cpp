@@ -12,6 +12,7 @@
 
 #include "api/lease.hpp"
 #include "controller/core/diff.hpp"
+#include "controller/heartbeats.hpp"
 #include "controller/loop.hpp"
 #include "tests/controller/core/simulated_fleet.hpp"
 
@@ -137,8 +138,8 @@ class Agents {
     if (const auto* const begin = std::get_if<BeginCommit>(&effect)) return take(*begin->record);
     const auto* const reply = std::get_if<Reply>(&effect);
     if (reply == nullptr) return;
-    const auto* const answer = std::get_if<HeartbeatReply>(&reply->answer);
-    ASSERT_NE(answer, nullptr);
+    const std::optional<HeartbeatReply> answer = heartbeat_reply(reply->answer);
+    ASSERT_TRUE(answer);
     const Asked asked = asked_.extract(reply->id).mapped();
     Agent& agent = agents_[asked.agent];
     if (answer->renew > 0)

@@ -141,7 +141,7 @@ bool SimulatedFleet::step() {
     NodeObservation seen;
     seen.agent_start = 1;
     seen.accepted_stamp = {world_.cluster.cluster_id, world_.cluster.epoch, row.goals_revision};
-    seen.body = reality_[name];
+    seen.body = seen_body(world_, reality_[name]);
     world_.observed.set(name, Observed{std::make_shared<const NodeObservation>(std::move(seen)), now_.boot});
     dirty.nodes.insert(name);
   }

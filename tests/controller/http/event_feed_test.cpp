@@ -111,6 +111,40 @@ TEST_F(EventFeedTest, WhatIsCompactedIsSaidOnceAndTheStreamGoesOn) {
   EXPECT_EQ(Served(home_, 70).events("").front().event, "change");
 }
 
+// What others do passes it by, and its stream could be dead or stand anywhere.
+TEST_F(EventFeedTest, WhoHearsNothingOfOthersIsToldWhereItStands) {
+  commit_up_to(20);
+  const wire::Endpoint endpoint = wire::unix_endpoint(home_.directory() / "quiet.sock");
+  EventFeed feed(*JournalReader::open(home_.path()), 20, std::chrono::milliseconds(1));
+  wire::ServerOptions options;
+  options.listen = {{endpoint, true}};
+  const Result<wire::HttpServer> server =
+      wire::HttpServer::start(std::move(options), [&](const wire::HttpRequest&, const wire::Responder& responder) {
+        feed.watch({.after = 20, .tenant = "nobody"}, responder);
+      });
+  ASSERT_TRUE(server.ok()) << to_string(server.error());
+  const std::vector<Record> records = long_journal(60);
+  std::uint64_t next = 21;
+  wire::EventParser parser;
+  std::vector<wire::StreamEvent> heard;
+  std::string last;
+  wire::ClientRequest request;
+  request.endpoint = endpoint;
+  request.target = "/v1/events";
+  request.sink = [&](std::string_view chunk) {
+    const auto events = parser.feed(chunk);
+    heard.insert(heard.end(), events->begin(), events->end());
+    last = parser.last_id();
+    if (next > 60) return last != "60";
+    EXPECT_EQ(store_.commit(records[next - 1]).outcome, CommitOutcome::kCommitted);
+    feed.advance(next++);
+    return true;
+  };
+  (void)wire::fetch(request);
+  EXPECT_EQ(last, "60");
+  for (const wire::StreamEvent& event : heard) EXPECT_EQ(codec::from_json<EventView>(event.data)->tenant, "");
+}
+
 TEST_F(EventFeedTest, WhoHasSeenALostHistoryIsToldSo) {
   commit_up_to(20);
   const std::vector<wire::StreamEvent> events = Served(home_, 20).events("?since=30");

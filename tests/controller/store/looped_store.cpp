@@ -62,6 +62,7 @@ void LoopedStore::carry_out(const Effect& effect, std::vector<Event>& home) {
     CommitResult result = store_->commit(*begin->record);
     switch (result.outcome) {
       case CommitOutcome::kCommitted:
+        store_->share(*begin->after);
         return home.push_back(Committed{seq});
       case CommitOutcome::kRejected:
         return home.push_back(Rejected{seq, std::move(result.error)});

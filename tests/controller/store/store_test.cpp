@@ -219,6 +219,38 @@ TEST_F(StoreTest, AStoreOfTheFirstVersionIsTakenOver) {
   EXPECT_TRUE(store.verify().ok());
 }
 
+TEST_F(StoreTest, TablesThatOthersHoldAreInMemoryOnce) {
+  World held;
+  Store store = open();
+  for (const Record& record : history()) {
+    apply(held, record);
+    commit(store, record);
+    store.share(held);
+  }
+  const World world = *store.load();
+  EXPECT_TRUE(same_tables(world, held));
+  EXPECT_TRUE(store.verify().ok());
+  ASSERT_FALSE(held.instances.empty());
+  for (const auto& [id, row] : held.instances) EXPECT_EQ(world.instances.find(id), &row);
+}
+
+TEST_F(StoreTest, AStatementThatHasRunHoldsNothing) {
+  Result<Database> database = Database::open(path());
+  ASSERT_TRUE(database.ok());
+  ASSERT_TRUE(database->execute("CREATE TABLE texts (text TEXT)").ok());
+  Result<Statement> insert = database->prepare("INSERT INTO texts VALUES (?)");
+  ASSERT_TRUE(insert.ok());
+  std::string text(100, 'a');
+  ASSERT_TRUE(insert->bind_borrowed(1, text).run().ok());
+  text.assign(100, 'b');
+  ASSERT_TRUE(insert->run().ok());
+  Result<Statement> texts = database->prepare("SELECT text FROM texts ORDER BY rowid");
+  ASSERT_TRUE(*texts->step());
+  EXPECT_EQ(texts->text(0), std::string(100, 'a'));
+  ASSERT_TRUE(*texts->step());
+  EXPECT_EQ(texts->text(0), "");
+}
+
 TEST_F(StoreTest, ASealThatIsGoneIsMissed) {
   {
     Store store = open();

@@ -68,7 +68,7 @@ TEST_F(ElfInfoTest, RefusesAFileThatIsCutShort) {
     ASSERT_OK(read);
     EXPECT_EQ(read->load_end, 0x100000 + whole.size());
     EXPECT_EQ(kernel_load_end(dir_ / "elf").value, static_cast<std::int64_t>(read->load_end));
-    for (const std::size_t cut : {std::size_t{1}, whole.size() / 2}) {
+    for (const std::size_t cut : {std::size_t{1}, whole.size() / 2, whole.size() - 15, whole.size() - 4}) {
       write_file(dir_ / "elf", whole.substr(0, whole.size() - cut));
       const auto elf = read_elf(dir_ / "elf");
       ASSERT_FALSE(elf.ok()) << cut;

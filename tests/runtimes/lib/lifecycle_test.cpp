@@ -168,6 +168,14 @@ TEST_F(LifecycleTest, AMissingToolIsNamedWithItsPackage) {
   EXPECT_NE(build().error().message.find("broken shim"), std::string::npos) << build().error().message;
 }
 
+TEST_F(LifecycleTest, AToolMayColourItsVersion) {
+  write_file(dir_ / "tools" / "copier", "#!/bin/sh\nprintf '\\033[1mcopier \\033[0;32m7\\033[m\\n\\033['\n", true);
+  const auto explained = explain_build({&kCopyPack, 1}, options_);
+  ASSERT_OK(explained);
+  ASSERT_TRUE(explained->tools.contains("copier"));
+  EXPECT_EQ(explained->tools.at("copier").version, "copier 7");
+}
+
 TEST_F(LifecycleTest, ExplainDecidesEverythingAndRunsNothing) {
   auto explained = explain_build({&kCopyPack, 1}, options_);
   ASSERT_OK(explained);

@@ -44,6 +44,24 @@ TEST_F(ProjectTest, NpmHoldsWhatItFetchesToHashes) {
   EXPECT_FALSE(debug.plan->deterministic);
 }
 
+TEST_F(ProjectTest, WorkspacesAreInstalledThoughTheRootNeedsNothing) {
+  const std::string linked = R"({"lockfileVersion": 3, "packages": {"": {"workspaces": ["packages/*"]},
+    "node_modules/greet": {"resolved": "packages/greet", "link": true}, "packages/greet": {"version": "1.0.0"}}})";
+  for (const char* workspaces : {R"(["packages/*"])", R"({"packages": ["packages/*"]})"}) {
+    const std::string root = std::string(R"({"main": "server.js", "workspaces": )") + workspaces + "}";
+    const Look look = look_at({{"package.json", root}, {"package-lock.json", linked}, {"server.js", ""}});
+    EXPECT_NE(commands(look).find("/tools/npm ci --omit=dev"), std::string::npos) << workspaces;
+    EXPECT_EQ(refusal({{"package.json", root}, {"server.js", ""}}), "no_lock");
+  }
+  EXPECT_EQ(commands(look_at({{"package.json", R"({"main": "server.js", "workspaces": []})"}, {"server.js", ""}})), "");
+  const std::string lock = "lockfileVersion: '9.0'\n\nimporters:\n\n  .: {}\n";
+  const Look look = look_at({{"package.json", R"({"main": "server.js"})"},
+                             {"pnpm-workspace.yaml", "packages: ['packages/*']"},
+                             {"pnpm-lock.yaml", lock},
+                             {"server.js", ""}});
+  EXPECT_NE(commands(look).find("/tools/pnpm install"), std::string::npos) << look.message;
+}
+
 TEST_F(ProjectTest, SeveralNodeLocksAreAmbiguous) {
   const Look look = look_at({{"package.json", kNeeds},
                              {"package-lock.json", kLock},

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "runtimes/lib/runtime/release_page.hpp"
+
 namespace unik::runtimes {
 namespace {
 
@@ -33,6 +35,8 @@ TEST(RegistryPlaces, AreFoundFromEveryForm) {
       {"https://codeberg.org/team/runtimes/src/branch/next",
        "https://codeberg.org/api/v1/repos/team/runtimes/raw/registry.json?ref=next"},
       {"https://git.sr.ht/~team/runtimes", "https://git.sr.ht/~team/runtimes/blob/HEAD/registry.json"},
+      {"oci://registry.example/team/runtimes/", "oci://registry.example/team/runtimes"},
+      {"oci://127.0.0.1:5000/team", "oci://127.0.0.1:5000/team"},
       // The root of this host's files.
       {"/", "file:///registry.json"},
       {"file:///", "file:///registry.json"},
@@ -58,6 +62,12 @@ TEST(RegistryPlaces, SayWhatIsWrong) {
       {"https://github.com/team/runtimes/issues/5", "the page of a repository"},
       {"https://github.com/team/runtimes/tree", "the page of a repository"},
       {"https:///runtimes", "want"},
+      {"oci://", "want oci://HOST[:PORT]/NAMESPACE"},
+      {"oci://team/runtimes", "got no host, or no namespace"},
+      {"oci://registry.example", "got no host, or no namespace"},
+      {"oci://127.0.0.1:5000", "got no host, or no namespace"},
+      {"oci://registry.example/team:1.0", "got one of its images"},
+      {"oci://registry.example/Team", "lower-case"},
   };
   for (const auto& [text, told] : cases) {
     const auto found = registry_file_url(text);
@@ -77,9 +87,40 @@ TEST(RegistryPlaces, SayWhereAPackageLies) {
   EXPECT_EQ(*package_url("file:///srv/registry.json", "x.tar.gz"), "file:///srv/x.tar.gz");
   EXPECT_EQ(*package_url("file:///srv/registry.json", "file:///else/x.tar.gz"), "file:///else/x.tar.gz");
   EXPECT_EQ(*package_url(fetched, "http://localhost:1/x.tar.gz"), "http://localhost:1/x.tar.gz");
+  const std::string space = "oci://registry.example/team";
+  EXPECT_EQ(*package_url(space, "lang:1.0.0"), "oci://registry.example/team/lang:1.0.0");
+  EXPECT_EQ(*package_url(space, "https://example.org/x.tar.gz"), "https://example.org/x.tar.gz");
+  EXPECT_EQ(*package_url(fetched, "oci://registry.example/lang:1.0.0"), "oci://registry.example/lang:1.0.0");
+  for (const char* refused : {"lang", "../lang:1.0.0", "file:///etc/passwd", "oci://registry.example/lang", "oci://x"})
+    EXPECT_EQ(package_url(space, refused).error().reason, "bad_download_url") << refused;
   for (const char* refused : {"file:///etc/passwd", "../x.tar.gz", "/x.tar.gz", "a/../../x", "http://example.org/x",
                               "ftp://example.org/x", ""})
     EXPECT_EQ(package_url(fetched, refused).error().reason, "bad_download_url") << refused;
+}
+
+TEST(RegistryPlaces, SayHowAReleaseIsFound) {
+  const auto at = [](const char* place) { return download_url_at(place, "lang@1.2.0", "lang", "1.2.0"); };
+  EXPECT_EQ(at("https://example.org/packages"), "https://example.org/packages/lang/lang-1.2.0.tar.gz");
+  EXPECT_EQ(at("https://example.org/packages/"), "https://example.org/packages/lang/lang-1.2.0.tar.gz");
+  EXPECT_EQ(at("oci://registry.example/team/"), "oci://registry.example/team/lang:1.2.0");
+  for (const char* page : {"https://github.com/team/runtimes/releases", "https://github.com/team/runtimes/releases/"})
+    EXPECT_EQ(at(page), "https://github.com/team/runtimes/releases/download/lang@1.2.0/lang-1.2.0.tar.gz");
+}
+
+TEST(ReleasePages, AreToldFromTheirUrls) {
+  const ReleaseAsset asset{"github.com/team/runtimes", "lang@1.2.0", "lang-1.2.0.tar.gz"};
+  for (const char* tag : {"lang@1.2.0", "lang%401.2.0"})
+    EXPECT_EQ(parse_release_asset("https://github.com/team/runtimes/releases/download/" + std::string(tag) +
+                                  "/lang-1.2.0.tar.gz"),
+              asset);
+  for (const char* other :
+       {"https://github.com/team/runtimes/releases/download/v1.0.0/", "https://example.org/lang-1.2.0.tar.gz",
+        "https://github.com/runtimes/releases/download/v1.0.0/x", "https://github.com/a/b/c/releases/download/v1/x",
+        "https://github.com/team/runtimes/releases/download/v1.0.0/x/y", "oci://h/releases/download/v1/x", ""})
+    EXPECT_FALSE(parse_release_asset(other)) << other;
+  for (const char* other : {"https://github.com/releases", "https://github.com/team/releases", "file:///a/b/releases",
+                            "https://github.com/team/runtimes", "oci://h/team/runtimes/releases"})
+    EXPECT_FALSE(is_release_page(other)) << other;
 }
 
 }  // namespace

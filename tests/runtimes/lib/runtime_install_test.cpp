@@ -101,6 +101,7 @@ class RuntimeInstalls : public LibTest {
             dir_ / "roots",
             dir_ / "downloads",
             "runtimes",
+            {},
             [this](const std::string& text) { said_ += text + "\n"; },
             {}};
   }
@@ -294,7 +295,7 @@ TEST_F(RuntimeInstalls, GoOnForAtMost32TriesInARowThatBringLittle) {
   const auto download = [&](std::vector<std::size_t> cuts) {
     server_.cut(std::move(cuts));
     return download_package(
-        url, release, dir_ / "part", [&](const DownloadProgress& now) { *done = now.done; },
+        url, release, dir_ / "part", {}, [&](const DownloadProgress& now) { *done = now.done; },
         [&](Duration) { ++pauses; });
   };
   EXPECT_FALSE(download(std::vector<std::size_t>(33, 10)).ok());
@@ -433,7 +434,7 @@ class Registries : public RuntimeInstalls {
     return text;
   }
   std::vector<FetchedRegistry> fetch(const std::vector<ConfiguredRegistry>& configured) {
-    return fetch_registries(configured, dir_ / "cache", [this](const std::string& text) { said_ += text + "\n"; });
+    return fetch_registries(configured, dir_ / "cache", {}, [this](const std::string& text) { said_ += text + "\n"; });
   }
 };
 

@@ -1,0 +1,147 @@
+// A registry of runtimes in an OCI namespace: what is published there, read again, and fetched, from Debian's registry.
+#include "runtimes/lib/runtime/oci_registry.hpp"
+
+#include <gmock/gmock.h>
+
+#include "runtimes/lib/registry/base64.hpp"
+#include "runtimes/lib/runtime/package_download.hpp"
+#include "runtimes/lib/runtime/registry_fetch.hpp"
+#include "tests/runtimes/lib/lib_fixture.hpp"
+#include "tests/runtimes/lib/registry_fixture.hpp"
+
+namespace unik::runtimes {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::SizeIs;
+
+class OciRegistries : public LibTest {
+ protected:
+  void SetUp() override {
+    LibTest::SetUp();
+    ASSERT_TRUE(have("docker-registry")) << "apt-get install docker-registry";
+    server_.emplace(dir_ / "registry", "ann:$2b$05$abcdefghijklmnopqrstuuLK7U1u6pVRmL7L1BBM2aS35PSZnDXlK\n");
+    ASSERT_TRUE(server_->up());
+    space_ = "oci://" + server_->host() + "/team/runtimes";
+    log_in("ann:s3cret", {server_->host()});
+  }
+  void log_in(const std::string& who, const std::vector<std::string>& hosts) {
+    std::string entries;
+    for (const std::string& host : hosts)
+      entries += (entries.empty() ? "" : ",") + ("\"" + host) + R"(":{"auth":")" + to_base64(who) + "\"}";
+    write_file(dir_ / "config.json", R"({"auths":{)" + entries + "}}");
+    environment_ = {{"DOCKER_CONFIG", dir_.string()}};
+  }
+
+  RuntimePackage package(const std::string& bytes) {
+    const fs::path file = dir_ / (to_hex(sha256(bytes)) + ".tar.gz");
+    write_file(file, bytes);
+    return {file, sha256(bytes), static_cast<std::int64_t>(bytes.size()), {}};
+  }
+  static RuntimeRelease release_of(const RuntimePackage& package) {
+    RuntimeRelease release;
+    release.version = {1, 0, 0};
+    release.download_url = "lang:1.0.0";
+    release.checksum = package.checksum;
+    release.size = package.size;
+    release.platforms = {"linux/amd64"};
+    return release;
+  }
+  std::string list_of(const RuntimePackage& package) {
+    return *add_release("", "lang", release_of(package), "2026-01-01T00:00:00Z");
+  }
+  std::vector<FetchedRegistry> fetch() {
+    const ConfiguredRegistry one{"one", space_, true, {}};
+    return fetch_registries(std::vector{one}, dir_ / "cache", environment_,
+                            [this](const std::string& text) { said_ += text + "\n"; });
+  }
+  Result<void> download(const std::string& space, const RuntimeRelease& release) {
+    return download_package(space + "/lang:1.0.0", release, dir_ / "part", environment_, {});
+  }
+
+  std::optional<DebianRegistry> server_;
+  std::string space_, said_;
+  std::map<std::string, std::string> environment_;
+};
+
+TEST_F(OciRegistries, AreReadAsTheyWereWrittenAndNeverOverwritten) {
+  EXPECT_EQ(read_oci_registry(space_, "", environment_).error().code, ErrorCode::kNotFound);
+  const RuntimePackage first = package("the first"), other = package("another");
+  for (const bool added : {true, false}) {
+    const auto put = push_oci_package(space_ + "/lang:1.0.0", first, environment_);
+    ASSERT_OK(put);
+    EXPECT_EQ(*put, added);
+  }
+  const auto over = push_oci_package(space_ + "/lang:1.0.0", other, environment_);
+  EXPECT_EQ(over.error().reason, "release_exists");
+  EXPECT_THAT(over.error().message, AllOf(HasSubstr(to_string(first.checksum)), HasSubstr(to_string(other.checksum))));
+  ASSERT_OK(replace_oci_registry(space_, "", list_of(first), environment_));
+  const auto read = read_oci_registry(space_, "", environment_);
+  ASSERT_OK(read);
+  EXPECT_EQ(*read->text, list_of(first));
+  EXPECT_EQ(read_oci_registry(space_, read->state, environment_)->text, std::nullopt) << "it is what is known";
+  // Another publisher has been there since.
+  const auto lost = replace_oci_registry(space_, "", "{}", environment_);
+  EXPECT_EQ(lost.error().reason, "registry_changed");
+  EXPECT_OK(replace_oci_registry(space_, read->state, list_of(other), environment_));
+  // What is no registry is told as such, and nothing is put over what is no package.
+  EXPECT_EQ(push_oci_package(space_ + ":registry.json", first, environment_).error().reason, "release_exists");
+  EXPECT_EQ(read_oci_registry(space_ + "/lang", "", environment_).error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(OciRegistries, AreKeptAndUsedOffline) {
+  ASSERT_OK(replace_oci_registry(space_, "", list_of(package("x")), environment_));
+  ASSERT_THAT(fetch(), SizeIs(1));
+  EXPECT_FALSE(fetch().front().stale);
+  log_in("ann:wr0ng", {server_->host()});
+  EXPECT_TRUE(fetch().front().stale) << "a login that does not do any more";
+  log_in("ann:s3cret", {server_->host()});
+  said_.clear();
+  server_.reset();
+  const auto offline = fetch();
+  ASSERT_THAT(offline, SizeIs(1));
+  EXPECT_TRUE(offline.front().stale);
+  EXPECT_EQ(offline.front().registry.runtimes.at("lang").size(), 1U);
+  EXPECT_THAT(said_, HasSubstr("registry one gives no answer that can be used; going by its last one"));
+}
+
+TEST_F(OciRegistries, ThatLetNobodyInAreLeftOut) {
+  ASSERT_OK(replace_oci_registry(space_, "", list_of(package("x")), environment_));
+  log_in("ann:wr0ng", {server_->host()});
+  EXPECT_THAT(fetch(), SizeIs(0));
+  EXPECT_THAT(said_, AllOf(HasSubstr("registry one: "), HasSubstr("check the credentials")));
+  EXPECT_EQ(said_.find("wr0ng"), std::string::npos);
+}
+
+TEST_F(OciRegistries, GivePackagesThatAreGoneOnWith) {
+  const std::string bytes(std::size_t{6} << 20, 'p');
+  const RuntimePackage whole = package(bytes);
+  ASSERT_OK(push_oci_package(space_ + "/lang:1.0.0", whole, environment_));
+  CuttingProxy proxy(server_->port(), {2 << 20});
+  log_in("ann:s3cret", {server_->host(), proxy.host()});
+  write_file(dir_ / "part", bytes.substr(0, std::size_t{3} << 20));
+  ASSERT_OK(download("oci://" + proxy.host() + "/team/runtimes", release_of(whole)));
+  EXPECT_EQ(proxy.cut(), 1U);
+  EXPECT_LT(proxy.moved(), std::int64_t{5} << 20) << "what was there was fetched again";
+  EXPECT_EQ(slurp(dir_ / "part"), bytes);
+}
+
+TEST_F(OciRegistries, SayWhatTheyHaveBeforeAByteIsFetched) {
+  const RuntimePackage whole = package("the package");
+  ASSERT_OK(push_oci_package(space_ + "/lang:1.0.0", whole, environment_));
+  RuntimeRelease release = release_of(whole);
+  release.checksum = sha256("another");
+  const auto other = download(space_, release);
+  EXPECT_EQ(other.error().reason, "wrong_checksum");
+  EXPECT_THAT(other.error().message,
+              AllOf(HasSubstr(to_string(release.checksum)), HasSubstr(to_string(whole.checksum))));
+  release = release_of(whole);
+  release.size += 1;
+  EXPECT_EQ(download(space_, release).error().reason, "wrong_size");
+  EXPECT_EQ(download(space_ + "/nowhere", release_of(whole)).error().reason, "no_such_package");
+  EXPECT_EQ(slurp(dir_ / "part"), "");
+}
+
+}  // namespace
+}  // namespace unik::runtimes
