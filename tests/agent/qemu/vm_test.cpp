@@ -279,7 +279,7 @@ TEST_F(VmTest, AStopReachesTheAppAndHarderStepsTheVm) {
   hypervisor_->stop({launch_of({}, 2).id, StopStep::kQuit});
   ended = inbox_.next<VmEnded>();
   ASSERT_TRUE(ended);
-  EXPECT_EQ(ended->exit, (Exit{ExitKind::kCrashed, 0}));
+  EXPECT_EQ(ended->exit, (Exit{ExitKind::kSignaled, SIGKILL}));
 
   hypervisor_->launch(launch_of({"deaf"}, 3));
   ASSERT_TRUE(inbox_.next<VmStarted>());
