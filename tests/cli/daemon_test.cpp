@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
@@ -84,17 +85,31 @@ TEST_F(Daemon, IsKnownThoughWhoStartsItIsKilled) {
   const std::string mark = directory / "log";
   DaemonSpec sleeper = spec({"-f", mark});
   sleeper.program = "/usr/bin/tail";
-  int started = 0;
-  for (int i = 0; i < 60; ++i) {
+  const auto begin_start = [&] {
     const pid_t starter = fork();
     if (starter == 0) {
       const auto lock = StartLock::take(directory / "lock", std::chrono::seconds(5));
       (void)start(sleeper);
       pause();
     }
-    usleep(static_cast<useconds_t>(i * 50));
-    ASSERT_EQ(kill(starter, SIGKILL), 0);
-    ASSERT_EQ(waitpid(starter, nullptr, 0), starter);
+    return starter;
+  };
+  const auto end_start = [](pid_t starter) {
+    return kill(starter, SIGKILL) == 0 && waitpid(starter, nullptr, 0) == starter;
+  };
+  const auto begun = std::chrono::steady_clock::now();
+  const pid_t whole = begin_start();
+  while (!running(sleeper.pid_file)) std::this_thread::yield();
+  const auto length = std::chrono::steady_clock::now() - begun;
+  ASSERT_TRUE(end_start(whole));
+  ASSERT_TRUE(stop(sleeper.pid_file, std::chrono::seconds(5)));
+
+  constexpr int kRounds = 60;
+  int started = 0;
+  for (int i = 0; i < kRounds; ++i) {
+    const pid_t starter = begin_start();
+    std::this_thread::sleep_for(length * i * 2 / kRounds);
+    ASSERT_TRUE(end_start(starter));
     const auto lock = StartLock::take(directory / "lock", std::chrono::seconds(5));
     ASSERT_TRUE(lock);
     const std::optional<pid_t> known = running(sleeper.pid_file);
