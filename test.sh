@@ -10,7 +10,7 @@ cd "$(dirname "$0")"
 # shellcheck source=.ci/packages.sh
 . .ci/packages.sh
 
-# Another checkout of the same sources compiles to the same objects; what is not cached is preprocessed once.
+# Another checkout shares what is compiled file by file; sources that are compiled together name their paths.
 export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1 CCACHE_DEPEND=1
 
 mode=${1:-}
