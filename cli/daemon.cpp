@@ -90,13 +90,14 @@ std::string_view identity(std::span<char> buffer) {
   const int log = open(spec.log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   const int pid_file = open(spec.pid_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   const std::string_view own = identity(buffer);
-  if (null >= 0 && log >= 0 && pid_file >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(log, STDOUT_FILENO) >= 0 &&
-      dup2(log, STDERR_FILENO) >= 0 && write(pid_file, own.data(), own.size()) == static_cast<ssize_t>(own.size())) {
+  if (!own.empty() && null >= 0 && log >= 0 && pid_file >= 0 && dup2(null, STDIN_FILENO) >= 0 &&
+      dup2(log, STDOUT_FILENO) >= 0 && dup2(log, STDERR_FILENO) >= 0 &&
+      write(pid_file, own.data(), own.size()) == static_cast<ssize_t>(own.size())) {
     if (null > STDERR_FILENO) close(null);
     sigprocmask(SIG_SETMASK, &none, nullptr);
     execve(argv[0], argv, environ);
   }
-  const int problem = errno;
+  const int problem = own.empty() ? EIO : errno;
   (void)!write(report, &problem, sizeof problem);
   _exit(127);
 }
