@@ -333,12 +333,9 @@ class Loop::State {
       return std::move(reply).value();
     }
     const std::string& key = waiting.caller.idempotency_key;
-    if (!key.empty()) {
-      if (const Shared<AnswerRow>* const known = draft.world().answers.find(key)) {
-        if ((*known)->body_hash == waiting.caller.body_hash) return (*known)->reply;
-        return traced(conflict("idempotency_key_reused", "this Idempotency-Key was used with another request"),
-                      waiting.caller);
-      }
+    if (std::optional<Result<ApplyReply>> first = first_answer(draft.world(), key, waiting.caller.body_hash)) {
+      if (!*first) return traced(std::move(*first).error(), waiting.caller);
+      return std::move(*first).value();
     }
     const Mutation& mutation = std::get<Mutation>(waiting.what);
     if (draft.world().history_lost && !std::holds_alternative<RecoverRequest>(mutation))

@@ -223,6 +223,13 @@ class Applier {
 
 }  // namespace
 
+std::optional<Result<ApplyReply>> first_answer(const World& world, const std::string& key, std::uint64_t body_hash) {
+  const Shared<AnswerRow>* const row = world.answers.find(key);
+  if (row == nullptr) return std::nullopt;
+  if ((*row)->body_hash == body_hash) return (*row)->reply;
+  return conflict("idempotency_key_reused", "this Idempotency-Key was used with another request");
+}
+
 Result<ApplyReply> admit_apply(Draft& draft, const ApplyRequest& request) {
   return Applier(draft, request).run();
 }

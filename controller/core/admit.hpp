@@ -3,6 +3,7 @@
 // Everything is checked before anything is changed: a refused request leaves the draft as it was.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -32,6 +33,10 @@ struct CordonRequest {
   std::string node;
   bool schedulable = false;
 };
+
+// What a request with this Idempotency-Key was answered first; nothing if there was none. `conflict` for a key that
+// came with another body.
+std::optional<Result<ApplyReply>> first_answer(const World& world, const std::string& key, std::uint64_t body_hash);
 
 // One transaction: all resources or none. Applying what is there already changes nothing.
 Result<ApplyReply> admit_apply(Draft& draft, const ApplyRequest& request);

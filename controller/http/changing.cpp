@@ -165,6 +165,20 @@ void answer(const wire::Responder& responder, int status, const Answer& answer) 
   }
 }
 
+// A request that is repeated gets its first answer, whatever became of the image or source that it names.
+bool answered_before(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder,
+                     int status) {
+  const Result<Caller> caller = caller_of(request);
+  if (!caller) {
+    responder.send(caller.error());
+    return true;
+  }
+  const auto first = first_answer(*context.runner.world(), caller->idempotency_key, caller->body_hash);
+  if (!first) return false;
+  answer(responder, status, *first ? Answer(first->value()) : Answer(first->error()));
+  return true;
+}
+
 void answer_foreseen(const wire::HttpRequest& request, const wire::Responder& responder, Result<ApplyReply> reply) {
   if (reply) return responder.send(json_response(200, codec::to_json(*reply)));
   Error error = std::move(reply).error();
@@ -249,6 +263,7 @@ Result<DeleteRequest> read_destroy(const wire::HttpRequest& request) {
 }
 
 void handle_apply(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder) {
+  if (answered_before(context, request, responder, 200)) return;
   Result<ApplyRequest> apply = read_manifests(request, context, false);
   if (!apply) return responder.send(apply.error());
   if (query_flag(request, "dry_run"))
@@ -311,6 +326,7 @@ void handle_build(ApiContext& context, const wire::HttpRequest& request, const w
 }
 
 void handle_deploy(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder) {
+  if (answered_before(context, request, responder, 202)) return;
   Result<ApplyRequest> apply = read_manifests(request, context, true);
   if (!apply) return responder.send(apply.error());
   App* const app = apply->resources.size() == 1 ? std::get_if<App>(&apply->resources.front()) : nullptr;
@@ -412,6 +428,7 @@ void add_changing_routes(ApiContext& context, std::vector<Route>& routes) {
         {"POST",
          "/v1/rollouts/{name}/" + std::string(to_string(verb)),
          [&context, verb](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
+           if (answered_before(context, request, responder, 200)) return;
            Result<RolloutRequest> rollout = read_rollout(path, request, verb);
            if (!rollout) return responder.send(rollout.error());
            if (auto allowed = check_way_back(context.artifacts, *context.runner.world(), *rollout); !allowed)

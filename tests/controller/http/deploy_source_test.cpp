@@ -55,14 +55,17 @@ class DeploySource : public ::testing::Test {
   }
 
   // The reason of a refusal, or the kind of the operation that was answered.
-  std::string deploy(const std::string& source, std::size_t endpoint = 0, const std::string& rest = "") {
+  std::string deploy(const std::string& source, std::size_t endpoint = 0, const std::string& rest = "",
+                     const std::string& key = "") {
     return post(
         "/v1/deployments",
         "apiVersion: unikctl.dev/v1\nkind: App\nmetadata: {name: web}\nspec:\n  source: " + source + "\n" + rest,
-        endpoint);
+        endpoint, key);
   }
-  std::string post(const std::string& target, const std::string& body, std::size_t endpoint = 0) {
+  std::string post(const std::string& target, const std::string& body, std::size_t endpoint = 0,
+                   const std::string& key = "") {
     wire::ClientRequest request;
+    if (!key.empty()) request.headers.set("Idempotency-Key", key);
     request.method = "POST";
     request.endpoint = server_->endpoints()[endpoint];
     request.target = target;
@@ -131,6 +134,15 @@ TEST_F(DeploySource, ThatWasBuiltBeforeIsDeployedAtOnceWhileItsImageIsThere) {
   EXPECT_EQ(deploy(to_string(source_), 0, "  replicas: 2\n"), "deploy");
   ASSERT_TRUE(context_->artifacts.remove(image));
   EXPECT_EQ(deploy(to_string(source_), 0, "  replicas: 3\n"), "build");
+}
+
+TEST_F(DeploySource, RepeatedGetsItsFirstAnswerThoughTheSourceIsGone) {
+  ASSERT_EQ(deploy(to_string(source_), 0, "", "k"), "build");
+  ASSERT_TRUE(context_->artifacts.remove(source_));
+  EXPECT_EQ(deploy(to_string(source_), 0, "", "k"), "build");
+  EXPECT_EQ(deploy(to_string(source_), 0, "  replicas: 2\n", "k"), "idempotency_key_reused");
+  EXPECT_EQ(deploy(to_string(source_), 0, "", "l"), "source_unknown");
+  EXPECT_EQ(runner_->world()->unfinished_builds.size(), 1U);
 }
 
 }  // namespace
