@@ -84,8 +84,11 @@ Result<void> lay_app(const Session& session, const runtimes::RuntimeSource& sour
   const auto packages = runtimes::fetch_packages(*places, lock, runtimes::BuildMode::kRelease,
                                                  [&](const std::string& text) { session.say(text); });
   if (!packages) return packages.error();
-  for (const runtimes::FetchedNpm& fetched : packages->npm)
-    if (auto merged = runtimes::merge_npm(files, fetched.file, fetched.package.name, *sink); !merged) return merged;
+  for (const runtimes::FetchedNpm& fetched : packages->npm) {
+    const auto package = runtimes::read_npm(fetched.file, *sink);
+    if (!package) return package.error();
+    if (auto merged = runtimes::merge_package(files, *package, fetched.package.name + "/"); !merged) return merged;
+  }
   if (auto written = write_tree(files, app); !written) return written;
   return prepare(session, check, app);
 }

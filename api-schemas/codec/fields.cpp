@@ -173,6 +173,13 @@ std::string_view any_text(std::string_view) {
   return {};
 }
 
+std::string_view sha256_digest(std::string_view text) {
+  constexpr std::string_view kPrefix = "sha256:";
+  const bool fine = text.size() == kPrefix.size() + 64 && text.starts_with(kPrefix) &&
+                    text.find_first_not_of("0123456789abcdef", kPrefix.size()) == std::string_view::npos;
+  return fine ? std::string_view() : "sha256: and 64 digits of lower-case hex";
+}
+
 std::string_view dns_label(std::string_view text) {
   if (is_dns_label(text)) return {};
   return "a name of 1 to 63 characters a-z, 0-9 and `-`, beginning and ending with a letter or digit";

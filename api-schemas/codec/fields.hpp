@@ -74,6 +74,7 @@ using TextRule = std::string_view (*)(std::string_view text);
 
 std::string_view any_text(std::string_view text);
 std::string_view dns_label(std::string_view text);
+std::string_view sha256_digest(std::string_view text);
 
 std::optional<std::string_view> read_text(const At& at, TextRule rule = any_text);
 std::optional<std::int64_t> read_signed(const At& at, std::int64_t least, std::int64_t most);

@@ -240,10 +240,7 @@ std::string_view image_name(std::string_view text) {
   const std::size_t at = text.find('@');
   if (!all_of(text.substr(0, at), "._:/+-")) return wanted;
   if (at == std::string_view::npos) return {};
-  const std::string_view digest = text.substr(at + 1);
-  const bool fine = digest.starts_with("sha256:") && digest.size() == 7 + 64 &&
-                    digest.find_first_not_of("0123456789abcdef", 7) == std::string_view::npos;
-  return fine ? std::string_view() : wanted;
+  return sha256_digest(text.substr(at + 1)).empty() ? std::string_view() : wanted;
 }
 
 std::string_view env_name(std::string_view text) {

@@ -224,11 +224,19 @@ void read_npm_entry(const At& at, LockedNpm& out) {
   in.text("integrity", out.integrity, sha512_integrity);
 }
 
+void read_locked_image(const At& at, LockedImage& out) {
+  Fields in(at, "image");
+  for (const char* name : {"base", "packages"}) in.require(name, "`unikctl runtime release` writes both");
+  in.text("base", out.base, sha256_digest);
+  in.texts("packages", out.packages, kMaxRuntimePackages);
+}
+
 void read_lock(const At& at, RuntimeLock& out) {
   Fields in(at, "versions.lock");
   in.integer<int>("version", out.version, 1, kNewestLock);
   in.list("debian", kMaxRuntimePackages, [&](const At& entry) { read_debian_entry(entry, out.debian.emplace_back()); });
   in.list("npm", kMaxRuntimePackages, [&](const At& entry) { read_npm_entry(entry, out.npm.emplace_back()); });
+  in.get("image", [&](const At& image) { read_locked_image(image, out.image.emplace()); });
   refuse_doubles(at, out.debian);
   refuse_doubles(at, out.npm);
 }
@@ -258,7 +266,8 @@ std::string print_runtime_lock(const RuntimeLock& lock) {
   for (const LockedNpm& entry : lock.npm)
     npm.push_back(
         {{"name", entry.name}, {"version", entry.version}, {"size", entry.size}, {"integrity", entry.integrity}});
-  const json value = {{"version", lock.version}, {"debian", std::move(debian)}, {"npm", std::move(npm)}};
+  json value = {{"version", lock.version}, {"debian", std::move(debian)}, {"npm", std::move(npm)}};
+  if (lock.image) value["image"] = {{"base", lock.image->base}, {"packages", lock.image->packages}};
   return value.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -92,10 +93,19 @@ struct LockedNpm {
   bool operator==(const LockedNpm&) const = default;
 };
 
+// What the image of the last release holds; a build does not read it.
+struct LockedImage {
+  std::string base;                   // digest of its layer `base`
+  std::vector<std::string> packages;  // NAME@VERSION of those that it has files of, sorted
+
+  bool operator==(const LockedImage&) const = default;
+};
+
 struct RuntimeLock {
   int version = 1;
   std::vector<LockedDebian> debian;  // sorted by name
   std::vector<LockedNpm> npm;        // sorted by name
+  std::optional<LockedImage> image;  // none before the first release of these pins
 
   bool operator==(const RuntimeLock&) const = default;
 };

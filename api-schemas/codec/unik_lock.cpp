@@ -21,19 +21,12 @@ std::string_view locked_version(std::string_view text) {
   return parse_runtime_version(text) ? std::string_view() : "a version MAJOR.MINOR.PATCH of three numbers";
 }
 
-std::string_view locked_digest(std::string_view text) {
-  constexpr std::string_view kPrefix = "sha256:";
-  const bool fine = text.size() == kPrefix.size() + 64 && text.starts_with(kPrefix) &&
-                    text.find_first_not_of("0123456789abcdef", kPrefix.size()) == std::string_view::npos;
-  return fine ? std::string_view() : "sha256: and 64 digits of lower-case hex";
-}
-
 void read_locked_runtime(const At& at, LockedRuntime& out) {
   Fields in(at, "an entry of runtimes");
   for (const char* name : {"name", "version", "layer"}) in.require(name, "a pin is whole or none");
   in.text("name", out.name, name_without_version);
   in.text("version", out.version, locked_version);
-  in.text("layer", out.layer, locked_digest);
+  in.text("layer", out.layer, sha256_digest);
 }
 
 void read_unik_lock(const At& at, UnikLock& out) {

@@ -43,6 +43,7 @@ void write_runtime(JsonWriter& out, const RuntimeRow& row, bool whole) {
       out.field("registry", row.record->registry).field("package", row.record->url);
       out.field("checksum", to_string(row.record->checksum)).field("signed_by", row.record->key_id);
     }
+    if (whole) write_texts(out, "packages", packages_of(row.installed->manifest));
     out.end_object();
   }
   if (row.source) {
@@ -91,6 +92,7 @@ std::string runtime_sheet(const RuntimeRow& row) {
       sheet.add("checksum", to_string(row.record->checksum));
       sheet.add("signed by", row.record->key_id.empty() ? "nobody was asked for" : row.record->key_id);
     }
+    for (const std::string& package : packages_of(row.installed->manifest)) sheet.add("holds", package);
     sheet.add("reproducible", row.installed->reproducible ? "yes" : "no: a pin had vanished when it was built");
   }
   if (row.source) {

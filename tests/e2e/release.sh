@@ -92,6 +92,14 @@ grep -qx europe@1.0.0 "$work/out" || fail "released $(cat "$work/out")"
 grep -q -- "- Begin" runtimes/europe/CHANGELOG.md || fail "changes: $(cat runtimes/europe/CHANGELOG.md)"
 [ -z "$(git ls-files '*.tar.gz')" ] || fail "a package is in git"
 minisign -V -q -m "$packages/europe/europe-1.0.0.tar.gz" -P "$public_key" || fail "minisign does not verify it"
+# What the image says of itself is in the lock, in the commit and in the package.
+[ "$(jq -r '.image.packages | join(" ") | sub("@.*"; "")' runtimes/europe/versions.lock)" = tzdata ] ||
+  fail "versions.lock: $(cat runtimes/europe/versions.lock)"
+tar -xzOf "$packages/europe/europe-1.0.0.tar.gz" runtime/versions.lock | cmp - runtimes/europe/versions.lock ||
+  fail "the package holds another lock"
+tar -xzOf "$packages/europe/europe-1.0.0.tar.gz" --wildcards 'blobs/*' >"$work/blobs"
+grep -aq "$(jq -r .image.base runtimes/europe/versions.lock)" "$work/blobs" ||
+  fail "the lock names a base that is not in the image"
 entry=$(jq -c '.runtimes.europe["1.0.0"]' registry.json)
 state >"$work/before"
 expect_code 4 release europe --yes

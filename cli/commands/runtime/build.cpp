@@ -63,9 +63,11 @@ Result<int> lock_runtime(const Session& session, const RuntimeOptions& options) 
   auto places = package_places(session);
   if (!places) return places.error();
   places->scratch = scratch.path() / "packages";
-  const auto fresh = runtimes::make_lock(*places, source->recipe, [&](const std::string& text) { session.say(text); });
+  auto fresh = runtimes::make_lock(*places, source->recipe, [&](const std::string& text) { session.say(text); });
   if (!fresh) return fresh.error();
-  for (const std::string& line : runtimes::lock_difference(source->lock, *fresh)) session.out(line + "\n");
+  const std::vector<std::string> difference = runtimes::lock_difference(source->lock, *fresh);
+  for (const std::string& line : difference) session.out(line + "\n");
+  if (difference.empty()) fresh->image = source->lock.image;  // what was released is of these very pins
   const fs::path file = source->directory / runtimes::kLockFile;
   if (*fresh == source->lock) {
     session.say(file.string() + " pins what the archives prefer now");

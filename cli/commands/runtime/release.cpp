@@ -20,6 +20,7 @@
 #include "runtimes/lib/runtime/release_page.hpp"
 #include "runtimes/lib/runtime/release_tag.hpp"
 #include "runtimes/lib/runtime/release_texts.hpp"
+#include "runtimes/lib/runtime/runtime_lock.hpp"
 #include "runtimes/lib/runtime/runtime_lookup.hpp"
 #include "runtimes/lib/runtime/runtime_package.hpp"
 #include "wire/clock.hpp"
@@ -219,6 +220,11 @@ class ReleasePlanner {
   ReleasePlan plan_;
 };
 
+struct MadeRelease {
+  PackagedRuntime packaged;
+  std::string lock;  // versions.lock, with what is in the image
+};
+
 // ---- Making: in a scratch directory and the host's store ----
 
 // From the commit that is released, not from a tree that somebody may be at work in.
@@ -233,13 +239,13 @@ Result<runtimes::RuntimeSource> copy_source(const PlannedRelease& one, const fs:
   return runtimes::read_runtime_source(copy);
 }
 
-Result<PackagedRuntime> make_release(const Session& session, const RuntimeOptions& options, const PlannedRelease& one,
-                                     const fs::path& tree, const fs::path& scratch,
-                                     const std::optional<runtimes::SecretKey>& key, const std::string& tag,
-                                     const std::string& url) {
+Result<MadeRelease> make_release(const Session& session, const RuntimeOptions& options, const PlannedRelease& one,
+                                 const fs::path& tree, const fs::path& scratch,
+                                 const std::optional<runtimes::SecretKey>& key, const std::string& tag,
+                                 const std::string& url) {
   const auto store = open_store(session);
   if (!store) return store.error();
-  const auto source = copy_source(one, tree, scratch);
+  auto source = copy_source(one, tree, scratch);
   if (!source) return source.error();
   const std::string what = one.name + "@" + to_string(one.version);
   session.say("build " + what);
@@ -252,26 +258,34 @@ Result<PackagedRuntime> make_release(const Session& session, const RuntimeOption
   }
   const auto runtime = installed_as(session, *store, what);
   if (!runtime) return runtime.error();
+  auto held = runtimes::locked_image(runtime->front().manifest, source->lock);
+  if (!held) return held.error();
+  source->lock.image = *std::move(held);
+  const std::string lock = codec::print_runtime_lock(source->lock);
+  if (auto written = runtimes::replace_file(source->directory / runtimes::kLockFile, lock); !written)
+    return written.error();
   auto packed = package_runtime(*store, runtime->front(), documents_of(source->directory), scratch / "packages", key);
   if (!packed) return packed.error();
   packed->release.download_url = runtimes::download_url_at(url, tag, one.name, to_string(one.version));
-  return packed;
+  return MadeRelease{*std::move(packed), lock};
 }
 
 // ---- Changing: the tag, the packages' place, the remote ----
 
 Result<void> apply_release(runtimes::ReleaseChange& change, const ReleasePlan& plan,
-                           const std::vector<PackagedRuntime>& made, const fs::path& place) {
+                           const std::vector<MadeRelease>& made, const fs::path& place) {
   std::string registry = plan.registry;
   for (std::size_t i = 0; i < made.size(); ++i) {
     const PlannedRelease& one = plan.runtimes[i];
-    const fs::path file = made[i].package.file, target = place / one.name / file.filename();
+    const PackagedRuntime& packaged = made[i].packaged;
+    const fs::path file = packaged.package.file, target = place / one.name / file.filename();
     if (auto put = change.put_package(file, target); !put) return put;
-    if (!made[i].release.signature.empty())
+    if (!packaged.release.signature.empty())
       if (auto put = change.put_package(signature_place(file), signature_place(target)); !put) return put;
     if (auto put = change.write(one.source / runtimes::kManifestFile, one.manifest); !put) return put;
+    if (auto put = change.write(one.source / runtimes::kLockFile, made[i].lock); !put) return put;
     if (auto put = change.write(one.source / kChangesFile, one.changes); !put) return put;
-    auto more = add_release(registry, one.name, made[i].release, made[i].release.released_at);
+    auto more = add_release(registry, one.name, packaged.release, packaged.release.released_at);
     if (!more) return more.error();
     registry = *std::move(more);
   }
@@ -346,12 +360,13 @@ Result<int> release_runtime(const Session& session, const RuntimeOptions& option
   runtimes::ReleaseChange change(*git, {plan->head, options.remote, options.branch, to_string(plan->tag), message},
                                  scratch.path() / "tree");
   if (auto begun = change.begin(); !begun) return begun.error();
-  std::vector<PackagedRuntime> made;
+  std::vector<MadeRelease> made;
   for (const PlannedRelease& one : plan->runtimes) {
     auto release = make_release(session, options, one, change.tree(), scratch.path(), *key, to_string(plan->tag), *url);
     if (!release) return release.error();
-    session.say(release->package.file.filename().string() + ": " + format_size(release->package.size) + ", " +
-                to_string(release->package.checksum));
+    const auto& package = release->packaged.package;
+    session.say(package.file.filename().string() + ": " + format_size(package.size) + ", " +
+                to_string(package.checksum));
     made.push_back(*std::move(release));
   }
   const auto lock = lock_shelf(session, place);

@@ -1,5 +1,9 @@
 #include "runtimes/lib/runtime/runtime_build.hpp"
 
+#include <set>
+#include <sstream>
+#include <utility>
+
 #include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/pack/image_assembly.hpp"
 #include "runtimes/lib/pack/runtime_image.hpp"
@@ -12,8 +16,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Annotations annotations_of(const RuntimeBuildOptions& options, const std::optional<GlibcVersion>& glibc,
-                           bool reproducible) {
+// What the layer `runtime` holds, and of which packages.
+struct RuntimeContent {
+  ClosedFiles closed;
+  std::set<std::string> packages;
+};
+
+Annotations annotations_of(const RuntimeBuildOptions& options, const RuntimeContent& content, bool reproducible) {
   const codec::RuntimeManifest& manifest = options.source.manifest;
   Annotations annotations;
   annotations[std::string(kRuntimeAnnotation)] = manifest.name + "@" + manifest.version;
@@ -21,7 +30,10 @@ Annotations annotations_of(const RuntimeBuildOptions& options, const std::option
   annotations[std::string(kSourceAnnotation)] = to_string(digest_of(options.source));
   annotations["org.opencontainers.image.description"] = manifest.description;
   annotations["org.opencontainers.image.version"] = manifest.version;
-  if (glibc) annotations[std::string(kGlibcAnnotation)] = to_string(*glibc);
+  if (const auto& glibc = content.closed.newest_glibc) annotations[std::string(kGlibcAnnotation)] = to_string(*glibc);
+  std::string packages;
+  for (const std::string& package : content.packages) packages += (packages.empty() ? "" : ",") + package;
+  if (!options.source.recipe.base.empty()) annotations[std::string(kPackagesAnnotation)] = packages;
   if (!reproducible) annotations[std::string(kReproducibleAnnotation)] = "false";
   return annotations;
 }
@@ -35,20 +47,24 @@ Result<void> keep_baseline(const FileTree& files, const std::string& name) {
                                          "; keep less, or drop them in unik.yaml");
 }
 
-Result<ClosedFiles> files_of(const RuntimeBuildOptions& options, const FetchedPackages& packages,
-                             const fs::path& stage) {
+Result<RuntimeContent> content_of(const RuntimeBuildOptions& options, const FetchedPackages& packages,
+                                  const fs::path& stage) {
   const codec::RuntimeRecipe& recipe = options.source.recipe;
   auto laid = lay_stage(recipe, packages, stage, options.say, options.output);
   if (!laid) return std::move(laid).error();
-  auto chosen = choose_files(recipe, *laid);
+  auto chosen = choose_files(recipe, laid->files);
   if (!chosen) return std::move(chosen).error();
   auto closed = close_files(recipe, *std::move(chosen), stage);
-  if (!closed) return closed;
+  if (!closed) return std::move(closed).error();
   if (auto kept = keep_baseline(closed->files, options.source.manifest.name); !kept) return std::move(kept).error();
-  return closed;
+  RuntimeContent content{*std::move(closed), {}};
+  for (const std::string& path : taken_files(recipe, laid->files, stage, content.closed.files))
+    if (const auto package = laid->packages.find(path); package != laid->packages.end())
+      content.packages.insert(package->second);
+  return content;
 }
 
-Result<PackedImage> assemble(const BlobStore& store, const RuntimeBuildOptions& options, ClosedFiles closed,
+Result<PackedImage> assemble(const BlobStore& store, const RuntimeBuildOptions& options, RuntimeContent content,
                              bool reproducible) {
   auto kernel = kernel_tree(options.base);
   if (!kernel) return std::move(kernel).error();
@@ -56,14 +72,22 @@ Result<PackedImage> assemble(const BlobStore& store, const RuntimeBuildOptions& 
   if (!base) return std::move(base).error();
   const codec::RuntimeManifest& manifest = options.source.manifest;
   std::vector<LayerDraft> layers{{"kernel", *std::move(kernel)}, {"base", *std::move(base)}};
-  if (!closed.files.empty()) layers.push_back({"runtime", std::move(closed.files)});
+  const Annotations annotations = annotations_of(options, content, reproducible);
+  if (!content.closed.files.empty()) layers.push_back({"runtime", std::move(content.closed.files)});
   PackConfig config;
   config.env = options.source.recipe.environment;
   return assemble_image(store, options.space + "/" + manifest.name + ":" + manifest.version, layers,
-                        image_config(config, {}, false), annotations_of(options, closed.newest_glibc, reproducible));
+                        image_config(config, {}, false), annotations);
 }
 
 }  // namespace
+
+std::vector<std::string> packages_of(const Manifest& runtime) {
+  std::vector<std::string> packages;
+  std::istringstream said(annotation(runtime.annotations, kPackagesAnnotation));
+  for (std::string package; std::getline(said, package, ',');) packages.push_back(std::move(package));
+  return packages;
+}
 
 Result<BuiltRuntime> build_runtime(const BlobStore& store, const RuntimeBuildOptions& options) {
   auto hold = store.hold();
@@ -71,7 +95,7 @@ Result<BuiltRuntime> build_runtime(const BlobStore& store, const RuntimeBuildOpt
   const ScratchDirectory scratch(fresh_name(store.dir() / "tmp", "runtime-"));
   if (auto made = make_directories(scratch.path()); !made) return std::move(made).error();
   FetchedPackages packages;
-  ClosedFiles closed;
+  RuntimeContent content;
   // The base is laid out already (base_build.hpp): its image is the two layers that all others begin with.
   if (!options.source.recipe.base.empty()) {
     PackagePlaces places = options.packages;
@@ -79,11 +103,11 @@ Result<BuiltRuntime> build_runtime(const BlobStore& store, const RuntimeBuildOpt
     auto fetched = fetch_packages(places, options.source.lock, options.mode, options.say);
     if (!fetched) return std::move(fetched).error();
     packages = *std::move(fetched);
-    auto files = files_of(options, packages, scratch.path() / "stage");
+    auto files = content_of(options, packages, scratch.path() / "stage");
     if (!files) return std::move(files).error();
-    closed = *std::move(files);
+    content = *std::move(files);
   }
-  auto image = assemble(store, options, std::move(closed), packages.substituted.empty());
+  auto image = assemble(store, options, std::move(content), packages.substituted.empty());
   if (!image) return std::move(image).error();
   return BuiltRuntime{*std::move(image), std::move(packages.substituted)};
 }

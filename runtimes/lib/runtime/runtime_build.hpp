@@ -17,9 +17,14 @@
 
 namespace unik::runtimes {
 
-// On a runtime's manifest: the digest of the source that it was built from; and `false` where a pin had vanished.
+// On a runtime's manifest: the digest of the source that it was built from; the packages that it has files of, as
+// `NAME@VERSION,…`, sorted; and `false` where a pin had vanished.
 inline constexpr std::string_view kSourceAnnotation = "dev.unikctl.source.digest";
+inline constexpr std::string_view kPackagesAnnotation = "dev.unikctl.packages";
 inline constexpr std::string_view kReproducibleAnnotation = "dev.unikctl.reproducible";
+
+// The packages of kPackagesAnnotation.
+std::vector<std::string> packages_of(const Manifest& runtime);
 
 struct RuntimeBuildOptions {
   RuntimeSource source;

@@ -210,4 +210,15 @@ Result<ClosedFiles> close_files(const codec::RuntimeRecipe& recipe, FileTree fil
   return Closing(std::move(files), stage).run(recipe.libraries);
 }
 
+std::set<std::string> taken_files(const codec::RuntimeRecipe& recipe, const FileTree& stage,
+                                  const std::filesystem::path& directory, const FileTree& files) {
+  std::set<std::string> taken;
+  for (const auto& [path, node] : files)
+    if (const auto* const file = std::get_if<HostFile>(&node.content))
+      taken.insert(file->path.lexically_relative(directory).string());
+  for (const auto& [place, pattern] : recipe.join)
+    for (std::string& path : matches(stage, pattern)) taken.insert(std::move(path));
+  return taken;
+}
+
 }  // namespace unik::runtimes

@@ -5,6 +5,8 @@
 
 #include <filesystem>
 #include <optional>
+#include <set>
+#include <string>
 
 #include "api/result.hpp"
 #include "codec/runtime_documents.hpp"
@@ -25,5 +27,9 @@ struct ClosedFiles {
 // Adds the recipe's `libraries` and all that a program or library in `files` is linked with, found in `stage` alone.
 // Errors: `invalid/missing_library`, `invalid/missing_interpreter`.
 Result<ClosedFiles> close_files(const codec::RuntimeRecipe& recipe, FileTree files, const std::filesystem::path& stage);
+
+// The files of the stage in `directory` that are in `files`, as they are or joined: as paths of the stage.
+std::set<std::string> taken_files(const codec::RuntimeRecipe& recipe, const FileTree& stage,
+                                  const std::filesystem::path& directory, const FileTree& files);
 
 }  // namespace unik::runtimes

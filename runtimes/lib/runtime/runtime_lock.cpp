@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <system_error>
 
 #include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/runtime/apt_archive.hpp"
 #include "runtimes/lib/runtime/npm_registry.hpp"
 #include "runtimes/lib/runtime/package_cache.hpp"
+#include "runtimes/lib/runtime/runtime_build.hpp"
 
 namespace unik::runtimes {
 namespace {
@@ -134,6 +136,24 @@ std::vector<std::string> lock_difference(const codec::RuntimeLock& before, const
       lines.push_back("~ " + name + " " + versions.old + " -> " + versions.fresh);
   }
   return lines;
+}
+
+Result<codec::LockedImage> locked_image(const Manifest& image, const codec::RuntimeLock& lock) {
+  const Descriptor* const base = find_layer(image, "base");
+  if (base == nullptr)
+    return invalid("incomplete_lock",
+                   "want the digest of the base that the image stands on, found no layer `base` in it");
+  if (!image.annotations.contains(std::string(kPackagesAnnotation)))
+    return invalid("incomplete_lock", "want an image that says its packages (" + std::string(kPackagesAnnotation) +
+                                          "), found one that an older unikctl has built; build it anew");
+  codec::LockedImage locked{to_string(base->digest), packages_of(image)};
+  std::set<std::string> pinned;
+  for (const LockedDebian& pin : lock.debian) pinned.insert(pin.name + "@" + pin.version);
+  for (const LockedNpm& pin : lock.npm) pinned.insert(pin.name + "@" + pin.version);
+  for (const std::string& package : locked.packages)
+    if (!pinned.contains(package))
+      return conflict("other_packages", "want an image of what versions.lock pins, found " + package + " in it");
+  return locked;
 }
 
 }  // namespace unik::runtimes

@@ -7,6 +7,7 @@
 
 #include "api/result.hpp"
 #include "codec/runtime_documents.hpp"
+#include "runtimes/lib/oci/image.hpp"
 #include "runtimes/lib/runtime/package_places.hpp"
 
 namespace unik::runtimes {
@@ -22,5 +23,10 @@ Result<codec::RuntimeLock> make_lock(const PackagePlaces& places, const codec::R
 
 // `+ NAME VERSION`, `- NAME VERSION`, `~ NAME OLD -> NEW`, sorted by name; empty when nothing differs.
 std::vector<std::string> lock_difference(const codec::RuntimeLock& before, const codec::RuntimeLock& after);
+
+// What a release writes into the lock: the base and the packages that the image says of itself. Errors: `invalid/
+// incomplete_lock` for an image without a base, or that does not say its packages; `conflict/other_packages` where one
+// of them is not what `lock` pins.
+Result<codec::LockedImage> locked_image(const Manifest& image, const codec::RuntimeLock& lock);
 
 }  // namespace unik::runtimes

@@ -143,10 +143,13 @@ std::vector<fs::path> runtime_sources(const fs::path& top) {
 
 Digest digest_of(const RuntimeSource& source) {
   Sha256 hash;
-  for (const char* file : {kManifestFile, kRecipeFile, kLockFile}) {
+  for (const char* file : {kManifestFile, kRecipeFile}) {
     const auto text = read_file(source.directory / file, kMaxFile);
     hash.update(std::string(file) + '\0' + (text ? *text : "") + '\0');
   }
+  codec::RuntimeLock pins = source.lock;
+  pins.image.reset();
+  hash.update(std::string(kLockFile) + '\0' + codec::print_runtime_lock(pins) + '\0');
   return hash.finish();
 }
 

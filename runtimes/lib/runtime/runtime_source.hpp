@@ -45,7 +45,7 @@ Result<RuntimeSource> read_runtime_source(const std::filesystem::path& directory
 // The directories directly below `top` that hold a manifest.yaml, sorted.
 std::vector<std::filesystem::path> runtime_sources(const std::filesystem::path& top);
 
-// What a build's result depends on, beside the base and the packages: manifest, recipe and lock.
+// What a build's result depends on, beside the base and the packages: manifest, recipe and pins.
 Digest digest_of(const RuntimeSource& source);
 
 }  // namespace unik::runtimes

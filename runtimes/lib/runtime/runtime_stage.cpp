@@ -68,11 +68,26 @@ Result<void> run_command(const std::vector<std::string>& words, const fs::path& 
                                      "; its end:\n" + said);
 }
 
+// Packages one over the other, and which file is whose.
+struct Packages {
+  LaidStage stage;
+
+  template <typename Pin>
+  Result<void> lay(const Result<FileTree>& files, const std::string& below, const Pin& pin) {
+    if (!files) return files.error();
+    if (auto merged = merge_package(stage.files, *files, below); !merged) return merged;
+    for (const auto& [path, node] : *files)
+      if (node.type == NodeType::kFile)
+        stage.packages[resolve_in_tree(stage.files, below + path)] = pin.name + "@" + pin.version;
+    return {};
+  }
+};
+
 }  // namespace
 
 Result<void> merge_package(FileTree& stage, const FileTree& package, const std::string& below) {
   for (const auto& [path, node] : package) {
-    const std::string place = below.empty() ? path : below + "/" + path;
+    const std::string place = below + path;
     if (node.type == NodeType::kDirectory) {
       const std::string there = resolve_in_tree(stage, place);
       if (const auto it = stage.find(there); it != stage.end() && it->second.type == NodeType::kDirectory) continue;
@@ -82,9 +97,9 @@ Result<void> merge_package(FileTree& stage, const FileTree& package, const std::
   return {};
 }
 
-Result<void> merge_npm(FileTree& stage, const fs::path& file, const std::string& below, const ContentSink& sink) {
+Result<FileTree> read_npm(const fs::path& file, const ContentSink& sink) {
   FileTree package;
-  if (auto read = apply_archive(package, file, sink); !read) return read;
+  if (auto read = apply_archive(package, file, sink); !read) return std::move(read).error();
   FileTree inner;
   for (const auto& [path, node] : package) {
     const std::size_t slash = path.find('/');
@@ -92,38 +107,35 @@ Result<void> merge_npm(FileTree& stage, const fs::path& file, const std::string&
       return invalid("bad_package", file.string() + ": want one directory at the top, found the file `" + path + "`");
     if (slash != std::string::npos) inner.emplace(path.substr(slash + 1), node);
   }
-  return merge_package(stage, inner, below);
+  return inner;
 }
 
-Result<FileTree> lay_stage(const codec::RuntimeRecipe& recipe, const FetchedPackages& packages,
-                           const fs::path& directory, const SayStep& say,
-                           const std::function<void(std::string_view)>& output) {
+Result<LaidStage> lay_stage(const codec::RuntimeRecipe& recipe, const FetchedPackages& packages,
+                            const fs::path& directory, const SayStep& say,
+                            const std::function<void(std::string_view)>& output) {
   if (auto made = make_directories(directory); !made) return std::move(made).error();
-  FileTree stage;
-  if (auto merged = merge_usr(stage); !merged) return std::move(merged).error();
+  Packages all;
+  if (auto merged = merge_usr(all.stage.files); !merged) return std::move(merged).error();
   auto sink = spool_sink(directory.parent_path());
   if (!sink) return std::move(sink).error();
-  for (const FetchedDebian& fetched : packages.debian) {
-    auto files = read_deb(fetched.file, *sink);
-    if (!files) return std::move(files).error();
-    if (auto merged = merge_package(stage, *files); !merged) return std::move(merged).error();
-  }
+  for (const FetchedDebian& fetched : packages.debian)
+    if (auto laid = all.lay(read_deb(fetched.file, *sink), "", fetched.package); !laid) return std::move(laid).error();
   for (const FetchedNpm& fetched : packages.npm) {
     // What only the check needs is no part of the runtime.
     const auto wanted = [&](const codec::NpmRequest& request) { return request.name == fetched.package.name; };
     if (std::none_of(recipe.npm.begin(), recipe.npm.end(), wanted)) continue;
-    if (auto merged = merge_npm(stage, fetched.file, "npm/" + fetched.package.name, *sink); !merged)
-      return std::move(merged).error();
+    if (auto laid = all.lay(read_npm(fetched.file, *sink), "npm/" + fetched.package.name + "/", fetched.package); !laid)
+      return std::move(laid).error();
   }
-  if (auto written = write_tree(stage, directory); !written) return std::move(written).error();
+  if (auto written = write_tree(all.stage.files, directory); !written) return std::move(written).error();
   for (const std::vector<std::string>& command : recipe.commands) {
     if (say) say("run: " + line_of(command));
     if (auto ran = run_command(command, directory, output); !ran) return std::move(ran).error();
   }
-  FileTree laid;
+  LaidStage laid{{}, std::move(all.stage.packages)};
   HostDirectoryRules rules;
   rules.links_may_leave = true;  // they are followed as in the guest, whose root this is
-  if (auto read = add_host_directory(laid, "", directory, rules); !read) return std::move(read).error();
+  if (auto read = add_host_directory(laid.files, "", directory, rules); !read) return std::move(read).error();
   return laid;
 }
 

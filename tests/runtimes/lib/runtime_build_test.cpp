@@ -6,6 +6,7 @@
 #include "runtimes/lib/pack/runtime_image.hpp"
 #include "runtimes/lib/runtime/baseline.hpp"
 #include "runtimes/lib/runtime/deb_archive.hpp"
+#include "runtimes/lib/runtime/runtime_lock.hpp"
 #include "tests/runtimes/lib/runtime_fixture.hpp"
 
 namespace unik::runtimes {
@@ -68,8 +69,43 @@ TEST_F(RuntimeBuild, TakesWhatWasChosenAndWhatThatNeeds) {
   EXPECT_EQ(annotations.at(std::string(kRuntimeAnnotation)), "lang@1.0.0");
   EXPECT_EQ(annotations.at(std::string(kProvidesAnnotation)), "lang=3.11");
   EXPECT_FALSE(annotations.contains(std::string(kReproducibleAnnotation)));
+  EXPECT_THAT(packages_of(built->image.manifest), ElementsAre("lang@3.1-1", "libc6@2.36-9", "libextra@1.0-1"));
   EXPECT_THAT(built->image.config.env, ElementsAre("LANG_HOME=/usr/lib/lang"));
   EXPECT_EQ(built->image.reference.name, "runtimes/lang:1.0.0");
+}
+
+TEST_F(RuntimeBuild, SaysThePackagesThatItHoldsAndNoOthers) {
+  const auto source = runtime("lang",
+                              "packages: {debian: [lang, libc6, libextra]}\nkeep: [usr/share/tool]\n"
+                              "join: {etc/bundle.crt: usr/lib/x86_64-linux-gnu/libunused.*}\n",
+                              archive());
+  const auto built = build_runtime(store(), build_options(source));
+  ASSERT_OK(built);
+  EXPECT_THAT(packages_of(built->image.manifest), ElementsAre("lang@3.1-1", "libextra@1.0-1"));
+  const auto held = locked_image(built->image.manifest, source.lock);
+  ASSERT_OK(held);
+  EXPECT_EQ(held->base, to_string(find_layer(built->image.manifest, "base")->digest));
+  EXPECT_THAT(held->packages, ElementsAre("lang@3.1-1", "libextra@1.0-1"));
+
+  codec::RuntimeLock others = source.lock;
+  others.debian[0].version = "3.2-1";
+  EXPECT_THAT(locked_image(built->image.manifest, others).error().message, HasSubstr("found lang@3.1-1 in it"));
+  Manifest baseless = built->image.manifest, older = baseless;
+  std::erase_if(baseless.layers,
+                [](const Descriptor& layer) { return annotation(layer.annotations, kLayerAnnotation) == "base"; });
+  EXPECT_EQ(locked_image(baseless, source.lock).error().reason, "incomplete_lock");
+  older.annotations.erase(std::string(kPackagesAnnotation));
+  EXPECT_EQ(locked_image(older, source.lock).error().reason, "incomplete_lock");
+}
+
+TEST_F(RuntimeBuild, IsTheSameSourceAfterItsRelease) {
+  RuntimeSource source =
+      runtime("lang", "packages: {debian: [lang, libc6, libextra]}\nkeep: [usr/share/tool]\n", archive());
+  const Digest before = digest_of(source);
+  source.lock.image = codec::LockedImage{"sha256:" + std::string(64, 'a'), {"lang@3.1-1"}};
+  EXPECT_EQ(digest_of(source), before);
+  source.lock.debian[0].version = "3.2-1";
+  EXPECT_NE(digest_of(source), before);
 }
 
 TEST_F(RuntimeBuild, GivesTheSameBytesTwice) {
