@@ -6,15 +6,17 @@
 set -euo pipefail
 # shellcheck source=tests/e2e/stage.sh
 . "$(dirname "$0")/stage.sh"
+# shellcheck source=tests/e2e/tiny_runtime.sh
+. "$(dirname "$0")/tiny_runtime.sh"
 for tool in docker-registry skopeo lighttpd; do
   command -v $tool >/dev/null || fail "want $tool: apt-get install docker-registry skopeo lighttpd"
 done
 
 pids=()
 undo() { for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done; }
-export XDG_CACHE_HOME=$work/cache UNIKCTL_RUNTIME_SOURCES=$work/sources HOME=$work/user
+export XDG_CACHE_HOME=$work/cache HOME=$work/user
 unset DOCKER_CONFIG REGISTRY_AUTH_FILE XDG_RUNTIME_DIR NETRC
-mkdir -p "$HOME/.docker" "$work/none" "$work/sources/tiny" "$XDG_CONFIG_HOME/unikctl"
+mkdir -p "$HOME/.docker" "$XDG_CONFIG_HOME/unikctl"
 registry=127.0.0.1:$((port - 10000))
 space=oci://$registry/team/runtimes
 start_registry() {
@@ -27,33 +29,14 @@ stop_registry() {
   kill "$registry_pid"
   wait "$registry_pid" 2>/dev/null || true
 }
-configure() {
-  { printf 'runtimes:\n  registries:\n' && printf '    - %s\n' "$@"; } >"$XDG_CONFIG_HOME/unikctl/config.yaml"
-}
-installed() { unikctl runtime list -o json | jq -r '.items[] | select(.state != "source") | .name + "@" + .version' | paste -sd' '; }
-nothing() {
-  [ -z "$(installed)" ] || fail "installed is $(installed)"
-  [ ! -e "$UNIKCTL_HOME/runtimes/tiny" ] || fail "left: $(find "$UNIKCTL_HOME/runtimes/tiny")"
-}
 # As a user of the registry does by hand.
 fetch() { curl --silent --fail --user ann:s3cret -H 'Accept: application/vnd.oci.image.manifest.v1+json' "http://$registry/v2/$1"; }
 file_of() { fetch "$1/manifests/$2" | jq -r '.layers[0].digest'; }
 registry_json() { fetch "team/runtimes/blobs/$(file_of team/runtimes registry.json)"; }
 
 step "build two versions"
-printf 'packages: {debian: [tzdata]}\nkeep: [usr/share/zoneinfo/Europe/*]\n' >"$work/sources/tiny/unik.yaml"
-version() {
-  printf 'name: tiny\nversion: %s\ndescription: The time zones of Europe\nplatforms: [linux/amd64]\nprovides: {tiny: "1"}\n' \
-    "$1" >"$work/sources/tiny/manifest.yaml"
-}
-version 1.0.0
-expect_code 0 unikctl runtime lock tiny --update
-expect_code 0 unikctl runtime key generate "$work/publisher"
-public_key=$(cat "$work/out")
-for number in 1.0.0 1.9.0; do
-  version "$number"
-  expect_code 0 unikctl runtime build tiny --release
-done
+begin_tiny
+for number in 1.0.0 1.9.0; do build_tiny "$number"; done
 publisher=$UNIKCTL_HOME
 
 step "publish to an OCI namespace that asks for a password"
@@ -65,7 +48,7 @@ printf 'version: 0.1\nlog: {level: info}\nstorage: {filesystem: {rootdirectory: 
 start_registry
 # With the source that it was built from, which goes into the package.
 publish() {
-  version "${1#*@}"
+  tiny_version "${1#*@}"
   unikctl runtime publish "$1" --to "$space" --key "$work/publisher.key"
 }
 expect_code 5 publish tiny@1.0.0
@@ -218,7 +201,7 @@ pids+=($!)
 until_true 10 test -s "$work/pages.port" || fail "the server does not start"
 page=http://127.0.0.1:$(cat "$work/pages.port")/team/runtimes/releases
 export UNIKCTL_HOME=$publisher UNIKCTL_RUNTIME_SOURCES=$work/sources
-version 1.0.0
+tiny_version 1.0.0
 named() {
   jq ".runtimes.tiny[\"1.0.0\"].download_url = \"$1\" | del(.runtimes.tiny[\"1.9.0\"])" "$work/registry.json" >"$work/shelf/registry.json"
 }

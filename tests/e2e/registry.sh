@@ -6,6 +6,8 @@
 set -euo pipefail
 # shellcheck source=tests/e2e/stage.sh
 . "$(dirname "$0")/stage.sh"
+# shellcheck source=tests/e2e/tiny_runtime.sh
+. "$(dirname "$0")/tiny_runtime.sh"
 
 server_pids=()
 undo() {
@@ -19,23 +21,8 @@ serve() {
   until_true 10 test -s "$work/$2.port" || fail "the server $2 does not start"
   url=http://127.0.0.1:$(cat "$work/$2.port")
 }
-# configure LINE...: the registries of config.yaml.
-configure() {
-  mkdir -p "$XDG_CONFIG_HOME/unikctl"
-  {
-    echo "runtimes:"
-    echo "  registries:"
-    printf '    - %s\n' "$@"
-  } >"$XDG_CONFIG_HOME/unikctl/config.yaml"
-}
 # edit JQ_FILTER: changes the registry as it is served.
 edit() { jq "$1" "$shelf/registry.json" >"$work/edited" && cp "$work/edited" "$shelf/registry.json"; }
-installed() { unikctl runtime list -o json | jq -r '.items[] | select(.state != "source") | .name + "@" + .version' | paste -sd' '; }
-# Nothing of a refused install is there.
-nothing() {
-  [ -z "$(installed)" ] || fail "installed is $(installed)"
-  [ ! -e "$UNIKCTL_HOME/runtimes/tiny" ] || fail "left: $(find "$UNIKCTL_HOME/runtimes/tiny")"
-}
 refused() {
   expect_code "$1" unikctl runtime install tiny@1.0.0
   said "$2"
@@ -46,22 +33,11 @@ export XDG_CACHE_HOME=$work/cache
 
 step "build three versions and publish them"
 shelf=$work/shelf
-export UNIKCTL_RUNTIME_SOURCES=$work/sources
-mkdir -p "$work/sources/tiny" "$work/none"
-printf 'packages: {debian: [tzdata]}\nkeep: [usr/share/zoneinfo/Europe/*]\n' >"$work/sources/tiny/unik.yaml"
-version() {
-  printf 'name: tiny\nversion: %s\ndescription: The time zones of Europe\nplatforms: [linux/amd64]\nprovides: {tiny: "1"}\n' \
-    "$1" >"$work/sources/tiny/manifest.yaml"
-}
-version 1.0.0
-expect_code 0 unikctl runtime lock tiny --update
-expect_code 0 unikctl runtime key generate "$work/publisher"
-public_key=$(cat "$work/out")
+begin_tiny
 [ "$(stat -c %a "$work/publisher.key")" = 600 ] || fail "the secret key can be read by others"
 expect_code 4 unikctl runtime key generate "$work/publisher"
 for number in 1.0.0 1.9.9 1.10.0; do
-  version "$number"
-  expect_code 0 unikctl runtime build tiny --release
+  build_tiny "$number"
   expect_code 0 unikctl runtime publish "tiny@$number" --to "$shelf" --key "$work/publisher.key"
 done
 expect_code 4 unikctl runtime publish tiny@1.0.0 --to "$shelf"
@@ -233,27 +209,38 @@ attack "oci-layout" tar -C "$work/evil" -c file
 attack "" head -c 100000 /dev/urandom
 cp "$work/pristine/tiny/tiny-1.0.0.tar.gz" "$package"
 
-step "kill -9 at any moment leaves a whole install or none"
+step "kill -9 before every call that changes a file leaves a whole install or none"
 configure "{name: main, url: \"$shelf\", public_key: $public_key}"
-for delay in 0.00 0.01 0.02 0.03 0.04 0.05 0.06 0.08 0.10 0.13 0.16 0.20; do
-  unikctl runtime install tiny@1.0.0 >"$work/out" 2>&1 &
-  pid=$!
-  sleep "$delay"
-  kill -9 $pid 2>/dev/null || true
-  wait $pid 2>/dev/null || true
+rm "$XDG_CACHE_HOME"/unikctl/downloads/* # what the attacks left
+killed_at() { KILL_POINT=$1 LD_PRELOAD=$bin/libkill_point.so unikctl runtime install tiny@1.0.0 >"$work/out" 2>&1; }
+KILL_POINT_COUNT=$work/points LD_PRELOAD=$bin/libkill_point.so unikctl runtime install tiny@1.0.0
+expect_code 0 unikctl runtime remove tiny@1.0.0
+points=$(cat "$work/points")
+[ "$points" -gt 30 ] || fail "an install has $points such calls"
+whole=0
+stride=3
+[ -z "${E2E_LONG:-}" ] || stride=1
+for ((point = 1; point <= points; point += stride)); do
+  code=0
+  (killed_at "$point") 2>/dev/null || code=$?
+  [ "$code" = 137 ] || fail "want it killed at $point of $points, it exited with $code: $(cat "$work/out")"
   case "$(installed)" in
     "") ;;
     tiny@1.0.0)
+      whole=$((whole + 1))
       expect_code 0 unikctl runtime verify
-      expect_code 0 unikctl runtime remove tiny@1.0.0
       ;;
     *) fail "installed is $(installed)" ;;
   esac
+  # What was left is in nobody's way, and goes.
+  expect_code 0 unikctl runtime install tiny@1.0.0
+  [ "$(find "$UNIKCTL_HOME/runtimes/tiny/1.0.0" -mindepth 1 -maxdepth 1 | wc -l)" = 1 ] ||
+    fail "killed at $point it left $(find "$UNIKCTL_HOME/runtimes/tiny/1.0.0" -maxdepth 1)"
+  [ -z "$(find "$XDG_CACHE_HOME/unikctl/downloads" -type f -not -path '*/.locks/*')" ] ||
+    fail "killed at $point it left $(find "$XDG_CACHE_HOME/unikctl/downloads" -type f)"
+  expect_code 0 unikctl runtime remove tiny@1.0.0
 done
-expect_code 0 unikctl runtime install tiny@1.0.0
-[ "$(find "$UNIKCTL_HOME/runtimes/tiny/1.0.0" -mindepth 1 -maxdepth 1 | wc -l)" = 1 ] ||
-  fail "killed installs left $(find "$UNIKCTL_HOME/runtimes/tiny/1.0.0" -maxdepth 1)"
-expect_code 0 unikctl runtime remove tiny@1.0.0
+echo "   of $points points, $whole tried ones leave it whole" >&2
 
 step "eight installs of the same at once"
 configure "{name: main, url: \"$main\", public_key: $public_key}"

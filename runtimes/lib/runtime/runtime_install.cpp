@@ -79,17 +79,15 @@ class Install {
     auto lock = lock_version(places_.roots, name_);
     if (!lock) return std::move(lock).error();
     auto installed = find_present();
-    if (!installed || *installed) return finish(installed);
-    return bring(*url);
+    if (!installed) return std::move(installed).error();
+    if (!*installed) return bring(*url);
+    drop_download();
+    return **std::move(installed);
   }
 
  private:
   using Present = Result<std::optional<InstalledRelease>>;
 
-  static Result<InstalledRelease> finish(Present& present) {
-    if (!present) return std::move(present).error();
-    return **std::move(present);
-  }
   void say(const std::string& text) const {
     if (places_.say) places_.say(text);
   }
@@ -136,12 +134,25 @@ class Install {
     return other_content(wanted, there->image.manifest.digest);
   }
 
-  Result<InstalledRelease> bring(const std::string& url) {
-    const fs::path file = places_.downloads / to_hex(release_.checksum);
+  fs::path download_place() const { return places_.downloads / to_hex(release_.checksum); }
+
+  // The same package may be under way for another home of this user.
+  Result<Fd> lock_download() const {
     const fs::path locks = places_.downloads / ".locks";
     if (auto made = make_directories(locks); !made) return std::move(made).error();
-    // The same package may be under way for another home of this user.
-    auto lock = lock_file(locks / file.filename(), LockMode::kExclusive);
+    return lock_file(locks / download_place().filename(), LockMode::kExclusive);
+  }
+
+  // Of an install that was killed when all but this was done.
+  void drop_download() const {
+    std::error_code error;
+    if (!fs::exists(download_place(), error)) return;
+    if (const auto lock = lock_download()) fs::remove(download_place(), error);
+  }
+
+  Result<InstalledRelease> bring(const std::string& url) {
+    const fs::path file = download_place();
+    auto lock = lock_download();
     if (!lock) return std::move(lock).error();
     if (auto got = download(url, file); !got) return std::move(got).error();
     auto installed = unpack(url, file);
