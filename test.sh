@@ -3,7 +3,7 @@
 #
 #   ./test.sh          everything that belongs to each change: unit tests, simulator, real VMs
 #   ./test.sh --ci     the same with warnings as errors, and beside the VMs unit tests and simulator under ASan and UBSan
-#   ./test.sh --full   that and the long ones, unit tests and simulator under ThreadSanitizer, and a while of fuzzing
+#   ./test.sh --full   that and the long ones, the simulator on 1,000 seeds, unit tests and simulator under ThreadSanitizer, and a while of fuzzing
 #   ./test.sh --bench  no tests, but every benchmark: one table, and a report of each in build/bench/
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -73,6 +73,11 @@ fi
 
 say "unit tests and simulator: $preset"
 ctest --preset "$preset" --no-tests=error -LE 'vm|bench' -j "$(nproc)"
+
+if [ "$mode" = --full ]; then
+  say "simulator, 1,000 seeds"
+  build/$preset/bin/sim_test --seeds 1000 --gtest_brief=1
+fi
 
 sanitizers=()
 case "$mode" in
