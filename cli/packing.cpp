@@ -158,8 +158,9 @@ Result<Packed> run_pack(const Session& session, const runtimes::BlobStore& store
 }
 
 Error brings_everything(const std::filesystem::path& path) {
-  return invalid("no_runtime_needed", "--runtime: want a project that a pack builds, or a script (.py, .js), and " +
-                                          path.string() + " brings all that it runs on; leave the flag out");
+  return invalid("no_runtime_needed",
+                 "--runtime: want a project that a pack builds, or a script or jar (.py, .js, .jar), and " +
+                     path.string() + " brings all that it runs on; leave the flag out");
 }
 
 Result<Packed> pack_script(const Session& session, const runtimes::BlobStore& store, const PackRequest& request,

@@ -9,19 +9,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr Bytes kMaxScript = mebibytes(16);
 constexpr std::size_t kHexOfPath = 16;
 
 struct Interpreter {
   std::string_view ending;
   std::string_view language;
-  const char* program;
-  const char* file;  // what the script is called in the image; null: as it is
+  std::vector<std::string> start;  // before the file's name
+  const char* file;                // what it is called in the image; null: as it is
 };
-constexpr Interpreter kInterpreters[] = {{".py", "python", "python3", nullptr},
-                                         {".js", "nodejs", "node", "main.js"},
-                                         {".mjs", "nodejs", "node", "main.mjs"},
-                                         {".cjs", "nodejs", "node", "main.cjs"}};
+const Interpreter kInterpreters[] = {{".py", "python", {"python3"}, nullptr},
+                                     {".js", "nodejs", {"node"}, "main.js"},
+                                     {".mjs", "nodejs", {"node"}, "main.mjs"},
+                                     {".cjs", "nodejs", {"node"}, "main.cjs"},
+                                     {".jar", "java", {"java", "-jar"}, nullptr}};
 
 const Interpreter* interpreter_of(const fs::path& path) {
   for (const Interpreter& interpreter : kInterpreters)
@@ -48,9 +48,7 @@ std::optional<std::string_view> script_language(const fs::path& path) {
 Result<ScriptSource> lay_out_script(const fs::path& home, const fs::path& script) {
   const Interpreter* interpreter = interpreter_of(script);
   if (interpreter == nullptr)
-    return invalid("not_a_script", script.string() + ": want a name that ends in .py, .js, .mjs or .cjs");
-  auto text = runtimes::read_file(script, kMaxScript);
-  if (!text) return std::move(text).error();
+    return invalid("not_a_script", script.string() + ": want a name that ends in .py, .js, .mjs, .cjs or .jar");
   const std::string file = interpreter->file == nullptr ? script.filename().string() : interpreter->file;
   ScriptSource source;
   source.directory = home / "scripts" / to_hex(runtimes::sha256(script.string())).substr(0, kHexOfPath);
@@ -59,10 +57,12 @@ Result<ScriptSource> lay_out_script(const fs::path& home, const fs::path& script
   if (!lock) return std::move(lock).error();
   source.lock = *std::move(lock);
   if (auto swept = sweep(source.directory); !swept) return std::move(swept).error();
-  if (auto written = runtimes::replace_file(source.directory / file, *text); !written)
-    return std::move(written).error();
+  std::error_code error;
+  fs::copy_file(script, source.directory / file, error);
+  if (error) return unavailable("read_failed", "copying " + script.string() + ": " + error.message());
   source.recipe.language = interpreter->language;
-  source.recipe.run_command = {interpreter->program, file};
+  source.recipe.run_command = interpreter->start;
+  source.recipe.run_command.push_back(file);
   return source;
 }
 

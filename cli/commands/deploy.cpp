@@ -272,7 +272,8 @@ void add_deploy(CommandTree& tree) {
                [options](const Session& session) { return run_deploy(session, *options); });
   tree.take_guest_args(verb);
   verb.word("subject", options->subject, "DIR|SCRIPT|PROGRAM|KERNEL|IMAGE",
-            "A project (.), a script (.py, .js), a Linux program, a kernel, an image: NAME, HOST/NAME:TAG, oci:DIR, "
+            "A project (.), a script or jar (.py, .js, .jar), a Linux program, a kernel, an image: NAME, "
+            "HOST/NAME:TAG, oci:DIR, "
             "oci-archive:FILE, docker-archive:FILE, NAME@sha256:DIGEST",
             Need::kOptional);
   AppFlags& app = options->app;

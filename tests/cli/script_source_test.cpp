@@ -28,6 +28,7 @@ class ScriptSources : public testing::Test {
 TEST_F(ScriptSources, AreToldByTheirEnding) {
   EXPECT_EQ(script_language("a/analyze.py"), "python");
   for (const char* name : {"a.js", "a.mjs", "a.cjs"}) EXPECT_EQ(script_language(name), "nodejs") << name;
+  EXPECT_EQ(script_language("a.jar"), "java");
   for (const char* name : {"a.sh", "a", "py", ".py", "a.py.txt"}) EXPECT_FALSE(script_language(name)) << name;
 }
 
@@ -49,6 +50,9 @@ TEST_F(ScriptSources, HoldTheScriptAloneEachTimeAnew) {
   ASSERT_TRUE(tool.ok());
   EXPECT_NE(tool->directory, first->directory);
   EXPECT_TRUE(fs::exists(tool->directory / "main.mjs"));
+  const auto jar = lay_out_script(home, script("tool.jar", "PK"));
+  ASSERT_TRUE(jar.ok());
+  EXPECT_EQ(jar->recipe.run_command, (std::vector<std::string>{"java", "-jar", "tool.jar"}));
 }
 
 TEST_F(ScriptSources, WhatBringsEverythingTakesNoRuntime) {

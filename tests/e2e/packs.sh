@@ -4,7 +4,8 @@
 # simple index on loopback, a tarball, Debian's Maven repository.
 #
 #   packs.sh BIN_DIR [WORD...]      UNIKCTL_BASE_RUNTIME names the base runtime; words: the languages of examples/*-hello,
-#                                   and managers (npm, yarn, pnpm), locks (pip, uv, Poetry), sources (javac): built, not booted.
+#                                   and managers (npm, yarn, pnpm), locks (pip, uv, Poetry), sources (javac, Gradle): built, not
+#                                   booted; and programs (of others, unchanged: Python's, npm's, a jar of Debian).
 #                                   Without words: go rust. The others stand on runtimes; java wants Debian's Maven plugins.
 set -euo pipefail
 bin=$(realpath "${1:?usage: packs.sh BIN_DIR [LANGUAGE...]}")
@@ -68,7 +69,7 @@ proves() {
   unikctl destroy "$name" --wait || fail "$name: destroy"
 }
 ask() {
-  curl --silent --fail --path-as-is --retry 10 --retry-connrefused --retry-delay 1 --max-time 20 "http://127.0.0.1:$port$1"
+  curl --silent --fail --path-as-is --retry 20 --retry-all-errors --retry-delay 1 --max-time 20 "http://127.0.0.1:$port$1"
 }
 serves_files() {
   grep -q 'Built from pages' <<<"$(ask /about)" || fail "static-hello: /about is not about.html"
@@ -224,6 +225,18 @@ keeps_its_runtime() {
   grep -q 'unik.lock: want nodejs@.* with the layer sha256:00000000' "$work/out" || fail "not locked: $(cat "$work/out")"
 }
 
+# A project without dependencies, which is what Debian's Gradle can build without a network.
+with_gradle() {
+  mkdir -p "$work/gradle/src/main/java"
+  printf 'plugins { id "java" }\njar { manifest { attributes "Main-Class": "Main" } }\n' >"$work/gradle/build.gradle"
+  printf 'public class Main {\n  public static void main(String[] args) {\n    System.out.println("Hello from Gradle");\n  }\n}\n' \
+    >"$work/gradle/src/main/java/Main.java"
+  step "java: Gradle"
+  built_alike gradle-jar "$work/gradle"
+  app_of gradle-jar
+  grep -q "Hello from Gradle" <<<"$(java -jar "$work"/layer/app/*.jar)" || fail "java: Gradle's jar does not run"
+}
+
 sources() {
   mkdir -p "$work/javac"
   printf 'public class Main {\n  public static void main(String[] args) {\n    System.out.println("Hello from a jar");\n  }\n}\n' \
@@ -231,6 +244,34 @@ sources() {
   built_alike java-sources "$work/javac"
   app_of java-sources
   grep -q "Hello from a jar" <<<"$(java -jar "$work/layer/app/app.jar")" || fail "java: the jar does not run"
+  with_gradle
+}
+
+# proves_program NAME GREETING PATH WORDS...: a source or file of somebody else as it is; its page answers.
+proves_program() {
+  local name=$1 greeting=$2 path=$3
+  shift 3
+  step "programs: $name"
+  unikctl deploy "$path" --name "$name" --wait --timeout 5m "$@" >"$work/out" 2>&1 || fail "$name: $(cat "$work/out")"
+  ask / >"$work/answer" || fail "$name: no answer"
+  grep -q "$greeting" "$work/answer" || fail "$name: want '$greeting', got '$(cat "$work/answer")'"
+  unikctl destroy "$name" --wait || fail "$name: destroy"
+}
+
+programs() {
+  mkdir -p "$work/files" "$work/npm/site"
+  echo "served by Python" >"$work/files/index.html"
+  printf 'language: python\nrun: {command: [python3, -m, http.server, "8080"]}\n' >"$work/files/unik.yaml"
+  proves_program http-server-py "served by Python" "$work/files" -p "$port:8080"
+
+  echo "served by npm" >"$work/npm/site/index.html"
+  echo '{"name": "site", "private": true, "scripts": {"start": "http-server site -p 8080"}, "dependencies": {"http-server": "14.1.1"}}' \
+    >"$work/npm/package.json"
+  (cd "$work/npm" && npm install --package-lock-only --silent) || fail "npm: no lock"
+  proves_program http-server-npm "served by npm" "$work/npm" -p "$port:8080"
+
+  # The web console of a database; it asks the way back of who asks, which a guest has no name for.
+  proves_program h2 "H2 Console" /usr/share/java/h2.jar -p "$port:8082" --memory 256Mi -- -web -webAllowOthers
 }
 
 for language in "${languages[@]}"; do
@@ -247,7 +288,7 @@ for language in "${languages[@]}"; do
       with_debians_maven "$source"
       source=$work/java
       ;;
-    managers | locks | sources) "$language" && continue ;;
+    managers | locks | sources | programs) "$language" && continue ;;
     *) fail "no example for $language" ;;
   esac
   proves "$language-hello" "$source" "$greeting"

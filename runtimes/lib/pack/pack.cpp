@@ -45,14 +45,17 @@ Result<PackChoice> choose_pack(std::span<const Pack> packs, const SourceTree& so
                                            "`; for any other give build.command, artifact.path and run.command");
   PackChoice choice;
   for (const Pack& pack : packs)
-    if (language.empty() || pack.language == language)
+    if (pack.detect != nullptr && (language.empty() || pack.language == language))
       if (auto evidence = pack.detect(source)) choice.matches.push_back({&pack, *std::move(evidence)});
   std::stable_partition(choice.matches.begin(), choice.matches.end(),
                         [](const PackMatch& match) { return match.evidence.is_project; });
+  if (choice.matches.empty() && !recipe.run_command.empty())
+    for (const Pack& pack : packs)
+      if (pack.detect == nullptr && pack.language == language) choice.matches.push_back({&pack, {"unik.yaml", false}});
   if (choice.matches.empty()) {
     std::string wanted;
     for (const Pack& pack : packs)
-      if (language.empty() || pack.language == language)
+      if (language.empty() ? pack.detect != nullptr : pack.language == language)
         wanted += (wanted.empty() ? "" : ", or ") + std::string(pack.looks_for);
     const std::string docker = source.has("Dockerfile") ? "; a Dockerfile is not built: unikctl needs no Docker" : "";
     return invalid("no_pack", source.directory().string() + ": want " + wanted + ", found none" + docker +

@@ -20,6 +20,10 @@ extern const Pack kPipPack;
 extern const Pack kMavenPack;
 extern const Pack kGradlePack;
 extern const Pack kJavacPack;
+extern const Pack kJarPack;
+extern const Pack kPythonFilesPack;
+extern const Pack kNodeFilesPack;
+extern const Pack kJavaFilesPack;
 extern const Pack kDotnetPack;
 
 }  // namespace unik::runtimes

@@ -185,6 +185,36 @@ TEST_F(PackBuildTest, JavacMakesOneJar) {
   EXPECT_FALSE(guest(built).contains("app/src"));
 }
 
+TEST_F(PackBuildTest, AJarIsTakenAsItIsWithWhatLiesBesideIt) {
+  if (!have("javac") || !have("jar")) GTEST_SKIP() << "no JDK here";
+  const fs::path made = dir_ / "made";
+  write_file(made / "Main.java", "public class Main { public static void main(String[] args) {} }\n");
+  ASSERT_EQ(std::system(("cd " + made.string() +
+                         " && javac Main.java && jar --create --file tool.jar --main-class Main Main.class")
+                            .c_str()),
+            0);
+  const std::string program = slurp(made / "tool.jar");
+  const AppBuild built = proves({{"tool.jar", program}, {"tool.properties", "a=b\n"}});
+  EXPECT_EQ(built.pack, "jar");
+  EXPECT_EQ(built.image.config.entrypoint, (Words{"/usr/bin/java", "-jar", "/app/tool.jar"}));
+  EXPECT_TRUE(guest(built).contains("app/tool.properties"));
+
+  const auto several = build(write_source({{"a.jar", program}, {"b.jar", program}}));
+  ASSERT_FALSE(several.ok());
+  EXPECT_NE(several.error().message.find("found several: a.jar, b.jar"), std::string::npos) << several.error().message;
+}
+
+TEST_F(PackBuildTest, FilesOfANamedLanguageAreTakenAsTheyAre) {
+  codec::UnikYaml recipe;
+  recipe.language = "python";
+  EXPECT_EQ(build(write_source({{"index.html", "hello"}}), recipe).error().reason, "no_pack");
+  recipe.run_command = {"python3", "-m", "http.server"};
+  const AppBuild built = proves({{"index.html", "hello"}}, recipe);
+  EXPECT_EQ(built.pack, "files");
+  EXPECT_EQ(built.image.config.entrypoint, (Words{"/usr/bin/python3", "-m", "http.server"}));
+  EXPECT_TRUE(guest(built).contains("app/index.html"));
+}
+
 // A stand-in for the SDK, which Debian does not have: it leaves the files that the real one is documented to leave.
 TEST_F(PackBuildTest, DotnetPublishesWithAFakeSdk) {
   write_file(dir_ / "program", make_elf({}), true);
