@@ -6,6 +6,7 @@
 #include "cli/objects.hpp"
 #include "cli/operations.hpp"
 #include "cli/rollout_watch.hpp"
+#include "wire/http_message.hpp"
 
 namespace unik::cli {
 namespace {
@@ -16,7 +17,7 @@ struct WaitOptions {
   Duration timeout = std::chrono::minutes(5);
 };
 
-// `ready`, `deleted`, `condition=TYPE[=STATUS]`.
+// `ready`, `deleted`, `condition=TYPE[=STATUS]`, both of which are compared without regard to case, as kubectl does.
 struct Wanted {
   enum class What : std::uint8_t { kReady, kDeleted, kCondition };
   What what = What::kReady;
@@ -57,8 +58,8 @@ Look look_at(bool done, bool never, std::string seen) {
 
 Look look_for_condition(const std::vector<Condition>& conditions, const Wanted& wanted) {
   for (const Condition& condition : conditions)
-    if (condition.type == wanted.type)
-      return look_at(condition.status == wanted.status, false,
+    if (wire::iequals(condition.type, wanted.type))
+      return look_at(wire::iequals(condition.status, wanted.status), false,
                      condition.type + "=" + condition.status + "/" + condition.reason + ": " + condition.message);
   return look_at(false, false, "no condition " + wanted.type);
 }

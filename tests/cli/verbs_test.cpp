@@ -710,6 +710,7 @@ TEST_F(Verbs, WaitTellsReadyFailedDeletedAndLate) {
   now(200, codec::to_json(app));
   EXPECT_EQ(unikctl({"wait", "app/web"}).code, 0);
   EXPECT_EQ(unikctl({"wait", "app/web", "--for", "condition=Ready"}).code, 0);
+  EXPECT_EQ(unikctl({"wait", "app/web", "--for", "condition=ready=true"}).code, 0);
   app.phase = "failed";
   now(200, codec::to_json(app));
   EXPECT_EQ(unikctl({"wait", "app", "web", "--for", "ready", "--timeout", "5s"}).code, 1);

@@ -26,8 +26,10 @@ step "servers of the distribution, as they are: a key-value store and a cache"
 ask_tcp() { printf '%b' "$1" | socat -t 3 - "tcp:127.0.0.1:$port" 2>/dev/null; }
 expect_code 0 unikctl deploy /usr/bin/redis-server --name redis --memory 128Mi -p "$port:6379" --wait -- \
   --bind 0.0.0.0 --protected-mode no --save ""
+# shellcheck disable=SC2016
+hello='OK $5 hello'
 told() { ask_tcp "$1" | tr -d '\r' | paste -sd' ' | holds -- "$2"; }
-until_true 60 told 'SET greeting hello\r\nGET greeting\r\n' 'OK $5 hello' || fail "redis: $(unikctl logs redis)"
+until_true 60 told 'SET greeting hello\r\nGET greeting\r\n' "$hello" || fail "redis: $(unikctl logs redis)"
 unikctl destroy redis --wait >/dev/null || fail "destroy"
 expect_code 0 unikctl deploy /usr/bin/memcached --name memcached --memory 128Mi -p "$port:11211" --wait -- -l 0.0.0.0 -m 16
 until_true 60 told 'set greeting 0 0 5\r\nhello\r\nget greeting\r\n' 'STORED VALUE greeting 0 5 hello END' ||

@@ -258,6 +258,35 @@ proves_program() {
   unikctl destroy "$name" --wait || fail "$name: destroy"
 }
 
+# An app that declares `rebase: auto` rolls over to a newer release of its runtime, without being built.
+follows_its_runtime() {
+  local old new
+  step "programs: rebase"
+  mkdir -p "$work/follows" "$work/sources"
+  echo "served by Python" >"$work/follows/index.html"
+  printf 'language: python\nrun: {command: [python3, -m, http.server, "8080"]}\ndeploy: {rebase: auto, ports: [{port: 8080, publish: %s}]}\n' \
+    "$port" >"$work/follows/unik.yaml"
+  unikctl deploy "$work/follows" --name follows --wait --timeout 5m >"$work/out" 2>&1 || fail "follows: $(cat "$work/out")"
+  old=$(unikctl get app follows -o json | jq -r .spec.image)
+  cp -r "$root/runtimes/python" "$work/sources/python"
+  sed -i 's/^version: 1\.0\.0$/version: 1.0.1/' "$work/sources/python/manifest.yaml"
+  sed -i 's/^environment:$/&\n  NEWER: "yes"/' "$work/sources/python/unik.yaml"
+  UNIKCTL_RUNTIME_SOURCES=$work/sources unikctl runtime build python --release >"$work/out" 2>&1 || fail "python 1.0.1: $(cat "$work/out")"
+  unikctl image rebase --all --from "$(unikctl image digest runtimes/python:1.0.0)" --to "$(unikctl image digest runtimes/python:1.0.1)" \
+    >"$work/out" 2>&1 || fail "rebase: $(cat "$work/out")"
+  new=$(unikctl get app follows -o json | jq -r .spec.image)
+  [ "$new" != "$old" ] || fail "follows stands on what it stood on: $(cat "$work/out")"
+  for _ in $(seq 300); do
+    unikctl status -o json | jq -r '.instances[].image' >"$work/running"
+    [ "$(cat "$work/running")" != "$new" ] || break
+    sleep 0.2
+  done
+  [ "$(cat "$work/running")" = "$new" ] || fail "follows does not roll over: $(unikctl status -o json | jq -c .instances)"
+  grep -q "served by Python" <<<"$(ask /)" || fail "follows: no answer after the rebase"
+  [ "$(unikctl build "$work/follows" --name follows)" = "$new" ] || fail "the rebased image is not what a build on that runtime gives"
+  unikctl destroy follows --wait || fail "follows: destroy"
+}
+
 programs() {
   mkdir -p "$work/files" "$work/npm/site"
   echo "served by Python" >"$work/files/index.html"
@@ -272,6 +301,7 @@ programs() {
 
   # The web console of a database; it asks the way back of who asks, which a guest has no name for.
   proves_program h2 "H2 Console" /usr/share/java/h2.jar -p "$port:8082" --memory 256Mi -- -web -webAllowOthers
+  follows_its_runtime
 }
 
 for language in "${languages[@]}"; do
