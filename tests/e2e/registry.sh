@@ -49,6 +49,36 @@ cp -r "$shelf" "$work/pristine"
 built=$UNIKCTL_HOME
 export UNIKCTL_HOME=$work/host UNIKCTL_RUNTIME_SOURCES=$work/none
 
+step "several publishers at once, each with a cache of its own, one through a link"
+ln -s "$work/many" "$work/many.link"
+mkdir "$work/many"
+publishers=()
+at_once() {
+  UNIKCTL_HOME=$built XDG_CACHE_HOME=$work/cache.$1 hidden unikctl "${@:2}" >"$work/out.$1" 2>&1 &
+  publishers+=($!)
+}
+all_done() {
+  for pid in "${publishers[@]}"; do wait "$pid" || fail "one of them failed: $(cat "$work"/out.[0-9])"; done
+  publishers=()
+}
+at_once 1 runtime publish tiny@1.0.0 --to "$work/many"
+at_once 2 runtime publish tiny@1.9.9 --to "$work/many.link"
+at_once 3 runtime publish tiny@1.10.0 --to "$work/many/../many/."
+all_done
+[ "$(jq -r '.runtimes.tiny | keys_unsorted | join(" ")' "$work/many/registry.json")" = "1.0.0 1.9.9 1.10.0" ] ||
+  fail "lost: $(cat "$work/many/registry.json")"
+at_once 1 runtime yank tiny@1.0.0 --in "$work/many"
+at_once 2 runtime yank tiny@1.9.9 --in "$work/many.link"
+at_once 3 runtime yank tiny@1.10.0 --in "$work/many"
+all_done
+[ "$(jq -r '[.runtimes.tiny[].yanked] | tostring' "$work/many/registry.json")" = "[true,true,true]" ] ||
+  fail "lost: $(cat "$work/many/registry.json")"
+[ "$(find "$work/many" -mindepth 1 -maxdepth 1 | sort | paste -sd' ')" = "$work/many/registry.json $work/many/tiny" ] ||
+  fail "left: $(find "$work/many")"
+expect_code 3 unikctl runtime yank tiny@1.0.0 --in "$work/nowhere"
+said "nowhere: want a registry.json there, found none"
+[ ! -e "$work/nowhere" ] || fail "a yank has made $work/nowhere"
+
 step "fresh install, pinned and latest"
 serve "$shelf" main
 main=$url

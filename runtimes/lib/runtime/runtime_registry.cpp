@@ -172,6 +172,14 @@ Result<Json> editable(std::string_view text) {
   return json;
 }
 
+std::optional<RuntimeRelease> release_in(std::string_view text, const std::string& name,
+                                         const RuntimeVersion& version) {
+  const auto registry = parse_runtime_registry(text, std::string(kRegistryFile));
+  if (!registry) return std::nullopt;
+  auto release = find_release(*registry, {"", name, to_string(version)});
+  return release ? std::optional<RuntimeRelease>(*std::move(release)) : std::nullopt;
+}
+
 std::string printed(Json& registry, const std::string& updated_at) {
   registry["updated_at"] = updated_at;
   return registry.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -248,6 +256,26 @@ Result<std::string> yank_release(std::string_view text, const std::string& name,
   if (!registry) return std::move(registry).error();
   (*registry)["runtimes"][name][to_string(version)]["yanked"] = true;
   return printed(*registry, updated_at);
+}
+
+RegistryChange addition_of(std::string name, RuntimeRelease release) {
+  RegistryChange change;
+  change.apply = [=](std::string_view text) { return add_release(text, name, release, release.released_at); };
+  change.is_made = [=](std::string_view text) {
+    const auto there = release_in(text, name, release.version);
+    return there && there->checksum == release.checksum && there->signature == release.signature;
+  };
+  return change;
+}
+
+RegistryChange yank_of(std::string name, RuntimeVersion version, std::string updated_at) {
+  RegistryChange change;
+  change.apply = [=](std::string_view text) { return yank_release(text, name, version, updated_at); };
+  change.is_made = [=](std::string_view text) {
+    const auto there = release_in(text, name, version);
+    return there && there->yanked;
+  };
+  return change;
 }
 
 }  // namespace unik::runtimes
