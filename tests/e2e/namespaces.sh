@@ -197,7 +197,7 @@ lighttpd -D -f "$work/lighttpd.conf" 2>"$work/lighttpd.log" &
 pids+=($!)
 until_true 10 curl --silent --output /dev/null "http://127.0.0.1:$web/" || fail "lighttpd: $(cat "$work/lighttpd.log")"
 configure "{name: web, url: \"http://127.0.0.1:$web/\", public_key: $public_key}"
-expect_code 3 unikctl runtime install tiny@1.0.0
+expect_code 7 unikctl runtime install tiny@1.0.0
 said "machine 127.0.0.1 login USER password SECRET"
 printf 'machine 127.0.0.1 login bob password hidden\n' >"$HOME/.netrc"
 chmod 600 "$HOME/.netrc"

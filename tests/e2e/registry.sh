@@ -27,6 +27,12 @@ refused() {
   expect_code "$1" unikctl runtime install tiny@1.0.0
   said "$2"
   nothing
+  no_downloads
+}
+no_downloads() {
+  local left
+  left=$(find "$XDG_CACHE_HOME/unikctl/downloads" -type f -not -path '*/.locks/*' 2>/dev/null || true)
+  [ -z "$left" ] || fail "left: $left"
 }
 hidden() { UNIKCTL_RUNTIME_SOURCES=$work/none "$@"; }
 export XDG_CACHE_HOME=$work/cache
@@ -127,6 +133,8 @@ expect_code 0 unikctl runtime install tiny@1.10.0
 said "tiny@1.10.0 was yanked"
 expect_code 1 unikctl runtime outdated
 said "1.10.0 (yanked)"
+expect_code 0 unikctl runtime info tiny@1.10.0
+said "installed, yanked: its publisher says that it is bad"
 expect_code 0 unikctl runtime remove tiny --all
 
 step "wrong checksum, wrong size, wrong platform"
@@ -192,6 +200,17 @@ size=$(stat -c %s "$package")
 head -c 5000 "$work/pristine/tiny/tiny-1.0.0.tar.gz" >"$package"
 refused 2 "found 5000"
 cp "$work/pristine/tiny/tiny-1.0.0.tar.gz" "$package"
+for status in 403 404 500; do
+  echo "status $status" >"$shelf/.fault"
+  code=0
+  unikctl runtime install tiny@1.0.0 >"$work/out" 2>"$work/err" || code=$?
+  [ "$status:$code" = 403:5 ] || [ "$status:$code" = 404:3 ] || [ "$status:$code" = 500:7 ] || fail "$status gives $code: $(cat "$work/err")"
+  nothing
+  no_downloads
+done
+said "tiny-1.0.0.tar.gz: want a file, the answer was status 500"
+rm "$shelf/.fault"
+head -c 5000 "$package" >"$XDG_CACHE_HOME/unikctl/downloads/${right#sha256:}"
 : >"$work/main.log"
 expect_code 0 unikctl runtime install tiny@1.0.0
 grep -q "tiny-1.0.0.tar.gz 206 bytes=5000-" "$work/main.log" || fail "not gone on with: $(cat "$work/main.log")"
@@ -241,7 +260,6 @@ cp "$work/pristine/tiny/tiny-1.0.0.tar.gz" "$package"
 
 step "kill -9 before every call that changes a file leaves a whole install or none"
 configure "{name: main, url: \"$shelf\", public_key: $public_key}"
-rm "$XDG_CACHE_HOME"/unikctl/downloads/* # what the attacks left
 killed_at() { KILL_POINT=$1 LD_PRELOAD=$bin/libkill_point.so unikctl runtime install tiny@1.0.0 >"$work/out" 2>&1; }
 KILL_POINT_COUNT=$work/points LD_PRELOAD=$bin/libkill_point.so unikctl runtime install tiny@1.0.0
 expect_code 0 unikctl runtime remove tiny@1.0.0
@@ -272,6 +290,17 @@ for ((point = 1; point <= points; point += stride)); do
 done
 echo "   of $points points, $whole tried ones leave it whole" >&2
 
+step "a byte of an installed layer has changed: removed and installed again, it is whole"
+expect_code 0 unikctl runtime install tiny@1.0.0
+blob=$(find "$UNIKCTL_HOME/images/blobs" -type f -size +100k -printf '%s %p\n' | sort -n | tail -1 | cut -d' ' -f2)
+chmod u+w "$blob"
+printf 'damage' | dd of="$blob" bs=1 seek=60000 conv=notrunc 2>/dev/null
+expect_code 2 unikctl runtime verify
+expect_code 0 unikctl runtime remove tiny@1.0.0
+expect_code 0 unikctl runtime install tiny@1.0.0
+expect_code 0 unikctl runtime verify
+expect_code 0 unikctl runtime remove tiny@1.0.0
+
 step "eight installs of the same at once"
 configure "{name: main, url: \"$main\", public_key: $public_key}"
 : >"$work/main.log"
@@ -295,6 +324,11 @@ expect_code 0 unikctl runtime install tiny@1.9.9
 said "registry down:"
 expect_code 0 unikctl runtime info tiny@1.9.9 -o json
 [ "$(jq -r .installed.registry "$work/out")" = second ] || fail "info: $(cat "$work/out")"
+configure "{name: down, url: \"http://127.0.0.1:1\"}"
+expect_code 7 unikctl runtime install tiny@1.0.0
+said "want an answer of one of the registries that are enabled"
+expect_code 7 unikctl runtime list --remote
+configure "{name: down, url: \"http://127.0.0.1:1\"}" "{name: second, url: \"$second\", public_key: $public_key}"
 kill "${server_pids[1]}"
 expect_code 0 unikctl runtime list --remote -o name
 said "registry second gives no answer that can be used; going by its last one"
