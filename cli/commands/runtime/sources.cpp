@@ -44,9 +44,9 @@ Result<runtimes::RuntimeSource> take_runtime_source(const Session& session, cons
   }
   const auto directory = own_runtime_source(session, name);
   if (!directory) {
-    Error error = directory.error();
-    if (refused) error.message = refused->message + "; and " + error.message;
-    return error;
+    if (!refused) return directory.error();
+    refused->message += "; and " + directory.error().message;
+    return *refused;
   }
   if (refused) {
     session.warn(to_string(*refused));
