@@ -75,7 +75,10 @@ class NamespaceShelf final : public Shelf {
       : Shelf(std::move(text), std::move(lock)), session_(session), url_(std::move(url)) {}
 
   // Whether what is there is the same can be told of a package alone.
-  Result<void> check_free(const std::string&, const std::string&) const override { return {}; }
+  Result<void> check_free(const std::string& name, const std::string& version) const override {
+    const auto fits = runtimes::oci_package(place_of(name, version));
+    return fits ? Result<void>() : Result<void>(fits.error());
+  }
   // What is put and then named by nobody may stay: the next try finds the same there.
   Result<void> put(const std::string& name, PackagedRuntime& packed) override {
     const std::string version = to_string(packed.release.version);
