@@ -14,9 +14,20 @@ using codec::JsonView;
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kMaxReleasePlatforms = 64;
+constexpr std::size_t kMaxSaid = 80;  // of a text that is none of what is wanted
 
 Error bad_registry(const std::string& name, const std::string& why) {
   return invalid("bad_registry", name + ": want a registry of runtimes, " + why);
+}
+
+std::string said_of(JsonView value) {
+  if (!value.exists() || value.is_null()) return "nothing";
+  if (value.is_array()) return "a list";
+  if (value.is_object()) return "a mapping";
+  if (const auto text = value.text()) return "`" + std::string(text->substr(0, kMaxSaid)) + "`";
+  if (const auto number = value.integer()) return std::to_string(*number);
+  if (const auto yes = value.boolean()) return *yes ? "true" : "false";
+  return "a number that is no whole one";
 }
 
 class ReleaseReader {
@@ -37,7 +48,7 @@ class ReleaseReader {
     release.checksum = *checksum;
     release.size = entry_["size"].integer().value_or(0);
     if (release.size < 1 || release.size > kMaxPackageBytes)
-      return wrong("size: want 1 to " + std::to_string(kMaxPackageBytes) + " bytes");
+      return wrong("size: want 1 to " + std::to_string(kMaxPackageBytes) + " bytes, got " + said_of(entry_["size"]));
     if (auto read = read_platforms(release); !read) return std::move(read).error();
     if (auto read = read_rest(release); !read) return std::move(read).error();
     return release;
@@ -49,10 +60,11 @@ class ReleaseReader {
   Result<void> read_platforms(RuntimeRelease& release) const {
     const JsonView platforms = entry_["platforms"];
     if (!platforms.is_array() || platforms.size() == 0 || platforms.size() > kMaxReleasePlatforms)
-      return wrong("platforms: want a list of 1 to " + std::to_string(kMaxReleasePlatforms));
+      return wrong("platforms: want a list of 1 to " + std::to_string(kMaxReleasePlatforms) + ", got " +
+                   (platforms.is_array() ? "one of " + std::to_string(platforms.size()) : said_of(platforms)));
     for (JsonView one = platforms.first(); one.exists(); one = one.next()) {
       const auto text = one.text();
-      if (!text) return wrong("platforms: want texts such as linux/amd64");
+      if (!text) return wrong("platforms: want texts such as linux/amd64, got " + said_of(one));
       release.platforms.emplace_back(*text);
     }
     return {};
@@ -67,7 +79,7 @@ class ReleaseReader {
     release.signature = entry_["signature"].text_or("");
     release.released_at = entry_["released_at"].text_or("");
     if (const JsonView yanked = entry_["yanked"]; yanked.exists()) {
-      if (!yanked.boolean()) return wrong("yanked: want true or false");
+      if (!yanked.boolean()) return wrong("yanked: want true or false, got " + said_of(yanked));
       release.yanked = *yanked.boolean();
     }
     return {};
