@@ -168,7 +168,7 @@ sed -i 's/1.0.0/1.0.1/' runtimes/europe/manifest.yaml && git commit --quiet --al
 git tag europe@1.0.1
 echo left >"$packages/europe/europe-1.0.1.tar.gz"
 expect_code 4 release europe --yes
-said "\`git tag -d europe@1.0.1\` and \`rm $packages/europe/europe-1.0.1.tar.gz\` make room"
+said "take it away: \`git tag -d europe@1.0.1\` and \`rm $packages/europe/europe-1.0.1.tar.gz\`"
 git tag -d europe@1.0.1 >/dev/null && rm "$packages/europe/europe-1.0.1.tar.gz"
 
 step "all at once"

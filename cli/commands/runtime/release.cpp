@@ -215,8 +215,8 @@ class ReleasePlanner {
         if (fs::exists(file, ignored)) left += " " + file.string();
     return conflict("tag_left", found + "already, but not at " + options_.remote +
                                     ", and registry.json names no such release: a try that was cut off has left it; "
-                                    "`git tag -d " +
-                                    tag + "`" + (left.empty() ? "" : " and `rm" + left + "`") + " make room");
+                                    "take it away: `git tag -d " +
+                                    tag + "`" + (left.empty() ? "" : " and `rm" + left + "`"));
   }
 
   Result<void> check_tag() {
@@ -524,12 +524,12 @@ Result<int> release_runtime(const Session& session, const RuntimeOptions& option
   if (!store) return store.error();
   remove_abandoned_scratch(session);
   const runtimes::ScratchDirectory scratch(runtime_scratch(session));
-  BuiltImages images(session, *store);
   const std::string tag = to_string(plan->tag);
   runtimes::ReleaseChange change(
       *git, {plan->head, options.remote, options.branch, tag, runtimes::release_message(plan->tag)},
       scratch.path() / "tree");
   if (auto begun = change.begin(); !begun) return begun.error();
+  BuiltImages images(session, *store);  // put back before the change ends, under which signals wait
   std::vector<MadeRelease> made;
   for (const PlannedRelease& one : plan->runtimes) {
     if (auto seen = images.remember(one.name, to_string(one.version)); !seen) return seen.error();
