@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "api/result.hpp"
+#include "api/time.hpp"
 #include "runtimes/lib/registry/artifact.hpp"
 #include "runtimes/lib/runtime/runtime_package.hpp"
 #include "runtimes/lib/runtime/runtime_registry.hpp"
