@@ -16,7 +16,13 @@ test_packages+=(gradle libh2-java maven libcommons-lang3-java libsurefire-java)
 for plugin in compiler dependency install jar resources; do test_packages+=("libmaven-$plugin-plugin-java"); done
 fuzz_packages=(clang-16 libclang-rt-16-dev)
 
-# What the packs and the runtimes build with, as PROGRAM:PACKAGE: a program of another origin will do.
+# As PROGRAM:PACKAGE, since a program of another origin will do: what the workflows of runtimes run, and what the packs
+# build with beyond that.
+runtime_programs=(gh:gh npm:npm javac:openjdk-17-jdk-headless)
+runtime_packages=()
+for tool in "${runtime_programs[@]}"; do
+  command -v "${tool%%:*}" >/dev/null || runtime_packages+=("${tool#*:}")
+done
 for tool in go:golang-go cargo:cargo rustc:rustc node:nodejs npm:npm pip3:python3-pip javac:openjdk-17-jdk-headless; do
   command -v "${tool%%:*}" >/dev/null || test_packages+=("${tool#*:}")
 done

@@ -15,6 +15,7 @@
 #include "runtimes/lib/oci/layer.hpp"
 #include "runtimes/lib/pack/binary_pack.hpp"
 #include "runtimes/lib/pack/run_program.hpp"
+#include "runtimes/lib/pack/signal_relay.hpp"
 #include "runtimes/lib/pack/toolchain.hpp"
 #include "runtimes/lib/runtime/runtime_lookup.hpp"
 #include "runtimes/lib/runtime/runtime_stage.hpp"
@@ -175,6 +176,7 @@ Result<std::string> boot_and_ask(const Session& session, const Api& api, const A
   session.say("boot: " + app.metadata.name);
   std::string problem = "it was not reached";
   for (Backoff backoff(timeout); backoff.pause();) {
+    if (auto free = runtimes::SignalRelay::check_none(); !free) return free.error();
     const auto view = api.app(app.metadata.name);
     if (!view) return view.error();
     for (const LaunchUrl& url : view->urls) {

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <string>
 
 #include "cli/output/images.hpp"
 #include "cli/progress.hpp"
@@ -11,6 +11,17 @@
 #include "cli/signing_keys.hpp"
 
 namespace unik::cli {
+namespace {
+
+// In one line; empty: none is.
+std::string enabled_registries(const RuntimeSettings& settings) {
+  std::string names;
+  for (const runtimes::ConfiguredRegistry& one : settings.registries)
+    if (one.enabled) names += (names.empty() ? "" : ", ") + one.name;
+  return names;
+}
+
+}  // namespace
 
 Result<runtimes::InstallPlaces> install_places(const Session& session, const runtimes::BlobStore& store) {
   auto space = runtime_space(session);
@@ -27,8 +38,13 @@ Result<runtimes::InstallPlaces> install_places(const Session& session, const run
 Result<std::vector<runtimes::FetchedRegistry>> ask_registries(const Session& session) {
   const auto settings = read_runtime_settings(session.environment());
   if (!settings) return settings.error();
-  return fetch_registries(settings->registries, cache_of(session.environment()) / "registries",
-                          session.environment().variables, [&session](const std::string& text) { session.warn(text); });
+  auto fetched =
+      fetch_registries(settings->registries, cache_of(session.environment()) / "registries",
+                       session.environment().variables, [&session](const std::string& text) { session.warn(text); });
+  if (const std::string enabled = enabled_registries(*settings); fetched.empty() && !enabled.empty())
+    return unavailable("no_registry", "want an answer of one of the registries that are enabled, none came of " +
+                                          enabled + "; the warnings say why");
+  return fetched;
 }
 
 Result<std::vector<runtimes::FetchedRegistry>> ask_registry(const Session& session, const std::string& url,
@@ -76,10 +92,12 @@ Result<runtimes::RegistryAnswer> install_from_registries(const Session& session,
                                                          const RuntimeName& wanted) {
   const auto settings = read_runtime_settings(session.environment());
   if (!settings) return settings.error();
-  const bool any = std::any_of(settings->registries.begin(), settings->registries.end(),
-                               [](const runtimes::ConfiguredRegistry& one) { return one.enabled; });
-  if (!any) return runtimes::RegistryAnswer{false, "no registry (config.yaml names none)"};
+  if (enabled_registries(*settings).empty())
+    return runtimes::RegistryAnswer{false, "no registry (config.yaml names none)"};
   const auto registries = ask_registries(session);
+  // A source of this host may do as well.
+  if (!registries && registries.error().reason == "no_registry")
+    return runtimes::RegistryAnswer{false, "the registries (" + registries.error().message + ")"};
   if (!registries) return registries.error();
   const auto found = find_in_registries(*registries, wanted);
   if (!found) return runtimes::RegistryAnswer{false, "the registries (" + found.error().message + ")"};

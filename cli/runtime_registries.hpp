@@ -17,7 +17,8 @@ namespace unik::cli {
 // `$UNIKCTL_HOME/runtimes` and the rest; what is done is told on stderr. Errors: those of read_runtime_settings.
 Result<runtimes::InstallPlaces> install_places(const Session& session, const runtimes::BlobStore& store);
 
-// All that can be had; of each other one a warning says why. Errors: those of read_runtime_settings.
+// All that can be had; of each other one a warning says why. Errors: those of read_runtime_settings;
+// `unavailable/no_registry`: some are enabled, and none can be had.
 Result<std::vector<runtimes::FetchedRegistry>> ask_registries(const Session& session);
 
 // One that config.yaml need not name: `url` as there, or a path relative to the working directory; `key` a public key

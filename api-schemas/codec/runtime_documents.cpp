@@ -151,7 +151,11 @@ void read_manifest(const At& at, RuntimeManifest& out) {
   in.text("version", out.version, runtime_version);
   in.text("description", out.description, sentence);
   read_names(in, "platforms", out.platforms, kMaxPlatforms, platform);
-  if (in.has("platforms") && out.platforms.empty()) in.fault("platforms", "want at least one platform, got none");
+  // A list whose every element is wrong has been told so.
+  in.get("platforms", [](const At& at) {
+    if (at.node.kind == NodeKind::kSequence && at.node.child == nullptr)
+      at.fault("want at least one platform, got none");
+  });
   read_names(in, "packages", out.packages, kMaxRuntimePackages, any_text);
   in.text_map("provides", out.provides, kMaxRuntimePackages, runtime_name, sentence);
 }

@@ -54,7 +54,7 @@ std::string release_sheet(const ReleaseRow& row) {
   sheet.add("size", format_size(row.release.size));
   sheet.add("checksum", to_string(row.release.checksum));
   if (row.release.image_digest) sheet.add("digest", to_string(*row.release.image_digest));
-  sheet.add("signed by", signer_of(row));
+  if (!row.release.signature.empty()) sheet.add("signature", "claims to be signed by " + signer_of(row));
   sheet.add("released", row.release.released_at);
   return sheet.text();
 }

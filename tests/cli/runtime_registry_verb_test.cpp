@@ -35,12 +35,14 @@ class RuntimeRegistryVerbs : public testing::Test {
     runtimes::ImageConfig config;
     runtimes::Manifest manifest;
     for (const std::string& layer : layers) {
-      const auto blob = blobs.put("the layer " + layer + " of " + name);
-      config.diff_ids.push_back(blob->digest);
-      manifest.layers.push_back({std::string(runtimes::kLayerTarMediaType),
-                                 blob->digest,
-                                 blob->size,
-                                 {{std::string(runtimes::kLayerAnnotation), layer}}});
+      runtimes::FileTree tree;
+      runtimes::FileNode node;
+      node.content = "the layer " + layer + " of " + name;
+      node.size = static_cast<std::int64_t>(std::get<std::string>(node.content).size());
+      EXPECT_TRUE(put_node(tree, "usr/share/" + layer, node).ok());
+      const auto blob = put_layer(blobs, tree, layer);
+      config.diff_ids.push_back(blob->diff_id);
+      manifest.layers.push_back(blob->descriptor);
     }
     const auto config_blob = blobs.put(print_image_config(config));
     manifest.config = {std::string(runtimes::kConfigMediaType), config_blob->digest, config_blob->size, {}};
@@ -105,6 +107,8 @@ TEST_F(RuntimeRegistryVerbs, PublishAndInstallAgain) {
   EXPECT_EQ(outdated.code, 1);
   EXPECT_THAT(outdated.out, HasSubstr("1.10.0 (yanked)"));
   EXPECT_THAT(unikctl({"runtime", "list", "--remote"}).out, HasSubstr("installed, yanked"));
+  EXPECT_THAT(unikctl({"runtime", "info", "lang@1.10.0"}).out, HasSubstr("installed, yanked: its publisher says"));
+  EXPECT_THAT(unikctl({"runtime", "info", "lang@1.0.0"}).out, HasSubstr("claims to be signed by"));
   EXPECT_THAT(unikctl({"runtime", "install", "lang"}).out, HasSubstr("runtimes/lang:1.0.0@"));
 }
 
@@ -116,6 +120,22 @@ TEST_F(RuntimeRegistryVerbs, DoNotSayThatNothingIsNewerUnasked) {
   EXPECT_THAT(outdated.err, HasSubstr("none came of gone"));
   configure("{name: gone, enabled: false, url: \"" + (controller.directory() / "nowhere").string() + "\"}");
   EXPECT_EQ(unikctl({"runtime", "outdated"}).code, 0);
+}
+
+TEST_F(RuntimeRegistryVerbs, SayThatNoRegistryCouldBeAsked) {
+  configure("{name: down, url: \"http://127.0.0.1:1\"}");
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"runtime", "install", "lang"}, {"runtime", "list", "--remote"}}) {
+    const auto failed = unikctl(words);
+    EXPECT_EQ(failed.code, 7);
+    EXPECT_THAT(failed.err, HasSubstr("registry down: "));
+    EXPECT_THAT(failed.err, HasSubstr("want an answer of one of the registries that are enabled"));
+  }
+}
+
+TEST_F(RuntimeRegistryVerbs, YankNothingWhereNoRegistryIs) {
+  EXPECT_EQ(unikctl({"runtime", "yank", "lang@1.0.0", "--in", "nowhere"}).code, 3);
+  EXPECT_FALSE(fs::exists(controller.directory() / "nowhere"));
 }
 
 TEST_F(RuntimeRegistryVerbs, PublishOverNothingThatIsThere) {
@@ -248,7 +268,7 @@ TEST_F(RuntimeRegistryVerbs, RefuseWhatMakesNoSense) {
   EXPECT_EQ(unikctl({"runtime", "install", "lang@1.0"}).code, 2);
   EXPECT_EQ(unikctl({"runtime", "yank", "lang", "--in", "shelf"}).code, 2);
   EXPECT_EQ(unikctl({"runtime", "yank", "lang@1.0.0"}).code, 2);
-  EXPECT_EQ(unikctl({"runtime", "yank", "lang@1.0.0", "--in", "shelf"}).code, 2);
+  EXPECT_EQ(unikctl({"runtime", "yank", "lang@1.0.0", "--in", "shelf"}).code, 3);
   put_runtime("1.0.0");
   EXPECT_EQ(unikctl({"runtime", "publish", "lang"}).code, 2);
   EXPECT_EQ(unikctl({"runtime", "publish", "lang", "--to", "shelf", "--key", "nowhere"}).code, 3);

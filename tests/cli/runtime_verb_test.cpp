@@ -94,6 +94,14 @@ TEST_F(RuntimeVerbs, BuildSaysWhereASourceWasLookedFor) {
     EXPECT_THAT(result.err, HasSubstr(part));
 }
 
+TEST_F(RuntimeVerbs, BuildTellsTheFaultsOfTheSourceThatItIsGiven) {
+  ASSERT_EQ(unikctl({"runtime", "new", "mine"}).code, 0);
+  std::ofstream(controller.directory() / "mine/versions.lock") << "{}";
+  const auto built = unikctl({"runtime", "build", "mine", "--source", "mine"});
+  EXPECT_EQ(built.code, 2);
+  EXPECT_THAT(built.err, HasSubstr("versions.lock: want a pin of Debian's"));
+}
+
 TEST(RuntimeSettings, AreReadBesideTheContexts) {
   const auto settings = parse_runtime_settings(
       "contexts: {a: {url: \"http://x\"}}\nruntimes:\n  namespace: reg.example:5000/team/runtimes\n"

@@ -7,6 +7,7 @@ DIRECTORY/.fault, read for each request of a package, says how it fails:
     cut N      the connection breaks after N bytes of the body, once
     slow       a kilobyte every 50 ms
     plain      ranges are ignored
+    status N   an answer of that status and nothing else
 """
 import hashlib
 import http.server
@@ -57,6 +58,8 @@ class Files(http.server.BaseHTTPRequestHandler):
         if self.headers.get("If-None-Match") == etag:
             return self.head(304, 0, etag)
         fault = self.fault()
+        if fault[0] == "status":
+            return self.head(int(fault[1]), 0)
         begin, status = 0, 200
         if self.headers.get("Range", "").startswith("bytes=") and fault[0] != "plain":
             begin = int(self.headers["Range"][6:].split("-")[0])

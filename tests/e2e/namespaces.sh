@@ -34,9 +34,9 @@ fetch() { curl --silent --fail --user ann:s3cret -H 'Accept: application/vnd.oci
 file_of() { fetch "$1/manifests/$2" | jq -r '.layers[0].digest'; }
 registry_json() { fetch "team/runtimes/blobs/$(file_of team/runtimes registry.json)"; }
 
-step "build two versions"
+step "build four versions"
 begin_tiny
-for number in 1.0.0 1.9.0; do build_tiny "$number"; done
+for number in 1.0.0 1.9.0 2.0.0 2.1.0; do build_tiny "$number"; done
 publisher=$UNIKCTL_HOME
 
 step "publish to an OCI namespace that asks for a password"
@@ -73,6 +73,21 @@ sum=$(jq -r '.runtimes.tiny["1.0.0"].checksum' "$work/registry.json")
 skopeo inspect --raw --tls-verify=false --creds ann:s3cret "docker://$registry/team/runtimes/tiny:1.0.0" |
   jq -e --arg sum "$sum" '.artifactType == "application/vnd.dev.unikctl.runtime.package.v1" and .layers[0].digest == $sum' >/dev/null ||
   fail "skopeo does not find the package"
+
+step "four publishers at once, each with a cache of its own"
+crowd=oci://$registry/crowd
+publishers=()
+for number in 1.0.0 1.9.0 2.0.0 2.1.0; do
+  XDG_CACHE_HOME=$work/cache.$number UNIKCTL_RUNTIME_SOURCES=$work/none unikctl runtime publish "tiny@$number" --to "$crowd" \
+    >"$work/out.$number" 2>&1 &
+  publishers+=($!)
+done
+for pid in "${publishers[@]}"; do wait "$pid" || fail "one of them failed: $(cat "$work"/out.[0-9]*)"; done
+fetch "crowd/blobs/$(file_of crowd registry.json)" >"$work/crowd.json"
+[ "$(jq -r '.runtimes.tiny | keys_unsorted | join(" ")' "$work/crowd.json")" = "1.0.0 1.9.0 2.0.0 2.1.0" ] ||
+  fail "lost: $(cat "$work/crowd.json")"
+expect_code 3 unikctl runtime yank tiny@1.0.0 --in "oci://$registry/nowhere"
+said "want a registry.json there, found none"
 
 step "install from it: pinned and latest"
 export UNIKCTL_HOME=$work/host UNIKCTL_RUNTIME_SOURCES=$work/none
@@ -182,7 +197,7 @@ lighttpd -D -f "$work/lighttpd.conf" 2>"$work/lighttpd.log" &
 pids+=($!)
 until_true 10 curl --silent --output /dev/null "http://127.0.0.1:$web/" || fail "lighttpd: $(cat "$work/lighttpd.log")"
 configure "{name: web, url: \"http://127.0.0.1:$web/\", public_key: $public_key}"
-expect_code 3 unikctl runtime install tiny@1.0.0
+expect_code 7 unikctl runtime install tiny@1.0.0
 said "machine 127.0.0.1 login USER password SECRET"
 printf 'machine 127.0.0.1 login bob password hidden\n' >"$HOME/.netrc"
 chmod 600 "$HOME/.netrc"

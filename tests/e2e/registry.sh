@@ -27,6 +27,12 @@ refused() {
   expect_code "$1" unikctl runtime install tiny@1.0.0
   said "$2"
   nothing
+  no_downloads
+}
+no_downloads() {
+  local left
+  left=$(find "$XDG_CACHE_HOME/unikctl/downloads" -type f -not -path '*/.locks/*' 2>/dev/null || true)
+  [ -z "$left" ] || fail "left: $left"
 }
 hidden() { UNIKCTL_RUNTIME_SOURCES=$work/none "$@"; }
 export XDG_CACHE_HOME=$work/cache
@@ -48,6 +54,36 @@ tar -xzf "$package" -C "$work" runtime/versions.lock && cmp "$work/runtime/versi
 cp -r "$shelf" "$work/pristine"
 built=$UNIKCTL_HOME
 export UNIKCTL_HOME=$work/host UNIKCTL_RUNTIME_SOURCES=$work/none
+
+step "several publishers at once, each with a cache of its own, one through a link"
+ln -s "$work/many" "$work/many.link"
+mkdir "$work/many"
+publishers=()
+at_once() {
+  UNIKCTL_HOME=$built XDG_CACHE_HOME=$work/cache.$1 hidden unikctl "${@:2}" >"$work/out.$1" 2>&1 &
+  publishers+=($!)
+}
+all_done() {
+  for pid in "${publishers[@]}"; do wait "$pid" || fail "one of them failed: $(cat "$work"/out.[0-9])"; done
+  publishers=()
+}
+at_once 1 runtime publish tiny@1.0.0 --to "$work/many"
+at_once 2 runtime publish tiny@1.9.9 --to "$work/many.link"
+at_once 3 runtime publish tiny@1.10.0 --to "$work/many/../many/."
+all_done
+[ "$(jq -r '.runtimes.tiny | keys_unsorted | join(" ")' "$work/many/registry.json")" = "1.0.0 1.9.9 1.10.0" ] ||
+  fail "lost: $(cat "$work/many/registry.json")"
+at_once 1 runtime yank tiny@1.0.0 --in "$work/many"
+at_once 2 runtime yank tiny@1.9.9 --in "$work/many.link"
+at_once 3 runtime yank tiny@1.10.0 --in "$work/many"
+all_done
+[ "$(jq -r '[.runtimes.tiny[].yanked] | tostring' "$work/many/registry.json")" = "[true,true,true]" ] ||
+  fail "lost: $(cat "$work/many/registry.json")"
+[ "$(find "$work/many" -mindepth 1 -maxdepth 1 | sort | paste -sd' ')" = "$work/many/registry.json $work/many/tiny" ] ||
+  fail "left: $(find "$work/many")"
+expect_code 3 unikctl runtime yank tiny@1.0.0 --in "$work/nowhere"
+said "nowhere: want a registry.json there, found none"
+[ ! -e "$work/nowhere" ] || fail "a yank has made $work/nowhere"
 
 step "fresh install, pinned and latest"
 serve "$shelf" main
@@ -97,6 +133,8 @@ expect_code 0 unikctl runtime install tiny@1.10.0
 said "tiny@1.10.0 was yanked"
 expect_code 1 unikctl runtime outdated
 said "1.10.0 (yanked)"
+expect_code 0 unikctl runtime info tiny@1.10.0
+said "installed, yanked: its publisher says that it is bad"
 expect_code 0 unikctl runtime remove tiny --all
 
 step "wrong checksum, wrong size, wrong platform"
@@ -162,6 +200,17 @@ size=$(stat -c %s "$package")
 head -c 5000 "$work/pristine/tiny/tiny-1.0.0.tar.gz" >"$package"
 refused 2 "found 5000"
 cp "$work/pristine/tiny/tiny-1.0.0.tar.gz" "$package"
+for status in 403 404 500; do
+  echo "status $status" >"$shelf/.fault"
+  code=0
+  unikctl runtime install tiny@1.0.0 >"$work/out" 2>"$work/err" || code=$?
+  [ "$status:$code" = 403:5 ] || [ "$status:$code" = 404:3 ] || [ "$status:$code" = 500:7 ] || fail "$status gives $code: $(cat "$work/err")"
+  nothing
+  no_downloads
+done
+said "tiny-1.0.0.tar.gz: want a file, the answer was status 500"
+rm "$shelf/.fault"
+head -c 5000 "$package" >"$XDG_CACHE_HOME/unikctl/downloads/${right#sha256:}"
 : >"$work/main.log"
 expect_code 0 unikctl runtime install tiny@1.0.0
 grep -q "tiny-1.0.0.tar.gz 206 bytes=5000-" "$work/main.log" || fail "not gone on with: $(cat "$work/main.log")"
@@ -211,7 +260,6 @@ cp "$work/pristine/tiny/tiny-1.0.0.tar.gz" "$package"
 
 step "kill -9 before every call that changes a file leaves a whole install or none"
 configure "{name: main, url: \"$shelf\", public_key: $public_key}"
-rm "$XDG_CACHE_HOME"/unikctl/downloads/* # what the attacks left
 killed_at() { KILL_POINT=$1 LD_PRELOAD=$bin/libkill_point.so unikctl runtime install tiny@1.0.0 >"$work/out" 2>&1; }
 KILL_POINT_COUNT=$work/points LD_PRELOAD=$bin/libkill_point.so unikctl runtime install tiny@1.0.0
 expect_code 0 unikctl runtime remove tiny@1.0.0
@@ -242,6 +290,17 @@ for ((point = 1; point <= points; point += stride)); do
 done
 echo "   of $points points, $whole tried ones leave it whole" >&2
 
+step "a byte of an installed layer has changed: removed and installed again, it is whole"
+expect_code 0 unikctl runtime install tiny@1.0.0
+blob=$(find "$UNIKCTL_HOME/images/blobs" -type f -size +100k -printf '%s %p\n' | sort -n | tail -1 | cut -d' ' -f2)
+chmod u+w "$blob"
+printf 'damage' | dd of="$blob" bs=1 seek=60000 conv=notrunc 2>/dev/null
+expect_code 2 unikctl runtime verify
+expect_code 0 unikctl runtime remove tiny@1.0.0
+expect_code 0 unikctl runtime install tiny@1.0.0
+expect_code 0 unikctl runtime verify
+expect_code 0 unikctl runtime remove tiny@1.0.0
+
 step "eight installs of the same at once"
 configure "{name: main, url: \"$main\", public_key: $public_key}"
 : >"$work/main.log"
@@ -265,6 +324,11 @@ expect_code 0 unikctl runtime install tiny@1.9.9
 said "registry down:"
 expect_code 0 unikctl runtime info tiny@1.9.9 -o json
 [ "$(jq -r .installed.registry "$work/out")" = second ] || fail "info: $(cat "$work/out")"
+configure "{name: down, url: \"http://127.0.0.1:1\"}"
+expect_code 7 unikctl runtime install tiny@1.0.0
+said "want an answer of one of the registries that are enabled"
+expect_code 7 unikctl runtime list --remote
+configure "{name: down, url: \"http://127.0.0.1:1\"}" "{name: second, url: \"$second\", public_key: $public_key}"
 kill "${server_pids[1]}"
 expect_code 0 unikctl runtime list --remote -o name
 said "registry second gives no answer that can be used; going by its last one"

@@ -38,7 +38,15 @@ release() { unikctl runtime release "$@" --to "$packages" --key "$work/team.key"
 expect_code 0 unikctl runtime key generate "$work/team"
 public_key=$(cat "$work/out")
 # What a refused or failed release must leave alone.
-state() { git status --porcelain --untracked-files=all; git rev-parse HEAD; git tag; git ls-remote "$work/remote.git"; find "$packages" 2>/dev/null | sort; }
+state() {
+  git status --porcelain --untracked-files=all
+  git rev-parse HEAD
+  git tag
+  git ls-remote "$work/remote.git"
+  git worktree list
+  find "$packages" "$UNIKCTL_HOME/tmp" -mindepth 1 2>/dev/null | sort
+  unikctl runtime list -o json | jq -c '.items[] | [.name, .version, .state, .digest]'
+}
 untouched() {
   state >"$work/after"
   cmp -s "$work/before" "$work/after" || fail "changed: $(diff "$work/before" "$work/after")"
@@ -57,8 +65,29 @@ said "want manifest.yaml of europe to say 1.0.1, found 1.0.0"
 expect_code 2 release europe </dev/null
 said "Proceed? (yes/no)"
 expect_code 0 release europe --dry-run
-said "tag: europe@1.0.0 on main, to origin"
-said "which this host alone can read"
+for words in "tag: europe@1.0.0 on main, to origin" "which this host alone can read" \
+  "commit: \`Release europe@1.0.0\`, with the annotated tag europe@1.0.0; pushed to origin as refs/heads/main and refs/tags/europe@1.0.0" \
+  "download_url file://$packages/europe/europe-1.0.0.tar.gz" "and its .minisig" "runtimes/europe/manifest.yaml: stays as it is" \
+  "runtimes/europe/versions.lock: gets what the image holds" "## 1.0.0 (" "- Begin" "registry: a new one, signed by" "none is booted (--no-test)"; do
+  said "$words"
+done
+expect_code 0 release --all --version 2.0.0 --dry-run --url "https://github.com/team/runtimes/releases"
+for words in "runtimes/asia/manifest.yaml: version 1.0.0 becomes 2.0.0" "releases/download/v2.0.0/asia-2.0.0.tar.gz" \
+  "next: \`unikctl runtime publish asia@2.0.0 --in .\`"; do
+  said "$words"
+done
+expect_code 2 release --all --version v1.4.0 --yes
+said "without the \`v\`"
+expect_code 2 release v1.0.0 --yes
+said "--all --version 1.0.0"
+packages=$repo/packages expect_code 2 release europe --dry-run
+said "want a place outside of $repo"
+packages=$repo expect_code 2 release europe --dry-run
+ln -s "$repo" "$work/packages.link"
+packages=$work/packages.link/packages expect_code 2 release europe --dry-run
+rm "$work/packages.link"
+echo /ignored/ >>.git/info/exclude
+packages=$repo/ignored/packages expect_code 0 release europe --dry-run
 expect_code 2 release europe --dry-run --url http://far.example/x
 said "got plain http"
 mkdir "$packages/europe"
@@ -80,6 +109,35 @@ expect_code 4 release europe --yes
 said "pull or push first"
 git reset --quiet --hard HEAD~1
 git branch --quiet -D side
+untouched
+
+step "a push that is refused leaves no place for packages, and nothing installed"
+printf '#!/bin/sh\nexit 1\n' >"$work/remote.git/hooks/pre-receive"
+chmod +x "$work/remote.git/hooks/pre-receive"
+expect_code 7 release europe --yes
+packages=$packages/below/it expect_code 7 release europe --yes
+untouched
+rm "$work/remote.git/hooks/pre-receive"
+
+step "a signal in the middle of a build is rolled back, and what a kill -9 leaves goes with the next try"
+# begun: a release that builds its second runtime, its process in $pid.
+begun() {
+  unikctl runtime release --all --version 3.0.0 --yes --to "$packages/new" --no-test >"$work/out" 2>"$work/err" &
+  pid=$!
+  until_true 60 grep -q "build europe@3.0.0" "$work/err" || fail "no build begins: $(cat "$work/err")"
+}
+begun
+kill -TERM $pid
+wait $pid && fail "an interrupted release has succeeded"
+untouched
+begun
+kill -9 $pid
+wait $pid 2>/dev/null && fail "a killed release has succeeded"
+[ "$(git worktree list | wc -l)" = 2 ] || fail "the kill came too late: $(git worktree list)"
+unikctl runtime remove asia@3.0.0 >/dev/null 2>&1
+begun
+kill -TERM $pid
+wait $pid && fail "an interrupted release has succeeded"
 untouched
 
 step "one runtime"
@@ -105,14 +163,32 @@ state >"$work/before"
 expect_code 4 release europe --yes
 said "is never overwritten"
 untouched
+# What a try leaves that is killed between its tag and its push.
+sed -i 's/1.0.0/1.0.1/' runtimes/europe/manifest.yaml && git commit --quiet --all --message "Raise it" && git push --quiet origin main
+git tag europe@1.0.1
+echo left >"$packages/europe/europe-1.0.1.tar.gz"
+expect_code 4 release europe --yes
+said "take it away: \`git tag -d europe@1.0.1\` and \`rm $packages/europe/europe-1.0.1.tar.gz\`"
+git tag -d europe@1.0.1 >/dev/null && rm "$packages/europe/europe-1.0.1.tar.gz"
 
 step "all at once"
 expect_code 0 release --all --version 1.4.0 --yes
 said v1.4.0
 grep -qx "version: 1.4.0" runtimes/asia/manifest.yaml || fail "asia: $(cat runtimes/asia/manifest.yaml)"
 [ "$(jq -c '.runtimes.europe["1.0.0"]' registry.json)" = "$entry" ] || fail "an entry of before has changed"
+# Each change once, and no release among them.
+[ "$(grep -c "^- " runtimes/europe/CHANGELOG.md)" = 2 ] || fail "changes: $(cat runtimes/europe/CHANGELOG.md)"
+grep -qx -- "- Raise it" runtimes/europe/CHANGELOG.md || fail "changes: $(cat runtimes/europe/CHANGELOG.md)"
 [ "$(jq -r '.runtimes | map_values(keys) | tostring' registry.json)" = '{"asia":["1.4.0"],"europe":["1.0.0","1.4.0"]}' ] ||
   fail "registry: $(cat registry.json)"
+
+step "what was told once is not told again, quotes and comments stay"
+sed -i 's/^version: 1.4.0/version: "1.4.0"   # ours/' runtimes/asia/manifest.yaml
+git commit --quiet --all --message "Quote the version" && git push --quiet origin main
+expect_code 0 release --all --version 1.4.4 --dry-run
+said "- Quote the version"
+for words in "- Begin" "- Raise it" "- Release all"; do grep -qF -- "$words" "$work/err" && fail "told again: $(cat "$work/err")"; done
+said "nothing of its source has changed"
 
 step "a release that fails leaves everything as it was"
 state >"$work/before"

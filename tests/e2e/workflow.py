@@ -2,7 +2,8 @@
 """Runs what a workflow of .github/workflows runs, on this machine: its steps in order, with a runner's variables.
 
     workflow.py triggered TAG               the workflows that a push of TAG starts
-    workflow.py check                       each step is a verb of unikctl or a known action; each matrix has all runtimes
+    workflow.py check                       each step is a verb of unikctl or a known action; each matrix has all runtimes;
+                                            .ci/programs installs what the verbs and the runtimes run
     workflow.py run FILE TAG [RUNTIME...]   runs its steps in the current directory, a checkout; with RUNTIMEs for the matrix
 
 Knows only what the workflows here use, and fails on anything else. Actions are passed over: a checkout is there, and
@@ -50,7 +51,37 @@ def steps_of(document):
     return [step for job in document["jobs"].values() for step in job.get("steps", [])]
 
 
+def installed_programs():
+    """What .ci/programs installs for them, unless it is there."""
+    if '"${runtime_packages[@]}"' not in (root / ".ci/programs").read_text():
+        fail(".ci/programs: want it to install runtime_packages")
+    command = '. .ci/packages.sh && printf "%s\\n" "${runtime_programs[@]%%:*}"'
+    return subprocess.run(["bash", "-c", command], cwd=root, check=True, capture_output=True, text=True).stdout.split()
+
+
+def needed_programs():
+    """Programs that the workflows run by way of unikctl, each with who needs it."""
+    needed = {}
+    for name in runtime_workflows:
+        for step in steps_of(load(name + ".yml")):
+            if "GH_TOKEN" in step.get("env", {}):
+                needed.setdefault("gh", f"{name}.yml: `{step['run']}`")
+    for path in sorted(root.glob("runtimes/*/unik.yaml")):
+        recipe = yaml.safe_load(path.read_text())
+        parts = recipe.get("packages", {}), recipe.get("check", {})
+        if any("npm" in part for part in parts):
+            needed.setdefault("npm", str(path))
+        for words in recipe.get("check", {}).get("prepare", []):
+            if "/" not in words[0]:
+                needed.setdefault(words[0], str(path))
+    return needed
+
+
 def check():
+    there = installed_programs()
+    for program, who in needed_programs().items():
+        if program not in there:
+            fail(f"{who} runs {program}: want it in runtime_programs of .ci/packages.sh, found {', '.join(there)}")
     sources = sorted(path.parent.name for path in root.glob("runtimes/*/manifest.yaml") if path.parent.name != "base")
     for name in runtime_workflows:
         document = load(name + ".yml")

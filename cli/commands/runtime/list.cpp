@@ -74,6 +74,21 @@ Result<bool> show_release(const Session& session, const RuntimeOptions& options,
   return true;
 }
 
+// As the registry that it came from says by now; where that cannot be asked, a warning says so.
+bool is_yanked(const Session& session, const RuntimeRow& row) {
+  const auto settings = read_runtime_settings(session.environment());
+  if (!row.record || !settings) return false;
+  for (runtimes::ConfiguredRegistry one : settings->registries) {
+    if (!one.enabled || one.name != row.record->registry) continue;
+    const auto registries =
+        fetch_registries(std::vector{one}, cache_of(session.environment()) / "registries",
+                         session.environment().variables, [&](const std::string& text) { session.warn(text); });
+    const auto release = find_in_registries(registries, {"", row.name, row.version});
+    return release && release->release.yanked;
+  }
+  return false;
+}
+
 // That nothing is newer can be said only by who has asked them all.
 Result<void> check_all_answered(const Session& session, const std::vector<runtimes::FetchedRegistry>& registries) {
   const auto settings = read_runtime_settings(session.environment());
@@ -128,13 +143,14 @@ Result<int> list_runtimes(const Session& session, const RuntimeOptions& options)
 Result<int> show_runtime(const Session& session, const RuntimeOptions& options) {
   const auto wanted = parse_runtime_name(options.name);
   if (!wanted) return wanted.error();
-  const auto rows = runtime_rows(session);
+  auto rows = runtime_rows(session);
   if (!rows) return rows.error();
   RuntimeName plain = *wanted;
   plain.version.clear();
   std::string there;
-  for (const RuntimeRow& row : *rows) {
+  for (RuntimeRow& row : *rows) {
     if (row.name == to_string(plain) && (wanted->version.empty() || row.version == wanted->version)) {
+      row.yanked = is_yanked(session, row);
       session.out(render_runtime(row, options.format));
       return 0;
     }

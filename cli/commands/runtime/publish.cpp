@@ -72,12 +72,6 @@ fs::path signature_place(const fs::path& package) {
   return package.string() + ".minisig";
 }
 
-Result<runtimes::Fd> lock_shelf(const Session& session, const std::string& place) {
-  const fs::path locks = cache_of(session.environment()) / "registries" / ".locks";
-  if (auto made = runtimes::make_directories(locks); !made) return made.error();
-  return runtimes::lock_file(locks / to_hex(runtimes::sha256(place)), runtimes::LockMode::kExclusive);
-}
-
 std::map<std::string, std::string> documents_of(const fs::path& source) {
   std::map<std::string, std::string> documents;
   for (const std::string& name : runtimes::package_documents())
@@ -157,7 +151,7 @@ Result<int> publish_runtime(const Session& session, const RuntimeOptions& option
   if (!store) return store.error();
   const auto runtime = publishable(session, *store, options.name);
   if (!runtime) return runtime.error();
-  const auto shelf = Shelf::open(session, options.to);
+  const auto shelf = Shelf::open(session, options.to, Shelf::Need::kAny);
   if (!shelf) return shelf.error();
   const std::string &name = runtime->name.name, &version = runtime->name.version;
   // Before anything is written: what was published is never overwritten.
@@ -169,9 +163,7 @@ Result<int> publish_runtime(const Session& session, const RuntimeOptions& option
   auto packed = package_runtime(*store, *runtime, publishable_documents(session, *runtime), scratch.path(), *key);
   if (!packed) return packed.error();
   if (auto put = (*shelf)->put(name, *packed); !put) return put.error();
-  const auto text = add_release((*shelf)->text(), name, packed->release, packed->release.released_at);
-  if (!text) return text.error();
-  if (auto replaced = (*shelf)->replace(*text); !replaced) return replaced.error();
+  if (auto added = (*shelf)->change(addition_of(name, packed->release)); !added) return added.error();
   session.out(name + "@" + version + " " + to_string(packed->package.checksum) + "\n");
   session.say((*shelf)->place_of(name, version) + ": " + format_size(packed->package.size) +
               (*key ? ", signed by key " + to_string((*key)->public_key.id) : ", not signed"));
@@ -184,12 +176,10 @@ Result<int> yank_runtime(const Session& session, const RuntimeOptions& options) 
   if (!wanted) return wanted.error();
   if (wanted->version.empty() || !wanted->space.empty())
     return invalid("usage", "want NAME@VERSION, got `" + options.name + "`");
-  const auto shelf = Shelf::open(session, options.in);
+  const auto shelf = Shelf::open(session, options.in, Shelf::Need::kRegistry);
   if (!shelf) return shelf.error();
-  const auto text =
-      runtimes::yank_release((*shelf)->text(), wanted->name, *parse_runtime_version(wanted->version), now_text());
-  if (!text) return text.error();
-  if (auto replaced = (*shelf)->replace(*text); !replaced) return replaced.error();
+  const auto yank = runtimes::yank_of(wanted->name, *parse_runtime_version(wanted->version), now_text());
+  if (auto yanked = (*shelf)->change(yank); !yanked) return yanked.error();
   session.out("runtime/" + options.name + " yanked\n");
   session.say("it is still there for who names this very version");
   return 0;

@@ -69,7 +69,8 @@ Result<bool> put_at(const Session& session, const std::string& url, const runtim
   if (runtimes::is_oci_url(url)) return push_package(session, url, package);
   if (url.starts_with(kFileScheme)) {
     const fs::path target(url.substr(kFileScheme.size()));
-    const auto lock = lock_shelf(session, target.parent_path());
+    if (auto made = runtimes::make_directories(target.parent_path()); !made) return made.error();
+    const auto lock = runtimes::lock_directory(target.parent_path());
     if (!lock) return lock.error();
     return place_files(files, target);
   }

@@ -97,14 +97,13 @@ Result<PackagedRuntime> package_runtime(const runtimes::BlobStore& store, const 
                                         const std::optional<runtimes::SecretKey>& key);
 // Beside a package: `PACKAGE.minisig`.
 std::filesystem::path signature_place(const std::filesystem::path& package);
-// The lock under which this user changes what lies at `place`, a directory or a URL of a registry or of packages. It
-// lies elsewhere, since a directory may be a checkout that must stay clean.
-Result<runtimes::Fd> lock_shelf(const Session& session, const std::string& place);
 // The texts of a source, as a package holds them.
 std::map<std::string, std::string> documents_of(const std::filesystem::path& source);
 
 // A directory for the work of one command.
 std::filesystem::path runtime_scratch(const Session& session);
+// Such directories of commands that were killed.
+void remove_abandoned_scratch(const Session& session);
 
 // Installed under the configured namespace; a name without a version means every version. Errors: `invalid/
 // bad_runtime_name`, `not_found/no_such_runtime`, with what there is.

@@ -14,6 +14,8 @@ namespace unik::cli {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view kScratchPrefix = "runtime-";
+
 Result<fs::path> own_runtime_source(const Session& session, const std::string& name) {
   const std::vector<fs::path> places = runtime_places(session.environment());
   if (const fs::path found = runtimes::find_runtime_source(places, name); !found.empty()) return found;
@@ -42,9 +44,9 @@ Result<runtimes::RuntimeSource> take_runtime_source(const Session& session, cons
   }
   const auto directory = own_runtime_source(session, name);
   if (!directory) {
-    Error error = directory.error();
-    if (refused) error.message = refused->message + "; and " + error.message;
-    return error;
+    if (!refused) return directory.error();
+    refused->message += "; and " + directory.error().message;
+    return *refused;
   }
   if (refused) {
     session.warn(to_string(*refused));
@@ -67,7 +69,11 @@ std::vector<std::string> runtime_names(const Session& session) {
 }
 
 fs::path runtime_scratch(const Session& session) {
-  return runtimes::fresh_name(home_of(session.environment()) / "tmp", "runtime-");
+  return runtimes::fresh_name(home_of(session.environment()) / "tmp", kScratchPrefix);
+}
+
+void remove_abandoned_scratch(const Session& session) {
+  runtimes::remove_abandoned(home_of(session.environment()) / "tmp", kScratchPrefix);
 }
 
 Result<std::vector<runtimes::InstalledRuntime>> installed_as(const Session& session, const runtimes::BlobStore& store,

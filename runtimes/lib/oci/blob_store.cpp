@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::string_view kLayoutText = R"({"imageLayoutVersion":"1.0.0"})";
 constexpr std::string_view kVersionOne = R"("1.)";
+constexpr std::size_t kCheckChunk = 256 << 10;
 constexpr Bytes kMaxIndex{kMaxDocumentBytes};
 
 std::filesystem::path blobs_of(const std::filesystem::path& dir) {
@@ -200,6 +201,17 @@ BlobStore::Writer::Writer(std::unique_ptr<State> state) : state_(std::move(state
 BlobStore::Writer::Writer(Writer&&) noexcept = default;
 BlobStore::Writer& BlobStore::Writer::operator=(Writer&&) noexcept = default;
 BlobStore::Writer::~Writer() = default;
+
+Result<void> BlobStore::check(const Digest& digest) const {
+  auto reader = open_blob(digest);
+  if (!reader) return std::move(reader).error();
+  std::vector<char> buffer(kCheckChunk);
+  while (true) {
+    const auto got = reader->read(buffer);
+    if (!got) return got.error();
+    if (*got == 0) return {};
+  }
+}
 
 Result<BlobStore::Writer> BlobStore::writer(Bytes max) const {
   auto held = hold();

@@ -70,6 +70,8 @@ class BlobStore {
     std::unique_ptr<State> state_;
   };
   Result<Reader> open_blob(const Digest& digest) const;
+  // Reads the whole blob again.
+  Result<void> check(const Digest& digest) const;
 
   // A blob being written. Destroyed before `finish` succeeded, it leaves nothing.
   class Writer {

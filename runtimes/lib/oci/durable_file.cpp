@@ -1,6 +1,7 @@
 #include "runtimes/lib/oci/durable_file.hpp"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -8,6 +9,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <system_error>
 #include <vector>
 
@@ -107,6 +109,18 @@ std::filesystem::path fresh_name(const std::filesystem::path& directory, std::st
                       "-" + std::to_string(salt));
 }
 
+void remove_abandoned(const std::filesystem::path& directory, std::string_view prefix) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string name = entry->path().filename();
+    if (!name.starts_with(prefix)) continue;
+    const pid_t pid = std::atoi(name.c_str() + prefix.size());
+    std::error_code ignored;
+    if (pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH) std::filesystem::remove_all(entry->path(), ignored);
+  }
+}
+
 Result<void> replace_file(const std::filesystem::path& path, std::string_view bytes) {
   const std::filesystem::path fresh =
       fresh_name(path.parent_path(), std::string(".").append(path.filename()).append("."));
@@ -133,6 +147,14 @@ Result<Fd> lock_file(const std::filesystem::path& path, LockMode mode, bool wait
                          path.parent_path().string() + ": want nobody at work on it, found somebody; try again");
     return system_error("store_failed", "locking", path);
   }
+  return fd;
+}
+
+Result<Fd> lock_directory(const std::filesystem::path& path) {
+  auto fd = open_file(path, O_RDONLY | O_DIRECTORY);
+  if (!fd) return fd;
+  while (::flock(fd->get(), LOCK_EX) != 0)
+    if (errno != EINTR) return system_error("store_failed", "locking", path);
   return fd;
 }
 

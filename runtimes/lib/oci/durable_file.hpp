@@ -51,6 +51,9 @@ Result<std::string> read_file(const std::filesystem::path& path, Bytes max);
 // A name in `directory` that no other call of any process has given: for a temporary file beside its place.
 std::filesystem::path fresh_name(const std::filesystem::path& directory, std::string_view prefix);
 
+// Removes what fresh_name gave to processes that are no more, as one that was killed leaves it.
+void remove_abandoned(const std::filesystem::path& directory, std::string_view prefix);
+
 // A private directory that goes again with all that is in it. Below a store's own `tmp` it is swept after a kill.
 class ScratchDirectory {
  public:
@@ -74,5 +77,7 @@ Result<void> replace_file(const std::filesystem::path& path, std::string_view by
 // `unavailable/store_busy` then.
 enum class LockMode { kShared, kExclusive };
 Result<Fd> lock_file(const std::filesystem::path& path, LockMode mode, bool wait = true);
+// A directory that is there, itself: for all its users, by whatever path they come, and without a file in it. Waits.
+Result<Fd> lock_directory(const std::filesystem::path& path);
 
 }  // namespace unik::runtimes

@@ -70,9 +70,13 @@ class Files {
   std::optional<FileTree> tree_;  // of an archive
 };
 
-// A file of theirs as a blob of ours.
+// A file of theirs as a blob of ours. One of ours that a disk has damaged since gives way to it.
 Result<BlobInfo> import_blob(const BlobStore& store, const Files& files, std::string_view name,
                              const std::optional<Digest>& expected) {
+  if (expected && store.has(*expected)) {
+    if (store.check(*expected)) return BlobInfo{*expected, store.size_of(*expected).value_or(0)};
+    if (auto removed = store.remove(*expected); !removed) return std::move(removed).error();
+  }
   auto writer = store.writer();
   if (!writer) return std::move(writer).error();
   auto copied = files.read(name, [&](std::string_view bytes) { return writer->write(bytes); });
@@ -126,10 +130,8 @@ Result<BlobInfo> import_oci(const BlobStore& store, const Files& files, const Im
   if (!manifest) return std::move(manifest).error();
   std::vector<Digest> blobs{manifest->config.digest};
   for (const Descriptor& layer : manifest->layers) blobs.push_back(layer.digest);
-  for (const Digest& blob : blobs) {
-    if (store.has(blob)) continue;
+  for (const Digest& blob : blobs)
     if (auto imported = import_blob(store, files, blob_name(blob), blob); !imported) return std::move(imported).error();
-  }
   return import_blob(store, files, blob_name(digest), digest);
 }
 

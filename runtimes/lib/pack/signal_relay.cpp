@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cerrno>
 #include <mutex>
+#include <string>
 
 namespace unik::runtimes {
 namespace {
@@ -80,6 +81,11 @@ int SignalRelay::signal() {
 
 int SignalRelay::count() {
   return signals.load();
+}
+
+Result<void> SignalRelay::check_none() {
+  if (signal() == 0) return {};
+  return unavailable("interrupted", "interrupted by signal " + std::to_string(signal()));
 }
 
 }  // namespace unik::runtimes

@@ -8,6 +8,8 @@
 
 #include <sys/types.h>
 
+#include "api/result.hpp"
+
 namespace unik::runtimes {
 
 class SignalRelay {
@@ -26,6 +28,8 @@ class SignalRelay {
   // The last signal that was taken for a group, or 0; and how many there were.
   static int signal();
   static int count();
+  // For who works on for long without running a program: `unavailable/interrupted` once a signal was taken.
+  static Result<void> check_none();
 
  private:
   int slot_ = -1;

@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "runtimes/lib/oci/durable_file.hpp"
+#include "runtimes/lib/pack/signal_relay.hpp"
 #include "runtimes/lib/runtime/apt_archive.hpp"
 #include "runtimes/lib/runtime/mirror.hpp"
 #include "runtimes/lib/runtime/npm_registry.hpp"
@@ -94,6 +95,7 @@ class Fetch {
     auto rest = from_archive(missing);
     if (!rest) return std::move(rest).error();
     for (auto pin = rest->begin(); pin != rest->end();) {
+      if (auto free = SignalRelay::check_none(); !free) return std::move(free).error();
       auto found = from_mirrors(*pin);
       if (!found) return std::move(found).error();
       pin = *found ? rest->erase(pin) : std::next(pin);

@@ -10,7 +10,8 @@ namespace {
 
 constexpr Duration kGitStepLimit = std::chrono::minutes(5);
 constexpr std::size_t kMaxGitAnswer = 1 << 20;
-constexpr int kNoSuchRef = 2;  // of `ls-remote --exit-code`
+constexpr int kNotIgnored = 1;  // of `check-ignore`
+constexpr int kNoSuchRef = 2;   // of `ls-remote --exit-code`
 
 std::string words_of_git(const std::vector<std::string>& args) {
   std::string text = "git";
@@ -112,6 +113,14 @@ Result<std::vector<std::string>> GitRepository::changes() const {
     begin = end + 1;
   }
   return paths;
+}
+
+Result<bool> GitRepository::ignores(const std::filesystem::path& path) const {
+  const std::vector<std::string> args{"check-ignore", "--quiet", "--", path.string()};
+  auto answer = try_run(args);
+  if (!answer) return answer.error();
+  if (answer->code > kNotIgnored) return failed(args, *answer);
+  return answer->code == 0;
 }
 
 Result<std::string> GitRepository::branch() const {

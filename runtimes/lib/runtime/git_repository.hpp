@@ -36,6 +36,8 @@ class GitRepository {
 
   // Paths that are changed, staged or not known to git; empty: the tree is clean.
   Result<std::vector<std::string>> changes() const;
+  // Of a path below its top: whether git leaves it out, so that a file there is no change.
+  Result<bool> ignores(const std::filesystem::path& path) const;
   Result<std::string> branch() const;                            // empty: none, a commit is checked out
   Result<std::string> commit_of(const std::string& name) const;  // empty: there is none of that name
   // The object that is the tag at `remote`, its commit where it is a light one; empty: there is none.

@@ -14,6 +14,23 @@ std::string_view without_slashes(std::string_view text) {
   return text;
 }
 
+bool is_separator(std::string_view text) {
+  return text == "." || text == "_" || text == "__" || text == "/" ||
+         (!text.empty() && text.find_first_not_of('-') == std::string_view::npos);
+}
+
+bool is_oci_repository(std::string_view name) {
+  constexpr std::string_view kWord = "abcdefghijklmnopqrstuvwxyz0123456789";
+  while (true) {
+    const std::size_t end = name.find_first_not_of(kWord);
+    if (end == 0 || name.empty()) return false;
+    if (end == std::string_view::npos) return true;
+    const std::size_t next = std::min(name.find_first_of(kWord, end), name.size());
+    if (!is_separator(name.substr(end, next - end))) return false;
+    name.remove_prefix(next);
+  }
+}
+
 }  // namespace
 
 bool is_oci_url(std::string_view url) {
@@ -41,6 +58,9 @@ Result<ImageName> oci_package(std::string_view url) {
   if (!name) return bad(name.error().message);
   if (name->registry.empty()) return bad("got no host");
   if (name->tag.empty() || name->digest) return bad("got another form of image");
+  if (!is_oci_repository(name->repository))
+    return bad("an OCI registry takes no name such as `" + name->repository +
+               "`: letters or digits stand on both sides of each `.`, `_`, `__` and row of `-`");
   return name;
 }
 

@@ -17,7 +17,8 @@ bool is_oci_url(std::string_view url);
 // The registry file of a namespace. Errors: `invalid/bad_registry_url`.
 Result<ImageName> oci_registry_file(std::string_view url);
 
-// A package. Errors: `invalid/bad_download_url`.
+// A package. OCI registries take fewer names than runtimes may have: separators stand alone, `a..b` is none. Errors:
+// `invalid/bad_download_url`.
 Result<ImageName> oci_package(std::string_view url);
 
 // `SPACE/NAME:VERSION`

@@ -5,14 +5,17 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "api/result.hpp"
+#include "api/time.hpp"
 #include "runtimes/lib/registry/artifact.hpp"
 #include "runtimes/lib/runtime/runtime_package.hpp"
+#include "runtimes/lib/runtime/runtime_registry.hpp"
 
 namespace unik::runtimes {
 
@@ -34,10 +37,20 @@ Result<OciRegistryFile> read_oci_registry(const std::string& url, const std::str
                                           const std::map<std::string, std::string>& environment,
                                           int attempts = kRegistryAttempts);
 
-// Puts `text` in the place of what was read as `state`. OCI knows no exchange in one step: what another publisher
-// writes within the same second is lost. Errors: `conflict/registry_changed`.
-Result<void> replace_oci_registry(const std::string& url, const std::string& state, std::string_view text,
-                                  const std::map<std::string, std::string>& environment);
+inline constexpr int kOciChangeTries = 8;
+inline constexpr Duration kOciSettle = std::chrono::seconds(1);
+
+using OciPause = std::function<void()>;
+// For kOciSettle and a random part of it more, so that two who met do not meet again.
+void wait_for_others();
+
+// Puts the registry file with `change`. OCI knows no exchange in one step, so what was put is read again after a
+// `pause`, and put again where another publisher has written over it: a success is that it was there then. Lost is
+// only what one writes over it who had read the registry longer than kOciSettle before. Errors: those of
+// `change.apply`; `conflict/registry_changed`: others were quicker kOciChangeTries times.
+Result<void> change_oci_registry(const std::string& url, const RegistryChange& change,
+                                 const std::map<std::string, std::string>& environment,
+                                 const OciPause& pause = wait_for_others);
 
 // Puts a package at `url` (oci_package). False: it was there already, the very same. Errors: `conflict/release_exists`:
 // something else is there, and is never overwritten.

@@ -146,7 +146,7 @@ class Download {
     if (!answer) return answer.error();
     if (answer->status == 401 || answer->status == 403) return refused_access(url_, answer->status);
     if (answer->status == 404) return not_found("no_such_package", url_ + ": no such file there");
-    if (!answer->ok()) return wire::error_of(*answer);
+    if (!answer->ok()) return server_failed(url_, answer->status);
     // A body that ended in order and is short was never longer.
     return done_ == size_ ? Result<void>() : wrong_size(std::to_string(done_));
   }

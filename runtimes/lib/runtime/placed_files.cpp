@@ -49,11 +49,25 @@ Result<void> check_free(const fs::path& place) {
 PlacedFiles::~PlacedFiles() {
   std::error_code ignored;
   for (const fs::path& file : placed_) fs::remove(file, ignored);
+  for (auto directory = made_.rbegin(); directory != made_.rend(); ++directory) ::rmdir(directory->c_str());
+}
+
+void PlacedFiles::keep() {
+  placed_.clear();
+  made_.clear();
+}
+
+Result<void> PlacedFiles::make_place(const fs::path& directory) {
+  std::error_code ignored;
+  std::vector<fs::path> missing;
+  for (fs::path at = directory; !at.empty() && !fs::exists(at, ignored); at = at.parent_path()) missing.push_back(at);
+  made_.insert(made_.end(), missing.rbegin(), missing.rend());
+  return make_directories(directory);
 }
 
 Result<void> PlacedFiles::put(const fs::path& from, const fs::path& to) {
   if (auto free = check_free(to); !free) return free;
-  if (auto made = make_directories(to.parent_path()); !made) return made;
+  if (auto made = make_place(to.parent_path()); !made) return made;
   const fs::path fresh = fresh_name(to.parent_path(), kHalfPlaced);
   auto done = copy_durably(from, fresh);
   if (done && !rename_new(fresh, to))

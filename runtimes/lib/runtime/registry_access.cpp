@@ -23,6 +23,11 @@ Error refused_access(const std::string& url, int status) {
   return Error{ErrorCode::kForbidden, "registry_forbidden", message, {}, {}};
 }
 
+Error server_failed(const std::string& url, int status) {
+  return unavailable("server_failed", url + ": want a file, the answer was status " + std::to_string(status) +
+                                          " of the server or of what is before it; try again later");
+}
+
 Result<std::unique_ptr<RegistryClient>> open_repository(const ImageName& name,
                                                         const std::map<std::string, std::string>& environment,
                                                         int attempts) {

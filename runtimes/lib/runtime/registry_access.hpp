@@ -17,6 +17,9 @@ std::string netrc_of(const std::map<std::string, std::string>& environment);
 
 // A web server's 401 or 403 for `url`. Errors: `unauthorized/registry_unauthorized`, `forbidden/registry_forbidden`.
 Error refused_access(const std::string& url, int status);
+// The server's answer to `url` that was neither what was asked for nor that it is not there:
+// `unavailable/server_failed`.
+Error server_failed(const std::string& url, int status);
 
 // A client for the repository of `name`. Errors: `invalid/bad_credentials`.
 Result<std::unique_ptr<RegistryClient>> open_repository(const ImageName& name,

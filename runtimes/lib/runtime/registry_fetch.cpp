@@ -73,7 +73,7 @@ Result<RegistryText> ask_server(const std::string& url, const std::string& etag,
   if (status == 304 && !etag.empty()) return RegistryText{etag, std::nullopt};
   if (status == 401 || status == 403) return refused_access(url, status);
   // Of the way there or of the server, and nothing of the registry.
-  if (status == 408 || status == 429 || status >= 500) return wire::error_of(*answer);
+  if (status == 408 || status == 429 || status >= 500) return server_failed(url, status);
   return no_such_registry("want a file at " + url + ", the answer was status " + std::to_string(status));
 }
 
@@ -97,28 +97,28 @@ class RegistryFetch {
     const auto ask = is_oci_url(url_) ? ask_namespace : ask_server;
     const auto answer = ask(url_, kept ? kept->etag : "", environment_);
     if (!answer) return from_kept(kept, answer.error());
-    if (!answer->text) return read(kept->text, false);
-    auto fetched = read(*answer->text, false);
+    if (!answer->text) return read(kept->text);
+    auto fetched = read(*answer->text);
     if (!fetched) return from_kept(kept, fetched.error());  // the page of a proxy, or of a login
     cache_.keep(answer->etag, *answer->text);
     return fetched;
   }
 
  private:
-  Result<FetchedRegistry> read(const std::string& text, bool stale) const {
+  Result<FetchedRegistry> read(const std::string& text, std::string stale = {}) const {
     auto registry = parse_runtime_registry(text, "registry " + configured_.name + " (" + url_ + ")");
     if (!registry) return std::move(registry).error();
-    return FetchedRegistry{configured_, url_, *std::move(registry), stale};
+    return FetchedRegistry{configured_, url_, *std::move(registry), std::move(stale)};
   }
   Result<FetchedRegistry> from_file() const {
     const auto text = read_file(fs::path(url_.substr(kFileUrl.size())), kMaxKept);
     if (!text) return no_such_registry("registry " + configured_.name + ": " + text.error().message);
-    return read(*text, false);
+    return read(*text);
   }
   // A registry that says that it is gone is gone.
   Result<FetchedRegistry> from_kept(const std::optional<Kept>& kept, Error error) const {
     if (kept && error.reason != "no_such_registry")
-      if (auto fetched = read(kept->text, true)) return fetched;
+      if (auto fetched = read(kept->text, error.message)) return fetched;
     if (!error.message.starts_with("registry ")) error.message = "registry " + configured_.name + ": " + error.message;
     return error;
   }
@@ -157,9 +157,9 @@ std::vector<FetchedRegistry> fetch_registries(std::span<const ConfiguredRegistry
       if (unheard.empty() && one.public_key) unheard = one.name;
       continue;
     }
-    if (registry->stale && say)
+    if (!registry->stale.empty() && say)
       say("registry " + one.name + " gives no answer that can be used; going by its last one, of " +
-          registry->registry.updated_at);
+          registry->registry.updated_at + ": " + registry->stale);
     for (const std::string& fault : registry->registry.faults)
       if (say) say("registry " + one.name + ": " + fault + "; left out");
     fetched.push_back(*std::move(registry));

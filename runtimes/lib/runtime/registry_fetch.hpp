@@ -32,7 +32,7 @@ struct FetchedRegistry {
   ConfiguredRegistry configured;
   std::string file_url;
   RuntimeRegistry registry;
-  bool stale = false;  // it could not be reached: as it was at its last answer
+  std::string stale = {};  // why it is taken as it was at its last answer; empty: it is what it says now
 
   bool operator==(const FetchedRegistry&) const = default;
 };

@@ -1,7 +1,5 @@
 #include "runtimes/lib/runtime/release_change.hpp"
 
-#include "runtimes/lib/oci/durable_file.hpp"
-
 namespace unik::runtimes {
 
 ReleaseChange::ReleaseChange(GitRepository git, ReleaseGoal goal, std::filesystem::path tree)
@@ -20,23 +18,31 @@ ReleaseChange::~ReleaseChange() {
 }
 
 Result<void> ReleaseChange::begin() {
+  relay_.emplace();
   if (auto pruned = git_.run({"worktree", "prune"}); !pruned) return pruned;
   began_ = true;
   return git_.run({"worktree", "add", "--quiet", "--detach", tree_.string(), goal_.head});
 }
 
 Result<void> ReleaseChange::write(const std::filesystem::path& file, const std::string& text) {
-  if (!relay_) relay_.emplace();
   if (auto written = replace_file(tree_ / file, text); !written) return written;
   return tree_git_.run({"add", "--", file.string()});
 }
 
+Result<void> ReleaseChange::lock_place(const std::filesystem::path& place) {
+  if (auto made = placed_.make_place(place); !made) return made;
+  auto lock = lock_directory(place);
+  if (!lock) return std::move(lock).error();
+  lock_ = *std::move(lock);
+  return {};
+}
+
 Result<void> ReleaseChange::put_package(const std::filesystem::path& from, const std::filesystem::path& to) {
-  if (!relay_) relay_.emplace();
   return placed_.put(from, to);
 }
 
 Result<void> ReleaseChange::push() {
+  if (auto free = SignalRelay::check_none(); !free) return free;
   if (auto done = tree_git_.run({"commit", "--quiet", "--message", goal_.message}); !done) return done;
   auto commit = tree_git_.commit_of("HEAD");
   if (!commit) return commit.error();

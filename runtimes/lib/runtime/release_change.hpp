@@ -1,6 +1,7 @@
 // What a release changes: a commit and a tag, made in a work tree of their own, and packages, put where others fetch
 // them. The user's tree, index and branch are not touched before the push was taken, and then only moved forward to it.
-// Unless it was pushed, the tag and the packages are taken away again, whatever signal came.
+// Unless it was pushed, the tag, the packages and the work tree are taken away again, whatever signal came: from
+// begin() on, one ends no more than the program that runs, and whoever works between asks SignalRelay::check_none.
 #pragma once
 
 #include <filesystem>
@@ -8,6 +9,7 @@
 #include <string>
 
 #include "api/result.hpp"
+#include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/pack/signal_relay.hpp"
 #include "runtimes/lib/runtime/git_repository.hpp"
 #include "runtimes/lib/runtime/placed_files.hpp"
@@ -32,11 +34,14 @@ class ReleaseChange {
   ReleaseChange(const ReleaseChange&) = delete;
   ReleaseChange& operator=(const ReleaseChange&) = delete;
 
+  // Also takes away what is left of work trees that are gone.
   Result<void> begin();
   const std::filesystem::path& tree() const { return tree_; }
 
   // `file` is relative to the tree.
   Result<void> write(const std::filesystem::path& file, const std::string& text);
+  // Makes the directory of the packages where it is missing, and waits for others who put some there.
+  Result<void> lock_place(const std::filesystem::path& place);
   // Errors: those of PlacedFiles.
   Result<void> put_package(const std::filesystem::path& from, const std::filesystem::path& to);
 
@@ -54,7 +59,8 @@ class ReleaseChange {
   GitRepository tree_git_;
   ReleaseGoal goal_;
   std::filesystem::path tree_;
-  std::optional<SignalRelay> relay_;  // from the first change on, a signal ends no more than the program that runs
+  std::optional<SignalRelay> relay_;
+  Fd lock_;
   PlacedFiles placed_;
   std::string commit_;
   bool began_ = false;

@@ -7,6 +7,7 @@
 #include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/pack/image_assembly.hpp"
 #include "runtimes/lib/pack/runtime_image.hpp"
+#include "runtimes/lib/pack/signal_relay.hpp"
 #include "runtimes/lib/runtime/baseline.hpp"
 #include "runtimes/lib/runtime/runtime_files.hpp"
 #include "runtimes/lib/runtime/runtime_stage.hpp"
@@ -103,10 +104,12 @@ Result<BuiltRuntime> build_runtime(const BlobStore& store, const RuntimeBuildOpt
     auto fetched = fetch_packages(places, options.source.lock, options.mode, options.say);
     if (!fetched) return std::move(fetched).error();
     packages = *std::move(fetched);
+    if (auto free = SignalRelay::check_none(); !free) return std::move(free).error();
     auto files = content_of(options, packages, scratch.path() / "stage");
     if (!files) return std::move(files).error();
     content = *std::move(files);
   }
+  if (auto free = SignalRelay::check_none(); !free) return std::move(free).error();
   auto image = assemble(store, options, std::move(content), packages.substituted.empty());
   if (!image) return std::move(image).error();
   return BuiltRuntime{*std::move(image), std::move(packages.substituted)};

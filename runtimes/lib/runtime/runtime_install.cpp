@@ -7,6 +7,8 @@
 #include "codec/json_writer.hpp"
 #include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/oci/image_import.hpp"
+#include "runtimes/lib/oci/layer.hpp"
+#include "runtimes/lib/runtime/baseline.hpp"
 #include "runtimes/lib/runtime/registry_place.hpp"
 #include "runtimes/lib/runtime/runtime_package.hpp"
 #include "runtimes/lib/runtime/runtime_platform.hpp"
@@ -24,7 +26,7 @@ constexpr Bytes kMaxRecordFile = mebibytes(4);
 constexpr std::size_t kMaxPackageEntries = 4096;
 // Blobs are compressed already: an archive of them hardly shrinks, and one that grows like this is a trap.
 constexpr std::int64_t kMaxGrowth = 8;
-constexpr std::size_t kVerifyChunk = 256 << 10;
+constexpr std::size_t kDropChunk = 64 << 10;
 
 fs::path version_directory(const fs::path& roots, const RuntimeName& name) {
   return roots / name.name / name.version;
@@ -154,11 +156,22 @@ class Install {
     const fs::path file = download_place();
     auto lock = lock_download();
     if (!lock) return std::move(lock).error();
-    if (auto got = download(url, file); !got) return std::move(got).error();
+    if (auto got = download(url, file); !got) {
+      drop_refused(file, got.error());
+      return std::move(got).error();
+    }
     auto installed = unpack(url, file);
     std::error_code ignored;
     if (installed) fs::remove(file, ignored);
+    if (!installed) drop_refused(file, installed.error());
     return installed;
+  }
+
+  // What was cut is gone on with; what is refused would be refused again.
+  static void drop_refused(const fs::path& file, const Error& error) {
+    std::error_code ignored;
+    const bool refused = error.code == ErrorCode::kInvalid || error.code == ErrorCode::kConflict;
+    if (refused || fs::file_size(file, ignored) == 0) fs::remove(file, ignored);
   }
 
   // A file that was gone on with may hold what an earlier server gave: then it is fetched once more, whole.
@@ -187,6 +200,7 @@ class Install {
         take_image(places_.store, {ImportKind::kOciArchive, file, {}}, host_platform(), package_documents(), limits);
     if (!taken) return bad_package(taken.error().message);
     if (auto right = check_image(taken->manifest.digest); !right) return std::move(right).error();
+    if (auto fits = check_files(taken->manifest.digest); !fits) return std::move(fits).error();
     if (auto same = check_same(taken->manifest.digest); !same) return std::move(same).error();
     if (auto kept = keep_record(url, *taken); !kept) return std::move(kept).error();
     const NamedImage named{name_.space + "/" + name_.name + ":" + name_.version, taken->manifest};
@@ -212,6 +226,31 @@ class Install {
                          (found.empty() ? "no runtime" : "`" + found + "`"));
     if (find_layer(*manifest, "app") != nullptr) return bad_package("want a runtime, found an app");
     return {};
+  }
+
+  // As a build that stands on it will lay its layers out, but for their contents; and what is no runtime when it is
+  // built is none when it is installed.
+  Result<void> check_files(const Digest& digest) const {
+    const auto manifest = places_.store.manifest(digest);
+    if (!manifest) return bad_package(manifest.error().message);
+    FileTree files;
+    for (const Descriptor& layer : manifest->layers)
+      if (auto applied = apply_layer(files, places_.store, layer, drop_content); !applied)
+        return bad_package("layer " + annotation(layer.annotations, kLayerAnnotation) + ": " + applied.error().message);
+    const std::vector<std::string> faults = baseline_faults(files);
+    if (faults.empty()) return {};
+    return bad_package("want no shell, no package manager and no program that changes its user in it, found " +
+                       faults.front() +
+                       (faults.size() == 1 ? "" : " and " + std::to_string(faults.size() - 1) + " more"));
+  }
+
+  static Result<Content> drop_content(std::int64_t, const ContentReader& read) {
+    std::vector<char> buffer(kDropChunk);
+    while (true) {
+      const auto got = read(buffer);
+      if (!got) return got.error();
+      if (*got == 0) return Content{};
+    }
   }
 
   // Beside its place first, then moved: a reader sees all of it or nothing.
@@ -254,17 +293,6 @@ class Install {
   std::string what_;
 };
 
-Result<void> read_again(const BlobStore& store, const Digest& digest) {
-  auto reader = store.open_blob(digest);
-  if (!reader) return std::move(reader).error();
-  std::vector<char> buffer(kVerifyChunk);
-  while (true) {
-    const auto got = reader->read(buffer);
-    if (!got) return got.error();
-    if (*got == 0) return {};
-  }
-}
-
 }  // namespace
 
 Result<InstalledRelease> install_release(const InstallPlaces& places, const FoundRelease& found) {
@@ -304,7 +332,7 @@ std::vector<std::string> installed_faults(const InstallPlaces& places, const Ins
   std::vector<Digest> blobs{runtime.image.manifest.digest, runtime.manifest.config.digest};
   for (const Descriptor& layer : runtime.manifest.layers) blobs.push_back(layer.digest);
   for (const Digest& blob : blobs)
-    if (auto read = read_again(places.store, blob); !read) faults.push_back(read.error().message);
+    if (auto read = places.store.check(blob); !read) faults.push_back(read.error().message);
   if (runtime.name.space != places.space) return faults;
   const auto record = find_install_record(places.roots, runtime.name);
   if (record && record->image_digest != runtime.image.manifest.digest)

@@ -14,9 +14,20 @@ using codec::JsonView;
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kMaxReleasePlatforms = 64;
+constexpr std::size_t kMaxSaid = 80;  // of a text that is none of what is wanted
 
 Error bad_registry(const std::string& name, const std::string& why) {
   return invalid("bad_registry", name + ": want a registry of runtimes, " + why);
+}
+
+std::string said_of(JsonView value) {
+  if (!value.exists() || value.is_null()) return "nothing";
+  if (value.is_array()) return "a list";
+  if (value.is_object()) return "a mapping";
+  if (const auto text = value.text()) return "`" + std::string(text->substr(0, kMaxSaid)) + "`";
+  if (const auto number = value.integer()) return std::to_string(*number);
+  if (const auto yes = value.boolean()) return *yes ? "true" : "false";
+  return "a number that is no whole one";
 }
 
 class ReleaseReader {
@@ -37,7 +48,7 @@ class ReleaseReader {
     release.checksum = *checksum;
     release.size = entry_["size"].integer().value_or(0);
     if (release.size < 1 || release.size > kMaxPackageBytes)
-      return wrong("size: want 1 to " + std::to_string(kMaxPackageBytes) + " bytes");
+      return wrong("size: want 1 to " + std::to_string(kMaxPackageBytes) + " bytes, got " + said_of(entry_["size"]));
     if (auto read = read_platforms(release); !read) return std::move(read).error();
     if (auto read = read_rest(release); !read) return std::move(read).error();
     return release;
@@ -49,10 +60,11 @@ class ReleaseReader {
   Result<void> read_platforms(RuntimeRelease& release) const {
     const JsonView platforms = entry_["platforms"];
     if (!platforms.is_array() || platforms.size() == 0 || platforms.size() > kMaxReleasePlatforms)
-      return wrong("platforms: want a list of 1 to " + std::to_string(kMaxReleasePlatforms));
+      return wrong("platforms: want a list of 1 to " + std::to_string(kMaxReleasePlatforms) + ", got " +
+                   (platforms.is_array() ? "one of " + std::to_string(platforms.size()) : said_of(platforms)));
     for (JsonView one = platforms.first(); one.exists(); one = one.next()) {
       const auto text = one.text();
-      if (!text) return wrong("platforms: want texts such as linux/amd64");
+      if (!text) return wrong("platforms: want texts such as linux/amd64, got " + said_of(one));
       release.platforms.emplace_back(*text);
     }
     return {};
@@ -67,7 +79,7 @@ class ReleaseReader {
     release.signature = entry_["signature"].text_or("");
     release.released_at = entry_["released_at"].text_or("");
     if (const JsonView yanked = entry_["yanked"]; yanked.exists()) {
-      if (!yanked.boolean()) return wrong("yanked: want true or false");
+      if (!yanked.boolean()) return wrong("yanked: want true or false, got " + said_of(yanked));
       release.yanked = *yanked.boolean();
     }
     return {};
@@ -172,6 +184,14 @@ Result<Json> editable(std::string_view text) {
   return json;
 }
 
+std::optional<RuntimeRelease> release_in(std::string_view text, const std::string& name,
+                                         const RuntimeVersion& version) {
+  const auto registry = parse_runtime_registry(text, std::string(kRegistryFile));
+  if (!registry) return std::nullopt;
+  auto release = find_release(*registry, {"", name, to_string(version)});
+  return release ? std::optional<RuntimeRelease>(*std::move(release)) : std::nullopt;
+}
+
 std::string printed(Json& registry, const std::string& updated_at) {
   registry["updated_at"] = updated_at;
   return registry.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -248,6 +268,26 @@ Result<std::string> yank_release(std::string_view text, const std::string& name,
   if (!registry) return std::move(registry).error();
   (*registry)["runtimes"][name][to_string(version)]["yanked"] = true;
   return printed(*registry, updated_at);
+}
+
+RegistryChange addition_of(std::string name, RuntimeRelease release) {
+  RegistryChange change;
+  change.apply = [=](std::string_view text) { return add_release(text, name, release, release.released_at); };
+  change.is_made = [=](std::string_view text) {
+    const auto there = release_in(text, name, release.version);
+    return there && there->checksum == release.checksum && there->signature == release.signature;
+  };
+  return change;
+}
+
+RegistryChange yank_of(std::string name, RuntimeVersion version, std::string updated_at) {
+  RegistryChange change;
+  change.apply = [=](std::string_view text) { return yank_release(text, name, version, updated_at); };
+  change.is_made = [=](std::string_view text) {
+    const auto there = release_in(text, name, version);
+    return there && there->yanked;
+  };
+  return change;
 }
 
 }  // namespace unik::runtimes

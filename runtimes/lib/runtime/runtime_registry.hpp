@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -64,5 +65,15 @@ Result<std::string> add_release(std::string_view text, const std::string& name, 
 // The text with a release marked as bad. Errors: `invalid/bad_registry`, those of find_release.
 Result<std::string> yank_release(std::string_view text, const std::string& name, const RuntimeVersion& version,
                                  const std::string& updated_at);
+
+// One change of a registry that others may change, too: made anew of what they have written until it is there.
+struct RegistryChange {
+  std::function<Result<std::string>(std::string_view text)> apply;
+  std::function<bool(std::string_view text)> is_made;
+};
+
+// add_release and yank_release as such.
+RegistryChange addition_of(std::string name, RuntimeRelease release);
+RegistryChange yank_of(std::string name, RuntimeVersion version, std::string updated_at);
 
 }  // namespace unik::runtimes

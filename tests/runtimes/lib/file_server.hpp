@@ -40,6 +40,11 @@ class FileServer {
     ranges_ = false;
   }
   void go_away() { server_.reset(); }
+  // Each answer from now on has this status and nothing else.
+  void fail_with(int status) {
+    const std::lock_guard lock(mutex_);
+    failure_ = status;
+  }
 
   // `METHOD PATH STATUS`, with the range that was asked for.
   std::vector<std::string> seen() const {
@@ -69,7 +74,9 @@ class FileServer {
     wire::HttpResponse response;
     response.content_type = "application/octet-stream";
     const std::string range(request.headers.get("Range"));
-    if (file == files_.end()) {
+    if (failure_ != 0) {
+      response.status = failure_;
+    } else if (file == files_.end()) {
       response.status = 404;
     } else {
       const std::string etag = "\"" + to_hex(sha256(file->second)) + "\"";
@@ -104,6 +111,7 @@ class FileServer {
   std::vector<std::size_t> cuts_;
   std::function<bool(std::size_t)> has_;
   bool ranges_ = true;
+  int failure_ = 0;
   std::uint16_t port_ = 0;
   std::mutex cutters_mutex_;
   std::vector<std::jthread> cutters_;

@@ -4,7 +4,9 @@
 #include <gmock/gmock.h>
 
 #include "runtimes/lib/registry/base64.hpp"
+#include "runtimes/lib/runtime/oci_place.hpp"
 #include "runtimes/lib/runtime/package_download.hpp"
+#include "runtimes/lib/runtime/registry_access.hpp"
 #include "runtimes/lib/runtime/registry_fetch.hpp"
 #include "tests/runtimes/lib/lib_fixture.hpp"
 #include "tests/runtimes/lib/registry_fixture.hpp"
@@ -14,6 +16,8 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 
 class OciRegistries : public LibTest {
@@ -46,10 +50,23 @@ class OciRegistries : public LibTest {
     release.checksum = package.checksum;
     release.size = package.size;
     release.platforms = {"linux/amd64"};
+    release.released_at = "2026-01-01T00:00:00Z";
     return release;
   }
   std::string list_of(const RuntimePackage& package) {
-    return *add_release("", "lang", release_of(package), "2026-01-01T00:00:00Z");
+    return *add_release("", "lang", release_of(package), release_of(package).released_at);
+  }
+  // Its release of `lang`; nobody else is there to be waited for.
+  void publish(const RuntimePackage& package) {
+    ASSERT_OK(change_oci_registry(space_, addition_of("lang", release_of(package)), environment_, [] {}));
+  }
+  // As a publisher does who had read the registry before others have written it.
+  void write_over(std::string_view text) {
+    const auto name = oci_registry_file(space_);
+    const auto client = open_repository(*name, environment_);
+    const Descriptor file{
+        std::string(kRegistryArtifact.media_type), sha256(text), static_cast<std::int64_t>(text.size()), {}};
+    ASSERT_OK(push_artifact(**client, name->tag, kRegistryArtifact, file, blob_source(text)));
   }
   std::vector<FetchedRegistry> fetch() {
     const ConfiguredRegistry one{"one", space_, true, {}};
@@ -76,38 +93,61 @@ TEST_F(OciRegistries, AreReadAsTheyWereWrittenAndNeverOverwritten) {
   const auto over = push_oci_package(space_ + "/lang:1.0.0", other, environment_);
   EXPECT_EQ(over.error().reason, "release_exists");
   EXPECT_THAT(over.error().message, AllOf(HasSubstr(to_string(first.checksum)), HasSubstr(to_string(other.checksum))));
-  ASSERT_OK(replace_oci_registry(space_, "", list_of(first), environment_));
+  publish(first);
   const auto read = read_oci_registry(space_, "", environment_);
   ASSERT_OK(read);
   EXPECT_EQ(*read->text, list_of(first));
   EXPECT_EQ(read_oci_registry(space_, read->state, environment_)->text, std::nullopt) << "it is what is known";
-  // Another publisher has been there since.
-  const auto lost = replace_oci_registry(space_, "", "{}", environment_);
-  EXPECT_EQ(lost.error().reason, "registry_changed");
-  EXPECT_OK(replace_oci_registry(space_, read->state, list_of(other), environment_));
+  const auto again = change_oci_registry(space_, addition_of("lang", release_of(other)), environment_, [] {});
+  EXPECT_EQ(again.error().reason, "release_exists");
   // What is no registry is told as such, and nothing is put over what is no package.
   EXPECT_EQ(push_oci_package(space_ + ":registry.json", first, environment_).error().reason, "release_exists");
   EXPECT_EQ(read_oci_registry(space_ + "/lang", "", environment_).error().code, ErrorCode::kNotFound);
 }
 
+TEST_F(OciRegistries, LoseNothingThatAnotherPublisherWritesOver) {
+  const std::string theirs = *add_release("", "other", release_of(package("theirs")), "2026-01-01T00:00:00Z");
+  int pauses = 0;
+  const auto once = [&] {
+    if (++pauses == 1) write_over(theirs);
+  };
+  const RuntimeRelease ours = release_of(package("ours"));
+  ASSERT_OK(change_oci_registry(space_, addition_of("lang", ours), environment_, once));
+  EXPECT_EQ(pauses, 2);
+  const auto yank_once = [&, calls = 0]() mutable {
+    if (++calls == 1) write_over(theirs);
+  };
+  // What was published in between is put back by who published it, not by who yanks.
+  const auto yanked = change_oci_registry(space_, yank_of("lang", {1, 0, 0}, "now"), environment_, yank_once);
+  EXPECT_EQ(yanked.error().reason, "no_such_runtime");
+  const auto always = change_oci_registry(space_, addition_of("lang", ours), environment_, [&] { write_over(theirs); });
+  EXPECT_EQ(always.error().reason, "registry_changed");
+  EXPECT_EQ(always.error().code, ErrorCode::kConflict);
+  ASSERT_OK(change_oci_registry(space_, addition_of("lang", ours), environment_, [] {}));
+  const auto text = read_oci_registry(space_, "", environment_)->text;
+  const auto both = parse_runtime_registry(*text, "it");
+  ASSERT_OK(both);
+  EXPECT_TRUE(both->runtimes.contains("lang") && both->runtimes.contains("other")) << *text;
+}
+
 TEST_F(OciRegistries, AreKeptAndUsedOffline) {
-  ASSERT_OK(replace_oci_registry(space_, "", list_of(package("x")), environment_));
+  publish(package("x"));
   ASSERT_THAT(fetch(), SizeIs(1));
-  EXPECT_FALSE(fetch().front().stale);
+  EXPECT_THAT(fetch().front().stale, IsEmpty());
   log_in("ann:wr0ng", {server_->host()});
-  EXPECT_TRUE(fetch().front().stale) << "a login that does not do any more";
+  EXPECT_THAT(fetch().front().stale, Not(IsEmpty())) << "a login that does not do any more";
   log_in("ann:s3cret", {server_->host()});
   said_.clear();
   server_.reset();
   const auto offline = fetch();
   ASSERT_THAT(offline, SizeIs(1));
-  EXPECT_TRUE(offline.front().stale);
+  EXPECT_THAT(offline.front().stale, Not(IsEmpty()));
   EXPECT_EQ(offline.front().registry.runtimes.at("lang").size(), 1U);
   EXPECT_THAT(said_, HasSubstr("registry one gives no answer that can be used; going by its last one"));
 }
 
 TEST_F(OciRegistries, ThatLetNobodyInAreLeftOut) {
-  ASSERT_OK(replace_oci_registry(space_, "", list_of(package("x")), environment_));
+  publish(package("x"));
   log_in("ann:wr0ng", {server_->host()});
   EXPECT_THAT(fetch(), SizeIs(0));
   EXPECT_THAT(said_, AllOf(HasSubstr("registry one: "), HasSubstr("check the credentials")));

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "runtimes/lib/runtime/oci_place.hpp"
 #include "runtimes/lib/runtime/release_page.hpp"
 
 namespace unik::runtimes {
@@ -96,6 +97,19 @@ TEST(RegistryPlaces, SayWhereAPackageLies) {
   for (const char* refused : {"file:///etc/passwd", "../x.tar.gz", "/x.tar.gz", "a/../../x", "http://example.org/x",
                               "ftp://example.org/x", ""})
     EXPECT_EQ(package_url(fetched, refused).error().reason, "bad_download_url") << refused;
+}
+
+// Names that runtimes may have here, and no OCI registry takes.
+TEST(RegistryPlaces, OfOciTakeSingleSeparators) {
+  for (const char* name : {"a.b", "a--b", "a-b.c", "python-3.11-ml"})
+    EXPECT_TRUE(oci_package(oci_package_url("oci://h.example/team", name, "1.0.0")).ok()) << name;
+  for (const char* name : {"a..b", "a.-b", "a-.b"}) {
+    const auto place = oci_package(oci_package_url("oci://h.example/team", name, "1.0.0"));
+    ASSERT_FALSE(place.ok()) << name;
+    EXPECT_NE(place.error().message.find("an OCI registry takes no name such as `team/" + std::string(name)),
+              std::string::npos)
+        << place.error().message;
+  }
 }
 
 TEST(RegistryPlaces, SayHowAReleaseIsFound) {

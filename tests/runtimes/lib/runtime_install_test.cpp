@@ -19,6 +19,7 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 
 SecretKey key_from(std::uint8_t seed) {
@@ -29,23 +30,32 @@ SecretKey key_from(std::uint8_t seed) {
 
 class RuntimeInstalls : public LibTest {
  protected:
-  // An image that says that it is a runtime, in a store of its own: what a publisher has.
-  InstalledRuntime made(const BlobStore& blobs, const std::string& name, const std::string& version,
-                        const std::string& content = "print") {
+  // Of one program; or of `raw_layer_`, whatever that holds.
+  LayerBlob layer_of(const BlobStore& blobs, const std::string& name, const std::string& content) {
+    if (!raw_layer_.empty()) {
+      const auto blob = blobs.put(raw_layer_);
+      const Annotations runtime{{std::string(kLayerAnnotation), "runtime"}};
+      return {{std::string(kLayerTarMediaType), blob->digest, blob->size, runtime}, blob->digest};
+    }
     FileTree tree;
     FileNode node;
+    node.mode = mode_;
     node.content = content;
     node.size = static_cast<std::int64_t>(content.size());
     EXPECT_OK(put_node(tree, "usr/bin/" + name, node));
-    const auto layer = put_layer(blobs, tree, "runtime");
-    EXPECT_OK(layer);
+    return *put_layer(blobs, tree, "runtime");
+  }
+  // An image that says that it is a runtime, in a store of its own: what a publisher has.
+  InstalledRuntime made(const BlobStore& blobs, const std::string& name, const std::string& version,
+                        const std::string& content = "print") {
+    const LayerBlob layer = layer_of(blobs, name, content);
     ImageConfig config;
-    config.diff_ids = {layer->diff_id};
+    config.diff_ids = {layer.diff_id};
     config.history = {"runtime"};
     const auto config_blob = blobs.put(print_image_config(config));
     Manifest manifest;
     manifest.config = {std::string(kConfigMediaType), config_blob->digest, config_blob->size, {}};
-    manifest.layers = {layer->descriptor};
+    manifest.layers = {layer.descriptor};
     manifest.annotations[std::string(kRuntimeAnnotation)] = name + "@" + version;
     const auto blob = blobs.put(print_manifest(manifest));
     EXPECT_OK(blobs.set_image(
@@ -116,11 +126,18 @@ class RuntimeInstalls : public LibTest {
     EXPECT_THAT(installed(), IsEmpty());
     EXPECT_FALSE(fs::exists(dir_ / "roots/lang"));
   }
+  std::size_t downloads() const {
+    const auto is_file = [](const fs::directory_entry& entry) { return entry.is_regular_file(); };
+    const fs::directory_iterator all(dir_ / "downloads");
+    return static_cast<std::size_t>(std::count_if(begin(all), end(all), is_file));
+  }
 
   FileServer server_;
   FetchedRegistry registry_;
   std::optional<BlobStore> store_;
   std::string said_;
+  std::string raw_layer_;
+  std::uint32_t mode_ = 0644;
 };
 
 TEST_F(RuntimeInstalls, BringWhatWasPublished) {
@@ -264,6 +281,59 @@ TEST_F(RuntimeInstalls, RefuseArchivesOfAnEnemy) {
   expect_nothing();
 }
 
+// It would be refused by the first build that lays it out.
+TEST_F(RuntimeInstalls, RefuseLayersOfAnEnemy) {
+  const std::vector<Member> attacks[] = {{{"../../evil", AE_IFREG, "x"}},
+                                         {{"usr/bin/lang", AE_IFREG, "x"}, {"a/../../evil", AE_IFLNK, "/etc/passwd"}}};
+  std::string version = "1.0.0";
+  for (const std::vector<Member>& attack : attacks) {
+    raw_layer_ = make_archive(attack);
+    const auto refused = install(published("lang", version));
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().reason, "bad_package") << to_string(refused.error());
+    EXPECT_THAT(refused.error().message, HasSubstr("layer runtime: "));
+    expect_nothing();
+    EXPECT_EQ(downloads(), 0U);
+    version = "1.1.0";
+  }
+  raw_layer_ = "no archive at all";
+  EXPECT_EQ(install(published("lang", "1.2.0")).error().reason, "bad_package");
+  EXPECT_FALSE(fs::exists(dir_ / "evil"));
+}
+
+TEST_F(RuntimeInstalls, RefuseWhatNoRuntimeMayHold) {
+  mode_ = 0755;
+  const auto shell = install(published("bash", "1.0.0"), std::nullopt, "bash");
+  EXPECT_EQ(shell.error().reason, "bad_package");
+  EXPECT_THAT(shell.error().message, HasSubstr("found /usr/bin/bash is a shell"));
+  mode_ = 04755;
+  EXPECT_THAT(install(published("lang", "1.1.0")).error().message, HasSubstr("changes the user it runs as"));
+  expect_nothing();
+}
+
+TEST_F(RuntimeInstalls, LeaveNothingOfWhatIsRefused) {
+  RuntimeRelease release = published("lang", "1.0.0");
+  release.size += 1;
+  EXPECT_EQ(install(release).error().reason, "wrong_size");
+  EXPECT_EQ(downloads(), 0U);
+  EXPECT_EQ(install(published_bytes("no archive at all")).error().reason, "bad_package");
+  EXPECT_EQ(downloads(), 0U);
+  for (const int status : {404, 403, 401, 500, 503}) {
+    server_.fail_with(status);
+    EXPECT_FALSE(install(published("lang", "1.0.0")).ok());
+    EXPECT_EQ(downloads(), 0U) << status;
+  }
+  expect_nothing();
+}
+
+TEST_F(RuntimeInstalls, TellWhatTheServerAnswered) {
+  const RuntimeRelease release = published("lang", "1.0.0");
+  server_.fail_with(500);
+  const auto failed = install(release);
+  EXPECT_EQ(failed.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(failed.error().message, AllOf(HasSubstr(server_.url() + "/lang-1.0.0.tar.gz"), HasSubstr("status 500")));
+}
+
 TEST_F(RuntimeInstalls, GoOnAfterACut) {
   const RuntimeRelease release = published("lang", "1.0.0", std::nullopt, std::string(300000, 'x'));
   ASSERT_GT(release.size, 1000);
@@ -384,6 +454,23 @@ TEST_F(RuntimeInstalls, AreVerifiedAgain) {
               ElementsAre(HasSubstr(to_hex(runtime.manifest.layers.front().digest))));
 }
 
+TEST_F(RuntimeInstalls, HealWhatADiskHasDamaged) {
+  const RuntimeRelease release = published("lang", "1.0.0");
+  ASSERT_OK(install(release));
+  const InstalledRuntime runtime = installed_runtimes(places().store)->front();
+  for (const Digest& digest : {runtime.manifest.layers.front().digest, runtime.manifest.config.digest}) {
+    const fs::path blob = places().store.blob_path(digest);
+    std::string bytes = slurp(blob);
+    bytes[bytes.size() / 2] ^= 1;
+    fs::permissions(blob, fs::perms::owner_write, fs::perm_options::add);
+    write_file(blob, bytes);
+  }
+  EXPECT_THAT(installed_faults(places(), runtime), SizeIs(2));
+  ASSERT_OK(remove_installed(places(), runtime));
+  ASSERT_OK(install(release));
+  EXPECT_THAT(installed_faults(places(), runtime), IsEmpty());
+}
+
 TEST_F(RuntimeInstalls, DoNotReplaceAnotherImageOfThatVersion) {
   made(places().store, "lang", "1.0.0", "built here");
   const auto refused = install(published("lang", "1.0.0"));
@@ -442,7 +529,7 @@ TEST_F(Registries, AreKeptByTheirEtagAndUsedOffline) {
   server_.put("/registry.json", list_with({"1.0.0"}));
   const ConfiguredRegistry one{"one", server_.url(), true, {}};
   EXPECT_EQ(fetch({one}).size(), 1U);
-  EXPECT_FALSE(fetch({one}).front().stale);
+  EXPECT_THAT(fetch({one}).front().stale, IsEmpty());
   EXPECT_THAT(server_.seen(), ElementsAre("GET /registry.json 200", "GET /registry.json 304"));
   server_.put("/registry.json", list_with({"1.0.0", "1.1.0"}));
   EXPECT_EQ(fetch({one}).front().registry.runtimes.at("lang").size(), 2U);
@@ -450,7 +537,7 @@ TEST_F(Registries, AreKeptByTheirEtagAndUsedOffline) {
   EXPECT_THAT(said_, IsEmpty());
   const auto offline = fetch({one});
   ASSERT_THAT(offline, SizeIs(1));
-  EXPECT_TRUE(offline.front().stale);
+  EXPECT_THAT(offline.front().stale, Not(IsEmpty()));
   EXPECT_EQ(offline.front().registry.runtimes.at("lang").size(), 2U);
   EXPECT_THAT(
       said_,
@@ -500,8 +587,16 @@ TEST_F(Registries, AreKeptWhereALoginPageAnswers) {
   server_.put("/registry.json", "<html>");
   const auto kept = fetch({one});
   ASSERT_THAT(kept, SizeIs(1));
-  EXPECT_TRUE(kept.front().stale);
+  EXPECT_THAT(kept.front().stale, Not(IsEmpty()));
   EXPECT_EQ(kept.front().registry.runtimes.at("lang").size(), 1U);
+  EXPECT_THAT(said_, HasSubstr("want a registry of runtimes, found "));
+  for (const int status : {401, 500, 503}) {
+    server_.fail_with(status);
+    said_.clear();
+    EXPECT_THAT(fetch({one}), SizeIs(1));
+    EXPECT_THAT(said_, AllOf(HasSubstr("going by its last one"), HasSubstr(server_.url() + "/registry.json"),
+                             HasSubstr("status " + std::to_string(status))));
+  }
 }
 
 TEST_F(Registries, OfADirectoryAndBadOnes) {

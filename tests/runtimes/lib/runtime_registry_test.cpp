@@ -269,6 +269,9 @@ TEST(RuntimeRegistries, TellOfBadEntriesAndTakeTheOthers) {
   bad("5.0.0", "download_url", nullptr);
   bad("6.0.0", "version", "6.0.1");
   bad("7.0.0", "yanked", "yes");
+  bad("7.0.1", "size", "big");
+  bad("7.0.2", "platforms", nlohmann::json::array({nlohmann::json::array({"linux"})}));
+  bad("7.0.3", "platforms", nlohmann::json::array({1.5}));
   bad("8.0", "size", 5);
   json["runtimes"]["Bad"] = versions;
   json["runtimes"]["lang@1.0.0"] = versions;
@@ -277,10 +280,13 @@ TEST(RuntimeRegistries, TellOfBadEntriesAndTakeTheOthers) {
   std::string told;
   for (const std::string& fault : registry.faults) told += fault + "\n";
   for (const char* part :
-       {"runtimes.lang.2.0.0: checksum: want sha256:", "runtimes.lang.3.0.0: size: want 1 to",
-        "runtimes.lang.4.0.0: platforms: want a list", "runtimes.lang.5.0.0: download_url: is missing",
-        "runtimes.lang.6.0.0: version: want `6.0.0`", "runtimes.lang.7.0.0: yanked: want true or false",
-        "runtimes.lang.8.0: version `8.0`: want MAJOR.MINOR.PATCH",
+       {"runtimes.lang.2.0.0: checksum: want sha256:", "runtimes.lang.3.0.0: size: want 1 to 17179869184 bytes, got 0",
+        "runtimes.lang.4.0.0: platforms: want a list of 1 to 64, got one of 0",
+        "runtimes.lang.7.0.1: size: want 1 to 17179869184 bytes, got `big`",
+        "runtimes.lang.7.0.2: platforms: want texts such as linux/amd64, got a list",
+        "runtimes.lang.7.0.3: platforms: want texts such as linux/amd64, got a number",
+        "runtimes.lang.5.0.0: download_url: is missing", "runtimes.lang.6.0.0: version: want `6.0.0`",
+        "runtimes.lang.7.0.0: yanked: want true or false", "runtimes.lang.8.0: version `8.0`: want MAJOR.MINOR.PATCH",
         "runtimes.Bad: ", "runtimes.lang@1.0.0: want a name alone"})
     EXPECT_THAT(told, HasSubstr(part));
 }

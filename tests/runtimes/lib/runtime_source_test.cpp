@@ -66,6 +66,19 @@ TEST_F(RuntimeSources, AreCheckedForEveryFaultAtOnce) {
   EXPECT_EQ(read_runtime_source(dir_ / "nowhere").error().reason, "no_such_runtime");
 }
 
+TEST_F(RuntimeSources, WithAWrongPlatformHaveOneFault) {
+  const RuntimeSource good = runtime("lang", kRecipe, one_package());
+  const auto faults = [&](const std::string& platforms) {
+    write_file(good.directory / kManifestFile,
+               "name: lang\nversion: 1.0.0\ndescription: d\nplatforms: " + platforms + "\n");
+    return check_runtime_source(good.directory).faults;
+  };
+  EXPECT_EQ(faults("[windows/amd64]").size(), 1U);
+  ASSERT_EQ(faults("[]").size(), 1U);
+  EXPECT_THAT(faults("[]").front().message, HasSubstr("want at least one platform, got none"));
+  EXPECT_EQ(faults("linux/amd64").size(), 1U);
+}
+
 TEST_F(RuntimeSources, AreCheckedAcrossTheirFiles) {
   const RuntimeSource good = runtime("lang", kRecipe, one_package());
   write_file(good.directory / kManifestFile,
