@@ -9,6 +9,7 @@
 #include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/pack/build_log.hpp"
 #include "runtimes/lib/pack/image_assembly.hpp"
+#include "runtimes/lib/pack/own_directory.hpp"
 #include "runtimes/lib/pack/run_program.hpp"
 
 namespace unik::runtimes {
@@ -107,8 +108,9 @@ Result<Prepared> prepare(const SourceTree& source, const PackMatch& match, const
   if (explanation != nullptr) explanation->tools = context.tools;
   prepared.cache_key = hash_key(pack, context.tools);
   std::error_code error;
-  const fs::path own = fs::absolute(options.directory, error) / ".unikctl";
-  context.places = {own / "native" / "work", own / "native" / "app", own / "cache" / prepared.cache_key};
+  const fs::path directory = fs::absolute(options.directory, error);
+  context.places = {work_directory(directory), app_directory(directory),
+                    cache_directory(directory) / prepared.cache_key};
   auto plan = pack.plan(context);
   if (!plan) return std::move(plan).error();
   prepared.plan = *std::move(plan);
@@ -117,13 +119,6 @@ Result<Prepared> prepare(const SourceTree& source, const PackMatch& match, const
 }
 
 // ---- The record ----
-
-fs::path native_directory(const fs::path& directory) {
-  return directory / ".unikctl" / "native";
-}
-fs::path metadata_path(const fs::path& directory) {
-  return native_directory(directory) / "pack-metadata.json";
-}
 
 // The program by its name and the build's directories by words: what is recorded means the same in every checkout.
 std::string printable_command(const BuildStep& step, const Places& places) {
@@ -239,13 +234,6 @@ std::optional<PackedImage> last_image(const BlobStore& store, const fs::path& di
 
 // ---- Build ----
 
-Result<void> make_empty(const fs::path& directory) {
-  std::error_code error;
-  fs::remove_all(directory, error);
-  if (error) return unavailable("store_failed", "removing " + directory.string() + ": " + error.message());
-  return make_directories(directory);
-}
-
 // The cache of this pack and these tools; those of earlier tools are removed, so that it cannot grow with each upgrade.
 // True when there was one.
 Result<bool> restore_cache(const Prepared& prepared) {
@@ -294,11 +282,11 @@ Result<PackedImage> run_and_pack(const BlobStore& store, const Prepared& prepare
   const ScratchDirectory work(context.places.work);
   const ScratchDirectory app(context.places.app);
   for (const fs::path& directory : {work.path(), app.path()})
-    if (auto made = make_empty(directory); !made) return std::move(made).error();
+    if (auto made = make_directories(directory); !made) return std::move(made).error();
   if (auto copied = write_tree(context.source.files(), context.places.work); !copied) return std::move(copied).error();
   for (const auto& [path, text] : prepared.plan.files)
     if (auto written = replace_file(context.places.work / path, text); !written) return std::move(written).error();
-  auto log = BuildLog::open(native_directory(options.directory) / "build.log", options.output);
+  auto log = BuildLog::open(build_log_path(options.directory), options.output);
   if (!log) return std::move(log).error();
   for (const BuildStep& step : prepared.plan.steps) {
     say(options, step.title + ": " + printable_command(step, context.places));
@@ -336,11 +324,9 @@ Result<AppBuild> build_app(const BlobStore& store, std::span<const Pack> packs, 
   auto prepared = prepare(*source, match, options, nullptr);
   if (!prepared) return std::move(prepared).error();
 
-  for (const fs::path& own : {native_directory(directory), fs::path(options.directory) / ".unikctl" / "cache" / "home"})
-    if (auto made = make_directories(own); !made) return std::move(made).error();
-  // One build of a directory at a time; a second caller then finds the first one's record.
-  auto lock = lock_file(native_directory(directory) / "lock", LockMode::kExclusive);
-  if (!lock) return std::move(lock).error();
+  // A second caller waits, and then finds the first one's record.
+  const auto lock = enter_own_directory(directory);
+  if (!lock) return lock.error();
   std::error_code error;
   const std::string name =
       image_name(!options.name.empty() ? options.name : fs::canonical(directory, error).filename().string());

@@ -12,6 +12,7 @@
 #include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/oci/file_tree.hpp"
 #include "runtimes/lib/pack/build_log.hpp"
+#include "runtimes/lib/pack/own_directory.hpp"
 #include "runtimes/lib/pack/run_program.hpp"
 
 namespace unik::runtimes {
@@ -28,16 +29,6 @@ constexpr const char* kPassedOn[] = {"PATH", "http_proxy", "https_proxy", "no_pr
                                      // Where packages come from: what comes is held to the lock's hashes.
                                      "GOPROXY", "GONOSUMDB", "GOSUMDB", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL",
                                      "PIP_FIND_LINKS", "PIP_NO_INDEX", "npm_config_registry", "NPM_CONFIG_REGISTRY"};
-
-fs::path own_directory(const fs::path& directory) {
-  return directory / ".unikctl";
-}
-fs::path record_path(const fs::path& directory) {
-  return own_directory(directory) / "native" / "pack-metadata.json";
-}
-fs::path log_path(const fs::path& directory) {
-  return own_directory(directory) / "native" / "build.log";
-}
 
 Error in_recipe(const fs::path& directory, const char* reason, const std::string& text) {
   return invalid(reason, (directory / "unik.yaml").string() + ": " + text);
@@ -74,7 +65,7 @@ std::optional<SourceHashes> hashes_of(const json& object, const char* key) {
 
 // A record that cannot be read only costs another build.
 std::optional<BuildRecord> read_record(const fs::path& directory) {
-  const auto text = read_file(record_path(directory), kMaxRecord);
+  const auto text = read_file(metadata_path(directory), kMaxRecord);
   if (!text) return std::nullopt;
   const json object = json::parse(*text, nullptr, false);
   if (!object.is_object() || object.value("format", json()) != kRecordFormat) return std::nullopt;
@@ -89,7 +80,7 @@ Result<void> write_record(const fs::path& directory, const BuildRecord& record) 
                        {"recipe", record.recipe},
                        {"source", hashes_json(record.source)},
                        {"artifact", hashes_json(record.artifact)}};
-  return replace_file(record_path(directory), object.dump(1, ' ', false, json::error_handler_t::replace) + "\n");
+  return replace_file(metadata_path(directory), object.dump(1, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
 // ---- Hashing
@@ -121,7 +112,7 @@ bool kept_sources(const SourceHashes& before, const SourceHashes& after) {
 // --------------------------------------------------------------------------------------------------------
 
 Result<void> run_build(const SourceBuildOptions& options, const std::map<std::string, std::string>& environment) {
-  auto log = BuildLog::open(log_path(options.directory), options.output);
+  auto log = BuildLog::open(build_log_path(options.directory), options.output);
   if (!log) return std::move(log).error();
   ProgramRun run;
   run.args = {"/bin/sh", "-c", options.recipe.build_command};
@@ -194,7 +185,7 @@ std::map<std::string, std::string> build_environment(const fs::path& directory,
                                                      const std::map<std::string, std::string>& caller) {
   std::error_code error;
   const fs::path absolute = fs::absolute(directory, error);
-  const fs::path cache = own_directory(error ? directory : absolute) / "cache";
+  const fs::path cache = cache_directory(error ? directory : absolute);
   std::map<std::string, std::string> environment = {
       {"HOME", (cache / "home").string()},
       {"LC_ALL", "C.UTF-8"},
@@ -215,7 +206,7 @@ std::map<std::string, std::string> build_environment(const fs::path& directory,
 Result<SourceHashes> hash_source(const fs::path& directory, const std::string& artifact) {
   FileTree tree;
   HostDirectoryRules rules;
-  rules.skip = {".unikctl", ".git"};
+  rules.skip = {kOwnDirectory, ".git"};
   if (auto added = add_host_directory(tree, "", directory, rules); !added) return std::move(added).error();
   if (const auto clean = tree_path(artifact); clean) remove_node(tree, *clean);
   return hash_tree(tree);
@@ -228,17 +219,15 @@ Result<SourceBuild> build_source(const BlobStore& store, const SourceBuildOption
     return in_recipe(directory, "no_build_command", "build.command: want the command that builds the app, found none");
   if (recipe.artifact_path.empty())
     return in_recipe(directory, "no_artifact_path", "artifact.path: want what build.command makes, found none");
-  for (const fs::path& own : {record_path(directory).parent_path(), own_directory(directory) / "cache" / "home"})
-    if (auto made = make_directories(own); !made) return std::move(made).error();
+  // A second caller waits, and then finds the first one's record.
+  const auto lock = enter_own_directory(directory);
+  if (!lock) return lock.error();
 
   std::string recipe_text = recipe.build_command + '\0' + recipe.artifact_path;
   for (const auto& [name, value] : options.environment) recipe_text += '\0' + name + '=' + value;
   BuildRecord record;
   record.recipe = to_string(sha256(recipe_text));
 
-  // One build of a directory at a time; a second caller then finds the first one's record.
-  auto lock = lock_file(own_directory(directory) / "native" / "lock", LockMode::kExclusive);
-  if (!lock) return std::move(lock).error();
   auto before = hash_source(directory, recipe.artifact_path);
   if (!before) return std::move(before).error();
   record.source = *before;
@@ -252,7 +241,7 @@ Result<SourceBuild> build_source(const BlobStore& store, const SourceBuildOption
   }
   if (!build.reused) {
     if (artifact || artifact.error().reason == "no_artifact")
-      ::unlink(record_path(directory).c_str());
+      ::unlink(metadata_path(directory).c_str());
     else
       return std::move(artifact).error();
     const auto start = std::chrono::steady_clock::now();

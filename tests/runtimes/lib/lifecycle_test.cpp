@@ -119,6 +119,21 @@ TEST_F(LifecycleTest, NothingOfTheUsersTreeIsTouched) {
   EXPECT_EQ(slurp(options_.directory / ".unikctl" / "native" / "build.log"), "copying\n");
 }
 
+TEST_F(LifecycleTest, ALinkDoesNotLeadTheBuildOutOfTheSource) {
+  write_file(dir_ / "victim" / "work" / "kept", "kept");
+  fs::create_directories(options_.directory / ".unikctl");
+  fs::create_symlink("../../victim", options_.directory / ".unikctl" / "native");
+  EXPECT_EQ(build().error().reason, "unsafe_source");
+  EXPECT_EQ(slurp(dir_ / "victim" / "work" / "kept"), "kept");
+}
+
+TEST_F(LifecycleTest, ACachedBuildRemovesWhatAKilledOneLeft) {
+  ASSERT_OK(build());
+  write_file(options_.directory / ".unikctl" / "native" / "work" / "left", "");
+  EXPECT_TRUE(build()->reused);
+  EXPECT_FALSE(fs::exists(options_.directory / ".unikctl" / "native" / "work"));
+}
+
 TEST_F(LifecycleTest, TheCacheOfAnEarlierToolGoes) {
   ASSERT_OK(build());
   write_program("two");

@@ -151,6 +151,15 @@ TEST_F(SourceBuildTest, ADirectoryIsLaidBelowApp) {
   EXPECT_EQ(reason(), "no_such_program");
 }
 
+TEST_F(SourceBuildTest, ALinkDoesNotLeadTheBuildOutOfTheSource) {
+  write_file(dir_ / "victim" / "build.log", "kept");
+  fs::create_directories(source_ / ".unikctl");
+  fs::create_symlink("../../victim", source_ / ".unikctl" / "native");
+  EXPECT_EQ(reason(), "unsafe_source");
+  EXPECT_EQ(shell("ls " + (dir_ / "victim").string()), "build.log\n");
+  EXPECT_EQ(slurp(dir_ / "victim" / "build.log"), "kept");
+}
+
 TEST_F(SourceBuildTest, LinksOutOfTheSourceAreRefused) {
   fs::create_symlink("/etc", source_ / "etc");
   const auto built = build();
