@@ -1,7 +1,8 @@
 // Go modules: one static program, without paths, build ids or commits in it.
-#include <regex>
+#include <algorithm>
 
 #include "runtimes/lib/packs/packs.hpp"
+#include "runtimes/lib/packs/text_lines.hpp"
 
 namespace unik::runtimes {
 namespace {
@@ -16,14 +17,19 @@ std::vector<ToolNeed> tools_go(const PackContext&) {
 }
 
 bool has_requirements(const SourceTree& source) {
-  static const std::regex require(R"((^|\n)\s*require\b)");
-  return std::regex_search(source.text_or_empty("go.mod"), require);
+  const std::string text = source.text_or_empty("go.mod");
+  return std::ranges::any_of(lines_of(text), [](std::string_view line) { return begins_with_word(line, "require"); });
+}
+
+bool declares_main(std::string_view text) {
+  return std::ranges::any_of(lines_of(text), [](std::string_view line) {
+    return line.starts_with("package ") && begins_with_word(line.substr(line.find(' ')), "main");
+  });
 }
 
 bool is_main_package(const SourceTree& source, const std::string& directory) {
-  static const std::regex package(R"((^|\n)package main\b)");
   for (const std::string& path : source.files_in(directory, ".go"))
-    if (!path.ends_with("_test.go") && std::regex_search(source.text_or_empty(path), package)) return true;
+    if (!path.ends_with("_test.go") && declares_main(source.text_or_empty(path))) return true;
   return false;
 }
 
