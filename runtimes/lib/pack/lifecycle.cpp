@@ -89,21 +89,43 @@ std::string hash_key(const Pack& pack, const Tools& tools) {
   std::string text(pack.name);
   for (const auto& [name, tool] : tools) text += '\0' + name + '=' + tool.version;
   return std::string(pack.name) + "-" + to_hex(sha256(text)).substr(0, kCacheKeyDigits);
+// What a runtime provides is told, or nothing is.
+Result<void> check_provides(const Prepared& prepared) {
+  const std::string wanted(prepared.pack->runtime);
+  const RuntimeImage& runtime = *prepared.runtime;
+  if (wanted.empty() || runtime.provides.empty() || runtime.provides.contains(wanted)) return {};
+  return in_source(prepared.context, prepared.evidence.file, "wrong_runtime",
+                   "want a runtime that provides " + wanted + ", on which the pack " +
+                       std::string(prepared.pack->name) + " builds, found " + runtime.name + "@" + runtime.version +
+                       " with " + print_provides(runtime.provides) +
+                       "; name another by --runtime or `runtime`, or choose another pack by `language` in unik.yaml");
+}
+
+// With the file that made it this pack's, and so asks for the tool.
+Error in_pack(const Prepared& prepared, Error error) {
+  error.message = prepared.context.source.place(prepared.evidence.file) + ": the pack " +
+                  std::string(prepared.pack->name) + ": " + error.message;
+  return error;
+}
+
 }
 
 Result<Prepared> prepare(const SourceTree& source, const PackMatch& match, const AppBuildOptions& options,
                          BuildExplanation* explanation) {
   const Pack& pack = *match.pack;
   Prepared prepared{
+  if (pack.check != nullptr)
+    if (auto checked = pack.check(context); !checked) return checked.error();
       PackContext{source, options.recipe, options.mode, {}, {}, {}}, &pack, match.evidence, {}, {}, "", {}};
   PackContext& context = prepared.context;
   if (const std::string name = runtime_name(pack, options); !name.empty()) {
     if (auto added = add_runtime(prepared, name, options); !added) return std::move(added).error();
+    if (auto fits = check_provides(prepared); !fits) return fits.error();
     context.provides = prepared.runtime->provides;
     if (explanation != nullptr) explanation->runtime = prepared.runtime->name + "@" + prepared.runtime->version;
   }
   auto tools = find_tools(pack.tools(context), options.environment);
-  if (!tools) return std::move(tools).error();
+  if (!tools) return in_pack(prepared, tools.error());
   context.tools = *std::move(tools);
   if (explanation != nullptr) explanation->tools = context.tools;
   prepared.cache_key = hash_key(pack, context.tools);

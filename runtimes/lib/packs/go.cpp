@@ -33,6 +33,22 @@ bool is_main_package(const SourceTree& source, const std::string& directory) {
   return false;
 }
 
+// `replace example.com/x => ../x`. With vendor/ nothing is read there.
+Result<void> check_go(const PackContext& context) {
+  if (context.source.has("vendor/modules.txt")) return {};
+  const std::string text = context.source.text_or_empty("go.mod");
+  for (const std::string_view line : lines_of(text)) {
+    const std::size_t arrow = line.substr(0, line.find("//")).find("=>");
+    if (arrow == std::string_view::npos) continue;
+    std::string_view path = without_blanks(line.substr(arrow + 2));
+    if (path.starts_with('"') || path.starts_with('`')) path.remove_prefix(1);
+    path = path.substr(0, path.find_first_of(" \t\"`"));
+    if (!path.starts_with("./") && !path.starts_with("../") && !path.starts_with('/')) continue;
+    if (auto stays = check_path_stays(context, "go.mod", std::string(without_blanks(line)), path); !stays) return stays;
+  }
+  return {};
+}
+
 // The package to build: the top one, or the only one below cmd/.
 Result<std::string> find_main_package(const PackContext& context) {
   if (is_main_package(context.source, "")) return std::string(".");
@@ -89,6 +105,6 @@ Result<Launch> finish_go(const PackContext& context) {
 
 }  // namespace
 
-const Pack kGoPack = {"go", "go", "", "go.mod", detect_go, tools_go, plan_go, finish_go};
+const Pack kGoPack = {"go", "go", "", "go.mod", detect_go, tools_go, plan_go, finish_go, check_go};
 
 }  // namespace unik::runtimes

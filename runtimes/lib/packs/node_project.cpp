@@ -26,6 +26,34 @@ Result<void> check_alone(const PackContext& context) {
 }
 
 Result<std::string> find_lock_of(const NodeManager& manager, const PackContext& context) {
+// `file:../greet`, `../greet`: the path, or empty.
+std::string_view path_of_range(std::string_view range) {
+  for (const std::string_view scheme : {"file:", "link:", "portal:"})
+    if (range.starts_with(scheme)) return range.substr(scheme.size());
+  for (const std::string_view begin : {"./", "../", "/"})
+    if (range.starts_with(begin)) return range;
+  return "";
+}
+
+// Those that a package.json names for what it requires, and for its workspaces.
+Result<void> check_paths_in(const PackContext& context, const std::string& file) {
+  const json object = json::parse(context.source.text_or_empty(file), nullptr, false);
+  if (!object.is_object()) return {};
+  for (const char* group : {"dependencies", "devDependencies", "optionalDependencies", "overrides", "resolutions"}) {
+    const json ranges = object.value(group, json());
+    for (const auto& [name, range] : ranges.items())
+      if (const std::string text = range.is_string() ? range.get<std::string>() : ""; !path_of_range(text).empty())
+        if (auto stays = check_path_stays(context, file, group + ("." + name), path_of_range(text)); !stays)
+          return stays;
+  }
+  json workspaces = object.value("workspaces", json());
+  if (workspaces.is_object()) workspaces = workspaces.value("packages", json());
+  for (const json& pattern : workspaces)
+    if (pattern.is_string())
+      if (auto stays = check_path_stays(context, file, "workspaces", pattern.get<std::string>()); !stays) return stays;
+  return {};
+}
+
   for (const std::string_view lock : manager.locks)
     if (context.source.has(lock)) return std::string(lock);
   if (context.mode == BuildMode::kDebug) return std::string();
@@ -95,7 +123,6 @@ std::vector<ToolNeed> node_tools(const NodeManager& manager, const PackContext& 
 Result<BuildPlan> plan_node(const NodeManager& manager, const PackContext& context) {
   auto project = read_node_project(context);
   if (!project) return std::move(project).error();
-  if (auto alone = check_alone(context); !alone) return alone.error();
   BuildPlan plan;
   plan.deterministic = context.mode == BuildMode::kRelease;
   if (project->installs()) {
@@ -132,3 +159,11 @@ Result<Launch> finish_node(const PackContext& context) {
 }
 
 }  // namespace unik::runtimes
+Result<void> check_node(const PackContext& context) {
+  if (auto alone = check_alone(context); !alone) return alone;
+  for (const std::string& file : context.source.files_below("package.json"))
+    if (fs::path(file).filename() == "package.json")
+      if (auto inside = check_paths_in(context, file); !inside) return inside;
+  return {};
+}
+

@@ -127,6 +127,7 @@ const Pack kNpmPack = {"npm",
                        detect_npm,
                        [](const PackContext& context) { return node_tools(npm(), context); },
                        [](const PackContext& context) { return plan_node(npm(), context); },
-                       finish_node};
+                       finish_node,
+                       check_node};
 
 }  // namespace unik::runtimes

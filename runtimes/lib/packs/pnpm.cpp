@@ -106,6 +106,7 @@ const Pack kPnpmPack = {"pnpm",
                         detect_pnpm,
                         [](const PackContext& context) { return node_tools(pnpm(), context); },
                         [](const PackContext& context) { return plan_node(pnpm(), context); },
-                        finish_node};
+                        finish_node,
+                        check_node};
 
 }  // namespace unik::runtimes

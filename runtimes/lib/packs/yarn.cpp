@@ -129,6 +129,7 @@ const Pack kYarnPack = {"yarn",
                         detect_yarn,
                         [](const PackContext& context) { return node_tools(yarn_for(context), context); },
                         [](const PackContext& context) { return plan_node(yarn_for(context), context); },
-                        finish_node};
+                        finish_node,
+                        check_node};
 
 }  // namespace unik::runtimes

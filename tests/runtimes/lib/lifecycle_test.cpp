@@ -201,9 +201,37 @@ TEST_F(LifecycleTest, ExplainDecidesEverythingAndRunsNothing) {
   EXPECT_FALSE(fs::exists(options_.directory / ".unikctl"));
   fs::remove(dir_ / "tools" / "copier");
   explained = explain_build({&kCopyPack, 1}, options_);
+  EXPECT_NE(build().error().message.find("source/copy.txt: the pack copy: want"), std::string::npos)
+      << build().error().message;
   ASSERT_OK(explained);
   ASSERT_TRUE(explained->obstacle);
   EXPECT_EQ(explained->obstacle->reason, "no_toolchain");
+}
+
+TEST_F(LifecycleTest, WhatIsWrongWithTheSourceIsToldBeforeToolsAreLookedFor) {
+  fs::remove(dir_ / "tools" / "copier");
+  Pack pack = kCopyPack;
+  pack.check = [](const PackContext& context) -> Result<void> {
+    return in_source(context, "copy.txt", "ambiguous_lock", "two");
+  };
+  EXPECT_EQ(build_app(store(), {&pack, 1}, options_).error().reason, "ambiguous_lock");
+}
+
+TEST_F(LifecycleTest, ARuntimeWithoutWhatThePackNeedsIsRefused) {
+  Pack pack = kCopyPack;
+  pack.runtime = "copying";
+  options_.runtime = "other";
+  RuntimeImage runtime;
+  runtime.name = "other";
+  runtime.version = "1.0.0";
+  runtime.provides = {{"nodejs", "22"}};
+  options_.find_runtime = [&](const std::string&) -> Result<RuntimeImage> { return runtime; };
+  const auto built = build_app(store(), {&pack, 1}, options_);
+  ASSERT_FALSE(built);
+  EXPECT_EQ(built.error().reason, "wrong_runtime");
+  EXPECT_NE(built.error().message.find("copy.txt: want a runtime that provides copying"), std::string::npos)
+      << built.error().message;
+  EXPECT_EQ(steps_, "detect\n") << "nothing has run";
 }
 
 }  // namespace

@@ -98,6 +98,24 @@ TEST_F(ProjectTest, SeveralNodeLocksAreAmbiguous) {
   EXPECT_EQ(refusal({{"package.json", "[]"}}), "bad_project");
 }
 
+TEST_F(ProjectTest, PackagesOfNodeLieInTheSource) {
+  for (const char* range : {"file:../x", "../x", "link:../x", "portal:/x", "/x", "file:///x"}) {
+    const Look look = look_at(
+        {{"package.json", std::string(R"({"main": "s.js", "dependencies": {"x": ")") + range + "\"}}"}, {"s.js", ""}},
+        BuildMode::kDebug);
+    EXPECT_EQ(look.plan.error().reason, "unsafe_source") << range;
+    for (const char* wanted : {"package.json: dependencies.x: want a path inside", "found `"})
+      EXPECT_NE(look.message.find(wanted), std::string::npos) << look.message;
+  }
+  EXPECT_EQ(refusal({{"package.json", R"({"main": "s.js", "workspaces": ["packages/*", "../other"]})"}, {"s.js", ""}}),
+            "unsafe_source");
+  EXPECT_EQ(refusal({{"package.json", R"({"main": "s.js", "dependencies": {"tiny-greet": "file:packages/a"}})"},
+                     {"packages/a/package.json", R"({"dependencies": {"b": "file:../b"}})"},
+                     {"package-lock.json", kLock},
+                     {"s.js", ""}}),
+            "");
+}
+
 TEST_F(ProjectTest, Yarn) {
   const std::string lock =
       "# yarn lockfile v1\n\n\ntiny-greet@1.0.0:\n  version \"1.0.0\"\n  resolved \"https://example.com/t.tgz#a1\"\n"

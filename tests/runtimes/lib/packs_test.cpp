@@ -84,6 +84,36 @@ TEST_F(ProjectTest, LongTextsAreScanned) {
   EXPECT_EQ(main_classes(*SourceTree::read(java)), std::vector<std::string>{"a.b.A"});
 }
 
+TEST_F(ProjectTest, ModulesOfGoLieInTheSource) {
+  const auto replaced = [&](const std::string& lines) {
+    return look_at({{"go.mod", kRequires + lines}, {"go.sum", "x"}, {"main.go", kMainGo}}, BuildMode::kDebug).message;
+  };
+  for (const char* outside :
+       {"replace example.com/dep => /outside\n", "replace (\n\texample.com/dep v1.0.0 => ../outside // why\n)\n",
+        "replace example.com/dep => \"../outside\"\n", "replace example.com/dep => ./a/../../outside\r\n"})
+    EXPECT_NE(replaced(outside).find("go.mod: "), std::string::npos) << outside << replaced(outside);
+  EXPECT_NE(
+      replaced("replace example.com/dep => ../outside\n").find("replace example.com/dep => ../outside: want a path"),
+      std::string::npos);
+  EXPECT_EQ(replaced("replace example.com/dep => ./inside\nreplace a => b v1.0.0\n// x => ../y\n"), "");
+  EXPECT_EQ(refusal({{"go.mod", kRequires + "replace example.com/dep => ../x\n"},
+                     {"vendor/modules.txt", ""},
+                     {"go.sum", "x"},
+                     {"main.go", kMainGo}}),
+            "");
+}
+
+TEST_F(ProjectTest, CratesOfCargoLieInTheSource) {
+  const auto reason = [&](const std::string& lines) {
+    return refusal({{"Cargo.toml", kCargoToml}, {"Cargo.lock", ""}, {"crates/a/Cargo.toml", lines}}, BuildMode::kDebug);
+  };
+  for (const char* outside :
+       {"[dependencies]\nx = { path = \"../../../x\" }\n", "[target.'cfg(unix)'.dependencies.x]\npath = '/x'\n",
+        "[workspace]\nmembers = [\"../../../*\"]\n", "[package]\nbuild = \"/build.rs\"\n"})
+    EXPECT_EQ(reason(outside), "unsafe_source") << outside;
+  EXPECT_EQ(reason("[dependencies]\nx = { path = \"../b\" }\n[package]\nbuild = false\n"), "");
+}
+
 TEST_F(ProjectTest, GoFindsItsMainPackage) {
   EXPECT_NE(commands(look_at({{"go.mod", kGoMod}, {"cmd/serve/main.go", kMainGo}, {"lib/a.go", "package lib\n"}}))
                 .find(" ./cmd/serve\n"),
