@@ -115,6 +115,7 @@ Result<Packed> run_own_build(const Session& session, const runtimes::BlobStore& 
 
 Result<runtimes::AppBuildOptions> app_build_options(const Session& session, const PackRequest& request,
                                                     const std::filesystem::path& directory,
+  options.mode = request.debug ? runtimes::BuildMode::kDebug : runtimes::BuildMode::kRelease;
                                                     const codec::UnikYaml& recipe) {
   runtimes::AppBuildOptions options;
   options.directory = directory;

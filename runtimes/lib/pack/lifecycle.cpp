@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <nlohmann/json.hpp>
 #include <system_error>
 
 #include "api/runtime_name.hpp"
 #include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/pack/build_log.hpp"
+#include "runtimes/lib/pack/build_metadata.hpp"
 #include "runtimes/lib/pack/image_assembly.hpp"
 #include "runtimes/lib/pack/own_directory.hpp"
 #include "runtimes/lib/pack/run_program.hpp"
@@ -16,9 +16,7 @@ namespace unik::runtimes {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
 
-constexpr Bytes kMaxMetadata = mebibytes(4);
 constexpr std::size_t kCacheKeyDigits = 16;
 
 // ---- Detect and plan ----
@@ -89,6 +87,8 @@ std::string hash_key(const Pack& pack, const Tools& tools) {
   std::string text(pack.name);
   for (const auto& [name, tool] : tools) text += '\0' + name + '=' + tool.version;
   return std::string(pack.name) + "-" + to_hex(sha256(text)).substr(0, kCacheKeyDigits);
+}
+
 // What a runtime provides is told, or nothing is.
 Result<void> check_provides(const Prepared& prepared) {
   const std::string wanted(prepared.pack->runtime);
@@ -108,21 +108,19 @@ Error in_pack(const Prepared& prepared, Error error) {
   return error;
 }
 
-}
-
 Result<Prepared> prepare(const SourceTree& source, const PackMatch& match, const AppBuildOptions& options,
                          BuildExplanation* explanation) {
   const Pack& pack = *match.pack;
   Prepared prepared{
-  if (pack.check != nullptr)
-    if (auto checked = pack.check(context); !checked) return checked.error();
       PackContext{source, options.recipe, options.mode, {}, {}, {}}, &pack, match.evidence, {}, {}, "", {}};
   PackContext& context = prepared.context;
+  if (pack.check != nullptr)
+    if (auto checked = pack.check(context); !checked) return checked.error();
   if (const std::string name = runtime_name(pack, options); !name.empty()) {
     if (auto added = add_runtime(prepared, name, options); !added) return std::move(added).error();
-    if (auto fits = check_provides(prepared); !fits) return fits.error();
     context.provides = prepared.runtime->provides;
     if (explanation != nullptr) explanation->runtime = prepared.runtime->name + "@" + prepared.runtime->version;
+    if (auto fits = check_provides(prepared); !fits) return fits.error();
   }
   auto tools = find_tools(pack.tools(context), options.environment);
   if (!tools) return in_pack(prepared, tools.error());
@@ -197,45 +195,31 @@ Result<std::string> inputs_of(const Prepared& prepared, const AppBuildOptions& o
   return to_string(sha256(text));
 }
 
-Result<void> write_metadata(const Prepared& prepared, const AppBuildOptions& options, const std::string& inputs,
-                            const PackedImage& image) {
+BuildMetadata metadata_of(const Prepared& prepared, const AppBuildOptions& options, const std::string& inputs,
+                          const PackedImage& image) {
   const PackContext& context = prepared.context;
-  json tools = json::object(), commands = json::array(), lock = nullptr, runtime = nullptr;
-  for (const auto& [name, tool] : context.tools)
-    tools[name] = {{"program", tool.program.string()}, {"version", tool.version}};
-  for (const BuildStep& step : prepared.plan.steps) commands.push_back(printable_command(step, context.places));
-  if (!prepared.plan.lock.empty())
-    lock = {{"file", prepared.plan.lock},
-            {"digest", to_string(sha256(context.source.text_or_empty(prepared.plan.lock)))}};
-  if (prepared.runtime)
-    runtime = {{"name", prepared.runtime->name},
-               {"version", prepared.runtime->version},
-               {"image", to_string(prepared.runtime->reference)}};
-  const json object = {{"layout", kMetadataLayout},
-                       {"pack", prepared.pack->name},
-                       {"language", prepared.pack->language},
-                       {"detected_by", prepared.evidence.file},
-                       {"mode", to_string(options.mode)},
-                       {"builder", std::move(tools)},
-                       {"commands", std::move(commands)},
-                       {"lock", std::move(lock)},
-                       {"runtime", std::move(runtime)},
-                       {"image", to_string(image.reference)},
-                       {"deterministic", prepared.plan.deterministic},
-                       {"inputs", inputs}};
-  return replace_file(metadata_path(options.directory),
-                      object.dump(1, ' ', false, json::error_handler_t::replace) + "\n");
+  BuildMetadata metadata;
+  metadata.pack = prepared.pack->name;
+  metadata.language = prepared.pack->language;
+  metadata.detected_by = prepared.evidence.file;
+  metadata.mode = options.mode;
+  metadata.tools = context.tools;
+  for (const BuildStep& step : prepared.plan.steps)
+    metadata.commands.push_back(printable_command(step, context.places));
+  if (const std::string& lock = prepared.plan.lock; !lock.empty())
+    metadata.lock = LockDigest{lock, sha256(context.source.text_or_empty(lock))};
+  metadata.runtime = prepared.runtime;
+  metadata.image = image;
+  metadata.deterministic = prepared.plan.deterministic;
+  metadata.inputs = inputs;
+  return metadata;
 }
 
 // The image that the last build made of the same inputs, if it is still whole in the store.
 std::optional<PackedImage> last_image(const BlobStore& store, const fs::path& directory, const std::string& inputs) {
-  const auto text = read_file(metadata_path(directory), kMaxMetadata);
-  if (!text) return std::nullopt;
-  const json object = json::parse(*text, nullptr, false);
-  if (!object.is_object() || object.value("layout", json()) != kMetadataLayout ||
-      object.value("inputs", json()) != inputs || !object.value("image", json()).is_string())
-    return std::nullopt;
-  const auto reference = parse_reference(object["image"].get<std::string>());
+  const auto last = read_last_build(directory);
+  if (!last || last->inputs != inputs) return std::nullopt;
+  const auto reference = parse_reference(last->image);
   if (!reference) return std::nullopt;
   const auto missing = store.missing(reference->digest);
   const auto manifest = store.manifest(reference->digest);
@@ -374,7 +358,13 @@ Result<AppBuild> build_app(const BlobStore& store, std::span<const Pack> packs, 
   auto image = run_and_pack(store, *prepared, options, name);
   if (!image) return std::move(image).error();
   image->warnings.insert(image->warnings.begin(), prepared->plan.warnings.begin(), prepared->plan.warnings.end());
-  if (auto written = write_metadata(*prepared, options, *inputs, *image); !written) return std::move(written).error();
+  // A file that was changed meanwhile is in the hash as it was, and in the image as it became.
+  if (const auto now = inputs_of(*prepared, options, name); now && *now == *inputs) {
+    if (auto written = write_metadata(directory, metadata_of(*prepared, options, *inputs, *image)); !written)
+      return std::move(written).error();
+  } else {
+    image->warnings.push_back(directory.string() + ": what it is built of changed during the build: build it again");
+  }
   build.image = *std::move(image);
   build.build_took = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - start);
   return build;

@@ -20,8 +20,6 @@
 
 namespace unik::runtimes {
 
-inline constexpr int kMetadataLayout = 2;  // of pack-metadata.json, and of what a build's result depends on
-
 struct AppBuildOptions {
   std::filesystem::path directory;
   codec::UnikYaml recipe;               // of `directory/unik.yaml`, default where there is none

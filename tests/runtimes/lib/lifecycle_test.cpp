@@ -134,6 +134,26 @@ TEST_F(LifecycleTest, ACachedBuildRemovesWhatAKilledOneLeft) {
   EXPECT_FALSE(fs::exists(options_.directory / ".unikctl" / "native" / "work"));
 }
 
+TEST_F(LifecycleTest, WhatChangesDuringABuildIsBuiltAgain) {
+  const fs::path included = dir_ / "included";
+  write_file(included, "one");
+  options_.includes = {{included, "/etc/included"}};
+  const auto first = build();
+  ASSERT_OK(first);
+  options_.rebuild = true;
+  options_.step = [&](const std::string& text) {
+    if (text.starts_with("copy")) write_file(included, "two");
+  };
+  const auto changed = build();
+  ASSERT_OK(changed);
+  EXPECT_NE(changed->image.reference, first->image.reference);
+  ASSERT_EQ(changed->image.warnings.size(), 1U);
+  options_.rebuild = false;
+  options_.step = nullptr;
+  write_file(included, "one");
+  EXPECT_EQ(build()->image.reference, first->image.reference);
+}
+
 TEST_F(LifecycleTest, TheCacheOfAnEarlierToolGoes) {
   ASSERT_OK(build());
   write_program("two");
@@ -160,7 +180,10 @@ TEST_F(LifecycleTest, TheRecordSaysWhatWasBuiltOfWhat) {
        {std::string("\"pack\": \"copy\""), std::string("\"version\": \"copier 1\""),
         std::string("\"mode\": \"release\""), std::string("\"file\": \"copy.txt\""), to_string(sha256("pinned")),
         to_string(built->image.reference), std::string("\"deterministic\": true"),
-        std::string("copier main.bin APP/app CACHE/runs")})
+        std::string("copier main.bin APP/app CACHE/runs"), std::string("\"layout\": 3"),
+        std::string("\"name\": \"base\""),
+        "\"layer\": \"" + annotation(built->image.manifest.annotations, kBaseAnnotation) + "\"",
+        std::string("\"command\": [\n  \"/app/app\"\n ]")})
     EXPECT_NE(record.find(wanted), std::string::npos) << wanted << " in " << record;
 }
 
@@ -178,34 +201,11 @@ TEST_F(LifecycleTest, AMissingToolIsNamedWithItsPackage) {
   fs::remove(dir_ / "tools" / "copier");
   EXPECT_EQ(build().error().reason, "no_toolchain");
   EXPECT_NE(build().error().message.find("apt-get install copier"), std::string::npos) << build().error().message;
+  EXPECT_NE(build().error().message.find("source/copy.txt: the pack copy: want"), std::string::npos)
+      << build().error().message;
   // One that does not work is passed over, and named.
   write_file(dir_ / "tools" / "copier", "#!/bin/sh\necho broken shim\nexit 1\n", true);
   EXPECT_NE(build().error().message.find("broken shim"), std::string::npos) << build().error().message;
-}
-
-TEST_F(LifecycleTest, AToolMayColourItsVersion) {
-  write_file(dir_ / "tools" / "copier", "#!/bin/sh\nprintf '\\033[1mcopier \\033[0;32m7\\033[m\\n\\033['\n", true);
-  const auto explained = explain_build({&kCopyPack, 1}, options_);
-  ASSERT_OK(explained);
-  ASSERT_TRUE(explained->tools.contains("copier"));
-  EXPECT_EQ(explained->tools.at("copier").version, "copier 7");
-}
-
-TEST_F(LifecycleTest, ExplainDecidesEverythingAndRunsNothing) {
-  auto explained = explain_build({&kCopyPack, 1}, options_);
-  ASSERT_OK(explained);
-  EXPECT_EQ(explained->choice.chosen().pack->name, "copy");
-  EXPECT_EQ(explained->tools.at("copier").version, "copier 1");
-  EXPECT_EQ(explained->plan.lock, "copy.txt");
-  EXPECT_FALSE(explained->obstacle);
-  EXPECT_FALSE(fs::exists(options_.directory / ".unikctl"));
-  fs::remove(dir_ / "tools" / "copier");
-  explained = explain_build({&kCopyPack, 1}, options_);
-  EXPECT_NE(build().error().message.find("source/copy.txt: the pack copy: want"), std::string::npos)
-      << build().error().message;
-  ASSERT_OK(explained);
-  ASSERT_TRUE(explained->obstacle);
-  EXPECT_EQ(explained->obstacle->reason, "no_toolchain");
 }
 
 TEST_F(LifecycleTest, WhatIsWrongWithTheSourceIsToldBeforeToolsAreLookedFor) {
@@ -232,6 +232,29 @@ TEST_F(LifecycleTest, ARuntimeWithoutWhatThePackNeedsIsRefused) {
   EXPECT_NE(built.error().message.find("copy.txt: want a runtime that provides copying"), std::string::npos)
       << built.error().message;
   EXPECT_EQ(steps_, "detect\n") << "nothing has run";
+}
+
+TEST_F(LifecycleTest, AToolMayColourItsVersion) {
+  write_file(dir_ / "tools" / "copier", "#!/bin/sh\nprintf '\\033[1mcopier \\033[0;32m7\\033[m\\n\\033['\n", true);
+  const auto explained = explain_build({&kCopyPack, 1}, options_);
+  ASSERT_OK(explained);
+  ASSERT_TRUE(explained->tools.contains("copier"));
+  EXPECT_EQ(explained->tools.at("copier").version, "copier 7");
+}
+
+TEST_F(LifecycleTest, ExplainDecidesEverythingAndRunsNothing) {
+  auto explained = explain_build({&kCopyPack, 1}, options_);
+  ASSERT_OK(explained);
+  EXPECT_EQ(explained->choice.chosen().pack->name, "copy");
+  EXPECT_EQ(explained->tools.at("copier").version, "copier 1");
+  EXPECT_EQ(explained->plan.lock, "copy.txt");
+  EXPECT_FALSE(explained->obstacle);
+  EXPECT_FALSE(fs::exists(options_.directory / ".unikctl"));
+  fs::remove(dir_ / "tools" / "copier");
+  explained = explain_build({&kCopyPack, 1}, options_);
+  ASSERT_OK(explained);
+  ASSERT_TRUE(explained->obstacle);
+  EXPECT_EQ(explained->obstacle->reason, "no_toolchain");
 }
 
 }  // namespace
