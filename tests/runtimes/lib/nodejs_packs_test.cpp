@@ -116,6 +116,32 @@ TEST_F(ProjectTest, PackagesOfNodeLieInTheSource) {
             "");
 }
 
+TEST_F(ProjectTest, AddonsAreForTheNodeOfTheRuntime) {
+  const fs::path project = write_source({{"package.json", R"({"main": "s.js"})"}, {"s.js", ""}});
+  const fs::path work = dir_ / "work", addon = work / "node_modules" / "x" / "build" / "x.node";
+  const auto source = SourceTree::read(project);
+  ASSERT_OK(source);
+  const codec::UnikYaml recipe;
+  const auto reason = [&](const std::string& version, const std::string& symbols) {
+    fs::remove_all(work);
+    fs::copy(project, work, fs::copy_options::recursive);
+    write_file(addon, std::string(300'000, 'x') + symbols);
+    const PackContext context{*source,
+                              recipe,
+                              BuildMode::kRelease,
+                              {{"nodejs", "22"}},
+                              {work, dir_, dir_},
+                              {{"node", Tool{"node", "/node", version}}}};
+    const auto launch = kNpmPack.finish(context);
+    return launch ? "" : launch.error().reason + ": " + launch.error().message;
+  };
+  EXPECT_EQ(reason("v22.1.0", "_ZN2v87Isolate10GetCurrentEv"), "");
+  EXPECT_EQ(reason("v20.1.0", "napi_register_module_v1"), "");
+  const std::string refused = reason("v20.1.0", "_ZN2v87Isolate10GetCurrentEv");
+  EXPECT_EQ(refused.find("wrong_toolchain: "), 0U) << refused;
+  EXPECT_NE(refused.find("node_modules/x/build/x.node: want an addon for Node 22"), std::string::npos) << refused;
+}
+
 TEST_F(ProjectTest, Yarn) {
   const std::string lock =
       "# yarn lockfile v1\n\n\ntiny-greet@1.0.0:\n  version \"1.0.0\"\n  resolved \"https://example.com/t.tgz#a1\"\n"
