@@ -248,7 +248,7 @@ with zipfile.ZipFile(sys.argv[1] + "/v1.0.0.zip", "w") as module:
     module.writestr(top + "go.mod", open(sys.argv[1] + "/v1.0.0.mod").read())
     module.writestr(top + "greet.go", 'package greet\n\nfunc Greet(name string) string { return "Hello from " + name }\n')
 END
-  export GOPROXY=file://$work/proxy GONOSUMDB=example.com/*
+  export GOPROXY=file://$work/proxy GONOSUMDB="example.com/*"
   printf 'module example.com/app\n\ngo 1.19\n\nrequire example.com/tiny-greet v1.0.0\n' >"$project/go.mod"
   printf 'package main\n\nimport greet "example.com/tiny-greet"\n\nfunc main() { println(greet.Greet("a module")) }\n' >"$project/main.go"
   (cd "$project" && GOMODCACHE=$work/modules GOFLAGS="-mod=mod -modcacherw" go mod tidy 2>"$work/out") || fail "go.sum: $(cat "$work/out")"

@@ -321,6 +321,8 @@ Result<PackedImage> run_and_pack(const BlobStore& store, const Prepared& prepare
 Result<AppBuild> build_app(const BlobStore& store, std::span<const Pack> packs, const AppBuildOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   const fs::path& directory = options.directory;
+  // Before a runtime is fetched or built for a source that is refused.
+  if (auto checked = check_own_directory(directory); !checked) return checked.error();
   auto source = SourceTree::read(directory);
   if (!source) return std::move(source).error();
   auto choice = choose_pack(packs, *source, options.recipe);

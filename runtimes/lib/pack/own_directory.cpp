@@ -37,15 +37,6 @@ Result<void> check_entries(const fs::path& path) {
   return {};
 }
 
-Result<void> check_own_directory(const fs::path& source) {
-  if (auto checked = check_directory(source / kOwnDirectory); !checked) return checked;
-  for (const fs::path& part : {native_directory(source), cache_directory(source)}) {
-    if (auto checked = check_directory(part); !checked) return checked;
-    if (auto checked = check_entries(part); !checked) return checked;
-  }
-  return check_directory(cache_directory(source) / "home");
-}
-
 Result<void> remove_left(const fs::path& directory) {
   std::error_code error;
   fs::remove_all(directory, error);
@@ -72,6 +63,15 @@ fs::path metadata_path(const fs::path& source) {
 }
 fs::path build_log_path(const fs::path& source) {
   return native_directory(source) / "build.log";
+}
+
+Result<void> check_own_directory(const fs::path& source) {
+  if (auto checked = check_directory(source / kOwnDirectory); !checked) return checked;
+  for (const fs::path& part : {native_directory(source), cache_directory(source)}) {
+    if (auto checked = check_directory(part); !checked) return checked;
+    if (auto checked = check_entries(part); !checked) return checked;
+  }
+  return check_directory(cache_directory(source) / "home");
 }
 
 Result<Fd> enter_own_directory(const fs::path& source) {

@@ -19,9 +19,12 @@ std::filesystem::path app_directory(const std::filesystem::path& source);     //
 std::filesystem::path metadata_path(const std::filesystem::path& source);
 std::filesystem::path build_log_path(const std::filesystem::path& source);
 
+// Errors: `invalid/unsafe_source` for a link or a file in the place of a directory, or a link directly in one of them.
+Result<void> check_own_directory(const std::filesystem::path& source);
+
 // Every build begins here. Makes what is missing, and removes what a killed build left. One build of a directory at a
-// time: waits for another, and the lock is held as long as the result lives. Errors: `invalid/unsafe_source` for a link
-// or a file in the place of a directory, or a link directly in one of them, before anything is written or removed.
+// time: waits for another, and the lock is held as long as the result lives. Errors: those of check_own_directory,
+// before anything is written or removed.
 Result<Fd> enter_own_directory(const std::filesystem::path& source);
 
 }  // namespace unik::runtimes

@@ -124,6 +124,7 @@ TEST_F(LifecycleTest, ALinkDoesNotLeadTheBuildOutOfTheSource) {
   fs::create_directories(options_.directory / ".unikctl");
   fs::create_symlink("../../victim", options_.directory / ".unikctl" / "native");
   EXPECT_EQ(build().error().reason, "unsafe_source");
+  EXPECT_EQ(steps_, "") << "nothing was asked for, nor a runtime built";
   EXPECT_EQ(slurp(dir_ / "victim" / "work" / "kept"), "kept");
 }
 
