@@ -58,10 +58,15 @@ Result<DeployedImage> resolve_image(const Session& session, const Api* api, cons
     place->path = session.environment().working_dir / place->path;
     auto name = name_from(place->path.stem());
     if (!name) return name.error();
+    const auto before = store.find_image(*name);
     const auto imported = import_image(store, *place, *name, {});
     if (!imported) return imported.error();
     session.say(text + " is " + to_string(imported->manifest.digest));
-    return stored_image(session, store, *imported, *name);
+    auto deployed = stored_image(session, store, *imported, *name);
+    if (deployed && before && before->manifest.digest != deployed->reference.digest)
+      session.warn("the image " + *name + " of this host was " + to_string(before->manifest.digest) + ", and is now " +
+                   text + ", named after its file");
+    return deployed;
   }
   const auto name = runtimes::parse_image_name(text);
   if (!name) return name.error();

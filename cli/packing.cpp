@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <ostream>
 #include <system_error>
@@ -35,6 +33,7 @@ namespace {
 constexpr std::size_t kMaxUploadChunk = std::size_t{1} << 20;
 constexpr const char* kLockFile = "unik.lock";
 constexpr Bytes kMaxLock = mebibytes(1);
+constexpr Bytes kMaxRecipe = mebibytes(1);
 
 Result<runtimes::BaseRuntime> base_runtime(const Session& session) {
   return runtimes::find_base_runtime(runtimes::base_runtime_places(home_of(session.environment())));
@@ -55,13 +54,27 @@ Result<std::vector<runtimes::Include>> parse_includes(const Session& session, co
   return includes;
 }
 
+// None where there is no such file. Anything else than a file is refused: a pipe would never end.
+Result<std::optional<std::string>> read_if_there(const std::filesystem::path& path, Bytes max) {
+  std::error_code problem;
+  const std::filesystem::file_status status = std::filesystem::status(path, problem);
+  if (!std::filesystem::exists(status)) return std::optional<std::string>();
+  if (!std::filesystem::is_regular_file(status))
+    return invalid("bad_project",
+                   path.string() + ": want a file, found " +
+                       (std::filesystem::is_directory(status) ? "a directory" : "a device, pipe or socket") +
+                       "; remove it, or give it another name");
+  auto text = runtimes::read_file(path, max);
+  if (!text) return std::move(text).error();
+  return std::optional<std::string>(*std::move(text));
+}
+
 Result<std::optional<codec::UnikLock>> read_lock(const std::filesystem::path& directory) {
   const std::filesystem::path path = directory / kLockFile;
-  std::error_code problem;
-  if (!std::filesystem::exists(path, problem)) return std::optional<codec::UnikLock>();
-  const auto text = runtimes::read_file(path, kMaxLock);
+  const auto text = read_if_there(path, kMaxLock);
   if (!text) return text.error();
-  auto lock = codec::parse_unik_lock({path.string(), *text});
+  if (!*text) return std::optional<codec::UnikLock>();
+  auto lock = codec::parse_unik_lock({path.string(), **text});
   if (!lock) return std::move(lock).error();
   return std::optional<codec::UnikLock>(*std::move(lock));
 }
@@ -102,6 +115,7 @@ Result<Packed> run_own_build(const Session& session, const runtimes::BlobStore& 
   options.base = std::move(base).value();
   options.rebuild = request.rebuild;
   options.environment = runtimes::build_environment(options.directory, session.environment().variables);
+  options.mode = request.debug ? runtimes::BuildMode::kDebug : runtimes::BuildMode::kRelease;
   if (request.debug) options.environment["UNIKCTL_DEBUG"] = "1";
   options.output = [&session](std::string_view text) { *session.terminal().err << text << std::flush; };
   session.say("build " + directory.string() + (recipe.build_command.empty() ? "" : ": " + recipe.build_command));
@@ -268,12 +282,10 @@ Error with_prune_hint(const Environment& environment, Error error) {
 
 Result<codec::UnikYaml> read_recipe(const std::filesystem::path& directory) {
   const std::filesystem::path path = directory / "unik.yaml";
-  std::error_code problem;
-  if (!std::filesystem::exists(path, problem)) return codec::UnikYaml{};
-  std::ifstream file(path, std::ios::binary);
-  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (!file) return unavailable("read_failed", "reading " + path.string() + " failed; check that you may read it");
-  return codec::parse_unik_yaml({path.string(), text});
+  const auto text = read_if_there(path, kMaxRecipe);
+  if (!text) return text.error();
+  if (!*text) return codec::UnikYaml{};
+  return codec::parse_unik_yaml({path.string(), **text});
 }
 
 Result<std::string> explain_pack(const Session& session, const PackRequest& request, OutputFormat format) {

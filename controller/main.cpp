@@ -20,6 +20,7 @@
 #include "controller/store/restored.hpp"
 #include "wire/clock.hpp"
 #include "wire/daemon_arguments.hpp"
+#include "wire/last_resort.hpp"
 #include "wire/log.hpp"
 #include "wire/private_directory.hpp"
 #include "wire/sole_lock.hpp"
@@ -257,9 +258,7 @@ void return_large_buffers() {
   ::mallopt(M_TRIM_THRESHOLD, 2 * kLargeBuffer);  // of which it keeps twice as much at a heap's end
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int start(int argc, char** argv) {
   ::umask(077);
   return_large_buffers();
   Options options;
@@ -311,4 +310,10 @@ int main(int argc, char** argv) {
   if (done) return 0;
   std::cerr << "error: " << to_string(done.error()) << "\n";
   return traits(done.error().code).exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return unik::wire::with_last_resort([&] { return start(argc, argv); });
 }

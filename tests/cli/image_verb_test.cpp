@@ -312,6 +312,18 @@ TEST_F(ImageVerbs, ASignatureGoesToTheControlPlaneWithTheNextApply) {
   EXPECT_EQ(controller.seen("POST " + route).size(), 1U) << "what is there is not sent again";
 }
 
+TEST_F(ImageVerbs, ANameThatMovesToWhatIsDeployedIsTold) {
+  const Descriptor first = put_image("web", "app one");
+  const std::string archive = (controller.directory() / "web").string();
+  std::filesystem::copy(controller.directory() / "home" / "images", archive, std::filesystem::copy_options::recursive);
+  EXPECT_EQ(unikctl({"deploy", "oci:" + archive + ":web", "--dry-run"}).err.find("of this host was"),
+            std::string::npos);
+  put_image("web", "app two");
+  const auto deployed = unikctl({"deploy", "oci:" + archive + ":web", "--dry-run"});
+  EXPECT_NE(deployed.err.find("warning: the image web of this host was sha256:"), std::string::npos) << deployed.err;
+  EXPECT_EQ(store().find_image("web")->manifest.digest, first.digest);
+}
+
 TEST_F(ImageVerbs, NamesForCompletionAreThoseOfTheStore) {
   put_image("web", "app one");
   put_image("api", "app two");

@@ -102,6 +102,14 @@ TEST_F(RuntimeVerbs, BuildTellsTheFaultsOfTheSourceThatItIsGiven) {
   EXPECT_THAT(built.err, HasSubstr("versions.lock: want a pin of Debian's"));
 }
 
+TEST_F(RuntimeVerbs, BuildTakesNamesAndNoPaths) {
+  for (const char* name : {"../../etc", "example.com/team/lang", "lang@1.0.0", "/etc"}) {
+    const auto result = unikctl({"runtime", "build", name});
+    EXPECT_EQ(result.code, 2) << name;
+    EXPECT_THAT(result.err, HasSubstr("runtime")) << name;
+  }
+}
+
 TEST(RuntimeSettings, AreReadBesideTheContexts) {
   const auto settings = parse_runtime_settings(
       "contexts: {a: {url: \"http://x\"}}\nruntimes:\n  namespace: reg.example:5000/team/runtimes\n"

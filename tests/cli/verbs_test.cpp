@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -249,6 +250,23 @@ TEST_F(Verbs, DeployNamesTheFlagAtFaultAndBuildsNothingBefore) {
   const RunResult late = unikctl({"deploy", kSampleImage, "--memory", "64Mi"});
   EXPECT_EQ(late.code, 2);
   EXPECT_NE(late.err.find("\n  --memory: the tenant allows at most 32Mi\n"), std::string::npos) << late.err;
+}
+
+TEST_F(Verbs, WhatDescribesASourceIsAFile) {
+  for (const char* name : {"unik.yaml", "unik.lock"}) {
+    const std::filesystem::path path = controller.directory() / name / name;
+    write(std::string(name) + "/main.py", "");
+    std::filesystem::create_directory(path);
+    const RunResult directory = unikctl({"build", name});
+    EXPECT_EQ(directory.code, 2) << directory.err;
+    EXPECT_NE(directory.err.find(std::string(name) + ": want a file, found a directory"), std::string::npos)
+        << directory.err;
+    std::filesystem::remove(path);
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    const RunResult pipe = unikctl({"build", name});
+    EXPECT_EQ(pipe.code, 2) << pipe.err;
+    EXPECT_NE(pipe.err.find(": want a file, found a device, pipe or socket"), std::string::npos) << pipe.err;
+  }
 }
 
 TEST_F(Verbs, FaultsOfTheControlPlaneHaveTheirPlacesInTheFiles) {

@@ -4,8 +4,9 @@
 # simple index on loopback, a tarball, Debian's Maven repository.
 #
 #   packs.sh BIN_DIR [WORD...]      UNIKCTL_BASE_RUNTIME names the base runtime; words: the languages of examples/*-hello,
-#                                   and managers (npm, yarn, pnpm), locks (pip, uv, Poetry), sources (javac, Gradle): built, not
-#                                   booted; and programs (of others, unchanged: Python's, npm's, a jar of Debian).
+#                                   and managers (npm, yarn, pnpm), locks (pip, uv, Poetry), sources (javac, Gradle), dependencies
+#                                   (of Go and Rust): built, not booted; and programs (of others, unchanged: Python's, npm's, a
+#                                   jar of Debian).
 #                                   Without words: go rust. The others stand on runtimes; java wants Debian's Maven plugins.
 set -euo pipefail
 bin=$(realpath "${1:?usage: packs.sh BIN_DIR [LANGUAGE...]}")
@@ -304,6 +305,71 @@ programs() {
   follows_its_runtime
 }
 
+# A module of Go from a proxy in a directory, held to go.sum.
+module_of_go() {
+  local proxy=$work/proxy/example.com/tiny-greet/@v project=$work/module
+  mkdir -p "$proxy" "$project"
+  echo v1.0.0 >"$proxy/list"
+  echo '{"Version": "v1.0.0", "Time": "2024-01-01T00:00:00Z"}' >"$proxy/v1.0.0.info"
+  printf 'module example.com/tiny-greet\n\ngo 1.19\n' >"$proxy/v1.0.0.mod"
+  python3 - "$proxy" <<'END'
+import sys, zipfile
+with zipfile.ZipFile(sys.argv[1] + "/v1.0.0.zip", "w") as module:
+    top = "example.com/tiny-greet@v1.0.0/"
+    module.writestr(top + "go.mod", open(sys.argv[1] + "/v1.0.0.mod").read())
+    module.writestr(top + "greet.go", 'package greet\n\nfunc Greet(name string) string { return "Hello from " + name }\n')
+END
+  export GOPROXY=file://$work/proxy GONOSUMDB="example.com/*"
+  printf 'module example.com/app\n\ngo 1.19\n\nrequire example.com/tiny-greet v1.0.0\n' >"$project/go.mod"
+  printf 'package main\n\nimport greet "example.com/tiny-greet"\n\nfunc main() { println(greet.Greet("a module")) }\n' >"$project/main.go"
+  (cd "$project" && GOMODCACHE=$work/modules GOFLAGS="-mod=mod -modcacherw" go mod tidy 2>"$work/out") || fail "go.sum: $(cat "$work/out")"
+  built_alike go-module "$project"
+  app_of go-module
+  grep -q "Hello from a module" <<<"$("$work/layer/app/app" 2>&1)" || fail "go: the module is not in the program"
+  sed -i 's/ h1:..../ h1:AAAA/' "$project/go.sum"
+  ! unikctl build "$project" >"$work/out" 2>&1 || fail "go: a module with another hash than in go.sum was taken"
+  sed -i '/^require/a replace example.com/tiny-greet => ../outside' "$project/go.mod"
+  ! unikctl build "$project" >"$work/out" 2>&1 || fail "go: a module outside of the source was taken"
+  grep -q 'go.mod: replace .*: want a path inside' "$work/out" || fail "go: $(cat "$work/out")"
+}
+
+# A crate that lies in the source, held to Cargo.lock.
+crate_of_rust() {
+  local project=$work/crate sum
+  mkdir -p "$project/src" "$project/.cargo" "$project/vendor/tiny-greet/src"
+  printf '[package]\nname = "tiny-greet"\nversion = "1.0.0"\nedition = "2021"\n' >"$project/vendor/tiny-greet/Cargo.toml"
+  echo 'pub fn greet(name: &str) -> String { format!("Hello from {name}") }' >"$project/vendor/tiny-greet/src/lib.rs"
+  sum=$(printf '%064d' 1)
+  echo '{"files": {}, "package": "'"$sum"'"}' >"$project/vendor/tiny-greet/.cargo-checksum.json"
+  printf '[source.crates-io]\nreplace-with = "vendored"\n[source.vendored]\ndirectory = "vendor"\n' >"$project/.cargo/config.toml"
+  printf '[package]\nname = "app"\nversion = "1.0.0"\nedition = "2021"\n[dependencies]\ntiny-greet = "1"\n' >"$project/Cargo.toml"
+  echo 'fn main() { println!("{}", tiny_greet::greet("a crate")); }' >"$project/src/main.rs"
+  cat >"$project/Cargo.lock" <<END
+version = 3
+
+[[package]]
+name = "app"
+version = "1.0.0"
+dependencies = ["tiny-greet"]
+
+[[package]]
+name = "tiny-greet"
+version = "1.0.0"
+source = "registry+https://github.com/rust-lang/crates.io-index"
+checksum = "$sum"
+END
+  built_alike rust-crate "$project"
+  app_of rust-crate
+  grep -q "Hello from a crate" <<<"$("$work/layer/app/app")" || fail "rust: the crate is not in the program"
+  sed -i 's/^checksum = "0/checksum = "1/' "$project/Cargo.lock"
+  ! unikctl build "$project" >"$work/out" 2>&1 || fail "rust: a crate with another sum than in Cargo.lock was taken"
+}
+
+dependencies() {
+  module_of_go
+  crate_of_rust
+}
+
 for language in "${languages[@]}"; do
   step "$language"
   source=$root/examples/$language-hello
@@ -318,7 +384,7 @@ for language in "${languages[@]}"; do
       with_debians_maven "$source"
       source=$work/java
       ;;
-    managers | locks | sources | programs) "$language" && continue ;;
+    dependencies | managers | locks | sources | programs) "$language" && continue ;;
     *) fail "no example for $language" ;;
   esac
   proves "$language-hello" "$source" "$greeting"

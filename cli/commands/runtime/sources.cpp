@@ -27,7 +27,11 @@ Result<fs::path> own_runtime_source(const Session& session, const std::string& n
 
 Result<runtimes::RuntimeSource> take_runtime_source(const Session& session, const RuntimeOptions& options,
                                                     const std::string& name, const fs::path& scratch, bool with_lock) {
-  if (auto parsed = parse_runtime_name(name); !parsed) return parsed.error();
+  const auto parsed = parse_runtime_name(name);
+  if (!parsed) return parsed.error();
+  if (parsed->name != name)
+    return invalid("bad_runtime_name", "runtime: want a name alone, such as python, which sources are found by, got `" +
+                                           name + "`; leave out what is around `" + parsed->name + "`");
   std::optional<Error> refused;
   if (!options.source.empty()) {
     const std::string where = runtimes::is_git_source(options.source)

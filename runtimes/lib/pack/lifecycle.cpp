@@ -2,22 +2,21 @@
 
 #include <algorithm>
 #include <chrono>
-#include <nlohmann/json.hpp>
 #include <system_error>
 
 #include "api/runtime_name.hpp"
 #include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/pack/build_log.hpp"
+#include "runtimes/lib/pack/build_metadata.hpp"
 #include "runtimes/lib/pack/image_assembly.hpp"
+#include "runtimes/lib/pack/own_directory.hpp"
 #include "runtimes/lib/pack/run_program.hpp"
 
 namespace unik::runtimes {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
 
-constexpr Bytes kMaxMetadata = mebibytes(4);
 constexpr std::size_t kCacheKeyDigits = 16;
 
 // ---- Detect and plan ----
@@ -90,25 +89,48 @@ std::string hash_key(const Pack& pack, const Tools& tools) {
   return std::string(pack.name) + "-" + to_hex(sha256(text)).substr(0, kCacheKeyDigits);
 }
 
+// What a runtime provides is told, or nothing is.
+Result<void> check_provides(const Prepared& prepared) {
+  const std::string wanted(prepared.pack->runtime);
+  const RuntimeImage& runtime = *prepared.runtime;
+  if (wanted.empty() || runtime.provides.empty() || runtime.provides.contains(wanted)) return {};
+  return in_source(prepared.context, prepared.evidence.file, "wrong_runtime",
+                   "want a runtime that provides " + wanted + ", on which the pack " +
+                       std::string(prepared.pack->name) + " builds, found " + runtime.name + "@" + runtime.version +
+                       " with " + print_provides(runtime.provides) +
+                       "; name another by --runtime or `runtime`, or choose another pack by `language` in unik.yaml");
+}
+
+// With the file that made it this pack's, and so asks for the tool.
+Error in_pack(const Prepared& prepared, Error error) {
+  error.message = prepared.context.source.place(prepared.evidence.file) + ": the pack " +
+                  std::string(prepared.pack->name) + ": " + error.message;
+  return error;
+}
+
 Result<Prepared> prepare(const SourceTree& source, const PackMatch& match, const AppBuildOptions& options,
                          BuildExplanation* explanation) {
   const Pack& pack = *match.pack;
   Prepared prepared{
       PackContext{source, options.recipe, options.mode, {}, {}, {}}, &pack, match.evidence, {}, {}, "", {}};
   PackContext& context = prepared.context;
+  if (pack.check != nullptr)
+    if (auto checked = pack.check(context); !checked) return checked.error();
   if (const std::string name = runtime_name(pack, options); !name.empty()) {
     if (auto added = add_runtime(prepared, name, options); !added) return std::move(added).error();
     context.provides = prepared.runtime->provides;
     if (explanation != nullptr) explanation->runtime = prepared.runtime->name + "@" + prepared.runtime->version;
+    if (auto fits = check_provides(prepared); !fits) return fits.error();
   }
   auto tools = find_tools(pack.tools(context), options.environment);
-  if (!tools) return std::move(tools).error();
+  if (!tools) return in_pack(prepared, tools.error());
   context.tools = *std::move(tools);
   if (explanation != nullptr) explanation->tools = context.tools;
   prepared.cache_key = hash_key(pack, context.tools);
   std::error_code error;
-  const fs::path own = fs::absolute(options.directory, error) / ".unikctl";
-  context.places = {own / "native" / "work", own / "native" / "app", own / "cache" / prepared.cache_key};
+  const fs::path directory = fs::absolute(options.directory, error);
+  context.places = {work_directory(directory), app_directory(directory),
+                    cache_directory(directory) / prepared.cache_key};
   auto plan = pack.plan(context);
   if (!plan) return std::move(plan).error();
   prepared.plan = *std::move(plan);
@@ -117,13 +139,6 @@ Result<Prepared> prepare(const SourceTree& source, const PackMatch& match, const
 }
 
 // ---- The record ----
-
-fs::path native_directory(const fs::path& directory) {
-  return directory / ".unikctl" / "native";
-}
-fs::path metadata_path(const fs::path& directory) {
-  return native_directory(directory) / "pack-metadata.json";
-}
 
 // The program by its name and the build's directories by words: what is recorded means the same in every checkout.
 std::string printable_command(const BuildStep& step, const Places& places) {
@@ -180,45 +195,31 @@ Result<std::string> inputs_of(const Prepared& prepared, const AppBuildOptions& o
   return to_string(sha256(text));
 }
 
-Result<void> write_metadata(const Prepared& prepared, const AppBuildOptions& options, const std::string& inputs,
-                            const PackedImage& image) {
+BuildMetadata metadata_of(const Prepared& prepared, const AppBuildOptions& options, const std::string& inputs,
+                          const PackedImage& image) {
   const PackContext& context = prepared.context;
-  json tools = json::object(), commands = json::array(), lock = nullptr, runtime = nullptr;
-  for (const auto& [name, tool] : context.tools)
-    tools[name] = {{"program", tool.program.string()}, {"version", tool.version}};
-  for (const BuildStep& step : prepared.plan.steps) commands.push_back(printable_command(step, context.places));
-  if (!prepared.plan.lock.empty())
-    lock = {{"file", prepared.plan.lock},
-            {"digest", to_string(sha256(context.source.text_or_empty(prepared.plan.lock)))}};
-  if (prepared.runtime)
-    runtime = {{"name", prepared.runtime->name},
-               {"version", prepared.runtime->version},
-               {"image", to_string(prepared.runtime->reference)}};
-  const json object = {{"layout", kMetadataLayout},
-                       {"pack", prepared.pack->name},
-                       {"language", prepared.pack->language},
-                       {"detected_by", prepared.evidence.file},
-                       {"mode", to_string(options.mode)},
-                       {"builder", std::move(tools)},
-                       {"commands", std::move(commands)},
-                       {"lock", std::move(lock)},
-                       {"runtime", std::move(runtime)},
-                       {"image", to_string(image.reference)},
-                       {"deterministic", prepared.plan.deterministic},
-                       {"inputs", inputs}};
-  return replace_file(metadata_path(options.directory),
-                      object.dump(1, ' ', false, json::error_handler_t::replace) + "\n");
+  BuildMetadata metadata;
+  metadata.pack = prepared.pack->name;
+  metadata.language = prepared.pack->language;
+  metadata.detected_by = prepared.evidence.file;
+  metadata.mode = options.mode;
+  metadata.tools = context.tools;
+  for (const BuildStep& step : prepared.plan.steps)
+    metadata.commands.push_back(printable_command(step, context.places));
+  if (const std::string& lock = prepared.plan.lock; !lock.empty())
+    metadata.lock = LockDigest{lock, sha256(context.source.text_or_empty(lock))};
+  metadata.runtime = prepared.runtime;
+  metadata.image = image;
+  metadata.deterministic = prepared.plan.deterministic;
+  metadata.inputs = inputs;
+  return metadata;
 }
 
 // The image that the last build made of the same inputs, if it is still whole in the store.
 std::optional<PackedImage> last_image(const BlobStore& store, const fs::path& directory, const std::string& inputs) {
-  const auto text = read_file(metadata_path(directory), kMaxMetadata);
-  if (!text) return std::nullopt;
-  const json object = json::parse(*text, nullptr, false);
-  if (!object.is_object() || object.value("layout", json()) != kMetadataLayout ||
-      object.value("inputs", json()) != inputs || !object.value("image", json()).is_string())
-    return std::nullopt;
-  const auto reference = parse_reference(object["image"].get<std::string>());
+  const auto last = read_last_build(directory);
+  if (!last || last->inputs != inputs) return std::nullopt;
+  const auto reference = parse_reference(last->image);
   if (!reference) return std::nullopt;
   const auto missing = store.missing(reference->digest);
   const auto manifest = store.manifest(reference->digest);
@@ -238,13 +239,6 @@ std::optional<PackedImage> last_image(const BlobStore& store, const fs::path& di
 }
 
 // ---- Build ----
-
-Result<void> make_empty(const fs::path& directory) {
-  std::error_code error;
-  fs::remove_all(directory, error);
-  if (error) return unavailable("store_failed", "removing " + directory.string() + ": " + error.message());
-  return make_directories(directory);
-}
 
 // The cache of this pack and these tools; those of earlier tools are removed, so that it cannot grow with each upgrade.
 // True when there was one.
@@ -294,11 +288,11 @@ Result<PackedImage> run_and_pack(const BlobStore& store, const Prepared& prepare
   const ScratchDirectory work(context.places.work);
   const ScratchDirectory app(context.places.app);
   for (const fs::path& directory : {work.path(), app.path()})
-    if (auto made = make_empty(directory); !made) return std::move(made).error();
+    if (auto made = make_directories(directory); !made) return std::move(made).error();
   if (auto copied = write_tree(context.source.files(), context.places.work); !copied) return std::move(copied).error();
   for (const auto& [path, text] : prepared.plan.files)
     if (auto written = replace_file(context.places.work / path, text); !written) return std::move(written).error();
-  auto log = BuildLog::open(native_directory(options.directory) / "build.log", options.output);
+  auto log = BuildLog::open(build_log_path(options.directory), options.output);
   if (!log) return std::move(log).error();
   for (const BuildStep& step : prepared.plan.steps) {
     say(options, step.title + ": " + printable_command(step, context.places));
@@ -327,6 +321,8 @@ Result<PackedImage> run_and_pack(const BlobStore& store, const Prepared& prepare
 Result<AppBuild> build_app(const BlobStore& store, std::span<const Pack> packs, const AppBuildOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   const fs::path& directory = options.directory;
+  // Before a runtime is fetched or built for a source that is refused.
+  if (auto checked = check_own_directory(directory); !checked) return checked.error();
   auto source = SourceTree::read(directory);
   if (!source) return std::move(source).error();
   auto choice = choose_pack(packs, *source, options.recipe);
@@ -336,11 +332,9 @@ Result<AppBuild> build_app(const BlobStore& store, std::span<const Pack> packs, 
   auto prepared = prepare(*source, match, options, nullptr);
   if (!prepared) return std::move(prepared).error();
 
-  for (const fs::path& own : {native_directory(directory), fs::path(options.directory) / ".unikctl" / "cache" / "home"})
-    if (auto made = make_directories(own); !made) return std::move(made).error();
-  // One build of a directory at a time; a second caller then finds the first one's record.
-  auto lock = lock_file(native_directory(directory) / "lock", LockMode::kExclusive);
-  if (!lock) return std::move(lock).error();
+  // A second caller waits, and then finds the first one's record.
+  const auto lock = enter_own_directory(directory);
+  if (!lock) return lock.error();
   std::error_code error;
   const std::string name =
       image_name(!options.name.empty() ? options.name : fs::canonical(directory, error).filename().string());
@@ -366,7 +360,13 @@ Result<AppBuild> build_app(const BlobStore& store, std::span<const Pack> packs, 
   auto image = run_and_pack(store, *prepared, options, name);
   if (!image) return std::move(image).error();
   image->warnings.insert(image->warnings.begin(), prepared->plan.warnings.begin(), prepared->plan.warnings.end());
-  if (auto written = write_metadata(*prepared, options, *inputs, *image); !written) return std::move(written).error();
+  // A file that was changed meanwhile is in the hash as it was, and in the image as it became.
+  if (const auto now = inputs_of(*prepared, options, name); now && *now == *inputs) {
+    if (auto written = write_metadata(directory, metadata_of(*prepared, options, *inputs, *image)); !written)
+      return std::move(written).error();
+  } else {
+    image->warnings.push_back(directory.string() + ": what it is built of changed during the build: build it again");
+  }
   build.image = *std::move(image);
   build.build_took = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - start);
   return build;

@@ -20,8 +20,6 @@
 
 namespace unik::runtimes {
 
-inline constexpr int kMetadataLayout = 2;  // of pack-metadata.json, and of what a build's result depends on
-
 struct AppBuildOptions {
   std::filesystem::path directory;
   codec::UnikYaml recipe;               // of `directory/unik.yaml`, default where there is none
@@ -60,7 +58,7 @@ struct BuildExplanation {
 };
 
 // Errors: those of choose_pack; of Pack; of find_tools and find_runtime; `invalid/not_locked` for a runtime that is not
-// what the lock pins; `invalid/unsafe_source`,
+// what the lock pins; `invalid/wrong_runtime` for one that the pack cannot build on; `invalid/unsafe_source`,
 // `invalid/build_failed` (with the end of the log and its path), `timeout/program_timed_out`, and those of
 // pack_directory.
 Result<AppBuild> build_app(const BlobStore& store, std::span<const Pack> packs, const AppBuildOptions& options);

@@ -69,6 +69,15 @@ Error in_source(const PackContext& context, std::string_view file, const char* r
   return invalid(reason, context.source.place(file) + ": " + text);
 }
 
+Result<void> check_path_stays(const PackContext& context, std::string_view file, const std::string& entry,
+                              std::string_view path) {
+  const std::filesystem::path place = (std::filesystem::path(file).parent_path() / path).lexically_normal();
+  if (!place.is_absolute() && (place.empty() || *place.begin() != "..")) return {};
+  return in_source(context, file, "unsafe_source",
+                   entry + ": want a path inside " + context.source.directory().string() + ", found `" +
+                       std::string(path) + "`; move what lies there into the source, or take it from a registry");
+}
+
 std::vector<std::string> command_or(const PackContext& context, std::vector<std::string> found) {
   return context.recipe.run_command.empty() ? std::move(found) : context.recipe.run_command;
 }

@@ -86,10 +86,13 @@ struct Pack {
   // Null: by nothing in the source; taken where unik.yaml names the language and the command, and no other matches.
   std::optional<Evidence> (*detect)(const SourceTree& source);
   std::vector<ToolNeed> (*tools)(const PackContext& context);
-  // Errors: `invalid/no_lock`, `invalid/unhashed_lock`, `invalid/ambiguous_lock`, `invalid/no_entry_point`.
+  // Errors: `invalid/no_lock`, `invalid/unhashed_lock`, `invalid/no_entry_point`.
   Result<BuildPlan> (*plan)(const PackContext& context);
   // After the commands have run. Errors: `invalid/no_entry_point`, `invalid/no_artifact`.
   Result<Launch> (*finish)(const PackContext& context);
+  // What is wrong whatever runtime and tools there are, asked before they are looked for. Pure, too. Errors:
+  // `invalid/ambiguous_lock`, `invalid/unsafe_source`, `invalid/not_a_wheel`.
+  Result<void> (*check)(const PackContext& context) = nullptr;
 };
 
 // A pack that matches the source.
@@ -114,6 +117,12 @@ Result<PackChoice> choose_pack(std::span<const Pack> packs, const SourceTree& so
 
 // `FILE: TEXT` as the error of a file of the source.
 Error in_source(const PackContext& context, std::string_view file, const char* reason, const std::string& text);
+
+// What a file of the source names by a path, relative to that file's directory, must lie in the source: what lies
+// elsewhere is in no copy of it and in no hash of its inputs. `entry` says where it stands. Errors:
+// `invalid/unsafe_source`.
+Result<void> check_path_stays(const PackContext& context, std::string_view file, const std::string& entry,
+                              std::string_view path);
 
 // The command that unik.yaml gives, or else `found`.
 std::vector<std::string> command_or(const PackContext& context, std::vector<std::string> found);

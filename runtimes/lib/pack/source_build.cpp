@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <system_error>
 
@@ -12,16 +11,15 @@
 #include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/oci/file_tree.hpp"
 #include "runtimes/lib/pack/build_log.hpp"
+#include "runtimes/lib/pack/build_metadata.hpp"
+#include "runtimes/lib/pack/own_directory.hpp"
 #include "runtimes/lib/pack/run_program.hpp"
 
 namespace unik::runtimes {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
 
-constexpr int kRecordFormat = 1;
-constexpr Bytes kMaxRecord = mebibytes(64);
 constexpr const char* kPassedOn[] = {"PATH", "http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY",
                                      "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR",
                                      "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "RUSTUP_HOME",
@@ -29,73 +27,14 @@ constexpr const char* kPassedOn[] = {"PATH", "http_proxy", "https_proxy", "no_pr
                                      "GOPROXY", "GONOSUMDB", "GOSUMDB", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL",
                                      "PIP_FIND_LINKS", "PIP_NO_INDEX", "npm_config_registry", "NPM_CONFIG_REGISTRY"};
 
-fs::path own_directory(const fs::path& directory) {
-  return directory / ".unikctl";
-}
-fs::path record_path(const fs::path& directory) {
-  return own_directory(directory) / "native" / "pack-metadata.json";
-}
-fs::path log_path(const fs::path& directory) {
-  return own_directory(directory) / "native" / "build.log";
-}
-
 Error in_recipe(const fs::path& directory, const char* reason, const std::string& text) {
   return invalid(reason, (directory / "unik.yaml").string() + ": " + text);
-}
-
-// ---- What was built last
-// ---------------------------------------------------------------------------------------------
-
-struct BuildRecord {
-  std::string recipe;   // hash of the command, the artifact's path and the environment
-  SourceHashes source;  // as the build left it
-  SourceHashes artifact;
-
-  bool operator==(const BuildRecord&) const = default;
-};
-
-json hashes_json(const SourceHashes& hashes) {
-  json object = json::object();
-  for (const auto& [path, digest] : hashes) object[path] = to_string(digest);
-  return object;
-}
-
-std::optional<SourceHashes> hashes_of(const json& object, const char* key) {
-  const auto it = object.find(key);
-  if (it == object.end() || !it->is_object()) return std::nullopt;
-  SourceHashes hashes;
-  for (const auto& [path, text] : it->items()) {
-    const auto digest = text.is_string() ? parse_digest(text.get<std::string>()) : parse_digest("");
-    if (!digest) return std::nullopt;
-    hashes.emplace(path, *digest);
-  }
-  return hashes;
-}
-
-// A record that cannot be read only costs another build.
-std::optional<BuildRecord> read_record(const fs::path& directory) {
-  const auto text = read_file(record_path(directory), kMaxRecord);
-  if (!text) return std::nullopt;
-  const json object = json::parse(*text, nullptr, false);
-  if (!object.is_object() || object.value("format", json()) != kRecordFormat) return std::nullopt;
-  const auto recipe = object.find("recipe");
-  auto source = hashes_of(object, "source"), artifact = hashes_of(object, "artifact");
-  if (recipe == object.end() || !recipe->is_string() || !source || !artifact) return std::nullopt;
-  return BuildRecord{recipe->get<std::string>(), *std::move(source), *std::move(artifact)};
-}
-
-Result<void> write_record(const fs::path& directory, const BuildRecord& record) {
-  const json object = {{"format", kRecordFormat},
-                       {"recipe", record.recipe},
-                       {"source", hashes_json(record.source)},
-                       {"artifact", hashes_json(record.artifact)}};
-  return replace_file(record_path(directory), object.dump(1, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
 // ---- Hashing
 // ---------------------------------------------------------------------------------------------------------
 
-Result<SourceHashes> hash_artifact(const fs::path& artifact) {
+Result<Digest> digest_of_artifact(const fs::path& artifact) {
   FileTree tree;
   std::error_code error;
   if (fs::is_directory(artifact, error)) {
@@ -105,7 +44,7 @@ Result<SourceHashes> hash_artifact(const fs::path& artifact) {
     if (!node) return std::move(node).error();
     tree.emplace("artifact", *std::move(node));
   }
-  return hash_tree(tree);
+  return digest_of(tree);
 }
 
 // Whether the build changed any file that was there before: then the artifact may stem from either version, and the
@@ -121,7 +60,7 @@ bool kept_sources(const SourceHashes& before, const SourceHashes& after) {
 // --------------------------------------------------------------------------------------------------------
 
 Result<void> run_build(const SourceBuildOptions& options, const std::map<std::string, std::string>& environment) {
-  auto log = BuildLog::open(log_path(options.directory), options.output);
+  auto log = BuildLog::open(build_log_path(options.directory), options.output);
   if (!log) return std::move(log).error();
   ProgramRun run;
   run.args = {"/bin/sh", "-c", options.recipe.build_command};
@@ -184,6 +123,60 @@ Result<PackedImage> pack_artifact(const BlobStore& store, const SourceBuildOptio
   return pack_binary(store, {artifact, name, options.includes, std::move(config), options.base, "/"});
 }
 
+// ---- The artifact, made or kept
+// ---------------------------------------------------------------------------------------
+
+struct MadeArtifact {
+  fs::path place;
+  BuildMetadata metadata;
+  bool settled = true;  // the sources as they are now stand for it
+  Duration took{};
+};
+
+BuildMetadata metadata_of_own_build(const SourceBuildOptions& options, const SourceHashes& source,
+                                    const Digest& artifact) {
+  std::string text = options.recipe.build_command + '\0' + options.recipe.artifact_path;
+  for (const auto& [name, value] : options.environment) text += '\0' + name + '=' + value;
+  for (const auto& [path, digest] : source) text += '\0' + path + '=' + to_hex(digest);
+  BuildMetadata metadata;
+  metadata.pack = metadata.language = "any";
+  metadata.detected_by = "unik.yaml";
+  metadata.mode = options.mode;
+  metadata.commands = {options.recipe.build_command};
+  metadata.artifact = artifact;
+  metadata.inputs = to_string(sha256(text));
+  return metadata;
+}
+
+// That of the last build, if nothing changed since.
+std::optional<MadeArtifact> kept_artifact(const SourceBuildOptions& options, const SourceHashes& source) {
+  const auto last = read_last_build(options.directory);
+  const auto place = locate_artifact(options.directory, options.recipe.artifact_path);
+  if (!last || !place) return std::nullopt;
+  const auto digest = digest_of_artifact(*place);
+  if (!digest || to_string(*digest) != last->artifact) return std::nullopt;
+  MadeArtifact kept{*place, metadata_of_own_build(options, source, *digest), true, {}};
+  if (kept.metadata.inputs != last->inputs) return std::nullopt;
+  return kept;
+}
+
+Result<MadeArtifact> make_artifact(const SourceBuildOptions& options, const SourceHashes& source) {
+  const std::string& path = options.recipe.artifact_path;
+  if (const auto before = locate_artifact(options.directory, path); !before && before.error().reason != "no_artifact")
+    return before.error();
+  ::unlink(metadata_path(options.directory).c_str());
+  const auto start = std::chrono::steady_clock::now();
+  if (auto ran = run_build(options, options.environment); !ran) return std::move(ran).error();
+  const auto took = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - start);
+  auto place = locate_artifact(options.directory, path);
+  if (!place) return std::move(place).error();
+  const auto after = hash_source(options.directory, path);
+  if (!after) return after.error();
+  const auto digest = digest_of_artifact(*place);
+  if (!digest) return digest.error();
+  return MadeArtifact{*place, metadata_of_own_build(options, *after, *digest), kept_sources(source, *after), took};
+}
+
 }  // namespace
 
 bool has_own_build(const codec::UnikYaml& recipe) {
@@ -194,7 +187,7 @@ std::map<std::string, std::string> build_environment(const fs::path& directory,
                                                      const std::map<std::string, std::string>& caller) {
   std::error_code error;
   const fs::path absolute = fs::absolute(directory, error);
-  const fs::path cache = own_directory(error ? directory : absolute) / "cache";
+  const fs::path cache = cache_directory(error ? directory : absolute);
   std::map<std::string, std::string> environment = {
       {"HOME", (cache / "home").string()},
       {"LC_ALL", "C.UTF-8"},
@@ -215,7 +208,7 @@ std::map<std::string, std::string> build_environment(const fs::path& directory,
 Result<SourceHashes> hash_source(const fs::path& directory, const std::string& artifact) {
   FileTree tree;
   HostDirectoryRules rules;
-  rules.skip = {".unikctl", ".git"};
+  rules.skip = {kOwnDirectory, ".git"};
   if (auto added = add_host_directory(tree, "", directory, rules); !added) return std::move(added).error();
   if (const auto clean = tree_path(artifact); clean) remove_node(tree, *clean);
   return hash_tree(tree);
@@ -228,50 +221,26 @@ Result<SourceBuild> build_source(const BlobStore& store, const SourceBuildOption
     return in_recipe(directory, "no_build_command", "build.command: want the command that builds the app, found none");
   if (recipe.artifact_path.empty())
     return in_recipe(directory, "no_artifact_path", "artifact.path: want what build.command makes, found none");
-  for (const fs::path& own : {record_path(directory).parent_path(), own_directory(directory) / "cache" / "home"})
-    if (auto made = make_directories(own); !made) return std::move(made).error();
-
-  std::string recipe_text = recipe.build_command + '\0' + recipe.artifact_path;
-  for (const auto& [name, value] : options.environment) recipe_text += '\0' + name + '=' + value;
-  BuildRecord record;
-  record.recipe = to_string(sha256(recipe_text));
-
-  // One build of a directory at a time; a second caller then finds the first one's record.
-  auto lock = lock_file(own_directory(directory) / "native" / "lock", LockMode::kExclusive);
-  if (!lock) return std::move(lock).error();
-  auto before = hash_source(directory, recipe.artifact_path);
-  if (!before) return std::move(before).error();
-  record.source = *before;
+  // A second caller waits, and then finds the first one's record.
+  const auto lock = enter_own_directory(directory);
+  if (!lock) return lock.error();
+  auto source = hash_source(directory, recipe.artifact_path);
+  if (!source) return std::move(source).error();
 
   SourceBuild build;
-  const auto last = options.rebuild ? std::nullopt : read_record(directory);
-  auto artifact = locate_artifact(directory, recipe.artifact_path);
-  if (last && artifact && last->recipe == record.recipe && last->source == record.source) {
-    auto hashes = hash_artifact(*artifact);
-    build.reused = hashes && *hashes == last->artifact;
-  }
-  if (!build.reused) {
-    if (artifact || artifact.error().reason == "no_artifact")
-      ::unlink(record_path(directory).c_str());
-    else
-      return std::move(artifact).error();
-    const auto start = std::chrono::steady_clock::now();
-    if (auto ran = run_build(options, options.environment); !ran) return std::move(ran).error();
-    build.build_took = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - start);
-    artifact = locate_artifact(directory, recipe.artifact_path);
-    if (!artifact) return std::move(artifact).error();
-    auto after = hash_source(directory, recipe.artifact_path);
-    if (!after) return std::move(after).error();
-    auto hashes = hash_artifact(*artifact);
-    if (!hashes) return std::move(hashes).error();
-    record.artifact = *std::move(hashes);
-    const bool settled = kept_sources(record.source, *after);
-    record.source = *std::move(after);
-    if (settled)
-      if (auto written = write_record(directory, record); !written) return std::move(written).error();
-  }
-  auto image = pack_artifact(store, options, *artifact);
+  const auto kept = options.rebuild ? std::nullopt : kept_artifact(options, *source);
+  build.reused = kept.has_value();
+  auto made = kept ? Result<MadeArtifact>(*kept) : make_artifact(options, *source);
+  if (!made) return std::move(made).error();
+  build.build_took = made->took;
+  // Recorded before it is packed, too: what is mended when that fails need not make the command run again.
+  if (made->settled && !build.reused)
+    if (auto written = write_metadata(directory, made->metadata); !written) return std::move(written).error();
+  auto image = pack_artifact(store, options, made->place);
   if (!image) return std::move(image).error();
+  made->metadata.image = *image;
+  if (made->settled)
+    if (auto written = write_metadata(directory, made->metadata); !written) return std::move(written).error();
   build.image = *std::move(image);
   return build;
 }

@@ -17,6 +17,7 @@
 #include "api/result.hpp"
 #include "codec/unik_yaml.hpp"
 #include "runtimes/lib/pack/binary_pack.hpp"
+#include "runtimes/lib/pack/pack.hpp"
 #include "runtimes/lib/pack/source_tree.hpp"
 
 namespace unik::runtimes {
@@ -27,6 +28,7 @@ struct SourceBuildOptions {
   std::string name;               // of the image; empty: the directory's name
   std::vector<Include> includes;  // over the recipe's own
   BaseRuntime base;
+  BuildMode mode = BuildMode::kRelease;            // recorded; the command learns of it by its environment
   std::map<std::string, std::string> environment;  // of the command, whole: see build_environment
   bool rebuild = false;                            // run the command even when nothing changed
   Duration time_limit = std::chrono::hours(1);

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "runtimes/lib/oci/layer.hpp"
+#include "runtimes/lib/pack/own_directory.hpp"
 #include "runtimes/lib/pack/source_build.hpp"
 #include "runtimes/lib/pack/source_tree.hpp"
 
@@ -16,7 +17,7 @@ Result<FileTree> files_to_build(const std::filesystem::path& directory, const co
   if (!has_own_build(recipe)) return SourceTree::read_with_recipe(directory);
   FileTree files;
   HostDirectoryRules rules;
-  rules.skip = {".unikctl", ".git"};
+  rules.skip = {kOwnDirectory, ".git"};
   if (auto added = add_host_directory(files, "", directory, rules); !added) return std::move(added).error();
   if (recipe.build_command.empty()) return files;
   auto artifact = tree_path(recipe.artifact_path);
@@ -56,6 +57,9 @@ Result<void> unpack_source_bundle(const BlobStore& store, const Digest& bundle, 
   FileTree files;
   if (auto read = apply_archive(files, source, *sink, {kMaxTreeEntries, kMaxBundleContents}); !read) return read;
   if (auto whole = read_on(*blob); !whole) return whole;
+  if (files.contains(std::string_view(kOwnDirectory)))
+    return invalid("unsafe_source", std::string("the bundle of a source: want none of ") + kOwnDirectory +
+                                        ", which builds keep for themselves, found one; leave it out");
   for (auto& [path, node] : files) node.mode |= node.type == NodeType::kDirectory ? 0700 : 0600;
   return write_tree(files, directory);
 }

@@ -20,7 +20,7 @@ Result<BlobInfo> put_source_bundle(const BlobStore& store, const std::filesystem
 
 // Writes the files of a bundle below `directory`, which must exist and be empty; nothing in it is trusted. `scratch` is
 // where contents lie meanwhile. Errors: `not_found/no_such_blob`, `invalid/unsafe_layer`, `invalid/bad_layer`,
-// `exhausted/layer_too_large`, `unavailable/write_failed`.
+// `invalid/unsafe_source` (a `.unikctl` in it), `exhausted/layer_too_large`, `unavailable/write_failed`.
 Result<void> unpack_source_bundle(const BlobStore& store, const Digest& bundle, const std::filesystem::path& directory,
                                   const std::filesystem::path& scratch);
 

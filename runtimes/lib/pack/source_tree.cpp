@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtimes/lib/elf/sysroot.hpp"
+#include "runtimes/lib/pack/own_directory.hpp"
 
 namespace unik::runtimes {
 namespace {
@@ -61,7 +62,7 @@ Result<SourceTree> SourceTree::read(const std::filesystem::path& directory) {
 Result<FileTree> SourceTree::read_with_recipe(const std::filesystem::path& directory) {
   FileTree files;
   HostDirectoryRules rules;
-  rules.skip = {".unikctl", ".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__"};
+  rules.skip = {kOwnDirectory, ".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__"};
   if (auto added = add_host_directory(files, "", directory, rules); !added) return std::move(added).error();
   std::vector<std::string> made_anew;
   for (const auto& [path, node] : files)

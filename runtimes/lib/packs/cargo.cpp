@@ -25,6 +25,33 @@ std::vector<ToolNeed> tools_cargo(const PackContext&) {
           {"cc", {"cc"}, {"--version"}, "", "apt-get install gcc libc6-dev"}};
 }
 
+// By their keys, at any depth: `path` of a dependency or a target, `members` of a workspace.
+Result<void> check_paths_in_manifest(const PackContext& context, const std::string& file, const json& document) {
+  std::vector<const json*> open = {&document};
+  while (!open.empty()) {
+    const json& table = *open.back();
+    open.pop_back();
+    for (const auto& [key, value] : table.items()) {
+      if (value.is_structured()) open.push_back(&value);
+      const bool names_one = key == "path" || key == "workspace" || key == "build";
+      if (!names_one && key != "members") continue;
+      for (const json& path : value.is_array() ? value : json::array({value}))
+        if (path.is_string())
+          if (auto stays = check_path_stays(context, file, key, path.get<std::string>()); !stays) return stays;
+    }
+  }
+  return {};
+}
+
+Result<void> check_cargo(const PackContext& context) {
+  for (const std::string& file : context.source.files_below("Cargo.toml")) {
+    const auto text = toml_as_json(context.source.text_or_empty(file));
+    const json document = text ? json::parse(*text, nullptr, false) : json();
+    if (auto inside = check_paths_in_manifest(context, file, document); !inside) return inside;
+  }
+  return {};
+}
+
 // Outside the work directory, so that `target` of a user's own is never mistaken for it.
 fs::path target_directory(const PackContext& context) {
   return context.places.app / "target";
@@ -112,6 +139,7 @@ Result<Launch> finish_cargo(const PackContext& context) {
 
 }  // namespace
 
-const Pack kCargoPack = {"cargo", "rust", "", "Cargo.toml", detect_cargo, tools_cargo, plan_cargo, finish_cargo};
+const Pack kCargoPack = {"cargo",     "rust",     "",           "Cargo.toml", detect_cargo,
+                         tools_cargo, plan_cargo, finish_cargo, check_cargo};
 
 }  // namespace unik::runtimes

@@ -1,7 +1,8 @@
 // Go modules: one static program, without paths, build ids or commits in it.
-#include <regex>
+#include <algorithm>
 
 #include "runtimes/lib/packs/packs.hpp"
+#include "runtimes/lib/packs/text_lines.hpp"
 
 namespace unik::runtimes {
 namespace {
@@ -16,15 +17,36 @@ std::vector<ToolNeed> tools_go(const PackContext&) {
 }
 
 bool has_requirements(const SourceTree& source) {
-  static const std::regex require(R"((^|\n)\s*require\b)");
-  return std::regex_search(source.text_or_empty("go.mod"), require);
+  const std::string text = source.text_or_empty("go.mod");
+  return std::ranges::any_of(lines_of(text), [](std::string_view line) { return begins_with_word(line, "require"); });
+}
+
+bool declares_main(std::string_view text) {
+  return std::ranges::any_of(lines_of(text), [](std::string_view line) {
+    return line.starts_with("package ") && begins_with_word(line.substr(line.find(' ')), "main");
+  });
 }
 
 bool is_main_package(const SourceTree& source, const std::string& directory) {
-  static const std::regex package(R"((^|\n)package main\b)");
   for (const std::string& path : source.files_in(directory, ".go"))
-    if (!path.ends_with("_test.go") && std::regex_search(source.text_or_empty(path), package)) return true;
+    if (!path.ends_with("_test.go") && declares_main(source.text_or_empty(path))) return true;
   return false;
+}
+
+// `replace example.com/x => ../x`. With vendor/ nothing is read there.
+Result<void> check_go(const PackContext& context) {
+  if (context.source.has("vendor/modules.txt")) return {};
+  const std::string text = context.source.text_or_empty("go.mod");
+  for (const std::string_view line : lines_of(text)) {
+    const std::size_t arrow = line.substr(0, line.find("//")).find("=>");
+    if (arrow == std::string_view::npos) continue;
+    std::string_view path = without_blanks(line.substr(arrow + 2));
+    if (path.starts_with('"') || path.starts_with('`')) path.remove_prefix(1);
+    path = path.substr(0, path.find_first_of(" \t\"`"));
+    if (!path.starts_with("./") && !path.starts_with("../") && !path.starts_with('/')) continue;
+    if (auto stays = check_path_stays(context, "go.mod", std::string(without_blanks(line)), path); !stays) return stays;
+  }
+  return {};
 }
 
 // The package to build: the top one, or the only one below cmd/.
@@ -83,6 +105,6 @@ Result<Launch> finish_go(const PackContext& context) {
 
 }  // namespace
 
-const Pack kGoPack = {"go", "go", "", "go.mod", detect_go, tools_go, plan_go, finish_go};
+const Pack kGoPack = {"go", "go", "", "go.mod", detect_go, tools_go, plan_go, finish_go, check_go};
 
 }  // namespace unik::runtimes

@@ -1,6 +1,4 @@
 // Gradle: build.gradle or build.gradle.kts, by the gradle on PATH: a wrapper would fetch another, which nothing pins.
-#include <regex>
-
 #include "runtimes/lib/packs/java_program.hpp"
 #include "runtimes/lib/packs/packs.hpp"
 
@@ -25,11 +23,24 @@ std::vector<ToolNeed> tools_gradle(const PackContext& context) {
   return {jdk_tool(context), {"gradle", {"gradle"}, {"--version", "--quiet"}, "", "apt-get install gradle"}};
 }
 
+// `'group:name:version'`, perhaps in brackets, at the beginning of `text`.
+bool begins_with_library(std::string_view text) {
+  constexpr std::string_view kQuotes = "'\"";
+  const std::size_t begin = text.find_first_not_of(" \t\r\n(");
+  if (begin == 0 || begin == std::string_view::npos || kQuotes.find(text[begin]) == std::string_view::npos)
+    return false;
+  const std::size_t end = text.find_first_of(kQuotes, begin + 1);
+  const std::size_t colon = text.find(':', begin + 1);
+  return end != std::string_view::npos && colon < end && colon > begin + 1 && colon + 1 < end;
+}
+
 // Libraries of a repository: `implementation 'group:name:version'`.
 bool has_dependencies_gradle(const PackContext& context) {
-  static const std::regex library(
-      R"((implementation|api|compile|runtimeOnly|runtime|compileOnly)[\s(]+['"][^'"]+:[^'"]+)");
-  return std::regex_search(context.source.text_or_empty(build_file(context.source)), library);
+  const std::string text = context.source.text_or_empty(build_file(context.source));
+  for (const std::string_view word : {"implementation", "api", "compile", "runtimeOnly", "runtime", "compileOnly"})
+    for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1))
+      if (begins_with_library(std::string_view(text).substr(at + word.size()))) return true;
+  return false;
 }
 
 // Archives without times and in one order, and the libraries of the run beside them.

@@ -4,9 +4,12 @@
 #include <archive_entry.h>
 
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <memory>
-#include <regex>
 #include <set>
+
+#include "runtimes/lib/packs/text_lines.hpp"
 
 namespace unik::runtimes {
 namespace {
@@ -78,6 +81,60 @@ bool starts_others(const std::string& main_class) {
   return main_class.starts_with("org.springframework.boot.loader.");  // it holds its libraries, and finds them itself
 }
 
+// A manifest's lines end at 72 bytes and go on after a space.
+std::string joined_lines(std::string_view text) {
+  std::string joined;
+  for (const std::string_view line : lines_of(text)) {
+    if (line.starts_with(' '))
+      joined += line.substr(1);
+    else
+      (joined += joined.empty() ? "" : "\n") += line;
+  }
+  return joined;
+}
+
+constexpr std::string_view kJavaBlanks = " \t\r\n\f";
+
+bool is_of_word(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '$';
+}
+
+// The next word or sign behind blanks, taken off `rest`; empty at the end.
+std::string_view take_token(std::string_view& rest) {
+  rest.remove_prefix(std::min(rest.find_first_not_of(kJavaBlanks), rest.size()));
+  std::size_t size = 0;
+  while (size < rest.size() && is_of_word(rest[size])) ++size;
+  const std::string_view token = rest.substr(0, std::max<std::size_t>(size, 1));
+  rest.remove_prefix(token.size());
+  return token;
+}
+
+// `static void main(`, with `final` between or the words in the other order.
+bool declares_main_method(std::string_view text) {
+  std::array<std::string_view, 5> last;  // of which the newest is at the end
+  while (!text.empty()) {
+    std::rotate(last.begin(), last.begin() + 1, last.end());
+    last.back() = take_token(text);
+    if (last[4] != "(" || last[3] != "main") continue;
+    const bool final_between = last[0] == "static" && last[1] == "final" && last[2] == "void";
+    if (final_between || (last[1] == "static" && last[2] == "void") || (last[1] == "void" && last[2] == "static"))
+      return true;
+  }
+  return false;
+}
+
+std::string package_of(std::string_view text) {
+  for (const std::string_view line : lines_of(text)) {
+    if (!begins_with_word(line, "package")) continue;
+    const std::string_view rest = without_blanks(line).substr(std::string_view("package").size());
+    const std::size_t end = rest.find(';');
+    const std::string_view name = without_blanks(rest.substr(0, end));
+    if (end != std::string_view::npos && std::ranges::all_of(name, [](char c) { return is_of_word(c) || c == '.'; }))
+      return std::string(name);
+  }
+  return "";
+}
+
 }  // namespace
 
 ToolNeed jdk_tool(const PackContext& context) {
@@ -87,16 +144,13 @@ ToolNeed jdk_tool(const PackContext& context) {
 }
 
 std::vector<std::string> main_classes(const SourceTree& source) {
-  static const std::regex main(R"(\bstatic\s+(final\s+)?void\s+main\s*\(|\bvoid\s+static\s+main\s*\()");
-  static const std::regex package(R"((^|\n)\s*package\s+([\w.]+)\s*;)");
   std::set<std::string> found;
   for (const std::string& path : source.files_below(".java")) {
     if (path.find("src/test/") != std::string::npos) continue;
     const std::string text = source.text_or_empty(path);
-    if (!std::regex_search(text, main)) continue;
-    std::smatch match;
-    const std::string prefix = std::regex_search(text, match, package) ? match[2].str() + "." : "";
-    found.insert(prefix + fs::path(path).stem().string());
+    if (!declares_main_method(text)) continue;
+    const std::string package = package_of(text);
+    found.insert((package.empty() ? "" : package + ".") + fs::path(path).stem().string());
   }
   return {found.begin(), found.end()};
 }
@@ -118,8 +172,7 @@ Result<std::string> main_class_of_jar(const fs::path& jar) {
     const la_ssize_t got = archive_read_data(in.get(), text.data(), text.size());
     if (got < 0) return bad();
     text.resize(static_cast<std::size_t>(got));
-    // Lines end at 72 bytes and go on after a space.
-    text = "\n" + std::regex_replace(std::regex_replace(text, std::regex("\r"), ""), std::regex("\n "), "");
+    text = "\n" + joined_lines(text);
     constexpr std::string_view kKey = "\nMain-Class:";
     const std::size_t at = text.find(kKey);
     if (at == std::string::npos) return std::string();

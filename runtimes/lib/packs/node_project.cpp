@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/oci/json_text.hpp"
 #include "runtimes/lib/packs/node_entry.hpp"
 
@@ -23,6 +24,34 @@ Result<void> check_alone(const PackContext& context) {
   if (count < 2) return {};
   return in_source(context, "package.json", "ambiguous_lock",
                    "want one lock beside it, found " + found + "; remove those of the managers that are not used");
+}
+
+// `file:../greet`, `../greet`: the path, or empty.
+std::string_view path_of_range(std::string_view range) {
+  for (const std::string_view scheme : {"file:", "link:", "portal:"})
+    if (range.starts_with(scheme)) return range.substr(scheme.size());
+  for (const std::string_view begin : {"./", "../", "/"})
+    if (range.starts_with(begin)) return range;
+  return "";
+}
+
+// Those that a package.json names for what it requires, and for its workspaces.
+Result<void> check_paths_in(const PackContext& context, const std::string& file) {
+  const json object = json::parse(context.source.text_or_empty(file), nullptr, false);
+  if (!object.is_object()) return {};
+  for (const char* group : {"dependencies", "devDependencies", "optionalDependencies", "overrides", "resolutions"}) {
+    const json ranges = object.value(group, json());
+    for (const auto& [name, range] : ranges.items())
+      if (const std::string text = range.is_string() ? range.get<std::string>() : ""; !path_of_range(text).empty())
+        if (auto stays = check_path_stays(context, file, group + ("." + name), path_of_range(text)); !stays)
+          return stays;
+  }
+  json workspaces = object.value("workspaces", json());
+  if (workspaces.is_object()) workspaces = workspaces.value("packages", json());
+  for (const json& pattern : workspaces)
+    if (pattern.is_string())
+      if (auto stays = check_path_stays(context, file, "workspaces", pattern.get<std::string>()); !stays) return stays;
+  return {};
 }
 
 Result<std::string> find_lock_of(const NodeManager& manager, const PackContext& context) {
@@ -60,6 +89,49 @@ Result<void> tidy(const fs::path& work) {
   return {};
 }
 
+std::string major_version(std::string_view version) {
+  if (version.starts_with('v')) version.remove_prefix(1);
+  return std::string(version.substr(0, version.find('.')));
+}
+
+// V8's own C++ API is another with each major version, and Node-API is not.
+Result<bool> uses_v8(const fs::path& addon) {
+  constexpr std::string_view kNamespace = "_ZN2v8";
+  std::string seen;
+  bool found = false;
+  auto read = read_chunks(addon, [&](std::string_view bytes) -> Result<void> {
+    seen.append(bytes);
+    found = found || seen.find(kNamespace) != std::string::npos;
+    seen.erase(0, seen.size() - std::min(seen.size(), kNamespace.size() - 1));
+    return {};
+  });
+  if (!read) return std::move(read).error();
+  return found;
+}
+
+// Addons were compiled for the Node of this host, or fetched for it.
+Result<void> check_addons(const PackContext& context) {
+  const auto tool = context.tools.find("node");
+  const auto provided = context.provides.find("nodejs");
+  if (tool == context.tools.end() || provided == context.provides.end()) return {};
+  const std::string here = major_version(tool->second.version), there = major_version(provided->second);
+  if (here == there) return {};
+  const fs::path& work = context.places.work;
+  std::error_code error;
+  for (fs::recursive_directory_iterator entry(work, error), end; !error && entry != end; entry.increment(error)) {
+    std::error_code ignored;
+    if (entry->path().extension() != ".node" || !entry->is_regular_file(ignored)) continue;
+    const auto bound = uses_v8(entry->path());
+    if (!bound) return bound.error();
+    if (*bound)
+      return in_source(context, "package.json", "wrong_toolchain",
+                       entry->path().lexically_relative(work).string() + ": want an addon for Node " + there +
+                           ", which the runtime provides, found one for Node " + here + ", the one on PATH; put Node " +
+                           there + " first on PATH, or take a version of the package that uses Node-API");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<NodeProject> read_node_project(const PackContext& context) {
@@ -92,10 +164,17 @@ std::vector<ToolNeed> node_tools(const NodeManager& manager, const PackContext& 
   return {{"node", {"node", "nodejs"}, {"--version"}, "v", "apt-get install nodejs"}, manager.tool};
 }
 
+Result<void> check_node(const PackContext& context) {
+  if (auto alone = check_alone(context); !alone) return alone;
+  for (const std::string& file : context.source.files_below("package.json"))
+    if (fs::path(file).filename() == "package.json")
+      if (auto inside = check_paths_in(context, file); !inside) return inside;
+  return {};
+}
+
 Result<BuildPlan> plan_node(const NodeManager& manager, const PackContext& context) {
   auto project = read_node_project(context);
   if (!project) return std::move(project).error();
-  if (auto alone = check_alone(context); !alone) return alone.error();
   BuildPlan plan;
   plan.deterministic = context.mode == BuildMode::kRelease;
   if (project->installs()) {
@@ -127,6 +206,7 @@ Result<BuildPlan> plan_node(const NodeManager& manager, const PackContext& conte
 Result<Launch> finish_node(const PackContext& context) {
   auto project = read_node_project(context);
   if (!project) return std::move(project).error();
+  if (auto fits = check_addons(context); !fits) return fits.error();
   if (auto tidied = tidy(context.places.work); !tidied) return tidied.error();
   return launch_node(context, *project);
 }

@@ -46,6 +46,8 @@ struct NodeManager {
 };
 
 std::vector<ToolNeed> node_tools(const NodeManager& manager, const PackContext& context);
+// Errors: `invalid/ambiguous_lock`, `invalid/unsafe_source` (a package by a path that leaves the source).
+Result<void> check_node(const PackContext& context);
 Result<BuildPlan> plan_node(const NodeManager& manager, const PackContext& context);
 Result<Launch> finish_node(const PackContext& context);
 

@@ -24,31 +24,71 @@ bool says(const json& entry, const char* key) {
   return found != entry.end() && found->is_boolean() && found->get<bool>();
 }
 
-// A tarball or a package of a registry; what is linked lies in the source, and a Git commit is its own hash.
-bool is_fetched(const std::string& path, const json& entry) {
-  if (path.empty() || !entry.is_object() || says(entry, "link") || says(entry, "inBundle")) return false;
-  if (path.rfind("node_modules/", 0) != 0 && path.find("/node_modules/") == std::string::npos) return false;
-  const std::string resolved = text_member(entry, "resolved");
-  return resolved.rfind("git+", 0) != 0;
+// Its own hash: `git+ssh://git@example.com/x.git#COMMIT`, `github:owner/x#COMMIT`.
+bool is_commit(const std::string& source) {
+  constexpr std::size_t kCommitDigits = 40;
+  const std::size_t hash = source.rfind('#');
+  const bool git = source.starts_with("git") || source.starts_with("bitbucket:");  // git:, git+, github:, gitlab:
+  return git && hash != std::string::npos && source.size() - hash - 1 == kCommitDigits &&
+         source.find_first_not_of("0123456789abcdef", hash + 1) == std::string::npos;
 }
 
+// A tarball or a package of a registry; what is linked or bundled lies in another, or in the source.
+bool is_fetched(const std::string& path, const json& entry) {
+  if (path.empty() || !entry.is_object() || says(entry, "link")) return false;
+  if (!path.starts_with("node_modules/") && path.find("/node_modules/") == std::string::npos) return false;
+  const std::string resolved = text_member(entry, "resolved");
+  return !is_commit(resolved) && !(says(entry, "inBundle") && resolved.empty());
+}
+
+// The same of an entry as npm before 7 writes it, where `version` may be a URL.
+bool was_fetched(const json& entry) {
+  const std::string version = text_member(entry, "version");
+  return !says(entry, "bundled") && !version.starts_with("file:") && !is_commit(version);
+}
+
+// The name of an entry without its hash, or empty.
+std::string unhashed_package(const json& packages) {
+  for (const auto& [path, entry] : packages.items())
+    if (is_fetched(path, entry) && text_member(entry, "integrity").empty()) return path;
+  return "";
+}
+
+// The same of the form of npm before 7, in which packages lie in each other.
+std::string unhashed_dependency(const json& dependencies) {
+  std::vector<const json*> open = {&dependencies};
+  while (!open.empty()) {
+    const json& group = *open.back();
+    open.pop_back();
+    for (const auto& [name, entry] : group.items()) {
+      if (!entry.is_object()) continue;
+      if (was_fetched(entry) && text_member(entry, "integrity").empty()) return name;
+      if (const auto inner = entry.find("dependencies"); inner != entry.end() && inner->is_object())
+        open.push_back(&*inner);
+    }
+  }
+  return "";
+}
+
+// A lock of npm 7 and 8 holds both forms, and which is read hangs on the npm.
 Result<void> check_lock_npm(const PackContext& context, const std::string& lock) {
   const json object = json::parse(context.source.text_or_empty(lock), nullptr, false);
-  const json packages = object.is_object() ? object.value("packages", object.value("dependencies", json())) : json();
-  if (!packages.is_object())
+  const json none;
+  const auto part = [&](const char* key) -> const json& {
+    const auto found = object.is_object() ? object.find(key) : object.end();
+    return found != object.end() && found->is_object() ? *found : none;
+  };
+  const json &packages = part("packages"), &dependencies = part("dependencies");
+  if (packages.is_null() && dependencies.is_null())
     return in_source(
         context, lock, "unhashed_lock",
         "want the lock that npm writes, with `packages`, found none; run `npm install --package-lock-only`");
-  const bool old = !object.contains("packages");
-  for (const auto& [path, entry] : packages.items()) {
-    const bool fetched = old ? entry.is_object() && text_member(entry, "version").find(':') == std::string::npos
-                             : is_fetched(path, entry);
-    if (fetched && !entry.contains("integrity"))
-      return in_source(context, lock, "unhashed_lock",
-                       "want `integrity` of every package, found none of " + path +
-                           "; remove node_modules and the lock, and run `npm install`");
-  }
-  return {};
+  std::string unhashed = unhashed_package(packages);
+  if (unhashed.empty()) unhashed = unhashed_dependency(dependencies);
+  if (unhashed.empty()) return {};
+  return in_source(context, lock, "unhashed_lock",
+                   "want `integrity` of every package, found none of " + unhashed +
+                       "; remove node_modules and the lock, and run `npm install`");
 }
 
 std::vector<std::string> install_npm(const PackContext& context, NodeInstall what, bool locked) {
@@ -87,6 +127,7 @@ const Pack kNpmPack = {"npm",
                        detect_npm,
                        [](const PackContext& context) { return node_tools(npm(), context); },
                        [](const PackContext& context) { return plan_node(npm(), context); },
-                       finish_node};
+                       finish_node,
+                       check_node};
 
 }  // namespace unik::runtimes

@@ -3,6 +3,7 @@
 
 #include "runtimes/lib/packs/packs.hpp"
 #include "runtimes/lib/packs/python_project.hpp"
+#include "runtimes/lib/packs/requirements_text.hpp"
 #include "runtimes/lib/packs/toml_document.hpp"
 
 namespace unik::runtimes {
@@ -54,8 +55,12 @@ std::vector<ToolNeed> tools_pip(const PackContext& context) {
   return python_tools(context, names_any(context.source.text_or_empty(kRequirements)) || (asking && !asking->empty()));
 }
 
+Result<void> check_pip(const PackContext& context) {
+  if (auto one = check_one_python_lock(context); !one) return one;
+  return check_requirements(context, std::string(kRequirements));
+}
+
 Result<BuildPlan> plan_pip(const PackContext& context) {
-  if (auto one = check_one_python_lock(context); !one) return one.error();
   const bool release = context.mode == BuildMode::kRelease;
   const std::string text = context.source.text_or_empty(kRequirements);
   if (names_any(text)) {
@@ -81,6 +86,7 @@ Result<BuildPlan> plan_pip(const PackContext& context) {
 }  // namespace
 
 const Pack kPipPack = {"pip",      "python",  "python", "requirements.txt, pyproject.toml or *.py",
-                       detect_pip, tools_pip, plan_pip, finish_python};
+                       detect_pip, tools_pip, plan_pip, finish_python,
+                       check_pip};
 
 }  // namespace unik::runtimes

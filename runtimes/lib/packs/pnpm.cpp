@@ -1,8 +1,9 @@
 // pnpm: pnpm-lock.yaml, and a node_modules whose links stay inside it.
-#include <sstream>
+#include <algorithm>
 
 #include "runtimes/lib/packs/node_project.hpp"
 #include "runtimes/lib/packs/packs.hpp"
+#include "runtimes/lib/packs/text_lines.hpp"
 
 namespace unik::runtimes {
 namespace {
@@ -14,20 +15,53 @@ std::optional<Evidence> detect_pnpm(const SourceTree& source) {
   return Evidence{std::string(kPnpmLock)};
 }
 
-// What is fetched says so on one line: `resolution: {integrity: sha512-…}`.
-Result<void> check_lock_pnpm(const PackContext& context, const std::string& lock) {
-  std::istringstream lines(context.source.text_or_empty(lock));
-  std::string package;
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("  ") && !line.starts_with("   ") && line.ends_with(":"))
-      package = line.substr(2, line.size() - 3);
-    if (line.find("resolution: {") == std::string::npos) continue;
-    const auto says = [&](const char* word) { return line.find(word) != std::string::npos; };
-    if (says("integrity: ") || says("type: directory") || says("commit: ")) continue;
-    return in_source(context, lock, "unhashed_lock",
-                     "want `integrity` of every package, found none of " + package +
-                         "; remove the lock and run `pnpm install --lockfile-only`");
+struct PnpmEntry {
+  std::string name;
+  std::string resolution;  // `{integrity: sha512-…}` on one line or several, or as indented lines
+};
+
+// The section `packages`: names with an indent of 2, what is said of them with one of 4.
+std::vector<PnpmEntry> read_pnpm_packages(std::string_view text) {
+  constexpr std::string_view kResolution = "    resolution:";
+  constexpr std::size_t kNameIndent = 2, kAttributeIndent = 4;
+  std::vector<PnpmEntry> entries;
+  bool in_packages = false, in_resolution = false;
+  for (const std::string_view line : lines_of(text)) {
+    if (without_blanks(line).empty() || without_blanks(line).starts_with('#')) continue;
+    const std::size_t indent = indent_of(line);
+    if (indent == 0) in_packages = line.starts_with("packages:");
+    if (!in_packages || indent == 0) continue;
+    if (indent == kNameIndent) entries.push_back({std::string(line.substr(kNameIndent, line.rfind(':') - 2)), ""});
+    if (indent <= kAttributeIndent) in_resolution = line.starts_with(kResolution);
+    if (in_resolution && !entries.empty())
+      entries.back().resolution += std::string(line.substr(indent <= kAttributeIndent ? kResolution.size() : 0)) + "\n";
   }
+  return entries;
+}
+
+// One of `key: value`, between commas, braces or lines.
+bool pins_pnpm(std::string_view item) {
+  item = without_blanks(item);
+  const auto holds = [&](std::string_view key) { return item.starts_with(key) && item.size() > key.size(); };
+  return holds("integrity: ") || holds("commit: ") || item == "type: directory";
+}
+
+bool is_pinned_pnpm(const PnpmEntry& entry) {
+  std::string_view rest = entry.resolution;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find_first_of(",{}\n"), rest.size());
+    if (pins_pnpm(rest.substr(0, end))) return true;
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return false;
+}
+
+Result<void> check_lock_pnpm(const PackContext& context, const std::string& lock) {
+  for (const PnpmEntry& entry : read_pnpm_packages(context.source.text_or_empty(lock)))
+    if (!is_pinned_pnpm(entry))
+      return in_source(context, lock, "unhashed_lock",
+                       "want `integrity` of every package, found none of " + entry.name +
+                           "; remove the lock and run `pnpm install --lockfile-only`");
   return {};
 }
 
@@ -72,6 +106,7 @@ const Pack kPnpmPack = {"pnpm",
                         detect_pnpm,
                         [](const PackContext& context) { return node_tools(pnpm(), context); },
                         [](const PackContext& context) { return plan_node(pnpm(), context); },
-                        finish_node};
+                        finish_node,
+                        check_node};
 
 }  // namespace unik::runtimes

@@ -19,7 +19,6 @@ std::vector<ToolNeed> tools_poetry(const PackContext& context) {
 }
 
 Result<BuildPlan> plan_poetry(const PackContext& context) {
-  if (auto one = check_one_python_lock(context); !one) return one.error();
   auto lines = requirements_of_poetry(context.source.text_or_empty(kPoetryLock), context.source.text_or_empty(kProject),
                                       python_version(context));
   if (!lines) return in_source(context, kPoetryLock, lines.error().reason.c_str(), lines.error().message);
@@ -28,7 +27,7 @@ Result<BuildPlan> plan_poetry(const PackContext& context) {
 
 }  // namespace
 
-const Pack kPoetryPack = {"poetry",      "python",     "python",    "poetry.lock",
-                          detect_poetry, tools_poetry, plan_poetry, finish_python};
+const Pack kPoetryPack = {"poetry",     "python",    "python",      "poetry.lock",        detect_poetry,
+                          tools_poetry, plan_poetry, finish_python, check_one_python_lock};
 
 }  // namespace unik::runtimes

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtimes/lib/packs/python_entry.hpp"
+#include "runtimes/lib/packs/requirements_text.hpp"
 
 namespace unik::runtimes {
 namespace {
@@ -22,32 +23,6 @@ std::string minor_version(const PackContext& context) {
   if (it == context.provides.end()) return "3";
   const std::size_t dot = it->second.find('.');
   return it->second.substr(0, dot == std::string::npos ? dot : it->second.find('.', dot + 1));
-}
-
-std::string trimmed_line(const std::string& line) {
-  const std::size_t begin = line.find_first_not_of(" \t\r");
-  return begin == std::string::npos ? "" : line.substr(begin, line.find_last_not_of(" \t\r") - begin + 1);
-}
-
-// Without comments, and continued lines as one.
-std::vector<std::string> logical_lines(const std::string& text) {
-  std::vector<std::string> lines;
-  std::string whole;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find('\n', begin), text.size());
-    std::string line = trimmed_line(text.substr(begin, end - begin));
-    begin = end + 1;
-    if (line.starts_with('#')) continue;
-    line = trimmed_line(line.substr(0, line.find(" #")));
-    const bool goes_on = line.ends_with('\\');
-    if (goes_on) line.pop_back();
-    whole += line;
-    if (goes_on) continue;
-    if (!whole.empty()) lines.push_back(whole);
-    whole.clear();
-  }
-  if (!whole.empty()) lines.push_back(whole);
-  return lines;
 }
 
 BuildStep install_step(const PackContext& context, const PythonRequirements& requirements) {
@@ -112,17 +87,6 @@ Result<void> check_one_python_lock(const PackContext& context) {
   for (const std::string& lock : found) names += (names.empty() ? "" : " and ") + lock;
   return in_source(context, source.has("pyproject.toml") ? "pyproject.toml" : "requirements.txt", "ambiguous_lock",
                    "want one lock beside it, found " + names + "; remove those that are not used");
-}
-
-bool is_hashed(const std::string& requirements, std::string* first_without) {
-  for (const std::string& line : logical_lines(requirements)) {
-    const bool option = line.starts_with("-") && !line.starts_with("-r") && !line.starts_with("--requirement") &&
-                        !line.starts_with("-e") && !line.starts_with("--editable");
-    if (option || line.find("--hash=") != std::string::npos) continue;
-    if (first_without != nullptr) *first_without = line;
-    return false;
-  }
-  return true;
 }
 
 Result<BuildPlan> plan_python(const PackContext& context, const PythonRequirements& requirements) {

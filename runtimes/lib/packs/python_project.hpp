@@ -30,9 +30,6 @@ std::string python_version(const PackContext& context);
 // More than one of uv.lock, poetry.lock and a hashed requirements.txt is `invalid/ambiguous_lock`.
 Result<void> check_one_python_lock(const PackContext& context);
 
-// Whether each requirement of the text carries its hash; `first_without` names the one that does not.
-bool is_hashed(const std::string& requirements, std::string* first_without = nullptr);
-
 // Errors: `invalid/no_entry_point`.
 Result<BuildPlan> plan_python(const PackContext& context, const PythonRequirements& requirements);
 Result<Launch> finish_python(const PackContext& context);

@@ -18,7 +18,6 @@ std::vector<ToolNeed> tools_uv(const PackContext& context) {
 }
 
 Result<BuildPlan> plan_uv(const PackContext& context) {
-  if (auto one = check_one_python_lock(context); !one) return one.error();
   auto lines = requirements_of_uv(context.source.text_or_empty(kUvLock), python_version(context));
   if (!lines) return in_source(context, kUvLock, lines.error().reason.c_str(), lines.error().message);
   return plan_python(context, requirements_from(kUvLock, *lines));
@@ -26,6 +25,7 @@ Result<BuildPlan> plan_uv(const PackContext& context) {
 
 }  // namespace
 
-const Pack kUvPack = {"uv", "python", "python", "uv.lock", detect_uv, tools_uv, plan_uv, finish_python};
+const Pack kUvPack = {
+    "uv", "python", "python", "uv.lock", detect_uv, tools_uv, plan_uv, finish_python, check_one_python_lock};
 
 }  // namespace unik::runtimes

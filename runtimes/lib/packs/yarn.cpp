@@ -1,9 +1,9 @@
 // yarn: yarn.lock, of yarn 1 or of its successors, whose locks and commands are others.
 #include <algorithm>
-#include <regex>
 
 #include "runtimes/lib/packs/node_project.hpp"
 #include "runtimes/lib/packs/packs.hpp"
+#include "runtimes/lib/packs/text_lines.hpp"
 
 namespace unik::runtimes {
 namespace {
@@ -19,20 +19,63 @@ bool is_of_yarn_one(const PackContext& context) {
   return context.source.text_or_empty(kYarnLock).find("__metadata:") == std::string::npos;
 }
 
-// Entries are blocks: `"name@range":`, then indented lines.
-Result<void> check_lock_yarn(const PackContext& context, const std::string& lock) {
-  static const std::regex resolved(R"(\n +(resolved "?https?:|resolution: ".*@npm:))");
-  static const std::regex hash(R"(\n +(integrity |checksum: ))");
-  const std::string text = context.source.text_or_empty(lock);
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find("\n\n", begin), text.size());
-    const std::string block = text.substr(begin, end - begin);
-    begin = end + 2;
-    if (std::regex_search(block, resolved) && !std::regex_search(block, hash))
-      return in_source(context, lock, "unhashed_lock",
-                       "want a hash of every package, found none of " + block.substr(0, block.find(":\n")) +
-                           "; remove the lock and run `yarn install`");
+// `"name@range", "name@other":`, then `  key value` or, of yarn's successors, `  key: value`.
+struct YarnEntry {
+  std::string_view names;
+  std::string_view resolved;    // yarn 1: where it was fetched from
+  std::string_view resolution;  // its successors
+  bool hashed = false;
+};
+
+void read_yarn_attribute(YarnEntry& entry, std::string_view line) {
+  line.remove_prefix(indent_of(line));
+  const std::size_t end = std::min(line.find_first_of(": "), line.size());
+  const std::string_view key = line.substr(0, end);
+  const std::size_t begin = std::min(line.find_first_not_of(": \"", end), line.size());
+  const std::string_view value = line.substr(begin);
+  if (key == "resolved") entry.resolved = value;
+  if (key == "resolution") entry.resolution = value;
+  if (key == "integrity" || key == "checksum") entry.hashed = entry.hashed || !value.empty();
+}
+
+std::vector<YarnEntry> read_yarn_lock(std::string_view text) {
+  constexpr std::size_t kAttributeIndent = 2;  // what lies deeper is the packages that one requires
+  std::vector<YarnEntry> entries;
+  for (const std::string_view line : lines_of(text)) {
+    if (line.empty() || line.starts_with('#')) continue;
+    if (indent_of(line) == 0) entries.push_back({line.substr(0, line.rfind(':')), "", "", false});
+    if (indent_of(line) == kAttributeIndent && !entries.empty()) read_yarn_attribute(entries.back(), line);
   }
+  return entries;
+}
+
+// All names of the entry say that it lies in the source.
+bool is_local_yarn(std::string_view names) {
+  while (!names.empty()) {
+    const std::size_t end = std::min(names.find(", "), names.size());
+    const std::string_view name = names.substr(0, end);
+    if (name.find("@file:") == std::string_view::npos && name.find("@link:") == std::string_view::npos) return false;
+    names.remove_prefix(std::min(end + 2, names.size()));
+  }
+  return true;
+}
+
+bool is_pinned_yarn(const YarnEntry& entry) {
+  if (entry.hashed || entry.names == "__metadata") return true;
+  for (const char* kind : {"@workspace:", "@link:", "@portal:"})
+    if (entry.resolution.find(kind) != std::string_view::npos) return true;
+  const bool web = entry.resolved.starts_with("http");
+  const bool git = entry.resolved.starts_with("git") && entry.resolved.find('#') != std::string_view::npos;
+  return entry.resolution.empty() && !web && (git || is_local_yarn(entry.names));
+}
+
+Result<void> check_lock_yarn(const PackContext& context, const std::string& lock) {
+  const std::string text = context.source.text_or_empty(lock);
+  for (const YarnEntry& entry : read_yarn_lock(text))
+    if (!is_pinned_yarn(entry))
+      return in_source(context, lock, "unhashed_lock",
+                       "want a hash of every package, found none of " + std::string(entry.names) +
+                           "; remove the lock and run `yarn install`");
   return {};
 }
 
@@ -86,6 +129,7 @@ const Pack kYarnPack = {"yarn",
                         detect_yarn,
                         [](const PackContext& context) { return node_tools(yarn_for(context), context); },
                         [](const PackContext& context) { return plan_node(yarn_for(context), context); },
-                        finish_node};
+                        finish_node,
+                        check_node};
 
 }  // namespace unik::runtimes

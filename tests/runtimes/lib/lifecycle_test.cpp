@@ -119,6 +119,42 @@ TEST_F(LifecycleTest, NothingOfTheUsersTreeIsTouched) {
   EXPECT_EQ(slurp(options_.directory / ".unikctl" / "native" / "build.log"), "copying\n");
 }
 
+TEST_F(LifecycleTest, ALinkDoesNotLeadTheBuildOutOfTheSource) {
+  write_file(dir_ / "victim" / "work" / "kept", "kept");
+  fs::create_directories(options_.directory / ".unikctl");
+  fs::create_symlink("../../victim", options_.directory / ".unikctl" / "native");
+  EXPECT_EQ(build().error().reason, "unsafe_source");
+  EXPECT_EQ(steps_, "") << "nothing was asked for, nor a runtime built";
+  EXPECT_EQ(slurp(dir_ / "victim" / "work" / "kept"), "kept");
+}
+
+TEST_F(LifecycleTest, ACachedBuildRemovesWhatAKilledOneLeft) {
+  ASSERT_OK(build());
+  write_file(options_.directory / ".unikctl" / "native" / "work" / "left", "");
+  EXPECT_TRUE(build()->reused);
+  EXPECT_FALSE(fs::exists(options_.directory / ".unikctl" / "native" / "work"));
+}
+
+TEST_F(LifecycleTest, WhatChangesDuringABuildIsBuiltAgain) {
+  const fs::path included = dir_ / "included";
+  write_file(included, "one");
+  options_.includes = {{included, "/etc/included"}};
+  const auto first = build();
+  ASSERT_OK(first);
+  options_.rebuild = true;
+  options_.step = [&](const std::string& text) {
+    if (text.starts_with("copy")) write_file(included, "two");
+  };
+  const auto changed = build();
+  ASSERT_OK(changed);
+  EXPECT_NE(changed->image.reference, first->image.reference);
+  ASSERT_EQ(changed->image.warnings.size(), 1U);
+  options_.rebuild = false;
+  options_.step = nullptr;
+  write_file(included, "one");
+  EXPECT_EQ(build()->image.reference, first->image.reference);
+}
+
 TEST_F(LifecycleTest, TheCacheOfAnEarlierToolGoes) {
   ASSERT_OK(build());
   write_program("two");
@@ -145,7 +181,10 @@ TEST_F(LifecycleTest, TheRecordSaysWhatWasBuiltOfWhat) {
        {std::string("\"pack\": \"copy\""), std::string("\"version\": \"copier 1\""),
         std::string("\"mode\": \"release\""), std::string("\"file\": \"copy.txt\""), to_string(sha256("pinned")),
         to_string(built->image.reference), std::string("\"deterministic\": true"),
-        std::string("copier main.bin APP/app CACHE/runs")})
+        std::string("copier main.bin APP/app CACHE/runs"), std::string("\"layout\": 3"),
+        std::string("\"name\": \"base\""),
+        "\"layer\": \"" + annotation(built->image.manifest.annotations, kBaseAnnotation) + "\"",
+        std::string("\"command\": [\n  \"/app/app\"\n ]")})
     EXPECT_NE(record.find(wanted), std::string::npos) << wanted << " in " << record;
 }
 
@@ -163,9 +202,37 @@ TEST_F(LifecycleTest, AMissingToolIsNamedWithItsPackage) {
   fs::remove(dir_ / "tools" / "copier");
   EXPECT_EQ(build().error().reason, "no_toolchain");
   EXPECT_NE(build().error().message.find("apt-get install copier"), std::string::npos) << build().error().message;
+  EXPECT_NE(build().error().message.find("source/copy.txt: the pack copy: want"), std::string::npos)
+      << build().error().message;
   // One that does not work is passed over, and named.
   write_file(dir_ / "tools" / "copier", "#!/bin/sh\necho broken shim\nexit 1\n", true);
   EXPECT_NE(build().error().message.find("broken shim"), std::string::npos) << build().error().message;
+}
+
+TEST_F(LifecycleTest, WhatIsWrongWithTheSourceIsToldBeforeToolsAreLookedFor) {
+  fs::remove(dir_ / "tools" / "copier");
+  Pack pack = kCopyPack;
+  pack.check = [](const PackContext& context) -> Result<void> {
+    return in_source(context, "copy.txt", "ambiguous_lock", "two");
+  };
+  EXPECT_EQ(build_app(store(), {&pack, 1}, options_).error().reason, "ambiguous_lock");
+}
+
+TEST_F(LifecycleTest, ARuntimeWithoutWhatThePackNeedsIsRefused) {
+  Pack pack = kCopyPack;
+  pack.runtime = "copying";
+  options_.runtime = "other";
+  RuntimeImage runtime;
+  runtime.name = "other";
+  runtime.version = "1.0.0";
+  runtime.provides = {{"nodejs", "22"}};
+  options_.find_runtime = [&](const std::string&) -> Result<RuntimeImage> { return runtime; };
+  const auto built = build_app(store(), {&pack, 1}, options_);
+  ASSERT_FALSE(built);
+  EXPECT_EQ(built.error().reason, "wrong_runtime");
+  EXPECT_NE(built.error().message.find("copy.txt: want a runtime that provides copying"), std::string::npos)
+      << built.error().message;
+  EXPECT_EQ(steps_, "detect\n") << "nothing has run";
 }
 
 TEST_F(LifecycleTest, AToolMayColourItsVersion) {

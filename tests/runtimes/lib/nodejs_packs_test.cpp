@@ -44,6 +44,31 @@ TEST_F(ProjectTest, NpmHoldsWhatItFetchesToHashes) {
   EXPECT_FALSE(debug.plan->deterministic);
 }
 
+// What npm before 7 writes: packages in packages, and URLs as versions.
+TEST_F(ProjectTest, NpmHoldsOldLocksToHashes) {
+  const auto message = [&](const std::string& dependencies) {
+    return look_at({{"package.json", kNeeds},
+                    {"package-lock.json", R"({"lockfileVersion": 1, "dependencies": )" + dependencies + "}"},
+                    {"server.js", ""}})
+        .message;
+  };
+  EXPECT_EQ(message(R"({"a": {"version": "1.0.0", "integrity": "sha512-x"}})"), "");
+  const std::string commit = "#0123456789012345678901234567890123456789";
+  EXPECT_EQ(
+      message(R"({"g": {"version": "git+ssh://git@example.com/g.git)" + commit + R"("}, "h": {"version": "github:o/h)" +
+              commit + R"("}, "ours": {"version": "file:ours"}, "b": {"version": "1.0.0", "bundled": true}})"),
+      "");
+  for (const char* unhashed :
+       {R"({"bad": {"version": "https://example.com/bad.tgz"}})",
+        R"({"bad": {"version": "http://example.com/bad.tgz"}})", R"({"bad": {"version": "npm:other@1.0.0"}})",
+        R"({"bad": {"version": "1.0.0", "integrity": ""}})", R"({"bad": {"version": "github:o/bad#main"}})",
+        R"({"a": {"version": "1.0.0", "integrity": "sha512-x", "dependencies": {"bad": {"version": "1.0.0"}}}})"})
+    EXPECT_NE(message(unhashed).find("found none of bad;"), std::string::npos) << unhashed << ": " << message(unhashed);
+  // Both forms in one file.
+  const std::string both = R"({"packages": {"": {}}, "dependencies": {"bad": {"version": "1.0.0"}}})";
+  EXPECT_EQ(refusal({{"package.json", kNeeds}, {"package-lock.json", both}, {"server.js", ""}}), "unhashed_lock");
+}
+
 TEST_F(ProjectTest, WorkspacesAreInstalledThoughTheRootNeedsNothing) {
   const std::string linked = R"({"lockfileVersion": 3, "packages": {"": {"workspaces": ["packages/*"]},
     "node_modules/greet": {"resolved": "packages/greet", "link": true}, "packages/greet": {"version": "1.0.0"}}})";
@@ -73,6 +98,50 @@ TEST_F(ProjectTest, SeveralNodeLocksAreAmbiguous) {
   EXPECT_EQ(refusal({{"package.json", "[]"}}), "bad_project");
 }
 
+TEST_F(ProjectTest, PackagesOfNodeLieInTheSource) {
+  for (const char* range : {"file:../x", "../x", "link:../x", "portal:/x", "/x", "file:///x"}) {
+    const Look look = look_at(
+        {{"package.json", std::string(R"({"main": "s.js", "dependencies": {"x": ")") + range + "\"}}"}, {"s.js", ""}},
+        BuildMode::kDebug);
+    EXPECT_EQ(look.plan.error().reason, "unsafe_source") << range;
+    for (const char* wanted : {"package.json: dependencies.x: want a path inside", "found `"})
+      EXPECT_NE(look.message.find(wanted), std::string::npos) << look.message;
+  }
+  EXPECT_EQ(refusal({{"package.json", R"({"main": "s.js", "workspaces": ["packages/*", "../other"]})"}, {"s.js", ""}}),
+            "unsafe_source");
+  EXPECT_EQ(refusal({{"package.json", R"({"main": "s.js", "dependencies": {"tiny-greet": "file:packages/a"}})"},
+                     {"packages/a/package.json", R"({"dependencies": {"b": "file:../b"}})"},
+                     {"package-lock.json", kLock},
+                     {"s.js", ""}}),
+            "");
+}
+
+TEST_F(ProjectTest, AddonsAreForTheNodeOfTheRuntime) {
+  const fs::path project = write_source({{"package.json", R"({"main": "s.js"})"}, {"s.js", ""}});
+  const fs::path work = dir_ / "work", addon = work / "node_modules" / "x" / "build" / "x.node";
+  const auto source = SourceTree::read(project);
+  ASSERT_OK(source);
+  const codec::UnikYaml recipe;
+  const auto reason = [&](const std::string& version, const std::string& symbols) {
+    fs::remove_all(work);
+    fs::copy(project, work, fs::copy_options::recursive);
+    write_file(addon, std::string(300'000, 'x') + symbols);
+    const PackContext context{*source,
+                              recipe,
+                              BuildMode::kRelease,
+                              {{"nodejs", "22"}},
+                              {work, dir_, dir_},
+                              {{"node", Tool{"node", "/node", version}}}};
+    const auto launch = kNpmPack.finish(context);
+    return launch ? "" : launch.error().reason + ": " + launch.error().message;
+  };
+  EXPECT_EQ(reason("v22.1.0", "_ZN2v87Isolate10GetCurrentEv"), "");
+  EXPECT_EQ(reason("v20.1.0", "napi_register_module_v1"), "");
+  const std::string refused = reason("v20.1.0", "_ZN2v87Isolate10GetCurrentEv");
+  EXPECT_EQ(refused.find("wrong_toolchain: "), 0U) << refused;
+  EXPECT_NE(refused.find("node_modules/x/build/x.node: want an addon for Node 22"), std::string::npos) << refused;
+}
+
 TEST_F(ProjectTest, Yarn) {
   const std::string lock =
       "# yarn lockfile v1\n\n\ntiny-greet@1.0.0:\n  version \"1.0.0\"\n  resolved \"https://example.com/t.tgz#a1\"\n"
@@ -84,6 +153,24 @@ TEST_F(ProjectTest, Yarn) {
             "--frozen-lockfile --production=true --no-bin-links\n");
   const std::string unhashed = lock.substr(0, lock.find("  integrity"));
   EXPECT_EQ(refusal({{"package.json", kNeeds}, {"yarn.lock", unhashed}, {"server.js", ""}}), "unhashed_lock");
+  const auto refused = [&](std::string text, bool crlf = false) {
+    for (std::size_t at = 0; crlf && (at = text.find('\n', at)) != std::string::npos; at += 2) text.insert(at, "\r");
+    return look_at({{"package.json", kNeeds}, {"yarn.lock", text}, {"server.js", ""}}).message;
+  };
+  const std::string bad = "\nbad@^1.0.0:\n  version \"1.0.0\"\n";
+  const std::string fetched = "  resolved \"https://example.com/bad.tgz#a1\"\n";
+  EXPECT_EQ(refused(lock, true), "");
+  for (const bool crlf : {false, true})
+    for (const std::string& more : {fetched, std::string(), fetched + "  dependencies:\n    integrity \"^1.0.0\"\n"})
+      EXPECT_NE(refused(lock + bad + more, crlf).find("found none of bad@^1.0.0;"), std::string::npos) << crlf << more;
+  EXPECT_EQ(
+      refused(lock + "\n\"ours@file:vendor/ours.tgz\":\n  version \"1.0.0\"\n  resolved \"file:vendor/ours.tgz#a1\"\n"
+                     "\ng@o/g:\n  version \"1.0.0\"\n  resolved \"git+https://example.com/g.git#0123\"\n"),
+      "");
+  EXPECT_NE(
+      refused("__metadata:\n  version: 8\n\n\"bad@https://example.com/bad.tgz\":\n  version: 1.0.0\n  resolution: "
+              "\"bad@https://example.com/bad.tgz\"\n"),
+      "");
   const std::string berry =
       "__metadata:\n  version: 8\n\n\"tiny-greet@npm:1.0.0\":\n  resolution: \"tiny-greet@npm:1.0.0\"\n  checksum: "
       "10c0/x\n";
@@ -105,6 +192,20 @@ TEST_F(ProjectTest, Pnpm) {
   const std::string unhashed = "packages:\n  bad@1.0.0:\n    resolution: {tarball: https://example.com/bad.tgz}\n";
   const Look refused = look_at({{"package.json", kNeeds}, {"pnpm-lock.yaml", unhashed}, {"server.js", ""}});
   EXPECT_NE(refused.message.find("found none of bad@1.0.0"), std::string::npos) << refused.message;
+  const auto with = [&](const std::string& entry) {
+    return refusal(
+        {{"package.json", kNeeds}, {"pnpm-lock.yaml", "packages:\n\n  x@1.0.0:\n" + entry}, {"server.js", ""}});
+  };
+  for (const char* hashed :
+       {"    resolution:\n      integrity: sha512-x\n",
+        "    resolution: {\n      integrity: sha512-x}\n    dev: false\n",
+        "    resolution: {directory: x, type: directory}\r\n", "    resolution: {commit: 0123, repo: x, type: git}\n"})
+    EXPECT_EQ(with(hashed), "") << hashed;
+  for (const char* bare :
+       {"    resolution:\n      tarball: https://example.com/x.tgz\n", "    dependencies:\n      integrity: 1.0.0\n",
+        "    resolution: {\n      tarball: https://example.com/x.tgz}\n  y@1.0.0:\n    resolution: {integrity: "
+        "sha512-y}\n"})
+    EXPECT_EQ(with(bare), "unhashed_lock") << bare;
 }
 
 TEST_F(ProjectTest, ANodeProjectThatBuildsIsBuiltAndPruned) {

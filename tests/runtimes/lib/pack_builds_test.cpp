@@ -31,7 +31,7 @@ class PackBuildTest : public ProjectTest {
     auto layer = put_layer(store(), tree, "runtime");
     EXPECT_OK(layer);
     image.layer = *std::move(layer);
-    image.provides = {{"python", "3.11"}, {"java", "17"}};
+    image.provides = {{"dotnet", "self-contained"}, {"java", "17"}, {"nodejs", "22"}, {"python", "3.11"}};
     return image;
   }
   Result<AppBuild> build(const fs::path& directory, codec::UnikYaml recipe = {},

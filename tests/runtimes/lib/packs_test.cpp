@@ -1,5 +1,6 @@
 #include "runtimes/lib/packs/packs.hpp"
 
+#include "runtimes/lib/packs/java_program.hpp"
 #include "runtimes/lib/packs/toml_document.hpp"
 #include "tests/runtimes/lib/project_fixture.hpp"
 
@@ -63,6 +64,54 @@ TEST_F(ProjectTest, Go) {
       commands(look_at({{"go.mod", kRequires}, {"go.sum", "x"}, {"main.go", kMainGo}, {"vendor/modules.txt", ""}}))
           .find("-mod=vendor"),
       std::string::npos);
+}
+
+// Texts of others, of up to 16 MiB, must not cost the stack.
+TEST_F(ProjectTest, LongTextsAreScanned) {
+  const std::string blank(900'000, '\n');
+  EXPECT_EQ(look_at({{"go.mod", blank + kRequires}, {"go.sum", "x"}, {"main.go", blank + kMainGo}}).plan->lock,
+            "go.sum");
+  EXPECT_EQ(refusal({{"go.mod", kGoMod + "\tx" + blank}, {"main.go", kMainGo}}), "");
+  const std::string spaces(900'000, ' ');
+  EXPECT_EQ(refusal({{"build.gradle", "implementation" + spaces + blank + "'a:b:1'"}}), "no_lock");
+  EXPECT_EQ(refusal({{"build.gradle", "implementation '" + spaces + "'"}}), "");
+  EXPECT_EQ(refusal({{"package.json", R"({"main": "a.js", "dependencies": {"a": "1"}})"},
+                     {"a.js", ""},
+                     {"yarn.lock", "a@1:" + blank + "  resolved \"https://" + spaces + "\"\n"}}),
+            "unhashed_lock");
+  const fs::path java = write_source({{"A.java", blank + "package a.b" + spaces + ";\nclass A { public static" + blank +
+                                                     spaces + "void main(String[] args) {} }"}});
+  EXPECT_EQ(main_classes(*SourceTree::read(java)), std::vector<std::string>{"a.b.A"});
+}
+
+TEST_F(ProjectTest, ModulesOfGoLieInTheSource) {
+  const auto replaced = [&](const std::string& lines) {
+    return look_at({{"go.mod", kRequires + lines}, {"go.sum", "x"}, {"main.go", kMainGo}}, BuildMode::kDebug).message;
+  };
+  for (const char* outside :
+       {"replace example.com/dep => /outside\n", "replace (\n\texample.com/dep v1.0.0 => ../outside // why\n)\n",
+        "replace example.com/dep => \"../outside\"\n", "replace example.com/dep => ./a/../../outside\r\n"})
+    EXPECT_NE(replaced(outside).find("go.mod: "), std::string::npos) << outside << replaced(outside);
+  EXPECT_NE(
+      replaced("replace example.com/dep => ../outside\n").find("replace example.com/dep => ../outside: want a path"),
+      std::string::npos);
+  EXPECT_EQ(replaced("replace example.com/dep => ./inside\nreplace a => b v1.0.0\n// x => ../y\n"), "");
+  EXPECT_EQ(refusal({{"go.mod", kRequires + "replace example.com/dep => ../x\n"},
+                     {"vendor/modules.txt", ""},
+                     {"go.sum", "x"},
+                     {"main.go", kMainGo}}),
+            "");
+}
+
+TEST_F(ProjectTest, CratesOfCargoLieInTheSource) {
+  const auto reason = [&](const std::string& lines) {
+    return refusal({{"Cargo.toml", kCargoToml}, {"Cargo.lock", ""}, {"crates/a/Cargo.toml", lines}}, BuildMode::kDebug);
+  };
+  for (const char* outside :
+       {"[dependencies]\nx = { path = \"../../../x\" }\n", "[target.'cfg(unix)'.dependencies.x]\npath = '/x'\n",
+        "[workspace]\nmembers = [\"../../../*\"]\n", "[package]\nbuild = \"/build.rs\"\n"})
+    EXPECT_EQ(reason(outside), "unsafe_source") << outside;
+  EXPECT_EQ(reason("[dependencies]\nx = { path = \"../b\" }\n[package]\nbuild = false\n"), "");
 }
 
 TEST_F(ProjectTest, GoFindsItsMainPackage) {

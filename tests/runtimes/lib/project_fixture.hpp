@@ -41,6 +41,8 @@ class ProjectTest : public LibTest {
     const Pack& pack = *choice->chosen().pack;
     PackContext context{*source, recipe, mode, {{"python", "3.11"}, {"java", "17"}}, {"/work", "/app-dir", "/cache"},
                         {}};
+    if (const Result<void> checked = pack.check == nullptr ? Result<void>() : pack.check(context); !checked)
+      return {std::string(pack.name), choice->rule, checked.error(), checked.error().message};
     for (const ToolNeed& need : pack.tools(context))
       context.tools.emplace(need.name, Tool{need.name, "/tools/" + need.programs.front(), need.name + " 1"});
     look = {std::string(pack.name), choice->rule, pack.plan(context), ""};

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <string>
+#include <vector>
 
 #include "runtimes/lib/packs/packs.hpp"
 #include "runtimes/lib/packs/python_locks.hpp"
@@ -45,6 +47,43 @@ TEST_F(ProjectTest, AnUnpinnedRequirementIsNoLock) {
   ASSERT_OK(debug.plan);
   EXPECT_FALSE(debug.plan->deterministic);
   EXPECT_EQ(commands(debug).find("--require-hashes"), std::string::npos);
+}
+
+TEST_F(ProjectTest, RequirementsAreWheelsAlone) {
+  const auto look = [&](const std::string& text, BuildMode mode = BuildMode::kRelease) {
+    return look_at({{"requirements.txt", text}, {"main.py", ""}}, mode);
+  };
+  const std::string hash = " --hash=sha256:aa";
+  for (const std::string& line : std::vector<std::string>{
+           "--no-binary :all:", "--no-binary=x",
+           "--only-binary=:none:", "--no-bin :all:", "--pre --no-binary :all:", "-e .", "--use-feature=x",
+           "tiny-greet==1.0.0" + hash + " --global-option=x", "tiny-greet==1.0.0 \\\n  --install-option=x" + hash,
+           "tiny-greet==1.0.0" + hash + " # \f--no-binary :all:", "--index-url x \\\n--no-binary x",
+           "./tiny-greet.tar.gz" + hash, "tiny-greet-1.0.0.tar.gz" + hash, "x @ https://example.com/x.zip" + hash,
+           "git+https://example.com/x.git@0123" + hash, "-r https://example.com/x.txt"})
+    for (const BuildMode mode : {BuildMode::kRelease, BuildMode::kDebug}) {
+      const Look refused = look(kHashed + line + "\n", mode);
+      ASSERT_FALSE(refused.plan) << line;
+      EXPECT_EQ(refused.plan.error().reason, "not_a_wheel") << line << refused.message;
+    }
+  EXPECT_NE(
+      look("--no-binary :all:\n").message.find("requirements.txt: `--no-binary :all:`: want packages of an index"),
+      std::string::npos);
+  for (const std::string& line : std::vector<std::string>{
+           "-i https://example.com/simple", "--extra-index-url=x --find-links wheels", "--no-index",
+           "--require-hashes --prefer-binary --only-binary :all:", "--trusted-host example.com",
+           "x @ https://example.com/x-1.0.0-py3-none-any.whl" + hash, "./wheels/x-1-py3-none-any.whl" + hash,
+           "x[a]==1; sys_platform == 'linux'" + hash, "x==1 --hash sha256:aa --hash=sha256:bb"})
+    EXPECT_EQ(look(line + "\n", BuildMode::kDebug).message, "") << line;
+  EXPECT_EQ(look("../x-1-py3-none-any.whl" + hash).plan.error().reason, "unsafe_source");
+  // What it includes is looked at, too.
+  EXPECT_EQ(refusal({{"requirements.txt", "-r a/dev.txt"},
+                     {"a/dev.txt", "-c ../b.txt"},
+                     {"b.txt", "--no-binary x"},
+                     {"main.py", ""}},
+                    BuildMode::kDebug),
+            "not_a_wheel");
+  EXPECT_EQ(refusal({{"requirements.txt", "-r requirements.txt\nx"}, {"main.py", ""}}, BuildMode::kDebug), "");
 }
 
 TEST_F(ProjectTest, PythonFindsItsEntryPoint) {

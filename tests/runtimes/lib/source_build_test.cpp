@@ -3,6 +3,7 @@
 #include <chrono>
 #include <thread>
 
+#include "runtimes/lib/pack/own_directory.hpp"
 #include "runtimes/lib/pack/run_program.hpp"
 #include "tests/runtimes/lib/elf_fixture.hpp"
 #include "tests/runtimes/lib/lib_fixture.hpp"
@@ -68,6 +69,27 @@ TEST_F(SourceBuildTest, BuildsOnceAndReusesByContent) {
   options_.rebuild = false;
   write_file(source_ / ".unikctl" / "native" / "pack-metadata.json", "{damaged");
   EXPECT_FALSE(build()->reused);
+  EXPECT_TRUE(build()->reused);
+}
+
+TEST_F(SourceBuildTest, TheRecordIsThatOfPacks) {
+  const auto built = build();
+  ASSERT_OK(built);
+  const std::string record = slurp(metadata_path(source_));
+  for (const std::string& wanted :
+       {std::string("\"layout\": 3"), std::string("\"pack\": \"any\""), std::string("\"detected_by\": \"unik.yaml\""),
+        std::string("\"mode\": \"release\""), std::string("\"builder\": {}"), std::string("\"lock\": null"),
+        std::string("\"deterministic\": false"), "\"image\": \"" + to_string(built->image.reference) + "\"",
+        "\"layer\": \"" + annotation(built->image.manifest.annotations, kBaseAnnotation) + "\"",
+        std::string("\"command\": [\n  \"/app/app\",\n  \"--port\",\n  \"8080\"\n ]"),
+        std::string("\"commands\": [\n  \"echo built >> .unikctl/count")})
+    EXPECT_NE(record.find(wanted), std::string::npos) << wanted << " in " << record;
+}
+
+TEST_F(SourceBuildTest, WhatIsMendedAfterTheCommandDoesNotMakeItRunAgain) {
+  options_.recipe.run_command = {"./other"};
+  EXPECT_EQ(reason(), "bad_run_command");
+  options_.recipe.run_command = {"./app"};
   EXPECT_TRUE(build()->reused);
 }
 
@@ -149,6 +171,15 @@ TEST_F(SourceBuildTest, ADirectoryIsLaidBelowApp) {
   EXPECT_EQ(built->image.config.entrypoint, (std::vector<std::string>{"/app/server", "-v"}));
   options_.recipe.run_command = {"./absent"};
   EXPECT_EQ(reason(), "no_such_program");
+}
+
+TEST_F(SourceBuildTest, ALinkDoesNotLeadTheBuildOutOfTheSource) {
+  write_file(dir_ / "victim" / "build.log", "kept");
+  fs::create_directories(source_ / ".unikctl");
+  fs::create_symlink("../../victim", source_ / ".unikctl" / "native");
+  EXPECT_EQ(reason(), "unsafe_source");
+  EXPECT_EQ(shell("ls " + (dir_ / "victim").string()), "build.log\n");
+  EXPECT_EQ(slurp(dir_ / "victim" / "build.log"), "kept");
 }
 
 TEST_F(SourceBuildTest, LinksOutOfTheSourceAreRefused) {

@@ -88,6 +88,17 @@ TEST_F(SourceBundle, RefusesALinkThatLeavesTheSource) {
   EXPECT_NE(bundle.error().message.find("secrets"), std::string::npos) << bundle.error().message;
 }
 
+TEST_F(SourceBundle, NobodySendsWhatBuildsKeepForThemselves) {
+  for (const Member& member : {Member{".unikctl/native", AE_IFLNK, "/"}, Member{"./.unikctl", AE_IFLNK, "/"},
+                               Member{".unikctl/cache/x", AE_IFREG, "planted"}}) {
+    const auto blob = store().put(make_archive({member}));
+    ASSERT_OK(blob);
+    fs::create_directories(dir_ / "out");
+    EXPECT_EQ(unpack_source_bundle(store(), blob->digest, dir_ / "out", dir_).error().reason, "unsafe_source");
+    EXPECT_TRUE(fs::is_empty(dir_ / "out"));
+  }
+}
+
 TEST_F(SourceBundle, WhatIsNoBundleIsRefused) {
   const auto blob = store().put("no archive");
   ASSERT_OK(blob);
