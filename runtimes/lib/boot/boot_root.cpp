@@ -146,8 +146,9 @@ Result<void> write_root(const BlobStore& store, const std::vector<Descriptor>& l
   ErofsImage image(file);
   const ContentSink sink = image.sink();
   FileTree tree;
+  LayerTotals totals;
   for (const Descriptor& layer : layers)
-    if (auto applied = apply_layer(tree, store, layer, sink); !applied) return applied;
+    if (auto applied = apply_layer(tree, store, layer, sink, totals); !applied) return applied;
   if (auto finished = image.finish(tree); !finished) return finished;
   return sync_file(file->fd(), into);
 }

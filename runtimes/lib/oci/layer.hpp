@@ -37,7 +37,14 @@ Result<void> write_tar_gzip(const FileTree& tree, const std::function<Result<voi
 
 struct LayerLimits {
   std::size_t entries = kMaxTreeEntries;
-  Bytes total = mebibytes(64 << 10);  // of uncompressed contents
+  Bytes total = mebibytes(64 << 10);  // of uncompressed contents; each hard link counts as the file that it becomes
+};
+
+// What the layers below have taken of the limits. Whoever lays the layers of one image over one tree has one of these,
+// so that the limits are the image's.
+struct LayerTotals {
+  std::size_t entries = 0;
+  std::int64_t bytes = 0;
 };
 
 // Where contents go while a layer is read. Called once for each file with its size; `read` fills a buffer and returns 0
@@ -58,11 +65,14 @@ using ByteSource = std::function<Result<std::size_t>(std::span<char>)>;
 
 // Applies one layer of an image over `tree`. Errors: `invalid/unsafe_layer`, `invalid/bad_layer` (no tar, truncated),
 // `exhausted/layer_too_large`, and whatever `source` and `sink` return.
-Result<void> apply_layer(FileTree& tree, const ByteSource& source, const ContentSink& sink,
+Result<void> apply_layer(FileTree& tree, const ByteSource& source, const ContentSink& sink, LayerTotals& totals,
                          const LayerLimits& limits = {});
 
 // The same from the store, its digest verified at the end.
 Result<void> apply_layer(FileTree& tree, const BlobStore& store, const Descriptor& layer, const ContentSink& sink,
+Result<void> apply_layer(FileTree& tree, const BlobStore& store, const Descriptor& layer, const ContentSink& sink,
+                         LayerTotals& totals, const LayerLimits& limits = {});
+// A layer alone.
                          const LayerLimits& limits = {});
 
 // A tar or cpio archive as a whole root file system; whiteout names mean nothing here.
