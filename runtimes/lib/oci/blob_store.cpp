@@ -43,16 +43,24 @@ Error no_such_blob(const Digest& digest) {
                    "blob " + to_string(digest) + " is not in the store; fetch or build the image again");
 }
 
-// The names of a directory, sorted; those that begin with a dot are left out.
-Result<std::vector<std::string>> names_in(const std::filesystem::path& directory) {
+bool is_there(const std::filesystem::path& path) {
+  return ::access(path.c_str(), F_OK) == 0;
+}
+
+// The names of a directory, sorted. Those that begin with a dot are temporary: they alone, or none of them.
+enum class NameKind { kLasting, kTemporary };
+Result<std::vector<std::string>> names_in(const std::filesystem::path& directory, NameKind which = NameKind::kLasting) {
   std::vector<std::string> names;
   DIR* handle = ::opendir(directory.c_str());
   if (handle == nullptr) {
     if (errno == ENOENT) return names;
     return system_error("store_failed", "listing", directory);
   }
-  while (const dirent* entry = ::readdir(handle))
-    if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+  while (const dirent* entry = ::readdir(handle)) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != ".." && name.starts_with('.') == (which == NameKind::kTemporary))
+      names.emplace_back(name);
+  }
   ::closedir(handle);
   std::sort(names.begin(), names.end());
   return names;
@@ -89,16 +97,14 @@ Result<BlobStore> BlobStore::open(std::filesystem::path dir) {
   if (text && (text->find("imageLayoutVersion") == std::string::npos || text->find(kVersionOne) == std::string::npos))
     return invalid("not_a_store", layout.string() + ": want an OCI image layout of version 1, found something else; " +
                                       "name an empty directory");
-  if (!text)
-    if (auto made = replace_file(layout, kLayoutText); !made) return std::move(made).error();
-  BlobStore store(std::move(dir));
-  if (::access((store.dir_ / "index.json").c_str(), F_OK) != 0) {
-    auto lock = lock_file(store.dir_ / "index.lock", LockMode::kExclusive);
-    if (!lock) return std::move(lock).error();
-    if (::access((store.dir_ / "index.json").c_str(), F_OK) != 0)
-      if (auto made = replace_file(store.dir_ / "index.json", print_index({})); !made) return std::move(made).error();
-  }
-  return store;
+  if (text && is_there(dir / "index.json")) return BlobStore(std::move(dir));
+  auto lock = lock_file(dir / "index.lock", LockMode::kExclusive);
+  if (!lock) return std::move(lock).error();
+  for (const auto& [path, bytes] :
+       {std::pair(layout, std::string(kLayoutText)), std::pair(dir / "index.json", print_index({}))})
+    if (!is_there(path))
+      if (auto made = replace_file(path, bytes); !made) return std::move(made).error();
+  return BlobStore(std::move(dir));
 }
 
 std::filesystem::path BlobStore::blob_path(const Digest& digest) const {
@@ -429,15 +435,39 @@ Result<BlobStore::Collected> BlobStore::collect_garbage(std::span<const Digest> 
   if (!artifacts) return std::move(artifacts).error();
   roots.insert(roots.end(), artifacts->begin(), artifacts->end());
   std::set<Digest> wanted;
-  for (const Digest& root : roots) {
+  for (const Digest& root : std::set<Digest>(roots.begin(), roots.end())) {
+// What a killed replace_file left. All that write here hold the index's lock or a Hold, and the caller has both.
+Result<void> remove_temporary(const std::filesystem::path& store) {
+  for (const auto& directory : {store, temporary_of(store), known_layers_of(store), referrers_of(store)}) {
+    auto names = names_in(directory, NameKind::kTemporary);
+    if (!names) return std::move(names).error();
+    for (const std::string& name : *names) {
+      // Beside an index may lie what belongs to others.
+      if (directory == store && !name.starts_with(".index.json.") && !name.starts_with(".oci-layout.")) continue;
+      std::error_code ignored;
+      std::filesystem::remove(directory / name, ignored);
+    }
+  }
+  return {};
+}
+
+bool is_no_manifest(const Error& error) {
+  return error.reason == "bad_manifest" || error.reason == "blob_too_large" || error.reason == "corrupt_blob";
+}
+
     auto parts = parts_of(*this, root);
-    // An image that cannot be read might need any blob: nothing is removed until it is mended or dropped.
-    if (!parts) return std::move(parts).error();
-    wanted.merge(parts->present);
+    if (parts) {
+      wanted.merge(parts->present);
+    } else if (is_no_manifest(parts.error())) {
+      // Nobody can tell what it needs, and it cannot run: it keeps itself and nothing from going.
+      wanted.insert(root);
+      collected.unreadable.push_back(root);
+    } else {
+      return std::move(parts).error();
+    }
   }
   auto blobs = list();
   if (!blobs) return std::move(blobs).error();
-  Collected collected;
   for (const BlobInfo& blob : *blobs) {
     if (wanted.contains(blob.digest)) continue;
     if (written_before && !is_written_before(blob_path(blob.digest), *written_before)) continue;
@@ -451,6 +481,7 @@ Result<BlobStore::Collected> BlobStore::collect_garbage(std::span<const Digest> 
     for (const std::string& name : *names) {
       const std::filesystem::path path = directory / name;
       // Which blob a known layer became; without the blob the note is worth nothing.
+  Collected collected;
       const auto note = directory == known_layers_of(dir_) ? read_file(path, kibibytes(1)) : Result<std::string>("");
       const auto digest = parse_digest(note ? *note : "");
       std::error_code ignored;
@@ -461,3 +492,6 @@ Result<BlobStore::Collected> BlobStore::collect_garbage(std::span<const Digest> 
 }
 
 }  // namespace unik::runtimes
+  auto index_lock = lock_file(dir_ / "index.lock", LockMode::kExclusive);
+  if (!index_lock) return std::move(index_lock).error();
+  if (auto removed = remove_temporary(dir_); !removed) return std::move(removed).error();

@@ -142,6 +142,7 @@ class BlobStore {
   // With `written_before` only blobs that were neither written nor renewed since. Errors: `unavailable/store_busy`
   // while somebody holds the store.
   Result<Collected> collect_garbage(std::span<const Digest> keep = {},
+    std::vector<Digest> unreadable;  // images whose manifest is none, or damaged: they kept themselves alone
                                     std::optional<WallTime> written_before = std::nullopt) const;
   // Lets the blob count as written now: somebody relies on its being there. Nothing when it is not.
   void renew(const Digest& digest) const;

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -166,6 +167,43 @@ TEST_F(BlobStoreTest, ACollectorAmongWritersTakesNothingThatIsNamed) {
   const auto write = [&](int writer, int first, int last) {
     for (int i = first; i < last; ++i) {
       const auto hold = blobs.hold();
+TEST_F(BlobStoreTest, AnImageThatIsNoneOrDamagedKeepsNothingElse) {
+  const BlobStore blobs = store();
+  const Descriptor whole = manifest_of(blobs, "whole"), damaged = manifest_of(blobs, "damaged");
+  const Digest none = blobs.put("abc")->digest;
+  for (const auto& [name, image] : {std::pair("whole", whole), std::pair("damaged", damaged)})
+    ASSERT_OK(blobs.set_image({name, image}));
+  write_file(blobs.blob_path(damaged.digest), std::string(static_cast<std::size_t>(damaged.size), '?'));
+  ASSERT_OK(blobs.put("stray"));
+  const Digest keep[] = {none};
+  const auto collected = blobs.collect_garbage(keep);
+  ASSERT_OK(collected);
+  EXPECT_EQ(collected->blobs, 2u);  // the damaged one's layer, and the stray
+  EXPECT_EQ(std::set<Digest>(collected->unreadable.begin(), collected->unreadable.end()),
+            (std::set<Digest>{none, damaged.digest}));
+  EXPECT_TRUE(blobs.has(none));
+  EXPECT_TRUE(blobs.has(damaged.digest));
+  EXPECT_TRUE(blobs.missing(whole.digest)->empty());
+}
+
+TEST_F(BlobStoreTest, SweepsWhatAKilledReplacementLeft) {
+  const BlobStore blobs = store();
+  const std::string left[] = {".oci-layout.7-0-1",  ".index.json.7-0-1", "layers/.a.7-0-1",
+                              "referrers/.a.7-0-1", "tmp/.spool-7-0-1",  "tmp/blob-7-0-1"};
+  for (const std::string& name : left) write_file(blobs.dir() / name, "half");
+  write_file(blobs.dir() / ".mine", "of somebody else");
+  {
+    const auto hold = blobs.hold();
+    EXPECT_EQ(blobs.collect_garbage().error().reason, "store_busy");
+    for (const std::string& name : left) EXPECT_TRUE(fs::exists(blobs.dir() / name)) << name;
+  }
+  ASSERT_OK(blobs.collect_garbage());
+  for (const std::string& name : left) EXPECT_FALSE(fs::exists(blobs.dir() / name)) << name;
+  EXPECT_TRUE(fs::exists(blobs.dir() / ".mine"));
+  EXPECT_TRUE(fs::exists(blobs.dir() / "index.json"));
+  EXPECT_TRUE(fs::exists(blobs.dir() / "oci-layout"));
+}
+
       if (!hold) ::_exit(2);
       const std::string name = "app-" + std::to_string(writer) + "-" + std::to_string(i);
       if (!blobs.set_image({name, manifest_of(blobs, name + std::string(20000, 'x'))})) ::_exit(3);
