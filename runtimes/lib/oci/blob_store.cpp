@@ -33,6 +33,8 @@ std::filesystem::path referrers_of(const std::filesystem::path& dir) {
   return dir / "referrers";
 }
 
+constexpr std::size_t kDamageChunk = 256 << 10;
+
 Error corrupt(const Digest& digest, const std::filesystem::path& path) {
   return internal("corrupt_blob", path.string() + ": the bytes do not match " + to_string(digest) +
                                       "; remove the file and fetch or build the image again");
@@ -242,9 +244,25 @@ Result<BlobInfo> BlobStore::Writer::finish(const std::optional<Digest>& expected
   return info;
 }
 
+Error BlobStore::damaged(const Digest& digest) const {
+  return corrupt(digest, blob_path(digest));
+}
+
+Result<void> BlobStore::drop_damaged(const Digest& digest) const {
+  auto blob = open_blob(digest);
+  if (!blob) return blob.error().reason == "no_such_blob" ? Result<void>() : std::move(blob).error();
+  std::vector<char> buffer(kDamageChunk);
+  while (true) {
+    const auto got = blob->read(buffer);
+    if (!got) return got.error().reason == "corrupt_blob" ? remove(digest) : got.error();
+    if (*got == 0) return {};
+  }
+}
+
 Result<BlobInfo> BlobStore::put(std::string_view bytes) const {
   const Digest digest = sha256(bytes);
   const auto size = static_cast<std::int64_t>(bytes.size());
+  if (auto dropped = drop_damaged(digest); !dropped) return std::move(dropped).error();
   if (size_of(digest) == size) return BlobInfo{digest, size};
   auto out = writer();
   if (!out) return std::move(out).error();

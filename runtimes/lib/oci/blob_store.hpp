@@ -91,7 +91,12 @@ class BlobStore {
   };
   Result<Writer> writer(Bytes max = kMaxBlob) const;
 
-  // Writes nothing when the blob is there already.
+  // Removes the blob where its bytes do not match its name, so that it can be written again.
+  Result<void> drop_damaged(const Digest& digest) const;
+  // What `read` says of such a blob.
+  Error damaged(const Digest& digest) const;
+
+  // Writes nothing when the blob is there already, and whole.
   Result<BlobInfo> put(std::string_view bytes) const;
 
   // All blobs, by digest.

@@ -26,7 +26,8 @@ struct LayerBlob {
 };
 
 // `name` becomes the annotation `dev.unikctl.layer`. The caller keeps a Hold on the store. What was compressed before
-// is found by its diff id (`layers/HEX` in the store's directory), so an unchanged layer costs one hash of its content.
+// is found by its diff id (`layers/HEX` in the store's directory), so an unchanged layer costs one hash of its content,
+// and one of its blob: one that is damaged is written again.
 // Errors: `not_found/no_such_file`, `unavailable/read_failed`, `conflict/source_changed` (a file changed while it was
 // read), `unavailable/store_failed`.
 Result<LayerBlob> put_layer(const BlobStore& store, const FileTree& tree, std::string_view name);
@@ -70,9 +71,9 @@ Result<void> apply_layer(FileTree& tree, const ByteSource& source, const Content
 
 // The same from the store, its digest verified at the end.
 Result<void> apply_layer(FileTree& tree, const BlobStore& store, const Descriptor& layer, const ContentSink& sink,
-Result<void> apply_layer(FileTree& tree, const BlobStore& store, const Descriptor& layer, const ContentSink& sink,
                          LayerTotals& totals, const LayerLimits& limits = {});
 // A layer alone.
+Result<void> apply_layer(FileTree& tree, const BlobStore& store, const Descriptor& layer, const ContentSink& sink,
                          const LayerLimits& limits = {});
 
 // A tar or cpio archive as a whole root file system; whiteout names mean nothing here.

@@ -82,6 +82,14 @@ TEST_F(BlobStoreTest, AShortBlobIsWrittenAgain) {
   EXPECT_EQ(*blobs.read(digest), "whole");
 }
 
+TEST_F(BlobStoreTest, ADamagedBlobIsWrittenAgain) {
+  const BlobStore blobs = store();
+  const Digest digest = blobs.put("whole")->digest;
+  write_file(blobs.blob_path(digest), "?????");
+  ASSERT_OK(blobs.put("whole"));
+  EXPECT_EQ(*blobs.read(digest), "whole");
+}
+
 TEST_F(BlobStoreTest, AnUnfinishedWriterLeavesNothing) {
   const BlobStore blobs = store();
   {

@@ -237,6 +237,22 @@ TEST_F(LayerTest, BrokenArchivesAreRefused) {
             "bad_layer");
 }
 
+TEST_F(LayerTest, ADamagedBlobIsWrittenAgain) {
+  const BlobStore blobs = store();
+  FileTree tree;
+  ASSERT_OK(put_node(tree, "f", {NodeType::kFile, 0644, 0, 0, 0, 5000, {}, std::string(5000, 'q')}));
+  const auto layer = put_layer(blobs, tree, "app");
+  ASSERT_OK(layer);
+  const std::string whole = slurp(blobs.blob_path(layer->descriptor.digest));
+  write_file(blobs.blob_path(layer->descriptor.digest), std::string(whole.size(), '?'));
+  const auto again = put_layer(blobs, tree, "app");
+  ASSERT_OK(again);
+  EXPECT_FALSE(again->reused);
+  EXPECT_EQ(again->descriptor, layer->descriptor);
+  EXPECT_EQ(slurp(blobs.blob_path(layer->descriptor.digest)), whole);
+  EXPECT_TRUE(put_layer(blobs, tree, "app")->reused);
+}
+
 TEST_F(LayerTest, DamagedBlobsAreToldFromBadArchives) {
   const BlobStore blobs = store();
   FileTree tree;

@@ -284,6 +284,26 @@ TEST_F(RegistryTest, ABlobThatWasAlteredIsRefused) {
   EXPECT_TRUE(to.images()->empty());
 }
 
+TEST_F(RegistryTest, ABlobThatIsDamagedHereIsSaidToBeHere) {
+  const DebianRegistry registry(dir_ / "registry");
+  ASSERT_TRUE(registry.up());
+  const BlobStore from = store("from");
+  const NamedImage image = put_image(from, "web", 100000, 9);
+  const Digest layer = from.manifest(image.manifest.digest)->layers.front().digest;
+  const auto size = static_cast<std::size_t>(*from.size_of(layer));
+  const ImageName name = name_of(registry.host() + "/web:1");
+  RegistryClient client(name, quick());
+  for (const std::string& damage : {noise(size, 10), noise(size - 1, 10)}) {
+    write_file(from.blob_path(layer), damage);
+    const auto pushed = push_image(client, from, image.manifest.digest, name);
+    ASSERT_FALSE(pushed.ok());
+    EXPECT_EQ(pushed.error().reason, "corrupt_blob");
+    EXPECT_NE(pushed.error().message.find(from.blob_path(layer).string()), std::string::npos);
+  }
+  EXPECT_FALSE(*client.has_blob(layer));
+  EXPECT_EQ(client.manifest_digest("1").error().code, ErrorCode::kNotFound);
+}
+
 TEST_F(RegistryTest, WhatIsNotThereIsNamed) {
   const DebianRegistry registry(dir_ / "registry");
   ASSERT_TRUE(registry.up());
