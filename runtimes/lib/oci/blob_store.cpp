@@ -301,13 +301,18 @@ Result<std::vector<NamedImage>> BlobStore::images() const {
   return images;
 }
 
-Result<void> BlobStore::set_image(const NamedImage& image) const {
+Result<void> BlobStore::set_image(const NamedImage& image, const std::optional<Digest>& was) const {
   auto lock = lock_file(dir_ / "index.lock", LockMode::kExclusive);
   if (!lock) return std::move(lock).error();
   auto all = images();
   if (!all) return std::move(all).error();
   const auto same = [&](const NamedImage& other) { return other.name == image.name; };
-  if (const auto it = std::find_if(all->begin(), all->end(), same); it != all->end() && *it == image) return {};
+  const auto it = std::find_if(all->begin(), all->end(), same);
+  if (was && (it == all->end() || it->manifest.digest != *was))
+    return conflict("image_moved", "image " + image.name + ": want it to be " + to_string(*was) + ", found " +
+                                       (it == all->end() ? "it gone" : to_string(it->manifest.digest)) +
+                                       "; somebody else changed it meanwhile, try again");
+  if (it != all->end() && *it == image) return {};
   std::erase_if(*all, same);
   all->insert(std::upper_bound(all->begin(), all->end(), image,
                                [](const NamedImage& a, const NamedImage& b) { return a.name < b.name; }),
@@ -431,6 +436,25 @@ Result<std::vector<Digest>> artifacts_about(const BlobStore& store, const std::f
   return artifacts;
 }
 
+// What a killed replace_file left. All that write here hold the index's lock or a Hold, and the caller has both.
+Result<void> remove_temporary(const std::filesystem::path& store) {
+  for (const auto& directory : {store, temporary_of(store), known_layers_of(store), referrers_of(store)}) {
+    auto names = names_in(directory, NameKind::kTemporary);
+    if (!names) return std::move(names).error();
+    for (const std::string& name : *names) {
+      // Beside an index may lie what belongs to others.
+      if (directory == store && !name.starts_with(".index.json.") && !name.starts_with(".oci-layout.")) continue;
+      std::error_code ignored;
+      std::filesystem::remove(directory / name, ignored);
+    }
+  }
+  return {};
+}
+
+bool is_no_manifest(const Error& error) {
+  return error.reason == "bad_manifest" || error.reason == "blob_too_large" || error.reason == "corrupt_blob";
+}
+
 }  // namespace
 
 void BlobStore::renew(const Digest& digest) const {
@@ -452,27 +476,9 @@ Result<BlobStore::Collected> BlobStore::collect_garbage(std::span<const Digest> 
       });
   if (!artifacts) return std::move(artifacts).error();
   roots.insert(roots.end(), artifacts->begin(), artifacts->end());
+  Collected collected;
   std::set<Digest> wanted;
   for (const Digest& root : std::set<Digest>(roots.begin(), roots.end())) {
-// What a killed replace_file left. All that write here hold the index's lock or a Hold, and the caller has both.
-Result<void> remove_temporary(const std::filesystem::path& store) {
-  for (const auto& directory : {store, temporary_of(store), known_layers_of(store), referrers_of(store)}) {
-    auto names = names_in(directory, NameKind::kTemporary);
-    if (!names) return std::move(names).error();
-    for (const std::string& name : *names) {
-      // Beside an index may lie what belongs to others.
-      if (directory == store && !name.starts_with(".index.json.") && !name.starts_with(".oci-layout.")) continue;
-      std::error_code ignored;
-      std::filesystem::remove(directory / name, ignored);
-    }
-  }
-  return {};
-}
-
-bool is_no_manifest(const Error& error) {
-  return error.reason == "bad_manifest" || error.reason == "blob_too_large" || error.reason == "corrupt_blob";
-}
-
     auto parts = parts_of(*this, root);
     if (parts) {
       wanted.merge(parts->present);
@@ -499,17 +505,16 @@ bool is_no_manifest(const Error& error) {
     for (const std::string& name : *names) {
       const std::filesystem::path path = directory / name;
       // Which blob a known layer became; without the blob the note is worth nothing.
-  Collected collected;
       const auto note = directory == known_layers_of(dir_) ? read_file(path, kibibytes(1)) : Result<std::string>("");
       const auto digest = parse_digest(note ? *note : "");
       std::error_code ignored;
       if (!digest || !has(*digest)) std::filesystem::remove_all(path, ignored);
     }
   }
+  auto index_lock = lock_file(dir_ / "index.lock", LockMode::kExclusive);
+  if (!index_lock) return std::move(index_lock).error();
+  if (auto removed = remove_temporary(dir_); !removed) return std::move(removed).error();
   return collected;
 }
 
 }  // namespace unik::runtimes
-  auto index_lock = lock_file(dir_ / "index.lock", LockMode::kExclusive);
-  if (!index_lock) return std::move(index_lock).error();
-  if (auto removed = remove_temporary(dir_); !removed) return std::move(removed).error();

@@ -151,7 +151,8 @@ Result<Rebased> put_image(const BlobStore& store, const NamedImage& image, Manif
   Rebased rebased{{std::string(kManifestMediaType), blob->digest, blob->size, {}}, false};
   if (blob->digest == image.manifest.digest) return rebased;
   rebased.changed = true;
-  if (auto named = store.set_image({image.name, rebased.manifest}); !named) return std::move(named).error();
+  if (auto named = store.set_image({image.name, rebased.manifest}, image.manifest.digest); !named)
+    return std::move(named).error();
   return rebased;
 }
 

@@ -167,14 +167,6 @@ TEST_F(BlobStoreTest, CollectsWhatNoImageNeeds) {
   EXPECT_FALSE(blobs.has(lost.digest));
 }
 
-// Writers hold the store from before their first blob until the image is named; a collector that runs all the time may
-// take only what nobody names. Some writers are killed half-way.
-TEST_F(BlobStoreTest, ACollectorAmongWritersTakesNothingThatIsNamed) {
-  constexpr int kWriters = 4, kImages = 25;
-  const BlobStore blobs = store();
-  const auto write = [&](int writer, int first, int last) {
-    for (int i = first; i < last; ++i) {
-      const auto hold = blobs.hold();
 TEST_F(BlobStoreTest, AnImageThatIsNoneOrDamagedKeepsNothingElse) {
   const BlobStore blobs = store();
   const Descriptor whole = manifest_of(blobs, "whole"), damaged = manifest_of(blobs, "damaged");
@@ -212,6 +204,14 @@ TEST_F(BlobStoreTest, SweepsWhatAKilledReplacementLeft) {
   EXPECT_TRUE(fs::exists(blobs.dir() / "oci-layout"));
 }
 
+// Writers hold the store from before their first blob until the image is named; a collector that runs all the time may
+// take only what nobody names. Some writers are killed half-way.
+TEST_F(BlobStoreTest, ACollectorAmongWritersTakesNothingThatIsNamed) {
+  constexpr int kWriters = 4, kImages = 25;
+  const BlobStore blobs = store();
+  const auto write = [&](int writer, int first, int last) {
+    for (int i = first; i < last; ++i) {
+      const auto hold = blobs.hold();
       if (!hold) ::_exit(2);
       const std::string name = "app-" + std::to_string(writer) + "-" + std::to_string(i);
       if (!blobs.set_image({name, manifest_of(blobs, name + std::string(20000, 'x'))})) ::_exit(3);
@@ -252,6 +252,19 @@ TEST_F(BlobStoreTest, SweepsWhatAKilledReplacementLeft) {
   ASSERT_OK(blobs.collect_garbage());
   EXPECT_TRUE(fs::is_empty(blobs.dir() / "tmp"));
   EXPECT_EQ(blobs.list()->size(), 2 * images->size() + 1);  // a manifest and a layer each, and one config
+}
+
+TEST_F(BlobStoreTest, ANameMovesOnlyFromWhereItWasSeen) {
+  const BlobStore blobs = store();
+  const Descriptor one = manifest_of(blobs, "one"), two = manifest_of(blobs, "two");
+  EXPECT_EQ(blobs.set_image({"web", two}, one.digest).error().reason, "image_moved");
+  ASSERT_OK(blobs.set_image({"web", one}));
+  ASSERT_OK(blobs.set_image({"web", two}, one.digest));
+  const auto late = blobs.set_image({"web", one}, one.digest);
+  ASSERT_FALSE(late.ok());
+  EXPECT_EQ(late.error().code, ErrorCode::kConflict);
+  EXPECT_NE(late.error().message.find(to_string(two.digest)), std::string::npos) << late.error().message;
+  EXPECT_EQ(blobs.find_image("web")->manifest.digest, two.digest);
 }
 
 TEST_F(BlobStoreTest, ANameMovesAndGoes) {
