@@ -35,30 +35,60 @@ Result<Caller> caller_of(const wire::HttpRequest& request) {
   return caller;
 }
 
-// And stays there until the change that names it is made.
-bool is_there(const runtimes::BlobStore& artifacts, const runtimes::Digest& image) {
-  if (!artifacts.has(image)) return false;
+// What an image lacks of its config and layers, in words; empty where it is whole. What is there stays there until the
+// change that names it is made. Errors: those of BlobStore::manifest.
+Result<std::string> lack_of(const runtimes::BlobStore& artifacts, const runtimes::Digest& image) {
   artifacts.renew(image);
-  if (const auto manifest = artifacts.manifest(image); manifest) {
-    artifacts.renew(manifest->config.digest);
-    for (const runtimes::Descriptor& layer : manifest->layers) artifacts.renew(layer.digest);
-  }
-  return true;
+  const auto manifest = artifacts.manifest(image);
+  if (!manifest) return manifest.error();
+  std::vector<std::string> missing;
+  const auto need = [&](const std::string& what, const runtimes::Digest& digest) {
+    artifacts.renew(digest);
+    if (!artifacts.has(digest)) missing.push_back(what + " " + to_string(digest));
+  };
+  need("the config", manifest->config.digest);
+  for (const runtimes::Descriptor& layer : manifest->layers) need("the layer", layer.digest);
+  if (missing.size() < 2) return missing.empty() ? std::string() : missing.front();
+  return missing.front() + " and " + std::to_string(missing.size() - 1) + " more";
 }
 
-// An app whose image nobody has uploaded could never boot: said now, not on some node later.
+bool is_whole_image(const runtimes::BlobStore& artifacts, const runtimes::Digest& image) {
+  const Result<std::string> lack = lack_of(artifacts, image);
+  return lack && lack->empty();
+}
+
+// An image that is not whole could never boot: said now, not on some node later.
+Result<void> check_image(const runtimes::BlobStore& artifacts, const App& app, const runtimes::Digest& image) {
+  const std::string object = "app/" + app.metadata.name;
+  const auto refuse = [&](const char* reason, const std::string& message, const std::string& place) {
+    Error error = invalid(reason, object + ": " + message);
+    error.details.push_back({object, 0, 0, "spec.image", place});
+    return error;
+  };
+  const std::string name = "the image " + app.spec.boot.image;
+  const std::string mend = ": upload it first (`unikctl deploy` and `unikctl apply` do)";
+  const Result<std::string> lack = lack_of(artifacts, image);
+  if (lack && lack->empty()) return {};
+  if (lack)
+    return refuse("image_incomplete", "want all of " + name + " on this controller, found it without " + *lack + mend,
+                  "not all of it on this controller");
+  if (lack.error().reason == "no_such_image")
+    return refuse("image_unknown", name + " is not on this controller" + mend, "not on this controller");
+  if (lack.error().reason == "bad_manifest" || lack.error().reason == "blob_too_large")
+    return refuse(
+        "image_unknown",
+        name + ": want the digest of an image's manifest, found that of something else (" + lack.error().message + ")",
+        "no image");
+  return lack.error();
+}
+
 Result<void> check_images(const runtimes::BlobStore& artifacts, const std::vector<Resource>& resources) {
   for (const Resource& resource : resources) {
     const App* const app = std::get_if<App>(&resource);
     if (app == nullptr) continue;
     const Result<runtimes::Reference> image = runtimes::parse_reference(app->spec.boot.image);
-    if (!image || is_there(artifacts, image->digest)) continue;
-    const std::string object = "app/" + app->metadata.name;
-    Error error = invalid("image_unknown",
-                          object + ": the image " + app->spec.boot.image +
-                              " is not on this controller: upload it first (`unikctl deploy` and `unikctl apply` do)");
-    error.details.push_back({object, 0, 0, "spec.image", "not on this controller"});
-    return error;
+    if (!image) continue;  // said by who admits it, or a source
+    if (Result<void> whole = check_image(artifacts, *app, image->digest); !whole) return whole;
   }
   return {};
 }
@@ -115,6 +145,24 @@ Result<void> check_container(const runtimes::BlobStore& artifacts, const TenantS
   return error;
 }
 
+// As a node would find it: without anything to run nothing boots.
+Result<void> check_program(const runtimes::BlobStore& artifacts, const App& app, const runtimes::Digest& image) {
+  if (!app.spec.boot.args.empty()) return {};
+  const auto manifest = artifacts.manifest(image);
+  if (!manifest) return manifest.error();
+  if (runs_as(*manifest) == runtimes::RunsAs::kKernel) return {};
+  const auto config = artifacts.config(*manifest);
+  if (!config) return config.error();
+  if (!config->entrypoint.empty() || !config->cmd.empty()) return {};
+  const std::string object = "app/" + app.metadata.name;
+  Error error = invalid("no_program", object +
+                                          ": want an image with an entry point or a command, or spec.args that name a "
+                                          "program, found neither with " +
+                                          app.spec.boot.image);
+  error.details.push_back({object, 0, 0, "spec.image", "names no program to run, and spec.args neither"});
+  return error;
+}
+
 // What an app has already is left alone, so that a new policy keeps nobody from applying what there is.
 Result<void> check_policies(const runtimes::BlobStore& artifacts, const World& world,
                             const std::vector<Resource>& resources) {
@@ -126,6 +174,7 @@ Result<void> check_policies(const runtimes::BlobStore& artifacts, const World& w
     const TenantSpec& tenant = tenant_spec(world, resources, app->metadata.tenant);
     if (Result<void> allowed = check_container(artifacts, tenant, *app, image->digest); !allowed) return allowed;
     if (Result<void> trusted = check_signed(artifacts, tenant, *app, image->digest); !trusted) return trusted;
+    if (Result<void> runs = check_program(artifacts, *app, image->digest); !runs) return runs;
   }
   return {};
 }
@@ -312,7 +361,7 @@ void handle_build(ApiContext& context, const wire::HttpRequest& request, const w
     return responder.send(checked.error());
   const std::string before = built_image(*context.runner.world(), build);
   const auto image = runtimes::parse_reference(before);
-  if (image && is_there(context.artifacts, image->digest)) {
+  if (image && is_whole_image(context.artifacts, image->digest)) {
     ApplyRequest apply;
     apply.follow = true;
     apply.trace_id = request.trace_id;
