@@ -61,5 +61,16 @@ TEST_F(ApplyImage, WithoutAProgramNeedsArguments) {
   EXPECT_EQ(apply(image, ", args: [/bin/web]"), "applied");
 }
 
+TEST_F(ApplyImage, ThatIsPromisedIsTakenForADryRunAlone) {
+  const std::string promised = "?dry_run=1&promised_images=1";
+  const runtimes::Digest elsewhere = runtimes::sha256("elsewhere");
+  EXPECT_TRUE(apply(elsewhere, "", "?dry_run=1").starts_with("image_unknown"));
+  EXPECT_EQ(apply(elsewhere, "", promised), "applied");
+  EXPECT_EQ(apply(put_image("layer"), "", promised), "applied");
+  EXPECT_TRUE(apply(context_->artifacts.put("abc")->digest, "", promised).starts_with("image_unknown"));
+  EXPECT_TRUE(apply(elsewhere, "", "?promised_images=1").starts_with("bad_query"));
+  EXPECT_EQ(runner_->world()->apps.find({Symbol("default"), Symbol("web")}), nullptr);
+}
+
 }  // namespace
 }  // namespace unik::controller
