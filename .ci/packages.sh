@@ -10,7 +10,9 @@ build_packages=(
 kernel_packages=(linux-source-6.12 build-essential ccache flex bison bc libelf-dev cpio xz-utils)
 guest_packages=(qemu-system-x86 erofs-utils)
 quick_packages=(curl)
-test_packages=(curl jq iproute2 procps memtest86+ socat lighttpd sqlite3 clang-format-14 shellcheck docker-registry skopeo umoci busybox-static minisign python3-yaml redis-server memcached)
+test_packages=(curl jq iproute2 procps memtest86+ socat lighttpd sqlite3 clang-format-14 shellcheck docker-registry skopeo umoci oci-image-tool busybox-static minisign python3-yaml)
+# What redis and memcached are linked with; themselves they would be started on this machine.
+test_packages+=(redis-tools libevent-2.1-7 libsasl2-2)
 # Gradle, a program as a jar, Maven, and of Debian's Maven repository what examples/java-hello builds with.
 test_packages+=(gradle libh2-java maven libcommons-lang3-java libsurefire-java)
 for plugin in compiler dependency install jar resources; do test_packages+=("libmaven-$plugin-plugin-java"); done

@@ -179,9 +179,18 @@ Result<Explanation> Api::explain(std::string_view kind, const std::string& name)
   return get<Explanation>(in_tenant("/v1/explain/" + wire::percent_encode(kind) + "/" + wire::percent_encode(name)));
 }
 
-Result<ApplyReply> Api::apply(const std::string& manifests, bool dry_run) const {
+Result<ApplyReply> Api::apply(const std::string& manifests) const {
+  return post_manifests(in_tenant("/v1/apply"), manifests);
+}
+
+Result<ApplyReply> Api::foresee(const std::string& manifests, bool promised) const {
   std::string target = in_tenant("/v1/apply");
-  if (dry_run) add_parameter(target, "dry_run", "1");
+  add_parameter(target, "dry_run", "1");
+  if (promised) add_parameter(target, "promised_images", "1");
+  return post_manifests(target, manifests);
+}
+
+Result<ApplyReply> Api::post_manifests(const std::string& target, const std::string& manifests) const {
   wire::ClientRequest post = request("POST", target);
   post.headers.add("Content-Type", "application/yaml");
   post.body = manifests;
@@ -191,10 +200,7 @@ Result<ApplyReply> Api::apply(const std::string& manifests, bool dry_run) const 
 Result<ApplyReply> Api::deploy(const std::string& manifest, const std::string& runtime) const {
   std::string target = in_tenant("/v1/deployments");
   if (!runtime.empty()) add_parameter(target, "runtime", runtime);
-  wire::ClientRequest post = request("POST", target);
-  post.headers.add("Content-Type", "application/yaml");
-  post.body = manifest;
-  return read<ApplyReply>(post);
+  return post_manifests(target, manifest);
 }
 
 Result<ApplyReply> Api::destroy(const std::vector<std::string>& names) const {
@@ -237,15 +243,14 @@ Result<ApplyReply> Api::steer_rollout(const std::string& app, const std::string&
   return read<ApplyReply>(request("POST", target));
 }
 
-Result<ApplyReply> Api::whatif(const std::vector<std::string>& lose, const std::string& manifests) const {
+Result<ApplyReply> Api::whatif(const std::vector<std::string>& lose, const std::string& manifests,
+                               bool promised) const {
   std::string target = in_tenant("/v1/whatif");
   std::string names;
   for (const std::string& name : lose) names += (names.empty() ? "" : ",") + name;
   if (!names.empty()) add_parameter(target, "lose", names);
-  wire::ClientRequest post = request("POST", target);
-  post.headers.add("Content-Type", "application/yaml");
-  post.body = manifests;
-  return read<ApplyReply>(post);
+  if (promised) add_parameter(target, "promised_images", "1");
+  return post_manifests(target, manifests);
 }
 
 Result<ApplyReply> Api::recover() const {

@@ -78,7 +78,9 @@ class Api {
   Result<Operation> operation(const std::string& id) const;
   Result<Explanation> explain(std::string_view kind, const std::string& name) const;
 
-  Result<ApplyReply> apply(const std::string& manifests, bool dry_run) const;
+  Result<ApplyReply> apply(const std::string& manifests) const;
+  // What `apply` would do. `promised`: images and signatures that it lacks will have been sent by then.
+  Result<ApplyReply> foresee(const std::string& manifests, bool promised) const;
   // `runtime` is for an App whose source is to be built; empty: as the source says.
   Result<ApplyReply> deploy(const std::string& manifest, const std::string& runtime = "") const;
   Result<ApplyReply> destroy(const std::vector<std::string>& names) const;
@@ -89,7 +91,7 @@ class Api {
   // `verb`: pause, resume, promote, abort, restart, rollback.
   Result<ApplyReply> steer_rollout(const std::string& app, const std::string& verb,
                                    std::optional<std::uint64_t> to) const;
-  Result<ApplyReply> whatif(const std::vector<std::string>& lose, const std::string& manifests) const;
+  Result<ApplyReply> whatif(const std::vector<std::string>& lose, const std::string& manifests, bool promised) const;
 
   Result<bool> has_artifact(const std::string& digest) const;
   Result<void> put_artifact(const std::string& digest, std::uint64_t size, wire::UploadSource source) const;
@@ -119,6 +121,7 @@ class Api {
 
  private:
   wire::ClientRequest request(std::string method, std::string target) const;
+  Result<ApplyReply> post_manifests(const std::string& target, const std::string& manifests) const;
   Result<wire::ClientResponse> send(const wire::ClientRequest& request) const;
   template <typename T>
   Result<T> read(const wire::ClientRequest& request) const;

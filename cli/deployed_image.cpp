@@ -92,6 +92,16 @@ bool is_known_container(const runtimes::BlobStore& store, const runtimes::Digest
   return manifest && runs_as(*manifest) == runtimes::RunsAs::kContainer;
 }
 
+Result<void> check_program(const App& app, const DeployedImage& image) {
+  if (!image.image || !app.spec.boot.args.empty() || runs_as(image.image->manifest) == runtimes::RunsAs::kKernel)
+    return {};
+  const runtimes::ImageConfig& config = image.image->config;
+  if (!config.entrypoint.empty() || !config.cmd.empty()) return {};
+  return invalid("no_program", "image " + to_string(image.reference) +
+                                   ": want one with an entry point or a command, found neither; name the program and "
+                                   "its arguments behind `--`, or in spec.args");
+}
+
 Result<void> upload(const Session& session, const Api& api, const runtimes::BlobStore& store,
                     const DeployedImage& image) {
   if (image.image) return upload(session, api, store, *image.image);

@@ -36,6 +36,10 @@ Result<DeployedImage> stored_image(const Session& session, const runtimes::BlobS
 // Whether the image is a container's. What it is, this host knows only where it made or fetched it: false elsewhere.
 bool is_known_container(const runtimes::BlobStore& store, const runtimes::Digest& image);
 
+// Errors: `invalid/no_program` where neither the image nor the App's arguments name a program. Of an image that only
+// the control plane has, that says so itself.
+Result<void> check_program(const App& app, const DeployedImage& image);
+
 // Sends what the control plane lacks of it: the image, or where it has that, signatures.
 Result<void> upload(const Session& session, const Api& api, const runtimes::BlobStore& store,
                     const DeployedImage& image);

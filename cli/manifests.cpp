@@ -12,6 +12,7 @@
 #include "codec/json.hpp"
 #include "runtimes/lib/elf/recognise.hpp"
 #include "runtimes/lib/oci/reference.hpp"
+#include "runtimes/lib/signature/image_signatures.hpp"
 
 namespace unik::cli {
 namespace {
@@ -79,19 +80,22 @@ Result<void> check_sources(const Session& session, const Manifests& manifests) {
   return first ? Result<void>(*std::move(first)) : Result<void>();
 }
 
-Result<void> send_resolved(const Session& session, const Api& api, const runtimes::BlobStore& store, App& app,
-                           const DeployedImage& image) {
-  if (auto sent = upload(session, api, store, image); !sent) return sent;
+Result<void> take_resolved(const Session& session, const Api& api, const runtimes::BlobStore& store, App& app,
+                           const DeployedImage& image, Images images) {
+  if (auto runs = check_program(app, image); !runs) return runs;
+  if (images == Images::kSent)
+    if (auto sent = upload(session, api, store, image); !sent) return sent;
   set_image(app, image);
   return {};
 }
 
 Result<void> prepare_image(const Session& session, const Api& api, const runtimes::BlobStore& store,
-                           const Manifests& manifests, const codec::ParsedManifest& manifest, App& app) {
+                           const Manifests& manifests, const codec::ParsedManifest& manifest, App& app, Images images) {
   if (app.spec.source.empty()) {
     const auto resolved = resolve_image(session, &api, store, app.spec.boot.image, {});
     if (!resolved) return at_field(resolved.error(), manifests, manifest, "spec.image");
-    return send_resolved(session, api, store, app, *resolved);
+    const auto taken = take_resolved(session, api, store, app, *resolved, images);
+    return taken ? taken : Result<void>(at_field(taken.error(), manifests, manifest, "spec.image"));
   }
   PackRequest request;
   request.path = source_of(session, manifest, app);
@@ -100,7 +104,8 @@ Result<void> prepare_image(const Session& session, const Api& api, const runtime
   request.debug = app.spec.boot.debug;
   const auto packed = pack(session, store, request);
   if (!packed) return at_field(packed.error(), manifests, manifest, "spec.source");
-  if (auto sent = upload(session, api, store, packed->image); !sent) return sent;
+  if (images == Images::kSent)
+    if (auto sent = upload(session, api, store, packed->image); !sent) return sent;
   app.spec.boot.image = to_string(packed->image.reference);
   app.spec.source.clear();
   app.spec.runtime.clear();
@@ -120,6 +125,35 @@ std::vector<runtimes::Digest> images_of(const Manifests& manifests) {
   return images;
 }
 
+// On this host, whoever is trusted.
+bool signed_here(const Session& session, const std::vector<runtimes::Digest>& images) {
+  const auto store = open_store(session);
+  if (!store) return false;
+  return std::any_of(images.begin(), images.end(), [&](const runtimes::Digest& image) {
+    const auto signatures = image_signatures(*store, image);
+    return signatures && !signatures->empty();
+  });
+}
+
+// After `refused`, which says that the control plane lacks one of them.
+Result<void> find_images(const Session& session, const Api& api, Manifests& manifests, Images images,
+                         const Error& refused) {
+  const auto store = open_store(session);
+  if (!store) return store.error();
+  // It has the manifest of one that is there in part, so it is not asked for that.
+  const Api* const asked = refused.reason == "image_incomplete" ? nullptr : &api;
+  for (codec::ParsedManifest& manifest : manifests.documents) {
+    App* app = std::get_if<App>(&manifest.resource);
+    if (app == nullptr) continue;
+    const auto image = resolve_image(session, asked, *store, app->spec.boot.image, {});
+    if (!image && image.error().reason == "no_such_image") return placed(refused, manifests);
+    if (!image) return at_field(image.error(), manifests, manifest, "spec.image");
+    if (auto taken = take_resolved(session, api, *store, *app, *image, images); !taken)
+      return at_field(taken.error(), manifests, manifest, "spec.image");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Manifests> read_manifests(const Session& session, const std::vector<std::string>& paths,
@@ -133,7 +167,7 @@ Result<Manifests> read_manifests(const Session& session, const std::vector<std::
   return Manifests{*std::move(texts), *std::move(documents)};
 }
 
-Result<void> prepare_images(const Session& session, const Api& api, Manifests& manifests) {
+Result<void> prepare_images(const Session& session, const Api& api, Manifests& manifests, Images images) {
   if (auto checked = check_sources(session, manifests); !checked) return checked;
   const auto store = open_store(session);
   for (codec::ParsedManifest& manifest : manifests.documents) {
@@ -141,7 +175,8 @@ Result<void> prepare_images(const Session& session, const Api& api, Manifests& m
     if (app == nullptr) continue;
     if (app->spec.source.empty() && !floats(store ? &*store : nullptr, app->spec.boot.image)) continue;
     if (!store) return store.error();
-    if (auto prepared = prepare_image(session, api, *store, manifests, manifest, *app); !prepared) return prepared;
+    if (auto prepared = prepare_image(session, api, *store, manifests, manifest, *app, images); !prepared)
+      return prepared;
   }
   return {};
 }
@@ -155,22 +190,23 @@ std::string request_body(const Manifests& manifests) {
   return body;
 }
 
-Result<ApplyReply> ask_with_images(const Session& session, const Api& api, Manifests& manifests, const Ask& ask) {
-  send_signatures(session, api, images_of(manifests));
-  auto reply = ask(request_body(manifests));
+Result<ApplyReply> ask_with_images(const Session& session, const Api& api, Manifests& manifests, Images images,
+                                   const Ask& ask) {
+  const bool promised = images == Images::kPromised;
+  if (!promised) send_signatures(session, api, images_of(manifests));
+  auto reply = ask(request_body(manifests), false);
   if (reply) return reply;
-  if (reply.error().reason != "image_unknown") return placed(reply.error(), manifests);
-  const auto store = open_store(session);
-  if (!store) return store.error();
-  for (codec::ParsedManifest& manifest : manifests.documents) {
-    App* app = std::get_if<App>(&manifest.resource);
-    if (app == nullptr) continue;
-    const auto image = resolve_image(session, &api, *store, app->spec.boot.image, {});
-    if (!image && image.error().reason == "no_such_image") return placed(reply.error(), manifests);
-    if (!image) return at_field(image.error(), manifests, manifest, "spec.image");
-    if (auto sent = send_resolved(session, api, *store, *app, *image); !sent) return sent.error();
-  }
-  reply = ask(request_body(manifests));
+  const std::string lacks = reply.error().reason;
+  const bool lacks_image = lacks == "image_unknown" || lacks == "image_incomplete";
+  if (!lacks_image && !(promised && lacks == "unsigned_image" && signed_here(session, images_of(manifests))))
+    return placed(reply.error(), manifests);
+  if (lacks_image)
+    if (auto found = find_images(session, api, manifests, images, reply.error()); !found) return found.error();
+  if (promised)
+    session.say(
+        "an apply would send the images and signatures that the control plane lacks; what a tenant's policy "
+        "says of them shows only then");
+  reply = ask(request_body(manifests), promised);
   return reply ? reply : Result<ApplyReply>(placed(reply.error(), manifests));
 }
 

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <shared_mutex>
 #include <thread>
 #include <utility>
 
@@ -137,7 +138,7 @@ class ImageStore::State {
   void run() {
     std::unique_lock lock(mutex_);
     for (;;) {
-      changed_.wait(lock, [this] { return ending_ || (!sweeping_ && next() != queue_.end()); });
+      changed_.wait(lock, [this] { return ending_ || next() != queue_.end(); });
       if (ending_) return;
       const auto taken = next();
       const WantedImage wanted = std::move(*taken);
@@ -145,8 +146,11 @@ class ImageStore::State {
       busy_.insert(wanted.image);
       lock.unlock();
       ImageReady answer{wanted, {}, {}};
-      const Result<void> trusted = fetch_trusted(wanted, answer);
+      const Result<void> room = find_room(wanted.image);
+      std::shared_lock working(in_use_);
+      const Result<void> trusted = room.ok() ? fetch_trusted(wanted, answer) : room;
       Result<BootFiles> files = trusted.ok() ? prepare(wanted.image, answer) : Result<BootFiles>(trusted.error());
+      working.unlock();
       lock.lock();
       wanted_.erase(wanted);
       busy_.erase(wanted.image);
@@ -155,8 +159,9 @@ class ImageStore::State {
       else if (trusted.ok())
         ready_.erase(wanted.image);  // what others trust and have booted stays theirs
       if (ending_) return;
-      if (busy_.empty() && queue_.empty()) sweep(lock, !files.ok() && files.error().reason == "disk_full");
+      const bool last = busy_.empty() && queue_.empty();
       lock.unlock();
+      if (last) make_room(!files.ok() && files.error().reason == "disk_full" ? bound_.value : 0);
       changed_.notify_all();
       if (files.ok())
         deliver_(std::move(answer));
@@ -166,26 +171,52 @@ class ImageStore::State {
     }
   }
 
-  // With `lock` held, which it gives back meanwhile; no image is fetched then.
-  void sweep(std::unique_lock<std::mutex>& lock, bool disk_is_full) {
-    const std::set<std::string> needed = needed_;
-    const std::map<std::string, std::uint64_t> last_needed = last_needed_;
-    sweeping_ = true;
-    lock.unlock();
-    const std::vector<std::string> gone = make_room(needed, last_needed, disk_is_full);
-    lock.lock();
-    for (const std::string& image : gone) {
-      ready_.erase(image);
-      last_needed_.erase(image);
-    }
-    sweeping_ = false;
-    changed_.notify_all();
+  // Room for what is still to come, as far as the manifest states it: what no goal needs goes before, not after.
+  Result<void> find_room(const std::string& image) {
+    const Result<runtimes::Reference> reference = runtimes::parse_reference(image);
+    if (!reference.ok()) return reference.error();
+    const Result<std::int64_t> coming = bytes_to_come(*reference);
+    if (!coming.ok()) return coming.error();
+    if (*coming > bound_.value)
+      return invalid("image_too_large", "image " + image + ": want at most " + format_bytes(bound_) +
+                                            " to fetch, as this node keeps (`unik-agent run --image-cache`), found " +
+                                            format_bytes(Bytes{*coming}) + "; take a smaller image, or give it more");
+    if (*coming > 0) make_room(*coming);
+    return {};
   }
 
-  std::vector<std::string> make_room(const std::set<std::string>& needed,
-                                     const std::map<std::string, std::uint64_t>& last_needed, bool disk_is_full) const {
-    std::vector<std::string> gone;
-    if (!disk_is_full && bytes_below(directory_) <= bound_.value) return gone;
+  Result<std::int64_t> bytes_to_come(const runtimes::Reference& image) {
+    const std::shared_lock working(in_use_);
+    const Result<BlobStore::Hold> hold = store_.hold();
+    if (!hold.ok()) return hold.error();
+    if (Result<void> dropped = store_.drop_damaged(image.digest); !dropped.ok()) return dropped.error();
+    if (!store_.has(image.digest))
+      if (Result<void> written = write_blob(store_, image.digest, fetch_, ending_); !written.ok())
+        return written.error();
+    const Result<runtimes::Manifest> manifest = store_.manifest(image.digest);
+    if (!manifest.ok()) return manifest.error();
+    std::map<Digest, std::int64_t> coming;  // an image may have the same layer twice
+    const auto count = [&](const runtimes::Descriptor& part) {
+      if (!store_.has(part.digest)) coming[part.digest] = std::min(part.size, runtimes::kMaxBlob.value);
+    };
+    count(manifest->config);
+    for (const runtimes::Descriptor& layer : manifest->layers) count(layer);
+    std::int64_t bytes = 0;
+    for (const auto& [digest, size] : coming) bytes += size;
+    return bytes;
+  }
+
+  // Images that no goal needs go until `room` more bytes are within the bound, or none is left. Waits for the workers,
+  // where it has to.
+  void make_room(std::int64_t room) {
+    if (fits(room)) return;
+    const std::unique_lock alone(in_use_);
+    std::unique_lock lock(mutex_);
+    std::set<std::string> needed = needed_;
+    needed.insert(busy_.begin(), busy_.end());
+    const std::map<std::string, std::uint64_t> last_needed = last_needed_;
+    lock.unlock();
+    if (fits(room)) return;
     std::vector<std::string> idle;
     if (const auto images = store_.images(); images.ok())
       for (const runtimes::NamedImage& image : *images)
@@ -195,28 +226,42 @@ class ImageStore::State {
       return found == last_needed.end() ? 0 : found->second;
     };
     std::stable_sort(idle.begin(), idle.end(), [&](const auto& a, const auto& b) { return when(a) < when(b); });
+    std::size_t gone = 0;
     for (const std::string& image : idle) {
-      if (const Result<void> removed = remove(image); !removed.ok()) {
+      if (const Result<void> removed = remove(image, needed); !removed.ok()) {
         wire::log(wire::LogLevel::kWarning, "images", "cannot make room", {{"error", to_string(removed.error())}});
         break;
       }
-      gone.push_back(image);
-      if (!disk_is_full && bytes_below(directory_) <= bound_.value) break;
+      ++gone;
+      if (fits(room)) break;
     }
-    if (!gone.empty())
-      wire::log(wire::LogLevel::kInfo, "images", "made room", {{"images", gone.size()}, {"bound", bound_.value}});
-    return gone;
+    if (gone > 0) wire::log(wire::LogLevel::kInfo, "images", "made room", {{"images", gone}, {"bound", bound_.value}});
   }
 
-  // With all that no other image needs.
-  Result<void> remove(const std::string& image) const {
+  bool fits(std::int64_t room) const { return bytes_below(directory_) <= bound_.value - room; }
+
+  // With all that no other image needs; `needed` may be on their way, and not in the index yet.
+  Result<void> remove(const std::string& image, const std::set<std::string>& needed) {
     if (Result<void> removed = store_.remove_image(image); !removed.ok()) return removed;
-    if (auto collected = store_.collect_garbage(); !collected.ok()) return std::move(collected).error();
+    std::vector<BootFiles> boots;
+    {
+      const std::lock_guard lock(mutex_);
+      ready_.erase(image);
+      last_needed_.erase(image);
+      for (const auto& [name, files] : ready_) boots.push_back(files);
+    }
+    std::vector<Digest> kept;
+    for (const std::string& other : needed)
+      if (const auto reference = runtimes::parse_reference(other); reference.ok()) kept.push_back(reference->digest);
+    const Result<BlobStore::Collected> collected = store_.collect_garbage(kept);
+    if (!collected.ok()) return collected.error();
+    if (!collected->unreadable.empty())
+      wire::log(wire::LogLevel::kWarning, "images", "images have no manifest that can be read",
+                {{"images", collected->unreadable.size()}, {"first", to_string(collected->unreadable.front())}});
     const Result<std::vector<runtimes::NamedImage>> images = store_.images();
     if (!images.ok()) return images.error();
-    std::vector<Digest> kept;
     for (const runtimes::NamedImage& other : *images) kept.push_back(other.manifest.digest);
-    return runtimes::prune_boot(store_, kept, cache_);
+    return runtimes::prune_boot(store_, kept, cache_, boots);
   }
 
   // Nothing of an image that has to be signed is opened before it is known to be.
@@ -306,14 +351,14 @@ class ImageStore::State {
   const Bytes bound_;
   const std::function<void(Event)> deliver_;
 
+  std::shared_mutex in_use_;  // the store and the cache: by workers shared, alone by who makes room; before `mutex_`
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<WantedImage> queue_;  // none twice
   std::set<WantedImage> wanted_;   // queued or under way
   std::set<std::string> busy_;     // images under way
-  bool sweeping_ = false;
-  std::set<std::string> needed_;  // by goals
-  std::uint64_t round_ = 0;       // of `last_needed_`
+  std::set<std::string> needed_;   // by goals
+  std::uint64_t round_ = 0;        // of `last_needed_`
   std::map<std::string, std::uint64_t> last_needed_;
   std::map<std::string, BootFiles> ready_;
   std::atomic<bool> ending_ = false;

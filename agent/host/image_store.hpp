@@ -5,10 +5,12 @@
 // must have signed the image: by a signature that the store has, or else by one that the controller has by now. Two
 // workers, never both at the same image; the same request again while it is under way is answered by the same event.
 //
-// The store is a cache: when it holds more than its bound, or its disk is full, images that no goal needs go, those
-// first that have not been needed for longest. What runs keeps its open files.
+// The store is a cache: when it holds more than its bound, or would with what a manifest states is still to come, or
+// its disk is full, images that no goal needs go, those first that have not been needed for longest. What goals need
+// stays, beyond the bound too. What runs keeps its open files.
 //
-// Errors of an image that nobody trusted has signed are those of runtimes::check_signatures, `invalid`.
+// Errors of an image that nobody trusted has signed are those of runtimes::check_signatures, `invalid`; of one that is
+// larger than the bound by itself, `invalid/image_too_large`.
 #pragma once
 
 #include <functional>

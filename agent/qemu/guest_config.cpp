@@ -104,7 +104,9 @@ Result<std::string> guest_config(const InstanceId& id, const BootSpec& boot, con
   if (Result<void> added = add_list(config, UNIK_GUEST_KEY_ENV, environment_of(boot, image), UNIK_GUEST_ENV_MAX);
       !added.ok())
     return added.error();
-  if (!image.working_dir.empty() && image.working_dir != "/") add(config, UNIK_GUEST_KEY_CWD, image.working_dir);
+  if (!image.working_dir.empty() && image.working_dir != "/")
+    if (Result<void> added = add_list(config, UNIK_GUEST_KEY_CWD, {image.working_dir}, 1); !added.ok())
+      return added.error();
   if (user->uid != UNIK_GUEST_DEFAULT_ID) add(config, UNIK_GUEST_KEY_UID, std::to_string(user->uid));
   if (user->gid != UNIK_GUEST_DEFAULT_ID) add(config, UNIK_GUEST_KEY_GID, std::to_string(user->gid));
   add(config, UNIK_GUEST_KEY_HOSTNAME, short_name(id).substr(0, UNIK_GUEST_HOSTNAME_BYTES_MAX));

@@ -21,9 +21,11 @@ Result<int> run_apply(const Session& session, const ApplyOptions& options) {
   if (!manifests) return manifests.error();
   const auto api = session.connect();
   if (!api) return api.error();
-  if (auto built = prepare_images(session, *api, *manifests); !built) return built.error();
-  const auto reply = ask_with_images(session, *api, *manifests,
-                                     [&](const std::string& body) { return api->apply(body, options.dry_run); });
+  const Images images = options.dry_run ? Images::kPromised : Images::kSent;
+  if (auto built = prepare_images(session, *api, *manifests, images); !built) return built.error();
+  const auto reply = ask_with_images(session, *api, *manifests, images, [&](const std::string& body, bool promised) {
+    return options.dry_run ? api->foresee(body, promised) : api->apply(body);
+  });
   if (!reply) return reply.error();
   show_reply(session, *reply, options.format);
   return 0;

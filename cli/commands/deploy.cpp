@@ -227,7 +227,10 @@ Result<int> run_deploy(const Session& session, const DeployOptions& options) {
   subject->inputs.environment = session.environment().variables;
   auto app = plan_app(flags, subject->inputs);
   if (!app) return app.error();
-  if (subject->deployed) set_image(*app, *subject->deployed);
+  if (subject->deployed) {
+    if (auto runs = check_program(*app, *subject->deployed); !runs) return runs.error();
+    set_image(*app, *subject->deployed);
+  }
   const std::string body = codec::to_json(Resource(*app));
   if (options.dry_run) {
     session.out(options.format == OutputFormat::kJson ? pretty_json(body) : codec::to_yaml(Resource(*app)));

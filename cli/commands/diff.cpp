@@ -22,9 +22,10 @@ Result<int> run_diff(const Session& session, const DiffOptions& options) {
   if (!manifests) return manifests.error();
   const auto api = session.connect();
   if (!api) return api.error();
-  if (auto built = prepare_images(session, *api, *manifests); !built) return built.error();
+  if (auto built = prepare_images(session, *api, *manifests, Images::kPromised); !built) return built.error();
   const auto reply =
-      ask_with_images(session, *api, *manifests, [&](const std::string& body) { return api->apply(body, true); });
+      ask_with_images(session, *api, *manifests, Images::kPromised,
+                      [&](const std::string& body, bool promised) { return api->foresee(body, promised); });
   if (!reply) return reply.error();
   if (options.format == OutputFormat::kTable || options.format == OutputFormat::kWide)
     session.out(render_diff(*reply, session.terminal().colour_out) +

@@ -152,6 +152,9 @@ Result<int> prune(const Session& session, const ImageOptions& options) {
   if (!store) return store.error();
   const auto collected = store->collect_garbage();
   if (!collected) return collected.error();
+  for (const runtimes::Digest& image : collected->unreadable)
+    session.say(to_string(image) + ": want the manifest of an image, found other bytes; it stays until its names are " +
+                "removed (`unikctl image rm`), or it is built or fetched again");
   session.out(render_collected(*collected, options.format));
   return 0;
 }

@@ -141,7 +141,7 @@ Result<void> roll_app(const Session& session, const Api& api, const BlobStore& s
   if (image->image)
     if (auto sent = upload(session, api, store, *image->image); !sent) return sent;
   set_image(app, *image);
-  const auto reply = api.apply(codec::to_json(Resource(app)), false);
+  const auto reply = api.apply(codec::to_json(Resource(app)));
   if (!reply) return reply.error();
   session.say("app/" + app.metadata.name + " rolls over to it");
   return {};

@@ -26,12 +26,13 @@ Result<int> run_whatif(const Session& session, const WhatifOptions& options) {
     manifests = *std::move(read);
     const auto api = session.connect();
     if (!api) return api.error();
-    if (auto built = prepare_images(session, *api, manifests); !built) return built.error();
+    if (auto built = prepare_images(session, *api, manifests, Images::kPromised); !built) return built.error();
   }
   const auto api = session.connect();
   if (!api) return api.error();
-  const auto reply = ask_with_images(session, *api, manifests,
-                                     [&](const std::string& body) { return api->whatif(options.lose, body); });
+  const auto reply = ask_with_images(
+      session, *api, manifests, Images::kPromised,
+      [&](const std::string& body, bool promised) { return api->whatif(options.lose, body, promised); });
   if (!reply) return reply.error();
   if (options.format != OutputFormat::kTable && options.format != OutputFormat::kWide) {
     show_reply(session, *reply, options.format);

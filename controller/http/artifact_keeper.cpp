@@ -45,6 +45,9 @@ void ArtifactKeeper::run(const std::stop_token& stop) {
     if (swept && swept->blobs > 0)
       wire::log(wire::LogLevel::kInfo, "artifacts", "freed what no app needs",
                 {{"blobs", swept->blobs}, {"bytes", swept->bytes}});
+    if (swept && !swept->unreadable.empty())
+      wire::log(wire::LogLevel::kWarning, "artifacts", "images that apps name have no manifest that can be read",
+                {{"images", swept->unreadable.size()}, {"first", to_string(swept->unreadable.front())}});
     wake_.wait_for(lock, stop, kSweepEvery, [] { return false; });
   }
 }

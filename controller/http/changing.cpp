@@ -35,30 +35,67 @@ Result<Caller> caller_of(const wire::HttpRequest& request) {
   return caller;
 }
 
-// And stays there until the change that names it is made.
-bool is_there(const runtimes::BlobStore& artifacts, const runtimes::Digest& image) {
-  if (!artifacts.has(image)) return false;
+// What an image lacks of its config and layers, in words; empty where it is whole. What is there stays there until the
+// change that names it is made. Errors: those of BlobStore::manifest.
+Result<std::string> lack_of(const runtimes::BlobStore& artifacts, const runtimes::Digest& image) {
   artifacts.renew(image);
-  if (const auto manifest = artifacts.manifest(image); manifest) {
-    artifacts.renew(manifest->config.digest);
-    for (const runtimes::Descriptor& layer : manifest->layers) artifacts.renew(layer.digest);
-  }
-  return true;
+  const auto manifest = artifacts.manifest(image);
+  if (!manifest) return manifest.error();
+  std::vector<std::string> missing;
+  const auto need = [&](const std::string& what, const runtimes::Digest& digest) {
+    artifacts.renew(digest);
+    if (!artifacts.has(digest)) missing.push_back(what + " " + to_string(digest));
+  };
+  need("the config", manifest->config.digest);
+  for (const runtimes::Descriptor& layer : manifest->layers) need("the layer", layer.digest);
+  if (missing.size() < 2) return missing.empty() ? std::string() : missing.front();
+  return missing.front() + " and " + std::to_string(missing.size() - 1) + " more";
 }
 
-// An app whose image nobody has uploaded could never boot: said now, not on some node later.
-Result<void> check_images(const runtimes::BlobStore& artifacts, const std::vector<Resource>& resources) {
+bool is_whole_image(const runtimes::BlobStore& artifacts, const runtimes::Digest& image) {
+  const Result<std::string> lack = lack_of(artifacts, image);
+  return lack && lack->empty();
+}
+
+// What a question relies on of images and signatures that are not here: nothing, or that they will have been sent by
+// the time that it is no question any more.
+enum class Promise { kNone, kImages };
+
+// An image that is not whole could never boot: said now, not on some node later.
+Result<void> check_image(const runtimes::BlobStore& artifacts, const App& app, const runtimes::Digest& image,
+                         Promise promise) {
+  const std::string object = "app/" + app.metadata.name;
+  const auto refuse = [&](const char* reason, const std::string& message, const std::string& place) {
+    Error error = invalid(reason, object + ": " + message);
+    error.details.push_back({object, 0, 0, "spec.image", place});
+    return error;
+  };
+  const std::string name = "the image " + app.spec.boot.image;
+  const std::string mend = ": upload it first (`unikctl deploy` and `unikctl apply` do)";
+  const Result<std::string> lack = lack_of(artifacts, image);
+  if (lack && lack->empty()) return {};
+  if (promise == Promise::kImages && (lack || lack.error().reason == "no_such_image")) return {};
+  if (lack)
+    return refuse("image_incomplete", "want all of " + name + " on this controller, found it without " + *lack + mend,
+                  "not all of it on this controller");
+  if (lack.error().reason == "no_such_image")
+    return refuse("image_unknown", name + " is not on this controller" + mend, "not on this controller");
+  if (lack.error().reason == "bad_manifest" || lack.error().reason == "blob_too_large")
+    return refuse(
+        "image_unknown",
+        name + ": want the digest of an image's manifest, found that of something else (" + lack.error().message + ")",
+        "no image");
+  return lack.error();
+}
+
+Result<void> check_images(const runtimes::BlobStore& artifacts, const std::vector<Resource>& resources,
+                          Promise promise) {
   for (const Resource& resource : resources) {
     const App* const app = std::get_if<App>(&resource);
     if (app == nullptr) continue;
     const Result<runtimes::Reference> image = runtimes::parse_reference(app->spec.boot.image);
-    if (!image || is_there(artifacts, image->digest)) continue;
-    const std::string object = "app/" + app->metadata.name;
-    Error error = invalid("image_unknown",
-                          object + ": the image " + app->spec.boot.image +
-                              " is not on this controller: upload it first (`unikctl deploy` and `unikctl apply` do)");
-    error.details.push_back({object, 0, 0, "spec.image", "not on this controller"});
-    return error;
+    if (!image) continue;  // said by who admits it, or a source
+    if (Result<void> whole = check_image(artifacts, *app, image->digest, promise); !whole) return whole;
   }
   return {};
 }
@@ -115,17 +152,39 @@ Result<void> check_container(const runtimes::BlobStore& artifacts, const TenantS
   return error;
 }
 
+// As a node would find it: without anything to run nothing boots.
+Result<void> check_program(const runtimes::BlobStore& artifacts, const App& app, const runtimes::Digest& image) {
+  if (!app.spec.boot.args.empty()) return {};
+  const auto manifest = artifacts.manifest(image);
+  if (!manifest) return manifest.error();
+  if (runs_as(*manifest) == runtimes::RunsAs::kKernel) return {};
+  const auto config = artifacts.config(*manifest);
+  if (!config) return config.error();
+  if (!config->entrypoint.empty() || !config->cmd.empty()) return {};
+  const std::string object = "app/" + app.metadata.name;
+  Error error = invalid("no_program", object +
+                                          ": want an image with an entry point or a command, or spec.args that name a "
+                                          "program, found neither with " +
+                                          app.spec.boot.image);
+  error.details.push_back({object, 0, 0, "spec.image", "names no program to run, and spec.args neither"});
+  return error;
+}
+
 // What an app has already is left alone, so that a new policy keeps nobody from applying what there is.
 Result<void> check_policies(const runtimes::BlobStore& artifacts, const World& world,
-                            const std::vector<Resource>& resources) {
+                            const std::vector<Resource>& resources, Promise promise) {
   for (const Resource& resource : resources) {
     const App* const app = std::get_if<App>(&resource);
     if (app == nullptr || runs_already(world, *app)) continue;
     const Result<runtimes::Reference> image = runtimes::parse_reference(app->spec.boot.image);
     if (!image) continue;  // said by who admits it
+    const bool promised = promise == Promise::kImages;
+    if (promised && !is_whole_image(artifacts, image->digest)) continue;  // nobody here knows yet what it is
     const TenantSpec& tenant = tenant_spec(world, resources, app->metadata.tenant);
     if (Result<void> allowed = check_container(artifacts, tenant, *app, image->digest); !allowed) return allowed;
-    if (Result<void> trusted = check_signed(artifacts, tenant, *app, image->digest); !trusted) return trusted;
+    if (!promised)
+      if (Result<void> trusted = check_signed(artifacts, tenant, *app, image->digest); !trusted) return trusted;
+    if (Result<void> runs = check_program(artifacts, *app, image->digest); !runs) return runs;
   }
   return {};
 }
@@ -140,7 +199,7 @@ Result<void> check_way_back(const runtimes::BlobStore& artifacts, const World& w
   if (boot == nullptr) return {};  // said by who carries it out
   App app = *row->app;
   app.spec.boot = **boot;
-  return check_policies(artifacts, world, {Resource(std::move(app))});
+  return check_policies(artifacts, world, {Resource(std::move(app))}, Promise::kNone);
 }
 
 Result<ApplyRequest> read_manifests(const wire::HttpRequest& request, const ApiContext& context, bool follow) {
@@ -151,8 +210,11 @@ Result<ApplyRequest> read_manifests(const wire::HttpRequest& request, const ApiC
   apply.follow = follow;
   apply.trace_id = request.trace_id;
   for (codec::ParsedManifest& manifest : *parsed) apply.resources.push_back(std::move(manifest.resource));
-  if (Result<void> known = check_images(context.artifacts, apply.resources); !known) return std::move(known).error();
-  if (Result<void> allowed = check_policies(context.artifacts, *context.runner.world(), apply.resources); !allowed)
+  const Promise promise = query_flag(request, "promised_images") ? Promise::kImages : Promise::kNone;
+  if (Result<void> known = check_images(context.artifacts, apply.resources, promise); !known)
+    return std::move(known).error();
+  if (Result<void> allowed = check_policies(context.artifacts, *context.runner.world(), apply.resources, promise);
+      !allowed)
     return std::move(allowed).error();
   return apply;
 }
@@ -264,6 +326,8 @@ Result<DeleteRequest> read_destroy(const wire::HttpRequest& request) {
 
 void handle_apply(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder) {
   if (answered_before(context, request, responder, 200)) return;
+  if (query_flag(request, "promised_images") && !query_flag(request, "dry_run"))
+    return responder.send(invalid("bad_query", "`promised_images` is for `dry_run=1`: what is applied has to be here"));
   Result<ApplyRequest> apply = read_manifests(request, context, false);
   if (!apply) return responder.send(apply.error());
   if (query_flag(request, "dry_run"))
@@ -312,7 +376,7 @@ void handle_build(ApiContext& context, const wire::HttpRequest& request, const w
     return responder.send(checked.error());
   const std::string before = built_image(*context.runner.world(), build);
   const auto image = runtimes::parse_reference(before);
-  if (image && is_there(context.artifacts, image->digest)) {
+  if (image && is_whole_image(context.artifacts, image->digest)) {
     ApplyRequest apply;
     apply.follow = true;
     apply.trace_id = request.trace_id;
@@ -364,15 +428,16 @@ void ask(ApiContext& context, const wire::HttpRequest& request, const wire::Resp
 
 void add_changing_routes(ApiContext& context, std::vector<Route>& routes) {
   const wire::BodyPolicy manifests{false, codec::kMaxInputBytes};
-  routes.push_back({"POST",
-                    "/v1/apply",
-                    [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
-                      handle_apply(context, request, responder);
-                    },
-                    manifests,
-                    {{"tenant", QueryRule::kName}, {"dry_run", QueryRule::kFlag}},
-                    false,
-                    true});
+  routes.push_back(
+      {"POST",
+       "/v1/apply",
+       [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
+         handle_apply(context, request, responder);
+       },
+       manifests,
+       {{"tenant", QueryRule::kName}, {"dry_run", QueryRule::kFlag}, {"promised_images", QueryRule::kFlag}},
+       false,
+       true});
   routes.push_back({"POST",
                     "/v1/deployments",
                     [&context](const PathValues&, wire::HttpRequest request, const wire::Responder& responder) {
@@ -445,7 +510,7 @@ void add_changing_routes(ApiContext& context, std::vector<Route>& routes) {
                       handle_whatif(context, request, responder);
                     },
                     manifests,
-                    {{"tenant", QueryRule::kName}, {"lose", QueryRule::kText}},
+                    {{"tenant", QueryRule::kName}, {"lose", QueryRule::kText}, {"promised_images", QueryRule::kFlag}},
                     false,
                     true});
 }

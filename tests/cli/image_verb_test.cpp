@@ -24,10 +24,11 @@ class ImageVerbs : public testing::Test {
   BlobStore store() { return *BlobStore::open(controller.directory() / "home" / "images"); }
 
   // An image that has the shape of a packed one. Its content, and so its digest, follows from `text`.
-  Descriptor put_image(const std::string& name, const std::string& text, const std::string& below = "the layer ") {
+  Descriptor put_image(const std::string& name, const std::string& text, const std::string& below = "the layer ",
+                       std::vector<std::string> entrypoint = {"/app/web", "--quiet"}) {
     const BlobStore blobs = store();
     runtimes::ImageConfig config;
-    config.entrypoint = {"/app/web", "--quiet"};
+    config.entrypoint = std::move(entrypoint);
     config.env = {"A=1"};
     config.working_dir = "/app";
     config.exposed_ports = {"8080/tcp"};
@@ -284,6 +285,67 @@ TEST_F(ImageVerbs, WhatWasSignedIsVerified) {
   const RunResult altered = unikctl({"image", "verify", "web", "--key", "team.pub"});
   EXPECT_EQ(altered.code, 8);
   EXPECT_NE(altered.err.find("do not match"), std::string::npos) << altered.err;
+}
+
+TEST_F(ImageVerbs, AQuestionSendsNothingAndPromisesWhatIsHere) {
+  const Descriptor web = put_image("web", "app one");
+  ASSERT_EQ(unikctl({"runtime", "key", "generate", "team"}).code, 0);
+  ASSERT_EQ(unikctl({"image", "sign", "web", "--key", "team.key"}).code, 0);
+  controller.answer("GET /readyz", 200, "{}");
+  const std::vector<std::pair<std::vector<std::string>, std::string>> questions = {
+      {{"apply", "--dry-run", "-f", "-"}, "POST /v1/apply"},
+      {{"diff", "-f", "-"}, "POST /v1/apply"},
+      {{"whatif", "--add", "-"}, "POST /v1/whatif"}};
+  for (const std::string& image : {"web@" + to_string(web.digest), std::string("web")})
+    for (const auto& [verb, route] : questions)
+      for (const char* const refusal : {"image_unknown", "image_incomplete", "unsigned_image"}) {
+        controller.forget(route);
+        const std::size_t before = controller.seen(route).size();
+        controller.answer(route, 400, codec::to_json(invalid(refusal, "upload it first")));
+        controller.answer(route, 200, codec::to_json(ApplyReply{}));
+        const std::string app =
+            "{apiVersion: unikctl.dev/v1, kind: App, metadata: {name: web}, spec: {image: \"" + image + "\"}}";
+        const RunResult run = run_unikctl(controller, verb, app);
+        EXPECT_EQ(run.code, 0) << run.err;
+        const auto asked = controller.seen(route);
+        ASSERT_EQ(asked.size(), before + 2) << run.err;
+        EXPECT_EQ(asked[before].target.find("promised_images"), std::string::npos);
+        EXPECT_NE(asked.back().target.find("promised_images=1"), std::string::npos);
+        EXPECT_NE(asked.back().body.find("web@" + to_string(web.digest)), std::string::npos);
+        EXPECT_NE(run.err.find("an apply would send"), std::string::npos) << run.err;
+      }
+  EXPECT_TRUE(controller.seen("POST /v1/artifacts").empty());
+  EXPECT_TRUE(controller.seen("POST /v1/artifacts/" + to_string(web.digest) + "/signatures").empty());
+}
+
+TEST_F(ImageVerbs, AnImageThatRunsNothingNeedsArguments) {
+  put_image("bare", "app one", "the layer ", {});
+  controller.answer("GET /readyz", 200, "{}");
+  for (const std::vector<std::string>& verb :
+       {std::vector<std::string>{"deploy", "bare", "--dry-run"}, {"deploy", "bare"}, {"apply", "-f", "-"}}) {
+    const RunResult run = run_unikctl(
+        controller, verb, "{apiVersion: unikctl.dev/v1, kind: App, metadata: {name: bare}, spec: {image: bare}}");
+    EXPECT_EQ(run.code, 2) << run.err;
+    EXPECT_NE(run.err.find("want one with an entry point or a command, found neither"), std::string::npos) << run.err;
+  }
+  EXPECT_TRUE(controller.seen("POST /v1/apply").empty());
+  EXPECT_EQ(unikctl({"deploy", "bare", "--dry-run", "--", "/bin/sh"}).code, 0);
+}
+
+TEST_F(ImageVerbs, AnImageThatIsThereInPartIsSentWhole) {
+  const Descriptor web = put_image("web", "app one");
+  controller.answer("GET /readyz", 200, "{}");
+  controller.answer("POST /v1/apply", 400, codec::to_json(invalid("image_incomplete", "upload it first")));
+  controller.answer("POST /v1/apply", 200, codec::to_json(ApplyReply{}));
+  controller.answer("POST /v1/artifacts", 200, "{}");
+  controller.answer("HEAD /v1/artifacts/" + to_string(web.digest), 200, "");
+  const RunResult run =
+      run_unikctl(controller, {"apply", "-f", "-"},
+                  "{apiVersion: unikctl.dev/v1, kind: App, metadata: {name: web}, spec: {image: web@" +
+                      to_string(web.digest) + "}}");
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(controller.seen("POST /v1/apply").size(), 2U);
+  EXPECT_EQ(controller.seen("POST /v1/artifacts").size(), store().manifest(web.digest)->layers.size() + 1) << "config";
 }
 
 TEST_F(ImageVerbs, ASignatureGoesToTheControlPlaneWithTheNextApply) {

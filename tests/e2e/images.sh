@@ -23,15 +23,20 @@ until_true 60 answers "served by lighttpd" || fail "lighttpd does not answer: $(
 unikctl destroy lighttpd --wait >/dev/null || fail "destroy"
 
 step "servers of the distribution, as they are: a key-value store and a cache"
+mkdir "$work/packages"
+(cd "$work/packages" && apt-get -qq download redis-server memcached) 2>"$work/err" || fail "no packages: $(cat "$work/err")"
+for package in "$work"/packages/*.deb; do dpkg -x "$package" "$work/packages"; done
+# Of redis the server is a link to a program of its tools.
+ln -sf /usr/bin/redis-check-rdb "$work/packages/usr/bin/redis-server"
 ask_tcp() { printf '%b' "$1" | socat -t 3 - "tcp:127.0.0.1:$port" 2>/dev/null; }
-expect_code 0 unikctl deploy /usr/bin/redis-server --name redis --memory 128Mi -p "$port:6379" --wait -- \
+expect_code 0 unikctl deploy "$work/packages/usr/bin/redis-server" --name redis --memory 128Mi -p "$port:6379" --wait -- \
   --bind 0.0.0.0 --protected-mode no --save ""
 # shellcheck disable=SC2016
 hello='OK $5 hello'
 told() { ask_tcp "$1" | tr -d '\r' | paste -sd' ' | holds -- "$2"; }
 until_true 60 told 'SET greeting hello\r\nGET greeting\r\n' "$hello" || fail "redis: $(unikctl logs redis)"
 unikctl destroy redis --wait >/dev/null || fail "destroy"
-expect_code 0 unikctl deploy /usr/bin/memcached --name memcached --memory 128Mi -p "$port:11211" --wait -- -l 0.0.0.0 -m 16
+expect_code 0 unikctl deploy "$work/packages/usr/bin/memcached" --name memcached --memory 128Mi -p "$port:11211" --wait -- -l 0.0.0.0 -m 16
 until_true 60 told 'set greeting 0 0 5\r\nhello\r\nget greeting\r\n' 'STORED VALUE greeting 0 5 hello END' ||
   fail "memcached: $(unikctl logs memcached)"
 unikctl destroy memcached --wait >/dev/null || fail "destroy"

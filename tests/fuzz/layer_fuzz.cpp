@@ -59,6 +59,7 @@ void read_layers(std::string_view bytes) {
     }
     return Content(std::move(content));
   };
+  LayerTotals totals;
   for (int round = 0; round < 2; ++round) {
     std::size_t at = 0;
     const ByteSource source = [&](std::span<char> into) -> Result<std::size_t> {
@@ -67,7 +68,7 @@ void read_layers(std::string_view bytes) {
       at += got;
       return got;
     };
-    const auto applied = apply_layer(tree, source, sink, kLimits);
+    const auto applied = apply_layer(tree, source, sink, totals, kLimits);
     if (!applied) need(!applied.error().reason.empty() && !applied.error().message.empty());
     check_tree(tree);
   }

@@ -146,8 +146,9 @@ Result<void> write_root(const BlobStore& store, const std::vector<Descriptor>& l
   ErofsImage image(file);
   const ContentSink sink = image.sink();
   FileTree tree;
+  LayerTotals totals;
   for (const Descriptor& layer : layers)
-    if (auto applied = apply_layer(tree, store, layer, sink); !applied) return applied;
+    if (auto applied = apply_layer(tree, store, layer, sink, totals); !applied) return applied;
   if (auto finished = image.finish(tree); !finished) return finished;
   return sync_file(file->fd(), into);
 }
@@ -238,11 +239,17 @@ Result<BootFiles> prepare_boot(const BlobStore& store, const Digest& image, cons
   return files;
 }
 
-Result<void> prune_boot(const BlobStore& store, std::span<const Digest> keep, const fs::path& cache_dir) {
+Result<void> prune_boot(const BlobStore& store, std::span<const Digest> keep, const fs::path& cache_dir,
+                        std::span<const BootFiles> in_use) {
   std::set<std::string> kernels, roots;
+  for (const BootFiles& files : in_use) {
+    for (const fs::path& kernel : {files.kernel_up, files.kernel_smp, files.kernel, files.initrd})
+      kernels.insert(kernel.parent_path().filename().string());
+    roots.insert(files.root.filename().string());
+  }
   for (const Digest& image : keep) {
-    auto manifest = store.manifest(image);
-    if (!manifest) return std::move(manifest).error();
+    const auto manifest = store.manifest(image);
+    if (!manifest) continue;
     if (const Descriptor* kernel = find_layer(*manifest, kKernelLayer))
       kernels.insert(kernel_place(*kernel, cache_dir).filename().string());
     roots.insert(root_place(root_layers(*manifest), cache_dir).filename().string());

@@ -49,7 +49,9 @@ struct BootFiles {
 // hold), `invalid/no_kernel`, `exhausted/layer_too_large`, `unavailable/cache_failed`, `internal/corrupt_blob`.
 Result<BootFiles> prepare_boot(const BlobStore& store, const Digest& image, const std::filesystem::path& cache_dir);
 
-// Removes what none of `keep` (manifest digests in `store`) boots from. Running VMs keep their open files.
-Result<void> prune_boot(const BlobStore& store, std::span<const Digest> keep, const std::filesystem::path& cache_dir);
+// Removes what none of `keep` (manifest digests in `store`) boots from and none of `in_use` names. An image that is not
+// whole, or whose manifest is damaged, keeps nothing that `in_use` does not. Running VMs keep their open files.
+Result<void> prune_boot(const BlobStore& store, std::span<const Digest> keep, const std::filesystem::path& cache_dir,
+                        std::span<const BootFiles> in_use = {});
 
 }  // namespace unik::runtimes

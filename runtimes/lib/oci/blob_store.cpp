@@ -34,6 +34,8 @@ std::filesystem::path referrers_of(const std::filesystem::path& dir) {
   return dir / "referrers";
 }
 
+constexpr std::size_t kDamageChunk = 256 << 10;
+
 Error corrupt(const Digest& digest, const std::filesystem::path& path) {
   return internal("corrupt_blob", path.string() + ": the bytes do not match " + to_string(digest) +
                                       "; remove the file and fetch or build the image again");
@@ -44,16 +46,24 @@ Error no_such_blob(const Digest& digest) {
                    "blob " + to_string(digest) + " is not in the store; fetch or build the image again");
 }
 
-// The names of a directory, sorted; those that begin with a dot are left out.
-Result<std::vector<std::string>> names_in(const std::filesystem::path& directory) {
+bool is_there(const std::filesystem::path& path) {
+  return ::access(path.c_str(), F_OK) == 0;
+}
+
+// The names of a directory, sorted. Those that begin with a dot are temporary: they alone, or none of them.
+enum class NameKind { kLasting, kTemporary };
+Result<std::vector<std::string>> names_in(const std::filesystem::path& directory, NameKind which = NameKind::kLasting) {
   std::vector<std::string> names;
   DIR* handle = ::opendir(directory.c_str());
   if (handle == nullptr) {
     if (errno == ENOENT) return names;
     return system_error("store_failed", "listing", directory);
   }
-  while (const dirent* entry = ::readdir(handle))
-    if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+  while (const dirent* entry = ::readdir(handle)) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != ".." && name.starts_with('.') == (which == NameKind::kTemporary))
+      names.emplace_back(name);
+  }
   ::closedir(handle);
   std::sort(names.begin(), names.end());
   return names;
@@ -90,16 +100,14 @@ Result<BlobStore> BlobStore::open(std::filesystem::path dir) {
   if (text && (text->find("imageLayoutVersion") == std::string::npos || text->find(kVersionOne) == std::string::npos))
     return invalid("not_a_store", layout.string() + ": want an OCI image layout of version 1, found something else; " +
                                       "name an empty directory");
-  if (!text)
-    if (auto made = replace_file(layout, kLayoutText); !made) return std::move(made).error();
-  BlobStore store(std::move(dir));
-  if (::access((store.dir_ / "index.json").c_str(), F_OK) != 0) {
-    auto lock = lock_file(store.dir_ / "index.lock", LockMode::kExclusive);
-    if (!lock) return std::move(lock).error();
-    if (::access((store.dir_ / "index.json").c_str(), F_OK) != 0)
-      if (auto made = replace_file(store.dir_ / "index.json", print_index({})); !made) return std::move(made).error();
-  }
-  return store;
+  if (text && is_there(dir / "index.json")) return BlobStore(std::move(dir));
+  auto lock = lock_file(dir / "index.lock", LockMode::kExclusive);
+  if (!lock) return std::move(lock).error();
+  for (const auto& [path, bytes] :
+       {std::pair(layout, std::string(kLayoutText)), std::pair(dir / "index.json", print_index({}))})
+    if (!is_there(path))
+      if (auto made = replace_file(path, bytes); !made) return std::move(made).error();
+  return BlobStore(std::move(dir));
 }
 
 std::filesystem::path BlobStore::blob_path(const Digest& digest) const {
@@ -248,9 +256,25 @@ Result<BlobInfo> BlobStore::Writer::finish(const std::optional<Digest>& expected
   return info;
 }
 
+Error BlobStore::damaged(const Digest& digest) const {
+  return corrupt(digest, blob_path(digest));
+}
+
+Result<void> BlobStore::drop_damaged(const Digest& digest) const {
+  auto blob = open_blob(digest);
+  if (!blob) return blob.error().reason == "no_such_blob" ? Result<void>() : std::move(blob).error();
+  std::vector<char> buffer(kDamageChunk);
+  while (true) {
+    const auto got = blob->read(buffer);
+    if (!got) return got.error().reason == "corrupt_blob" ? remove(digest) : got.error();
+    if (*got == 0) return {};
+  }
+}
+
 Result<BlobInfo> BlobStore::put(std::string_view bytes) const {
   const Digest digest = sha256(bytes);
   const auto size = static_cast<std::int64_t>(bytes.size());
+  if (auto dropped = drop_damaged(digest); !dropped) return std::move(dropped).error();
   if (size_of(digest) == size) return BlobInfo{digest, size};
   auto out = writer();
   if (!out) return std::move(out).error();
@@ -289,13 +313,18 @@ Result<std::vector<NamedImage>> BlobStore::images() const {
   return images;
 }
 
-Result<void> BlobStore::set_image(const NamedImage& image) const {
+Result<void> BlobStore::set_image(const NamedImage& image, const std::optional<Digest>& was) const {
   auto lock = lock_file(dir_ / "index.lock", LockMode::kExclusive);
   if (!lock) return std::move(lock).error();
   auto all = images();
   if (!all) return std::move(all).error();
   const auto same = [&](const NamedImage& other) { return other.name == image.name; };
-  if (const auto it = std::find_if(all->begin(), all->end(), same); it != all->end() && *it == image) return {};
+  const auto it = std::find_if(all->begin(), all->end(), same);
+  if (was && (it == all->end() || it->manifest.digest != *was))
+    return conflict("image_moved", "image " + image.name + ": want it to be " + to_string(*was) + ", found " +
+                                       (it == all->end() ? "it gone" : to_string(it->manifest.digest)) +
+                                       "; somebody else changed it meanwhile, try again");
+  if (it != all->end() && *it == image) return {};
   std::erase_if(*all, same);
   all->insert(std::upper_bound(all->begin(), all->end(), image,
                                [](const NamedImage& a, const NamedImage& b) { return a.name < b.name; }),
@@ -419,6 +448,25 @@ Result<std::vector<Digest>> artifacts_about(const BlobStore& store, const std::f
   return artifacts;
 }
 
+// What a killed replace_file left. All that write here hold the index's lock or a Hold, and the caller has both.
+Result<void> remove_temporary(const std::filesystem::path& store) {
+  for (const auto& directory : {store, temporary_of(store), known_layers_of(store), referrers_of(store)}) {
+    auto names = names_in(directory, NameKind::kTemporary);
+    if (!names) return std::move(names).error();
+    for (const std::string& name : *names) {
+      // Beside an index may lie what belongs to others.
+      if (directory == store && !name.starts_with(".index.json.") && !name.starts_with(".oci-layout.")) continue;
+      std::error_code ignored;
+      std::filesystem::remove(directory / name, ignored);
+    }
+  }
+  return {};
+}
+
+bool is_no_manifest(const Error& error) {
+  return error.reason == "bad_manifest" || error.reason == "blob_too_large" || error.reason == "corrupt_blob";
+}
+
 }  // namespace
 
 void BlobStore::renew(const Digest& digest) const {
@@ -440,16 +488,22 @@ Result<BlobStore::Collected> BlobStore::collect_garbage(std::span<const Digest> 
       });
   if (!artifacts) return std::move(artifacts).error();
   roots.insert(roots.end(), artifacts->begin(), artifacts->end());
+  Collected collected;
   std::set<Digest> wanted;
-  for (const Digest& root : roots) {
+  for (const Digest& root : std::set<Digest>(roots.begin(), roots.end())) {
     auto parts = parts_of(*this, root);
-    // An image that cannot be read might need any blob: nothing is removed until it is mended or dropped.
-    if (!parts) return std::move(parts).error();
-    wanted.merge(parts->present);
+    if (parts) {
+      wanted.merge(parts->present);
+    } else if (is_no_manifest(parts.error())) {
+      // Nobody can tell what it needs, and it cannot run: it keeps itself and nothing from going.
+      wanted.insert(root);
+      collected.unreadable.push_back(root);
+    } else {
+      return std::move(parts).error();
+    }
   }
   auto blobs = list();
   if (!blobs) return std::move(blobs).error();
-  Collected collected;
   for (const BlobInfo& blob : *blobs) {
     if (wanted.contains(blob.digest)) continue;
     if (written_before && !is_written_before(blob_path(blob.digest), *written_before)) continue;
@@ -469,6 +523,9 @@ Result<BlobStore::Collected> BlobStore::collect_garbage(std::span<const Digest> 
       if (!digest || !has(*digest)) std::filesystem::remove_all(path, ignored);
     }
   }
+  auto index_lock = lock_file(dir_ / "index.lock", LockMode::kExclusive);
+  if (!index_lock) return std::move(index_lock).error();
+  if (auto removed = remove_temporary(dir_); !removed) return std::move(removed).error();
   return collected;
 }
 

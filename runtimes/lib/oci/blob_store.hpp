@@ -93,7 +93,12 @@ class BlobStore {
   };
   Result<Writer> writer(Bytes max = kMaxBlob) const;
 
-  // Writes nothing when the blob is there already.
+  // Removes the blob where its bytes do not match its name, so that it can be written again.
+  Result<void> drop_damaged(const Digest& digest) const;
+  // What `read` says of such a blob.
+  Error damaged(const Digest& digest) const;
+
+  // Writes nothing when the blob is there already, and whole.
   Result<BlobInfo> put(std::string_view bytes) const;
 
   // All blobs, by digest.
@@ -102,9 +107,9 @@ class BlobStore {
   Result<void> remove(const Digest& digest) const;
 
   // The index: names and the manifests they stand for, sorted by name. A manifest may have several names; setting a
-  // name again moves it.
+  // name again moves it: with `was`, only while it stands for that. Errors: `conflict/image_moved`.
   Result<std::vector<NamedImage>> images() const;
-  Result<void> set_image(const NamedImage& image) const;
+  Result<void> set_image(const NamedImage& image, const std::optional<Digest>& was = std::nullopt) const;
   Result<void> remove_image(std::string_view name) const;
   // Errors: `not_found/no_such_image`.
   Result<NamedImage> find_image(std::string_view name) const;
@@ -139,6 +144,7 @@ class BlobStore {
   struct Collected {
     std::size_t blobs = 0;
     std::int64_t bytes = 0;
+    std::vector<Digest> unreadable;  // images whose manifest is none, or damaged: they kept themselves alone
   };
   // Removes blobs that no image of the index and none of `keep` (manifest digests) needs, and what killed writers left.
   // With `written_before` only blobs that were neither written nor renewed since. Errors: `unavailable/store_busy`

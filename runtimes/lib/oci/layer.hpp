@@ -26,7 +26,8 @@ struct LayerBlob {
 };
 
 // `name` becomes the annotation `dev.unikctl.layer`. The caller keeps a Hold on the store. What was compressed before
-// is found by its diff id (`layers/HEX` in the store's directory), so an unchanged layer costs one hash of its content.
+// is found by its diff id (`layers/HEX` in the store's directory), so an unchanged layer costs one hash of its content,
+// and one of its blob: one that is damaged is written again.
 // Errors: `not_found/no_such_file`, `unavailable/read_failed`, `conflict/source_changed` (a file changed while it was
 // read), `unavailable/store_failed`.
 Result<LayerBlob> put_layer(const BlobStore& store, const FileTree& tree, std::string_view name);
@@ -37,7 +38,14 @@ Result<void> write_tar_gzip(const FileTree& tree, const std::function<Result<voi
 
 struct LayerLimits {
   std::size_t entries = kMaxTreeEntries;
-  Bytes total = mebibytes(64 << 10);  // of uncompressed contents
+  Bytes total = mebibytes(64 << 10);  // of uncompressed contents; each hard link counts as the file that it becomes
+};
+
+// What the layers below have taken of the limits. Whoever lays the layers of one image over one tree has one of these,
+// so that the limits are the image's.
+struct LayerTotals {
+  std::size_t entries = 0;
+  std::int64_t bytes = 0;
 };
 
 // Where contents go while a layer is read. Called once for each file with its size; `read` fills a buffer and returns 0
@@ -58,10 +66,13 @@ using ByteSource = std::function<Result<std::size_t>(std::span<char>)>;
 
 // Applies one layer of an image over `tree`. Errors: `invalid/unsafe_layer`, `invalid/bad_layer` (no tar, truncated),
 // `exhausted/layer_too_large`, and whatever `source` and `sink` return.
-Result<void> apply_layer(FileTree& tree, const ByteSource& source, const ContentSink& sink,
+Result<void> apply_layer(FileTree& tree, const ByteSource& source, const ContentSink& sink, LayerTotals& totals,
                          const LayerLimits& limits = {});
 
 // The same from the store, its digest verified at the end.
+Result<void> apply_layer(FileTree& tree, const BlobStore& store, const Descriptor& layer, const ContentSink& sink,
+                         LayerTotals& totals, const LayerLimits& limits = {});
+// A layer alone.
 Result<void> apply_layer(FileTree& tree, const BlobStore& store, const Descriptor& layer, const ContentSink& sink,
                          const LayerLimits& limits = {});
 

@@ -52,9 +52,9 @@ struct Opened {
 
 class ArchiveReader {
  public:
-  ArchiveReader(FileTree& tree, const ByteSource& source, const ContentSink& sink, const LayerLimits& limits,
-                ArchiveUse use)
-      : tree_(tree), opened_(source), sink_(sink), limits_(limits), use_(use) {}
+  ArchiveReader(FileTree& tree, const ByteSource& source, const ContentSink& sink, LayerTotals& totals,
+                const LayerLimits& limits, ArchiveUse use)
+      : tree_(tree), opened_(source), sink_(sink), totals_(totals), limits_(limits), use_(use) {}
 
   Result<void> run() {
     struct archive* handle = opened_.handle;
@@ -72,7 +72,7 @@ class ArchiveReader {
       if (code == ARCHIVE_EOF) return drain();
       // A warning is a name that this process' locale cannot spell; its bytes are there all the same.
       if (code != ARCHIVE_OK && code != ARCHIVE_WARN) return broken();
-      if (++entries_ > limits_.entries)
+      if (++totals_.entries > limits_.entries)
         return exhausted("layer_too_large",
                          "archive: want at most " + std::to_string(limits_.entries) + " entries, got more");
       if (auto added = add(entry); !added) return added;
@@ -203,15 +203,22 @@ class ArchiveReader {
       if (auto stored = store(entry, node); !stored) return stored;
       there->second = node;
     }
+    // Whoever writes the tree again writes each of its files.
+    if (auto counted = count(node.size); !counted) return counted;
     return put(path, std::move(node));
+  }
+
+  Result<void> count(std::int64_t size) {
+    if (size < 0 || size > limits_.total.value - totals_.bytes)
+      return exhausted("layer_too_large",
+                       "archive: want at most " + format_bytes(limits_.total) + " of files, got more");
+    totals_.bytes += size;
+    return {};
   }
 
   Result<void> store(struct archive_entry* entry, FileNode& node) {
     const std::int64_t size = archive_entry_size_is_set(entry) ? archive_entry_size(entry) : 0;
-    if (size < 0 || size > limits_.total.value - total_)
-      return exhausted("layer_too_large",
-                       "archive: want at most " + format_bytes(limits_.total) + " of files, got more");
-    total_ += size;
+    if (auto counted = count(size); !counted) return counted;
     const ContentReader read = [&](std::span<char> into) -> Result<std::size_t> {
       const la_ssize_t got = archive_read_data(opened_.handle, into.data(), into.size());
       if (got < 0) return broken();
@@ -228,11 +235,10 @@ class ArchiveReader {
   FileTree& tree_;
   Opened opened_;
   const ContentSink& sink_;
+  LayerTotals& totals_;
   const LayerLimits& limits_;
   ArchiveUse use_;
   std::set<std::string, std::less<>> added_;
-  std::size_t entries_ = 0;
-  std::int64_t total_ = 0;
 };
 
 Error short_content() {
@@ -302,16 +308,23 @@ Result<ContentSink> spool_sink(const std::filesystem::path& directory) {
   return append_sink(std::make_shared<const ContentFile>(fd->release()), 0, 1, kSmallContent);
 }
 
-Result<void> apply_layer(FileTree& tree, const ByteSource& source, const ContentSink& sink, const LayerLimits& limits) {
-  return ArchiveReader(tree, source, sink, limits, ArchiveUse::kLayer).run();
+Result<void> apply_layer(FileTree& tree, const ByteSource& source, const ContentSink& sink, LayerTotals& totals,
+                         const LayerLimits& limits) {
+  return ArchiveReader(tree, source, sink, totals, limits, ArchiveUse::kLayer).run();
 }
 
 Result<void> apply_layer(FileTree& tree, const BlobStore& store, const Descriptor& layer, const ContentSink& sink,
                          const LayerLimits& limits) {
+  LayerTotals totals;
+  return apply_layer(tree, store, layer, sink, totals, limits);
+}
+
+Result<void> apply_layer(FileTree& tree, const BlobStore& store, const Descriptor& layer, const ContentSink& sink,
+                         LayerTotals& totals, const LayerLimits& limits) {
   auto blob = store.open_blob(layer.digest);
   if (!blob) return std::move(blob).error();
   const ByteSource source = [&](std::span<char> into) { return blob->read(into); };
-  const Result<void> applied = apply_layer(tree, source, sink, limits);
+  const Result<void> applied = apply_layer(tree, source, sink, totals, limits);
   if (applied) return applied;
   // Damage on this disk looks like a bad archive first; the digest tells the two apart.
   std::array<char, 16384> rest;
@@ -327,7 +340,8 @@ Result<void> apply_layer(FileTree& tree, const BlobStore& store, const Descripto
 
 Result<void> apply_archive(FileTree& tree, const ByteSource& source, const ContentSink& sink,
                            const LayerLimits& limits) {
-  return ArchiveReader(tree, source, sink, limits, ArchiveUse::kRootfs).run();
+  LayerTotals totals;
+  return ArchiveReader(tree, source, sink, totals, limits, ArchiveUse::kRootfs).run();
 }
 
 Result<void> apply_archive(FileTree& tree, const std::filesystem::path& path, const ContentSink& sink,

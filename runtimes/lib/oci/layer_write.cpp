@@ -203,11 +203,13 @@ Result<LayerBlob> put_layer(const BlobStore& store, const FileTree& tree, std::s
   if (auto hashed = write_tar(tree, hash_only); !hashed) return std::move(hashed).error();
   const Digest diff_id = first.finish();
 
-  // A note that is damaged or whose blob has gone is as good as none.
+  // A note that is damaged or whose blob has gone is as good as none, and so is a blob that is damaged.
   const std::filesystem::path note = store.dir() / "layers" / to_hex(diff_id);
-  if (const auto text = read_file(note, kibibytes(1)); text)
-    if (const auto known = parse_digest(*text); known)
-      if (const auto size = store.size_of(*known); size) return describe({*known, *size}, diff_id, name, true);
+  const auto text = read_file(note, kibibytes(1));
+  if (const auto known = parse_digest(text ? *text : ""); known) {
+    if (auto dropped = store.drop_damaged(*known); !dropped) return std::move(dropped).error();
+    if (const auto size = store.size_of(*known); size) return describe({*known, *size}, diff_id, name, true);
+  }
 
   auto out = store.writer();
   if (!out) return std::move(out).error();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <map>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -23,27 +24,54 @@ constexpr std::string_view kPasswd = "etc/passwd", kGroup = "etc/group";
 constexpr std::size_t kProbeChunk = 64 << 10;
 constexpr std::int64_t kMaxAccounts = 1 << 20;  // bytes of /etc/passwd or /etc/group that are looked at
 
-// The names of files, and the contents of small ones: nothing here needs more of a root. All of it is read, since an
-// archive whose contents are passed over is not known to be whole.
-Result<Content> keep_small(std::int64_t size, const ContentReader& read) {
-  std::string bytes;
+// Contents by their place among all of an image, in the order in which its layers are read.
+using Contents = std::map<std::int64_t, std::string>;
+
+// The files of an image by name, each with the place of its content alone: a layer says what it likes of how large it
+// is. What stands in `wanted` gets its content there. All of it is read, since an archive whose contents are passed
+// over is not known to be whole.
+Result<FileTree> read_root(const BlobStore& store, const std::vector<Descriptor>& layers, Contents& wanted) {
   std::vector<char> buffer(kProbeChunk);
-  for (std::int64_t done = 0; done < size;) {
-    const auto wanted = std::min<std::int64_t>(size - done, static_cast<std::int64_t>(buffer.size()));
-    auto got = read(std::span(buffer).first(static_cast<std::size_t>(wanted)));
-    if (!got) return std::move(got).error();
-    if (*got == 0) return invalid("bad_layer", "archive: a file is shorter than its header says");
-    if (size <= kMaxAccounts) bytes.append(buffer.data(), *got);
-    done += static_cast<std::int64_t>(*got);
-  }
-  return Content(std::move(bytes));
+  std::int64_t place = 0;
+  const ContentSink sink = [&](std::int64_t size, const ContentReader& read) -> Result<Content> {
+    const auto keep = wanted.find(place);
+    for (std::int64_t done = 0; done < size;) {
+      const auto next = std::min<std::int64_t>(size - done, static_cast<std::int64_t>(buffer.size()));
+      auto got = read(std::span(buffer).first(static_cast<std::size_t>(next)));
+      if (!got) return std::move(got).error();
+      if (*got == 0) return invalid("bad_layer", "archive: a file is shorter than its header says");
+      if (keep != wanted.end()) keep->second.append(buffer.data(), *got);
+      done += static_cast<std::int64_t>(*got);
+    }
+    return Content(Extent{nullptr, place++});
+  };
+  FileTree root;
+  LayerTotals totals;
+  for (const Descriptor& layer : layers)
+    if (auto applied = apply_layer(root, store, layer, sink, totals); !applied) return std::move(applied).error();
+  return root;
 }
 
-std::string small_text(const FileTree& root, std::string_view path) {
+// Where the content of a small file is; links are followed as the guest would.
+std::optional<std::int64_t> content_place(const FileTree& root, std::string_view path) {
   const auto it = root.find(resolve_in_tree(root, path));
-  if (it == root.end() || it->second.type != NodeType::kFile) return "";
-  const auto* text = std::get_if<std::string>(&it->second.content);
-  return text == nullptr ? "" : *text;
+  if (it == root.end() || it->second.type != NodeType::kFile || it->second.size > kMaxAccounts) return std::nullopt;
+  return std::get<Extent>(it->second.content).offset;
+}
+
+struct Accounts {
+  std::string passwd, group;
+};
+
+// Read on their own, once it is known which files they are.
+Result<Accounts> read_accounts(const BlobStore& store, const std::vector<Descriptor>& layers, const FileTree& root) {
+  const auto passwd = content_place(root, kPasswd), group = content_place(root, kGroup);
+  Contents wanted;
+  for (const auto& place : {passwd, group})
+    if (place) wanted[*place];
+  if (wanted.empty()) return Accounts{};
+  if (auto read = read_root(store, layers, wanted); !read) return std::move(read).error();
+  return Accounts{passwd ? wanted[*passwd] : "", group ? wanted[*group] : ""};
 }
 
 std::optional<std::uint32_t> account_number(std::string_view text) {
@@ -72,26 +100,32 @@ std::string_view account(std::string_view file, int index, std::string_view want
 }
 
 // `UID:GID` in numbers of what a container's config calls its user: `USER`, `UID`, `USER:GROUP` …
-Result<std::string> numeric_user(const FileTree& root, std::string_view user) {
-  if (user.empty()) return std::string("0:0");
+Result<std::string> numeric_user(const Accounts& accounts, std::string_view user) {
   const std::size_t colon = user.find(':');
   const std::string_view name = user.substr(0, colon);
-  const std::string passwd = small_text(root, kPasswd), group_file = small_text(root, kGroup);
   const auto unknown = [&](std::string_view kind, std::string_view what, std::string_view file) {
     return invalid("bad_user", "user `" + std::string(user) + "`: want a " + std::string(kind) + " of the image's /" +
                                    std::string(file) + " or a number, found no `" + std::string(what) + "` there");
   };
   const bool numeric = account_number(name).has_value();
-  const std::string_view line = account(passwd, numeric ? 2 : 0, name);
+  const std::string_view line = account(accounts.passwd, numeric ? 2 : 0, name);
   const auto uid = numeric ? account_number(name) : account_number(field(line, 2));
   if (!uid) return unknown("user", name, kPasswd);
   std::optional<std::uint32_t> gid = account_number(field(line, 3));
   if (colon != std::string_view::npos) {
     const std::string_view group = user.substr(colon + 1);
-    gid = account_number(group) ? account_number(group) : account_number(field(account(group_file, 0, group), 2));
+    gid = account_number(group) ? account_number(group) : account_number(field(account(accounts.group, 0, group), 2));
     if (!gid) return unknown("group", group, kGroup);
   }
   return std::to_string(*uid) + ":" + std::to_string(gid.value_or(0));
+}
+
+Result<std::string> user_of(const BlobStore& store, const Manifest& manifest, const ImageConfig& config,
+                            const FileTree& root) {
+  if (config.user.empty()) return std::string("0:0");
+  auto accounts = read_accounts(store, manifest.layers, root);
+  if (!accounts) return std::move(accounts).error();
+  return numeric_user(*accounts, config.user);
 }
 
 Result<FileTree> init_tree(const BaseRuntime& base) {
@@ -125,10 +159,10 @@ Result<PackedImage> pack_container(const BlobStore& store, const ContainerPackOp
                                        std::to_string(manifest->layers.size()) + " layers, found " +
                                        std::to_string(config->diff_ids.size()));
   // Read once here, so that a hostile or broken layer is refused before it is on a node.
-  FileTree root;
-  for (const Descriptor& layer : manifest->layers)
-    if (auto applied = apply_layer(root, store, layer, keep_small); !applied) return std::move(applied).error();
-  auto user = numeric_user(root, config->user);
+  Contents none;
+  auto root = read_root(store, manifest->layers, none);
+  if (!root) return std::move(root).error();
+  auto user = user_of(store, *manifest, *config, *root);
   if (!user) return std::move(user).error();
 
   auto kernel_files = kernel_tree(options.base);

@@ -69,8 +69,10 @@ Result<std::optional<GlibcVersion>> glibc_of(const BlobStore& store, const std::
   FileTree root;
   auto sink = spool_sink(store.dir() / "tmp");
   if (!sink) return std::move(sink).error();
+  LayerTotals totals;
   for (const LayerBlob* layer : layers)
-    if (auto applied = apply_layer(root, store, layer->descriptor, *sink); !applied) return std::move(applied).error();
+    if (auto applied = apply_layer(root, store, layer->descriptor, *sink, totals); !applied)
+      return std::move(applied).error();
   for (const char* place : kLibcPlaces) {
     const auto libc = root.find(resolve_in_tree(root, place));
     if (libc == root.end() || libc->second.type != NodeType::kFile) continue;
@@ -149,7 +151,8 @@ Result<Rebased> put_image(const BlobStore& store, const NamedImage& image, Manif
   Rebased rebased{{std::string(kManifestMediaType), blob->digest, blob->size, {}}, false};
   if (blob->digest == image.manifest.digest) return rebased;
   rebased.changed = true;
-  if (auto named = store.set_image({image.name, rebased.manifest}); !named) return std::move(named).error();
+  if (auto named = store.set_image({image.name, rebased.manifest}, image.manifest.digest); !named)
+    return std::move(named).error();
   return rebased;
 }
 

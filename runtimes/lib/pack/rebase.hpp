@@ -44,7 +44,8 @@ struct Rebased {
 // image without a runtime takes kernel and base alone; one with a runtime keeps it when `to` has none.
 // `old_environment` is what the runtime below it gave, as far as the caller knows: it goes with that runtime. The
 // caller holds the store. Errors: `invalid/no_base`; `conflict/other_runtime` (another runtime, or one of another
-// version of its language); `conflict/glibc_too_old` (the app asks for a newer C library than the new base brings).
+// version of its language); `conflict/glibc_too_old` (the app asks for a newer C library than the new base brings);
+// `conflict/image_moved` (the name no longer stands for `image`).
 Result<Rebased> rebase_image(const BlobStore& store, const NamedImage& image, const ImageBase& to,
                              const std::map<std::string, std::string>& old_environment);
 

@@ -416,6 +416,7 @@ Result<void> RegistryClient::fetch_blob(const Digest& digest, std::int64_t size,
                                         std::int64_t from) {
   if (auto pinged = ping(); !pinged) return pinged;
   std::int64_t done = from;
+  int restarts = 0;  // a registry that knows no ranges, or states more bytes than it has, would cause them for ever
   for (int attempt = 1; done < size || size == 0;) {
     const std::int64_t before = done;
     std::optional<Error> problem;
@@ -450,6 +451,10 @@ Result<void> RegistryClient::fetch_blob(const Digest& digest, std::int64_t size,
       if (answer) return state_->error_of(*answer, "blob " + to_string(digest));
       return std::move(answer).error();
     }
+    if (whole_again && ++restarts == state_->attempts())
+      return unavailable("registry_failed", registry() + ": blob " + to_string(digest) + ": want " +
+                                                std::to_string(size) + " bytes, got fewer, and all of it anew, " +
+                                                std::to_string(restarts) + " times; try again later");
     if (whole_again) {
       if (auto restarted = sink.restart(); !restarted) return restarted;
       done = 0;
@@ -464,6 +469,8 @@ Result<bool> RegistryClient::mount_blob(const Digest& digest, std::string_view f
   ClientRequest request = state_->request(
       "POST", "blobs/uploads/?mount=" + to_string(digest) + "&from=" + wire::percent_encode(from_repository));
   auto answer = state_->send_patiently(request, {scope_of(repository(), true), scope_of(from_repository, false)});
+  // A token server that gives no token for both repositories may give one for this alone: the blob is sent then.
+  if (!answer && !traits(answer.error().code).retryable) return false;
   if (!answer) return std::move(answer).error();
   if (answer->status == 201) return true;
   if (answer->status == 202) {

@@ -35,8 +35,8 @@ inline constexpr std::size_t kMaxErrorText = 512;       // bytes of what a regis
 
 struct RegistryOptions {
   std::optional<Credentials> credentials;
-  bool plain_http = false;                                // for a registry beyond loopback
-  int attempts = kRegistryAttempts;                       // of one request, or of one blob without progress
+  bool plain_http = false;           // for a registry beyond loopback
+  int attempts = kRegistryAttempts;  // of one request, of one blob without progress, and of one blob from its start
   Duration first_pause = std::chrono::milliseconds(250);  // doubled each time, up to 8 s
   Duration stall = std::chrono::seconds(60);              // a transfer without a byte for so long is cut
   // Waits; a test counts instead. Any thread.
@@ -85,7 +85,7 @@ class RegistryClient {
   };
   Result<void> fetch_blob(const Digest& digest, std::int64_t size, const BlobSink& sink, std::int64_t from = 0);
 
-  // Has the registry take a blob over from another of its repositories; false where it does not.
+  // Has the registry take a blob over from another of its repositories; false where it does not, or we may not.
   Result<bool> mount_blob(const Digest& digest, std::string_view from_repository);
 
   // Uploads in chunks. `read` fills a buffer from an offset, wholly except at the end; it is asked again for what a cut

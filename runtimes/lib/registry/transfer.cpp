@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -110,6 +111,30 @@ Result<void> pull_blob(RegistryClient& client, const BlobStore& store, const Des
   return {};
 }
 
+// The bytes of a blob, verified by the time that the last one is read: damage on this disk is said to be here, and not
+// by the registry, and is never sent whole.
+Result<RegistryClient::BlobSource> verified_source(const BlobStore& store, const Descriptor& blob) {
+  auto read = blob_source(store.blob_path(blob.digest));
+  if (!read) return read;
+  if (store.size_of(blob.digest) != blob.size) return store.damaged(blob.digest);
+  struct Sum {
+    Sha256 hash;
+    std::int64_t hashed = 0;  // what a cut lost is read again
+  };
+  return RegistryClient::BlobSource([read = *std::move(read), sum = std::make_shared<Sum>(), store, blob](
+                                        std::int64_t offset, std::span<char> into) -> Result<std::size_t> {
+    auto got = read(offset, into);
+    if (!got) return got;
+    const std::int64_t end = offset + static_cast<std::int64_t>(*got);
+    // A registry may claim to have what it was never sent; its own digest is wrong then.
+    if (offset > sum->hashed || end <= sum->hashed) return got;
+    sum->hash.update({into.data() + (sum->hashed - offset), static_cast<std::size_t>(end - sum->hashed)});
+    sum->hashed = end;
+    if (end == blob.size && sum->hash.finish() != blob.digest) return store.damaged(blob.digest);
+    return got;
+  });
+}
+
 Result<void> push_blob(RegistryClient& client, const BlobStore& store, const Descriptor& blob,
                        const std::vector<std::string>& mount_from, Tally& tally) {
   const auto reused = [&] {
@@ -125,7 +150,7 @@ Result<void> push_blob(RegistryClient& client, const BlobStore& store, const Des
     if (!mounted) return std::move(mounted).error();
     if (*mounted) return reused();
   }
-  const auto read = blob_source(store.blob_path(blob.digest));
+  const auto read = verified_source(store, blob);
   if (!read) return read.error();
   tally.change([&](TransferProgress& progress) { progress.bytes += blob.size; });
   std::int64_t told = 0;

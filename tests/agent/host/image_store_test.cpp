@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -185,6 +186,57 @@ TEST_F(ImageStoreTest, BeyondItsBoundWhatWasNeededLastStays) {
     (void)next_failure();
   }
   EXPECT_EQ(kept(), (std::set{one, three}));
+}
+
+TEST_F(ImageStoreTest, RoomIsMadeBeforeAnImageIsFetched) {
+  const std::string large(100'000, 'x');
+  const std::string one = pack("one", large + "1");
+  const std::string two = pack("two", large + "2");
+  std::set<std::string> kept_then;
+  open(
+      [&](const Digest& digest, const BlobSink& sink) {
+        if (digest == runtimes::sha256(large + "2")) kept_then = kept();
+        return serve(digest, sink);
+      },
+      Bytes{150'000});
+  for (const std::string& image : {one, image_, two}) {
+    images_->fetch({WantedImage{image}, {image_, image}});
+    (void)next_failure();
+  }
+  EXPECT_EQ(kept_then, std::set{image_});
+  EXPECT_EQ(kept(), (std::set{two, image_}));
+}
+
+TEST_F(ImageStoreTest, AnImageBeyondTheBoundIsRefusedUnfetched) {
+  const std::string huge = pack("huge", std::string(100'000, 'x'));
+  open([this](const Digest& digest, const BlobSink& sink) { return serve(digest, sink); }, Bytes{50'000});
+  images_->fetch({WantedImage{huge}, {huge}});
+  const Error error = next_failure();
+  EXPECT_EQ(error.reason, "image_too_large");
+  EXPECT_FALSE(traits(error.code).retryable);
+  EXPECT_EQ(fetched_, 1) << "its manifest";
+}
+
+TEST_F(ImageStoreTest, ADamagedManifestKeepsNothingElseFromGoing) {
+  const std::string large(100'000, 'x');
+  const std::string one = pack("one", large + "1");
+  const std::string two = pack("two", large + "2");
+  open([this](const Digest& digest, const BlobSink& sink) { return serve(digest, sink); }, Bytes{150'000});
+  for (const std::string& image : {image_, one}) {
+    images_->fetch({WantedImage{image}, {image_, image}});
+    (void)next_failure();
+  }
+  const auto store = BlobStore::open(directory_ + "/node/store");
+  const Digest damaged = runtimes::parse_reference(image_)->digest;
+  std::ofstream(store->blob_path(damaged)) << "?";
+  images_->fetch({WantedImage{two}, {image_, two}});
+  (void)next_failure();
+  EXPECT_EQ(kept(), (std::set{two, image_}));
+  EXPECT_FALSE(store->has(runtimes::sha256(large + "1")));
+  EXPECT_TRUE(store->has(damaged));
+  images_->fetch({WantedImage{image_}, {image_}});
+  (void)next_failure();
+  EXPECT_TRUE(store->missing(damaged)->empty()) << "fetched again";
 }
 
 TEST_F(ImageStoreTest, OnAFullDiskAllGoesThatNoGoalNeeds) {

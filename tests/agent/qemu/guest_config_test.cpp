@@ -72,6 +72,14 @@ TEST(GuestConfig, WhatInitCannotTakeIsRefusedHere) {
   EXPECT_EQ(text_of(boot, image_of({"x"})), "bad_boot_config");
 }
 
+TEST(GuestConfig, AWorkingDirectoryIsOneValue) {
+  runtimes::ImageConfig image = image_of({"x"});
+  for (const std::string& directory : {std::string("/a\0uid=0", 8), "/" + std::string(128 * 1024, 'x')}) {
+    image.working_dir = directory;
+    EXPECT_EQ(text_of({}, image), "bad_boot_config");
+  }
+}
+
 TEST(GuestConfig, AnErrorNeverHoldsAValue) {
   BootSpec boot;
   boot.env = {{"TOKEN", std::string("s3cr3t\0x", 8)}};

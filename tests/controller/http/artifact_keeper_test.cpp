@@ -93,6 +93,18 @@ TEST_F(ArtifactKeeperTest, ATemplateWhoseImageIsNotHereKeepsNothingFromGoing) {
   EXPECT_FALSE(is_whole(gone));
 }
 
+TEST_F(ArtifactKeeperTest, ATemplateWhoseImageIsNoneKeepsItselfAndNothingElse) {
+  const std::string gone = upload("gone");
+  const std::string now = upload("now");
+  const runtimes::Digest none = artifacts_->put("abc")->digest;
+  declare(to_string(runtimes::Reference{"none", none}), 1);
+  declare(now, 2);
+  EXPECT_EQ(sweep(), 3U);
+  EXPECT_TRUE(artifacts_->has(none));
+  EXPECT_TRUE(is_whole(now));
+  EXPECT_FALSE(is_whole(gone));
+}
+
 TEST_F(ArtifactKeeperTest, TheSourceOfABuildStaysUntilItIsDone) {
   const runtimes::Digest source = artifacts_->put("a bundle")->digest;
   Operation build;

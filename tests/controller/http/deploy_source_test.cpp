@@ -1,60 +1,14 @@
-// POST /v1/deployments of a source, over a real server and a real loop whose builder never ends.
-#include <gtest/gtest.h>
-
-#include <filesystem>
-#include <optional>
+// POST /v1/deployments of a source.
 #include <string>
 #include <thread>
 
-#include "controller/http/api.hpp"
-#include "runtimes/lib/oci/reference.hpp"
-#include "tests/api-schemas/wire/wire_fixture.hpp"
-#include "wire/http_client.hpp"
+#include "tests/controller/http/served_api.hpp"
 
 namespace unik::controller {
 namespace {
 
-namespace fs = std::filesystem;
-
-class DeploySource : public ::testing::Test {
+class DeploySource : public ServedApi {
  protected:
-  DeploySource() {
-    const std::string database = directory_ / "controller.db";
-    Store store = std::move(Store::open(database)).value();
-    EXPECT_EQ(store.commit(first_record("cluster", {})).outcome, CommitOutcome::kCommitted);
-    World world = std::move(store.load()).value();
-    runner_.emplace(database, std::move(store), std::move(world), LoopOptions{});
-    events_.emplace(std::move(JournalReader::open(database)).value(), 1);
-    history_.emplace(std::move(History::open(database)).value());
-    context_.emplace(ApiContext{*runner_, relay_, *events_, *history_, metrics_,
-                                std::move(runtimes::BlobStore::open(directory_ / "artifacts")).value(), "test", logs_,
-                                std::nullopt});
-    router_.emplace(api_routes(*context_));
-    RunnerSinks sinks;
-    sinks.published = [](const PublishWorld&) {};
-    sinks.turned = [](Duration, std::size_t) {};
-    sinks.begin_build = [](const BeginBuild&) {};
-    sinks.end_build = [](const EndBuild&) {};
-    runner_->start(std::move(sinks));
-    wire::ServerOptions options;
-    options.listen.push_back({*wire::parse_endpoint("unix://" + (directory_ / "s")), true});
-    options.listen.push_back({*wire::parse_endpoint("http://127.0.0.1:0"), true});
-    options.body_policy = [this](std::string_view method, std::string_view target) {
-      return router_->body_policy(method, target);
-    };
-    server_.emplace(std::move(wire::HttpServer::start(std::move(options), [this](wire::HttpRequest request,
-                                                                                 wire::Responder responder) {
-                      router_->handle(std::move(request), std::move(responder));
-                    })).value());
-    source_ = context_->artifacts.put("a bundle")->digest;
-  }
-  ~DeploySource() override {
-    history_->end();
-    server_->stop(Duration::zero());
-    runner_->stop();
-  }
-
-  // The reason of a refusal, or the kind of the operation that was answered.
   std::string deploy(const std::string& source, std::size_t endpoint = 0, const std::string& rest = "",
                      const std::string& key = "") {
     return post(
@@ -62,33 +16,8 @@ class DeploySource : public ::testing::Test {
         "apiVersion: unikctl.dev/v1\nkind: App\nmetadata: {name: web}\nspec:\n  source: " + source + "\n" + rest,
         endpoint, key);
   }
-  std::string post(const std::string& target, const std::string& body, std::size_t endpoint = 0,
-                   const std::string& key = "") {
-    wire::ClientRequest request;
-    if (!key.empty()) request.headers.set("Idempotency-Key", key);
-    request.method = "POST";
-    request.endpoint = server_->endpoints()[endpoint];
-    request.target = target;
-    request.body = body;
-    const auto response = wire::fetch(request);
-    if (!response) return to_string(response.error());
-    if (!response->ok()) return wire::error_of(*response).reason;
-    for (const char* const kind : {"build", "deploy"})
-      if (response->body.find("\"kind\":\"" + std::string(kind) + "\"") != std::string::npos) return kind;
-    return response->body;
-  }
 
-  wire::TempDir directory_;
-  std::optional<Runner> runner_;
-  LogRelay relay_{[](Event) {}};
-  std::optional<EventFeed> events_;
-  std::optional<HistoryDesk> history_;
-  Metrics metrics_;
-  BuildLogs logs_{directory_ / "builds"};
-  std::optional<ApiContext> context_;
-  std::optional<Router> router_;
-  std::optional<wire::HttpServer> server_;
-  runtimes::Digest source_;
+  const runtimes::Digest source_ = context_->artifacts.put("a bundle")->digest;
 };
 
 TEST_F(DeploySource, ThatWasUploadedBecomesABuild) {
@@ -128,7 +57,7 @@ TEST_F(DeploySource, IsRefusedByATenantOfSignedImages) {
 TEST_F(DeploySource, ThatWasBuiltBeforeIsDeployedAtOnceWhileItsImageIsThere) {
   ASSERT_EQ(deploy(to_string(source_)), "build");
   const OperationKey key = runner_->world()->unfinished_builds.begin()->first;
-  const runtimes::Digest image = context_->artifacts.put("stands for a manifest")->digest;
+  const runtimes::Digest image = put_image();
   runner_->post(BuildEnded{key, {to_string(runtimes::Reference{"web", image}), std::nullopt}});
   while (!runner_->world()->unfinished_builds.empty()) std::this_thread::sleep_for(std::chrono::milliseconds(2));
   EXPECT_EQ(deploy(to_string(source_), 0, "  replicas: 2\n"), "deploy");

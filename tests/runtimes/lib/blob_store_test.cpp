@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -77,6 +78,14 @@ TEST_F(BlobStoreTest, AShortBlobIsWrittenAgain) {
   const BlobStore blobs = store();
   const Digest digest = blobs.put("whole")->digest;
   fs::resize_file(blobs.blob_path(digest), 0);
+  ASSERT_OK(blobs.put("whole"));
+  EXPECT_EQ(*blobs.read(digest), "whole");
+}
+
+TEST_F(BlobStoreTest, ADamagedBlobIsWrittenAgain) {
+  const BlobStore blobs = store();
+  const Digest digest = blobs.put("whole")->digest;
+  write_file(blobs.blob_path(digest), "?????");
   ASSERT_OK(blobs.put("whole"));
   EXPECT_EQ(*blobs.read(digest), "whole");
 }
@@ -158,6 +167,43 @@ TEST_F(BlobStoreTest, CollectsWhatNoImageNeeds) {
   EXPECT_FALSE(blobs.has(lost.digest));
 }
 
+TEST_F(BlobStoreTest, AnImageThatIsNoneOrDamagedKeepsNothingElse) {
+  const BlobStore blobs = store();
+  const Descriptor whole = manifest_of(blobs, "whole"), damaged = manifest_of(blobs, "damaged");
+  const Digest none = blobs.put("abc")->digest;
+  for (const auto& [name, image] : {std::pair("whole", whole), std::pair("damaged", damaged)})
+    ASSERT_OK(blobs.set_image({name, image}));
+  write_file(blobs.blob_path(damaged.digest), std::string(static_cast<std::size_t>(damaged.size), '?'));
+  ASSERT_OK(blobs.put("stray"));
+  const Digest keep[] = {none};
+  const auto collected = blobs.collect_garbage(keep);
+  ASSERT_OK(collected);
+  EXPECT_EQ(collected->blobs, 2u);  // the damaged one's layer, and the stray
+  EXPECT_EQ(std::set<Digest>(collected->unreadable.begin(), collected->unreadable.end()),
+            (std::set<Digest>{none, damaged.digest}));
+  EXPECT_TRUE(blobs.has(none));
+  EXPECT_TRUE(blobs.has(damaged.digest));
+  EXPECT_TRUE(blobs.missing(whole.digest)->empty());
+}
+
+TEST_F(BlobStoreTest, SweepsWhatAKilledReplacementLeft) {
+  const BlobStore blobs = store();
+  const std::string left[] = {".oci-layout.7-0-1",  ".index.json.7-0-1", "layers/.a.7-0-1",
+                              "referrers/.a.7-0-1", "tmp/.spool-7-0-1",  "tmp/blob-7-0-1"};
+  for (const std::string& name : left) write_file(blobs.dir() / name, "half");
+  write_file(blobs.dir() / ".mine", "of somebody else");
+  {
+    const auto hold = blobs.hold();
+    EXPECT_EQ(blobs.collect_garbage().error().reason, "store_busy");
+    for (const std::string& name : left) EXPECT_TRUE(fs::exists(blobs.dir() / name)) << name;
+  }
+  ASSERT_OK(blobs.collect_garbage());
+  for (const std::string& name : left) EXPECT_FALSE(fs::exists(blobs.dir() / name)) << name;
+  EXPECT_TRUE(fs::exists(blobs.dir() / ".mine"));
+  EXPECT_TRUE(fs::exists(blobs.dir() / "index.json"));
+  EXPECT_TRUE(fs::exists(blobs.dir() / "oci-layout"));
+}
+
 // Writers hold the store from before their first blob until the image is named; a collector that runs all the time may
 // take only what nobody names. Some writers are killed half-way.
 TEST_F(BlobStoreTest, ACollectorAmongWritersTakesNothingThatIsNamed) {
@@ -206,6 +252,19 @@ TEST_F(BlobStoreTest, ACollectorAmongWritersTakesNothingThatIsNamed) {
   ASSERT_OK(blobs.collect_garbage());
   EXPECT_TRUE(fs::is_empty(blobs.dir() / "tmp"));
   EXPECT_EQ(blobs.list()->size(), 2 * images->size() + 1);  // a manifest and a layer each, and one config
+}
+
+TEST_F(BlobStoreTest, ANameMovesOnlyFromWhereItWasSeen) {
+  const BlobStore blobs = store();
+  const Descriptor one = manifest_of(blobs, "one"), two = manifest_of(blobs, "two");
+  EXPECT_EQ(blobs.set_image({"web", two}, one.digest).error().reason, "image_moved");
+  ASSERT_OK(blobs.set_image({"web", one}));
+  ASSERT_OK(blobs.set_image({"web", two}, one.digest));
+  const auto late = blobs.set_image({"web", one}, one.digest);
+  ASSERT_FALSE(late.ok());
+  EXPECT_EQ(late.error().code, ErrorCode::kConflict);
+  EXPECT_NE(late.error().message.find(to_string(two.digest)), std::string::npos) << late.error().message;
+  EXPECT_EQ(blobs.find_image("web")->manifest.digest, two.digest);
 }
 
 TEST_F(BlobStoreTest, ANameMovesAndGoes) {

@@ -248,7 +248,12 @@ TEST_F(BootRootTest, PruneKeepsWhatIsNamed) {
   EXPECT_TRUE(fs::exists(two->root));
   EXPECT_TRUE(fs::exists(two->kernel_up));
   EXPECT_FALSE(fs::exists(dir_ / "cache" / "roots" / ".00unfinished.erofs"));
-  ASSERT_OK(prune_boot(blobs, {}, dir_ / "cache"));
+  write_file(blobs.blob_path(second), "damaged");
+  ASSERT_OK(prune_boot(blobs, keep, dir_ / "cache", std::span(&*two, 1)));
+  EXPECT_TRUE(fs::exists(two->root));
+  EXPECT_TRUE(fs::exists(two->kernel_up));
+  ASSERT_OK(prune_boot(blobs, keep, dir_ / "cache"));
+  EXPECT_FALSE(fs::exists(two->root));
   EXPECT_FALSE(fs::exists(two->kernel_up));
 }
 

@@ -1,6 +1,8 @@
 // Container images of others: brought in from layouts and archives, and made bootable.
 #include "runtimes/lib/pack/container_pack.hpp"
 
+#include <sys/resource.h>
+
 #include "runtimes/lib/boot/boot_root.hpp"
 #include "runtimes/lib/oci/image_facts.hpp"
 #include "runtimes/lib/oci/image_import.hpp"
@@ -115,6 +117,42 @@ TEST_F(ContainerTest, UsersAreLookedUpInTheImage) {
     EXPECT_EQ(packed.error().reason, "bad_user");
     EXPECT_NE(packed.error().message.find(" or a number, found no `"), std::string::npos) << packed.error().message;
   }
+}
+
+TEST_F(ContainerTest, UsersAreLookedUpBehindLinksAndInTheTopmostLayer) {
+  const BlobStore blobs = store();
+  ImageConfig config;
+  config.entrypoint = {"/bin/web"};
+  config.user = "web:log";
+  const std::string linked = make_archive({{"usr/share/users", AE_IFREG, "web:x:7:8::/:/bin/false\n"},
+                                           {"usr/share/groups", AE_IFREG, "log:x:9:\n"},
+                                           {"etc/passwd", AE_IFLNK, "../usr/share/users"},
+                                           {"etc/group", AE_IFREG, "", "usr/share/groups"}});
+  const auto packed = pack_container(blobs, {put_container(blobs, {first_layer(), linked}, config), "web", base()});
+  ASSERT_OK(packed);
+  EXPECT_EQ(packed->config.user, "7:9");
+}
+
+// An archive of a few bytes that unpacks to many is read with no more memory than one of its pieces takes.
+TEST_F(ContainerTest, NothingOfABombIsKeptInMemory) {
+  constexpr int kFiles = 100;
+  const BlobStore blobs = store();
+  std::vector<Member> bomb;
+  for (int i = 0; i < kFiles; ++i) bomb.push_back({"f" + std::to_string(i), AE_IFREG, std::string(1 << 20, '\0')});
+  const Digest container =
+      put_container(blobs, {make_archive(bomb, archive_write_set_format_pax, archive_write_add_filter_gzip)});
+  bomb = {};
+  const auto peak_kib = [] {
+    struct rusage usage {};
+    ::getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
+  };
+  // Held meanwhile, so that what making the bomb took does not hide what reading it takes.
+  const std::vector<char> as_much(std::size_t{kFiles} << 20, 'x');
+  ASSERT_EQ(as_much.back(), 'x');
+  const auto before = peak_kib();
+  ASSERT_OK(pack_container(blobs, {container, "web", base()}));
+  EXPECT_LT(peak_kib() - before, 40 << 10);
 }
 
 TEST_F(ContainerTest, WhatCannotRunHereIsRefusedBeforeItIsOnANode) {

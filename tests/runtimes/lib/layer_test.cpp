@@ -10,7 +10,8 @@ class LayerTest : public LibTest {
   Result<void> apply(FileTree& tree, const std::string& bytes, const LayerLimits& limits = {}) {
     auto sink = spool_sink(dir_);
     EXPECT_OK(sink);
-    return apply_layer(tree, source_of(bytes), *sink, limits);
+    LayerTotals totals;
+    return apply_layer(tree, source_of(bytes), *sink, totals, limits);
   }
   std::string reason_of(const std::vector<Member>& members) {
     FileTree tree;
@@ -195,10 +196,34 @@ TEST_F(LayerTest, AMillionEntriesStopAtTheBound) {
     return got;
   };
   FileTree tree;
-  const auto applied = apply_layer(tree, source, *spool_sink(dir_));
+  LayerTotals totals;
+  const auto applied = apply_layer(tree, source, *spool_sink(dir_), totals);
   ASSERT_FALSE(applied.ok());
   EXPECT_EQ(applied.error().reason, "layer_too_large");
   EXPECT_EQ(tree.size(), 1u);
+}
+
+TEST_F(LayerTest, AHardLinkCountsAsTheFileThatItBecomes) {
+  FileTree tree;
+  std::vector<Member> links = {{"f", AE_IFREG, std::string(1000, 'x')}};
+  for (int i = 0; i < 9; ++i) links.push_back({"link" + std::to_string(i), AE_IFREG, "", "f"});
+  EXPECT_OK(apply(tree, make_archive(links), {10, Bytes{10'000}}));
+  EXPECT_EQ(apply(tree, make_archive(links), {10, Bytes{9'999}}).error().reason, "layer_too_large");
+}
+
+TEST_F(LayerTest, TheLayersOfOneImageHaveOneLimit) {
+  const std::string layer = make_archive({{"f", AE_IFREG, std::string(1000, 'x')}});
+  const auto lay = [&](const LayerLimits& limits) {
+    FileTree tree;
+    LayerTotals totals;
+    for (int i = 0; i < 3; ++i)
+      if (auto applied = apply_layer(tree, source_of(layer), *spool_sink(dir_), totals, limits); !applied)
+        return applied.error().reason;
+    return std::string();
+  };
+  EXPECT_EQ(lay({3, Bytes{3'000}}), "");
+  EXPECT_EQ(lay({3, Bytes{2'999}}), "layer_too_large");
+  EXPECT_EQ(lay({2, Bytes{3'000}}), "layer_too_large");
 }
 
 TEST_F(LayerTest, BrokenArchivesAreRefused) {
@@ -210,6 +235,22 @@ TEST_F(LayerTest, BrokenArchivesAreRefused) {
   EXPECT_EQ(apply(tree, "this is no tar at all, whatever it may be called").error().reason, "bad_layer");
   EXPECT_EQ(apply(tree, make_archive({{"f", AE_IFREG, "x"}}, archive_write_set_format_cpio)).error().reason,
             "bad_layer");
+}
+
+TEST_F(LayerTest, ADamagedBlobIsWrittenAgain) {
+  const BlobStore blobs = store();
+  FileTree tree;
+  ASSERT_OK(put_node(tree, "f", {NodeType::kFile, 0644, 0, 0, 0, 5000, {}, std::string(5000, 'q')}));
+  const auto layer = put_layer(blobs, tree, "app");
+  ASSERT_OK(layer);
+  const std::string whole = slurp(blobs.blob_path(layer->descriptor.digest));
+  write_file(blobs.blob_path(layer->descriptor.digest), std::string(whole.size(), '?'));
+  const auto again = put_layer(blobs, tree, "app");
+  ASSERT_OK(again);
+  EXPECT_FALSE(again->reused);
+  EXPECT_EQ(again->descriptor, layer->descriptor);
+  EXPECT_EQ(slurp(blobs.blob_path(layer->descriptor.digest)), whole);
+  EXPECT_TRUE(put_layer(blobs, tree, "app")->reused);
 }
 
 TEST_F(LayerTest, DamagedBlobsAreToldFromBadArchives) {

@@ -126,6 +126,20 @@ TEST_F(RebaseTest, GivesTheImageThatABuildOnTheNewBaseGives) {
   EXPECT_EQ(back->manifest.digest, old.reference.digest);
 }
 
+TEST_F(RebaseTest, ANameThatMovedMeanwhileStaysWhereItIs) {
+  const BlobStore blobs = store();
+  const PackedImage old = static_app(blobs, base());
+  const auto to = base_of_host(blobs, newer_base());
+  ASSERT_OK(to);
+  NamedImage built = named(old);  // by somebody, after the image to be rebased was looked at
+  built.manifest.digest = blobs.put("another build")->digest;
+  ASSERT_OK(blobs.set_image(built));
+  const auto rebased = rebase_image(blobs, named(old), *to, {});
+  ASSERT_FALSE(rebased.ok());
+  EXPECT_EQ(rebased.error().reason, "image_moved");
+  EXPECT_EQ(blobs.find_image("web")->manifest.digest, built.manifest.digest);
+}
+
 TEST_F(RebaseTest, SwapsARuntimeAndItsEnvironmentAndKeepsTheApps) {
   const BlobStore blobs = store();
   const fs::path root = runtime_root("one", "2.36");
@@ -142,6 +156,7 @@ TEST_F(RebaseTest, SwapsARuntimeAndItsEnvironmentAndKeepsTheApps) {
   EXPECT_EQ(app_on(store("other"), runtime(store("other"), "1.0.1", root, newer_base()), newer_base()).reference.digest,
             rebased->manifest.digest);
   // A base without a runtime goes below the runtime that is there.
+  ASSERT_OK(blobs.set_image(named(old)));
   const auto kept = rebase_image(blobs, named(old), *base_of_host(blobs, newer_base()), {});
   ASSERT_OK(kept);
   EXPECT_EQ(blobs.manifest(kept->manifest.digest)->layers[2], old.manifest.layers[2]);

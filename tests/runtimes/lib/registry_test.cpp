@@ -284,6 +284,26 @@ TEST_F(RegistryTest, ABlobThatWasAlteredIsRefused) {
   EXPECT_TRUE(to.images()->empty());
 }
 
+TEST_F(RegistryTest, ABlobThatIsDamagedHereIsSaidToBeHere) {
+  const DebianRegistry registry(dir_ / "registry");
+  ASSERT_TRUE(registry.up());
+  const BlobStore from = store("from");
+  const NamedImage image = put_image(from, "web", 100000, 9);
+  const Digest layer = from.manifest(image.manifest.digest)->layers.front().digest;
+  const auto size = static_cast<std::size_t>(*from.size_of(layer));
+  const ImageName name = name_of(registry.host() + "/web:1");
+  RegistryClient client(name, quick());
+  for (const std::string& damage : {noise(size, 10), noise(size - 1, 10)}) {
+    write_file(from.blob_path(layer), damage);
+    const auto pushed = push_image(client, from, image.manifest.digest, name);
+    ASSERT_FALSE(pushed.ok());
+    EXPECT_EQ(pushed.error().reason, "corrupt_blob");
+    EXPECT_NE(pushed.error().message.find(from.blob_path(layer).string()), std::string::npos);
+  }
+  EXPECT_FALSE(*client.has_blob(layer));
+  EXPECT_EQ(client.manifest_digest("1").error().code, ErrorCode::kNotFound);
+}
+
 TEST_F(RegistryTest, WhatIsNotThereIsNamed) {
   const DebianRegistry registry(dir_ / "registry");
   ASSERT_TRUE(registry.up());
@@ -427,6 +447,53 @@ TEST_F(SimulatedRegistryTest, OneThatStaysBusyIsAskedSixTimes) {
   EXPECT_FALSE(client.manifest("1").ok());
   EXPECT_EQ(asked, 6);
   EXPECT_EQ(kRegistryAttempts, 6);
+}
+
+// It knows no ranges and has fewer bytes than are asked for: each answer is progress, and none is the end.
+TEST_F(SimulatedRegistryTest, ABlobThatNeverEndsIsGivenUp) {
+  std::atomic<int> asked = 0;
+  SimulatedRegistry registry([&](const wire::HttpRequest& request) {
+    if (request.path == "/v2/") return reply(200);
+    ++asked;
+    return reply(200, "abc");
+  });
+  RegistryClient client(name_of(registry.host() + "/web"), quick());
+  int restarts = 0;
+  const auto fetched = client.fetch_blob(sha256("abc"), 5,
+                                         {[](std::string_view) -> Result<void> { return {}; },
+                                          [&]() -> Result<void> {
+                                            ++restarts;
+                                            return {};
+                                          }});
+  ASSERT_FALSE(fetched.ok());
+  EXPECT_EQ(fetched.error().reason, "registry_failed");
+  EXPECT_EQ(restarts, kRegistryAttempts - 1);
+  EXPECT_EQ(asked, 2 * kRegistryAttempts);
+}
+
+TEST_F(SimulatedRegistryTest, ATokenServerThatRefusesTheOtherRepositoryCostsAnUpload) {
+  std::string host, uploaded;
+  SimulatedRegistry registry([&](const wire::HttpRequest& request) {
+    const auto answer = [&](int status, wire::Headers headers = {}) { return reply(status, "", std::move(headers)); };
+    if (request.path == "/token")
+      return request.target.find("private") == std::string::npos ? reply(200, R"({"token":"t"})") : reply(403);
+    if (request.headers.get("Authorization") != "Bearer t")
+      return answer(401, {{"WWW-Authenticate", "Bearer realm=\"http://" + host + "/token\",service=\"reg\""}});
+    if (request.method == "POST") return answer(202, {{"Location", "/v2/web/blobs/uploads/1"}});
+    if (request.method == "PATCH") uploaded += request.body;
+    if (request.method == "PATCH") return answer(202, {{"Location", "/v2/web/blobs/uploads/1"}});
+    return answer(201);
+  });
+  host = registry.host();
+  RegistryClient client(name_of(host + "/web"), quick());
+  const auto mounted = client.mount_blob(sha256("abc"), "private");
+  ASSERT_OK(mounted);
+  EXPECT_FALSE(*mounted);
+  const auto read = [](std::int64_t offset, std::span<char> into) -> Result<std::size_t> {
+    return std::string_view("abc").copy(into.data(), into.size(), static_cast<std::size_t>(offset));
+  };
+  EXPECT_OK(client.push_blob(sha256("abc"), 3, read, {}));
+  EXPECT_EQ(uploaded, "abc");
 }
 
 TEST_F(SimulatedRegistryTest, ADocumentThatIsNotWhatItsDigestSaysIsRefused) {

@@ -1,0 +1,76 @@
+// What an App names as its image has to be one, and whole.
+#include <string>
+
+#include "tests/controller/http/served_api.hpp"
+
+namespace unik::controller {
+namespace {
+
+class ApplyImage : public ServedApi {
+ protected:
+  // The error, or `applied`.
+  std::string apply(const runtimes::Digest& image, const std::string& spec = "", const std::string& query = "") {
+    wire::ClientRequest request;
+    request.method = "POST";
+    request.endpoint = server_->endpoints().front();
+    request.target = "/v1/apply" + query;
+    request.body = "apiVersion: unikctl.dev/v1\nkind: App\nmetadata: {name: web}\nspec: {image: x@" + to_string(image) +
+                   spec + "}\n";
+    const auto response = wire::fetch(request);
+    if (!response) return to_string(response.error());
+    if (response->ok()) return "applied";
+    const Error error = wire::error_of(*response);
+    return error.reason + ": " + error.message;
+  }
+};
+
+TEST_F(ApplyImage, ThatIsWholeIsTaken) {
+  EXPECT_EQ(apply(put_image()), "applied");
+}
+
+TEST_F(ApplyImage, ThatNobodyUploadedIsUnknown) {
+  const std::string refused = apply(runtimes::sha256("elsewhere"));
+  EXPECT_TRUE(refused.starts_with("image_unknown: app/web: the image x@")) << refused;
+}
+
+TEST_F(ApplyImage, ThatIsNoManifestIsUnknown) {
+  for (const std::string& blob : {std::string("abc"), std::string(5 << 20, 'x')}) {
+    const std::string refused = apply(context_->artifacts.put(blob)->digest);
+    EXPECT_TRUE(refused.starts_with("image_unknown: app/web: the image x@")) << refused;
+    EXPECT_NE(refused.find("want the digest of an image's manifest"), std::string::npos) << refused;
+  }
+  EXPECT_EQ(runner_->world()->apps.find({Symbol("default"), Symbol("web")}), nullptr);
+}
+
+TEST_F(ApplyImage, OfWhichSomethingIsMissingIsRefusedByName) {
+  const std::string config = to_string(runtimes::sha256(config_of({"/app"})));
+  const std::string layer = to_string(runtimes::sha256("a layer"));
+  EXPECT_NE(apply(put_image("config")).find("found it without the config " + config + ": upload it"),
+            std::string::npos);
+  ASSERT_TRUE(context_->artifacts.remove(runtimes::sha256("a layer")));
+  const std::string refused = apply(put_image("layer"));
+  EXPECT_TRUE(refused.starts_with("image_incomplete: app/web: want all of the image x@")) << refused;
+  EXPECT_NE(refused.find("found it without the layer " + layer), std::string::npos) << refused;
+  EXPECT_EQ(apply(put_image()), "applied") << "uploaded again";
+}
+
+TEST_F(ApplyImage, WithoutAProgramNeedsArguments) {
+  const runtimes::Digest image = put_image("", {});
+  const std::string refused = apply(image);
+  EXPECT_TRUE(refused.starts_with("no_program: app/web: want an image with an entry point")) << refused;
+  EXPECT_EQ(apply(image, ", args: [/bin/web]"), "applied");
+}
+
+TEST_F(ApplyImage, ThatIsPromisedIsTakenForADryRunAlone) {
+  const std::string promised = "?dry_run=1&promised_images=1";
+  const runtimes::Digest elsewhere = runtimes::sha256("elsewhere");
+  EXPECT_TRUE(apply(elsewhere, "", "?dry_run=1").starts_with("image_unknown"));
+  EXPECT_EQ(apply(elsewhere, "", promised), "applied");
+  EXPECT_EQ(apply(put_image("layer"), "", promised), "applied");
+  EXPECT_TRUE(apply(context_->artifacts.put("abc")->digest, "", promised).starts_with("image_unknown"));
+  EXPECT_TRUE(apply(elsewhere, "", "?promised_images=1").starts_with("bad_query"));
+  EXPECT_EQ(runner_->world()->apps.find({Symbol("default"), Symbol("web")}), nullptr);
+}
+
+}  // namespace
+}  // namespace unik::controller
