@@ -135,7 +135,11 @@ void Runner::run() {
     carry_out(std::move(effects));
     if (large) release_memory();
     sinks_.turned(wire::read_clock().boot - begun.boot, events.size());
-    events.clear();
+    // A burst leaves no room behind that nothing else can have.
+    if (events.capacity() > kGatherAtMost)
+      events = {};
+    else
+      events.clear();
     turning_ = true;
   }
 }

@@ -35,7 +35,8 @@ struct RestartState {
   std::uint32_t quick_failures = 0;  // runs in a row that ended before they were ready for kHealthyReset
   std::optional<Time> ready_since;   // running and healthy without a break
   Time not_before{};
-  std::string reason;  // of the wait, as in InstanceStatus
+  std::string reason;    // of the wait, as in InstanceStatus
+  bool by_exit = false;  // the wait follows an exit that the policy was asked about
 
   bool operator==(const RestartState&) const = default;
 };

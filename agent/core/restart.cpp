@@ -29,6 +29,7 @@ void restart_after_wait(Instance& instance, std::string_view reason, Time now) {
   instance.record.restarts += 1;
   instance.restart.quick_failures += 1;
   instance.restart.reason = reason;
+  instance.restart.by_exit = reason == "backoff";
   // A VM that cannot be launched is the node's fault, not the app's: another node may do better, so it keeps its name.
   if (instance.restart.quick_failures >= kCrashLoopFailures && reason != "launch_failed")
     instance.restart.reason = "crash_loop";
@@ -144,7 +145,10 @@ void retire(Instance& instance, Time now) {
   InstanceRecord& record = instance.record;
   const bool waits = instance.vm.state == VmState::kNone && !record.ended && now < instance.restart.not_before;
   if (!waits || !record.last_exit || instance.restart.reason == "launch_failed") return;
-  if (allows_restart(instance.goal.run.restart.policy, *record.last_exit)) return;
+  const RestartPolicy policy = instance.goal.run.restart.policy;
+  // What was stopped as unhealthy is started again however it took that; under `never` it has had its run.
+  const bool judged = instance.restart.by_exit || policy == RestartPolicy::kNever;
+  if (!judged || allows_restart(policy, *record.last_exit)) return;
   record.restarts -= 1;  // it was counted when it was decided on
   note_end(instance, "");
 }

@@ -28,14 +28,26 @@ std::string to_string(const AppName& name);
 // One run of one replica. `rollout` numbers the template (the journal sequence that introduced it, raised by
 // recoveries): never reused, not after delete, rollback or a restored backup; `attempt` grows when the controller moves
 // the instance. A restart in place by the agent keeps the id. At most one VM exists for an id, ever.
+//
+// Ordered by tenant, app, slot, rollout, attempt; laid out without a gap, since a fleet has several of each in memory.
 struct InstanceId {
   Symbol tenant;
   Symbol app;
-  std::uint32_t slot = 0;
   std::uint64_t rollout = 0;
+  std::uint32_t slot = 0;
   std::uint32_t attempt = 0;
 
-  auto operator<=>(const InstanceId&) const = default;
+  InstanceId() = default;
+  InstanceId(Symbol of_tenant, Symbol of_app, std::uint32_t of_slot, std::uint64_t of_rollout, std::uint32_t of_attempt)
+      : tenant(of_tenant), app(of_app), rollout(of_rollout), slot(of_slot), attempt(of_attempt) {}
+
+  bool operator==(const InstanceId&) const = default;
+  std::strong_ordering operator<=>(const InstanceId& other) const {
+    if (const auto order = app_name() <=> other.app_name(); order != 0) return order;
+    if (const auto order = slot <=> other.slot; order != 0) return order;
+    if (const auto order = rollout <=> other.rollout; order != 0) return order;
+    return attempt <=> other.attempt;
+  }
   AppName app_name() const { return {tenant, app}; }
 };
 

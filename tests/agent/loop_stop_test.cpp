@@ -262,6 +262,23 @@ TEST_F(LoopStopTest, RestartsAnUnhealthyAppThatExitsCleanlyWhenAsked) {
   EXPECT_EQ(host.launches[web], 2U);
 }
 
+TEST_F(LoopStopTest, AChangedGoalEndsNoUnhealthyAppThatExitedCleanlyWhenAsked) {
+  EnsureRunning goal = checked(web);
+  goal.run.restart.policy = RestartPolicy::kOnFailure;
+  goal.run.restart.backoff = 60s;
+  boot({goal});
+  host.unhealthy.insert(web);
+  host.run_for(5s);
+  ASSERT_EQ(host.status(web)->restarts, 1U);
+  host.unhealthy.clear();
+  goal.run.health->grace = 30s;
+  host.want({goal});
+  host.run_for(1s);
+  EXPECT_EQ(host.status(web)->phase, Phase::kPending);
+  host.run_for(90s);
+  EXPECT_EQ(host.launches[web], 2U);
+}
+
 TEST_F(LoopStopTest, LeavesAnUnhealthyAppRunningThatIsNeverRestarted) {
   EnsureRunning goal = published(checked(web), 18080);
   goal.run.restart.policy = RestartPolicy::kNever;
