@@ -77,6 +77,29 @@ Operation new_build(const Draft& draft, const OperationKey& key, const BuildRequ
   return operation;
 }
 
+void supersede(Draft& draft, const std::vector<OperationKey>& older) {
+  for (const OperationKey& key : older)
+    fail(draft, key, conflict("superseded", "the app was deployed again while the build was not done"));
+}
+
+ApplyRequest deploy_of(const App& app, const std::string& image, const std::string& trace_id) {
+  ApplyRequest apply;
+  apply.resources.push_back(with_image(app, image));
+  apply.follow = true;
+  apply.trace_id = trace_id;
+  return apply;
+}
+
+// A source that was built before is newer than what is being built: it was asked for later.
+Result<ApplyReply> deploy_built(Draft& draft, const BuildRequest& request) {
+  Result<ApplyReply> reply = admit_apply(draft, deploy_of(request.app, request.image, request.trace_id));
+  if (!reply) return reply;
+  const std::vector<OperationKey> older = unfinished_of(draft.world(), request.app.name());
+  supersede(draft, older);
+  if (!older.empty()) reply->revision = draft.world().revision;
+  return reply;
+}
+
 // The next attempt, or the end of them.
 void begin(Draft& draft, const OperationKey& key) {
   Operation operation = operation_of(draft.world(), key);
@@ -111,6 +134,7 @@ std::string built_image(const World& world, const BuildRequest& request) {
 }
 
 Result<ApplyReply> admit_build(Draft& draft, const BuildRequest& request) {
+  if (!request.image.empty()) return deploy_built(draft, request);
   std::vector<Resource> resources{with_stand_in(request.app)};
   if (Result<void> accepted = accept(draft.world(), resources); !accepted) return std::move(accepted).error();
   ApplyReply reply;
@@ -126,8 +150,7 @@ Result<ApplyReply> admit_build(Draft& draft, const BuildRequest& request) {
   if (draft.world().unfinished_builds.size() - older.size() >= kMaxUnfinishedBuilds)
     return exhausted("too_many_builds", std::to_string(kMaxUnfinishedBuilds) +
                                             " builds wait for their turn already: try again when some are done");
-  for (const OperationKey& key : older)
-    fail(draft, key, conflict("superseded", "another build for the app was asked for"));
+  supersede(draft, older);
   const OperationKey key{draft.world().revision, next_operation_index(draft.world())};
   Operation operation = new_build(draft, key, request);
   reply.revision = draft.world().revision;
@@ -141,10 +164,7 @@ void settle_build(Draft& draft, const OperationKey& key, const BuildOutcome& out
   Operation operation = operation_of(draft.world(), key);
   if (std::optional<Error> error = obstacle(draft.world(), operation)) return fail(draft, key, *std::move(error));
   if (outcome.error) return fail(draft, key, *outcome.error);
-  ApplyRequest apply;
-  apply.resources.push_back(with_image(operation.build->app, outcome.image));
-  apply.follow = true;
-  apply.trace_id = operation.trace_id;
+  ApplyRequest apply = deploy_of(operation.build->app, outcome.image, operation.trace_id);
   apply.why = "built by " + operation.operation_id;
   draft.ask_as(operation.trace_id);
   Result<ApplyReply> deployed = admit_apply(draft, apply);

@@ -24,6 +24,7 @@ struct BuildRequest {
   std::string runtime;  // NAME[@VERSION]; empty: what the source says
   std::string actor;
   std::string trace_id;
+  std::string image;  // what the same source was built to before, all of it among the artifacts; empty: build it
 };
 
 // What became of a build.
@@ -40,8 +41,8 @@ App with_image(App app, std::string image);
 std::string built_image(const World& world, const BuildRequest& request);
 
 // The app is checked as if its image were there, so that what could never be declared is not built. The same asked for
-// again while it is not done is answered the same; another build for the app is superseded. Errors: those of
-// admit_apply, `exhausted/too_many_builds`.
+// again while it is not done is answered the same; another build for the app is superseded. With an image there is
+// nothing to build: it is declared in this record. Errors: those of admit_apply, `exhausted/too_many_builds`.
 Result<ApplyReply> admit_build(Draft& draft, const BuildRequest& request);
 
 // Ends the build as its outcome says. What was built is declared with `deploy`'s rules, in the same record: what they

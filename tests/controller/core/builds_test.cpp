@@ -173,6 +173,32 @@ TEST_F(Builds, ANewerSourceTakesThePlaceOfAnOlderOne) {
   EXPECT_EQ(app(), nullptr) << "what comes of it is too late";
 }
 
+// The app keeps its generation all the while: nothing else would end the newer build.
+TEST_F(Builds, AnEarlierSourceThatIsAskedForAgainTakesThePlaceOfOneThatIsBeingBuilt) {
+  settle(ask_for_one(request("web", '1')), {kImage, std::nullopt});
+  planned_.report_all();
+  const App before = *app()->app;
+  const OperationKey newer = ask_for_one(request("web", '2'));
+  BuildRequest again = request("web", '1');
+  again.image = kImage;
+  const Result<ApplyReply> reply = ask(again);
+  ASSERT_TRUE(reply.ok()) << to_string(reply.error());
+  EXPECT_EQ(reply->operations.front().kind, OperationKind::kDeploy);
+  EXPECT_EQ(reply->revision, planned_.world().revision);
+  EXPECT_EQ(state_of(newer), "failed superseded");
+  settle(newer, {"web@sha256:" + std::string(64, 'c'), std::nullopt});
+  EXPECT_EQ(*app()->app, before);
+}
+
+TEST_F(Builds, AnEarlierSourceThatIsRefusedLeavesTheBuildAlone) {
+  const OperationKey newer = ask_for_one(request("web", '2'));
+  BuildRequest again = request("web", '1');
+  again.image = kImage;
+  again.app.metadata.tenant = "nobody";
+  EXPECT_EQ(ask(again).error().reason, "invalid_spec");
+  EXPECT_EQ(state_of(newer), "running");
+}
+
 TEST_F(Builds, WhatWasDeclaredMeanwhileIsNotReplaced) {
   planned_.deploy(PlannedWorld::app("web"));
   const OperationKey build = ask_for_one(request());
