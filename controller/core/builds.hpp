@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "api/result.hpp"
 #include "controller/core/plan.hpp"
@@ -48,6 +49,12 @@ Result<ApplyReply> admit_build(Draft& draft, const BuildRequest& request);
 // Ends the build as its outcome says. What was built is declared with `deploy`'s rules, in the same record: what they
 // refuse fails the build. Nothing when it has ended already.
 void settle_build(Draft& draft, const OperationKey& key, const BuildOutcome& outcome);
+
+// The builds of an app that are not done; there need be no such app yet.
+std::vector<OperationKey> unfinished_builds_of(const World& world, const AppName& app);
+
+// Ends them as `destroyed`, and returns them as they are then.
+std::vector<Operation> destroy_builds(Draft& draft, const AppName& app);
 
 // Fails the builds that nobody has a use for any more, and gives the oldest one its turn. `begun` is what this
 // controller's builder is at: a running build that it is not at was interrupted, and is begun again.

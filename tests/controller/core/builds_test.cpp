@@ -217,6 +217,43 @@ TEST_F(Builds, AnAppThatWasDestroyedMeanwhileStaysSo) {
   EXPECT_EQ(state_of(build), "failed destroyed");
 }
 
+TEST_F(Builds, AFirstOneIsTakenBackByADestroyOfTheAppThatIsNotThereYet) {
+  const OperationKey build = ask_for_one(request());
+  Result<ApplyReply> reply = internal("not_asked", "");
+  const auto destroy = [&](const std::vector<std::string>& names) {
+    step([&](Draft& draft) { reply = admit_delete(draft, {Kind::kApp, "default", names, "trace"}); });
+  };
+  destroy({"web", "nobody"});
+  EXPECT_EQ(reply.error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(state_of(build), "running") << "all or none";
+  destroy({"web"});
+  ASSERT_TRUE(reply.ok()) << to_string(reply.error());
+  EXPECT_EQ(state_of(build), "failed destroyed");
+  ASSERT_EQ(reply->operations.size(), 1U);
+  EXPECT_EQ(reply->operations.front(), at(build));
+  EXPECT_TRUE(reply->objects.empty());
+  EXPECT_EQ(reply->revision, planned_.world().revision);
+  settle(build, {kImage, std::nullopt});
+  EXPECT_EQ(app(), nullptr);
+  destroy({"web"});
+  EXPECT_EQ(reply.error().code, ErrorCode::kNotFound);
+}
+
+// It is of the next app of that name, which the destroy of the one before does not end by itself.
+TEST_F(Builds, ADestroyWhileTheAppIsGoingEndsTheBuildOfTheNextOneToo) {
+  planned_.deploy(PlannedWorld::app("web"));
+  planned_.report_all();
+  const auto destroy = [&](Draft& draft) {
+    EXPECT_TRUE(admit_delete(draft, {Kind::kApp, "default", {"web"}, "trace"}).ok());
+  };
+  step(destroy);
+  ASSERT_NE(app(), nullptr);
+  const OperationKey build = ask_for_one(request());
+  EXPECT_EQ(state_of(build), "running");
+  step(destroy);
+  EXPECT_EQ(state_of(build), "failed destroyed");
+}
+
 TEST_F(Builds, ARestartBeginsItAgainButNotForEver) {
   const OperationKey build = ask_for_one(request());
   restart();
