@@ -116,6 +116,7 @@ void begin(Draft& draft, const OperationKey& key) {
 
 App with_image(App app, std::string image) {
   app.spec.source.clear();
+  app.spec.runtime.clear();
   app.spec.boot.image = std::move(image);
   return app;
 }

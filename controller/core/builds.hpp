@@ -34,7 +34,7 @@ struct BuildOutcome {
   std::optional<Error> error;  // instead
 };
 
-// The App as it is declared with `image` in place of its source.
+// The App as it is declared with `image` in place of its source and of what that is built on.
 App with_image(App app, std::string image);
 
 // What the last build of the same source for the same app and runtime has made; empty where there was none that was

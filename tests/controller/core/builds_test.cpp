@@ -81,6 +81,15 @@ TEST_F(Builds, WhatWasBuiltIsDeployedAndNothingOfTheAppMovesBefore) {
   EXPECT_EQ(state_of(deploy), "succeeded");
 }
 
+// One that an older controller kept has it in its App, too.
+TEST_F(Builds, WhatIsDeclaredHasNoRuntimeBesideItsImage) {
+  BuildRequest on_python = request();
+  on_python.app.spec.runtime = "python";
+  settle(ask_for_one(on_python), {kImage, std::nullopt});
+  ASSERT_NE(app(), nullptr);
+  EXPECT_EQ(app()->app->spec.runtime, "");
+}
+
 TEST_F(Builds, AFailureLeavesTheAppAsItIsAndSaysWhy) {
   planned_.deploy(PlannedWorld::app("web"));
   const App before = *app()->app;
