@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "controller/core/retention.hpp"
 #include "controller/heartbeats.hpp"
 
 namespace unik::controller {
@@ -64,6 +65,7 @@ class HeldLoop {
     }
     return replies;
   }
+  void pass_without_turn(Duration time) { boot_ += time; }
   // After the last turn.
   Duration wakes_in() const { return wake_at_ - last_turn_; }
   void pass(Duration time) {
@@ -255,6 +257,31 @@ TEST(Loop, KeepsWhatCameOfABuildWhileTheHistoryIsLostAndDeclaresItAfterTheRecove
   loop.pass(std::chrono::seconds(2));
   EXPECT_EQ(loop.world().apps.size(), 1U);
   EXPECT_EQ(loop.builds.size(), 1U) << "it was built once";
+}
+
+// The oldest go when there are too many, and a build whose successor was asked for is one of the oldest.
+TEST(Loop, ForgetsABuildThatEndsInTheTurnInWhichItIsTooOldToKeep) {
+  HeldLoop before;
+  before.turn({before.sends_source('1')});
+  World full = before.world();
+  const Operation finished = [] {
+    Operation operation;
+    operation.state = OperationState::kSucceeded;
+    operation.target = {Symbol("default"), Symbol("other")};
+    return operation;
+  }();
+  for (std::uint32_t i = 1; i <= kMaxFinishedOperations; ++i) apply(full, PutOperation{{2, i}, finished});
+  HeldLoop loop(std::move(full));
+  loop.turn({});
+  ASSERT_EQ(loop.builds, std::vector<std::string>{"begin op-2-0"});
+  // One turn that tidies up, hears of the end, and takes the newer source.
+  loop.pass(std::chrono::seconds(57));
+  loop.pass_without_turn(kLongestTurnGap);
+  loop.turn({BuildEnded{{2, 0}, {"web@sha256:" + std::string(64, 'a'), std::nullopt}}, loop.sends_source('2')});
+  EXPECT_EQ(loop.world().operations.find({2, 0}), nullptr);
+  EXPECT_TRUE(loop.world().apps.empty());
+  ASSERT_EQ(loop.builds.size(), 2U);
+  EXPECT_NE(loop.builds.back(), "begin op-2-0");
 }
 
 TEST(Loop, BeginsABuildAgainThatAControllerBeforeItHasBegun) {
