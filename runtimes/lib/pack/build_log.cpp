@@ -30,6 +30,7 @@ std::string BuildLog::describe() const {
 }
 
 std::string BuildLog::end() const {
+  if (tail_.empty()) return tail_;
   std::size_t at = tail_.size(), lines = 0;
   while (at > 0 && lines <= kShownLines) {
     at = tail_.rfind('\n', at - 1);
