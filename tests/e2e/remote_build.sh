@@ -53,6 +53,7 @@ write_source broken "echo it is all wrong; exit 4"
 expect_code 1 unikctl deploy "$work/broken" --remote-build --wait
 said "it is all wrong"
 said "build of app/broken failed: build_failed"
+if grep -qF build.log "$work/out" "$work/err"; then fail "it names a file that is gone"; fi
 [ "$(build_of broken .state)" = failed ] || fail "the operation is $(build_of broken .state)"
 [ "$(build_of broken .error.code)" = invalid ] || fail "its code is $(build_of broken .error.code)"
 expect_code 0 unikctl logs "operation/$(build_of broken .operation_id)"

@@ -116,6 +116,7 @@ TEST_F(BuilderTest, ABuildSeesADeclaredEnvironmentAndNotTheControllers) {
   EXPECT_TRUE(ended_.wait()->error);
   EXPECT_EQ(log().find("SECRET"), std::string::npos) << log();
   EXPECT_NE(log().find("UNIKCTL_HOME=" + home_.string()), std::string::npos) << log();
+  EXPECT_NE(log().find("UNIKCTL_BUILD_OPERATION=op-2-0"), std::string::npos) << log();
   EXPECT_NE(log().find("SOURCE_DATE_EPOCH="), std::string::npos) << log();
   EXPECT_NE(log().find("\n19\n"), std::string::npos) << "at the lowest priority: " << log();
 }
