@@ -90,8 +90,8 @@ left=$(find "$UNIKCTL_HOME/builds" -mindepth 1 -maxdepth 1 -type d)
 [ -z "$left" ] || fail "builds have left $left"
 
 step "a first build is taken back before the app is there"
-write_source endless "touch $work/endless.began; while true; do sleep 0.1; done"
-nothing_endless() { [ -z "$(pgrep -f "$work/endless.began" || true)" ]; }
+write_source endless "setsid tail -f $work/endless.runs >/dev/null & touch $work/endless.began; while true; do sleep 0.1; done"
+nothing_endless() { [ -z "$(pgrep -f "$work/endless[.]" || true)" ]; }
 expect_code 0 unikctl deploy "$work/endless" --remote-build
 until_true 60 test -e "$work/endless.began" || fail "the build did not begin"
 expect_code 3 unikctl logs endless
@@ -99,7 +99,7 @@ said "unikctl logs operation/$(build_of endless .operation_id)"
 expect_code 0 unikctl destroy endless --wait
 said "build of app/endless ended"
 [ "$(build_of endless .error.reason)" = destroyed ] || fail "it ended as $(build_of endless .error)"
-until_true 20 nothing_endless || fail "of the build is left: $(pgrep -fa "$work/endless.began")"
+until_true 20 nothing_endless || fail "of the build is left: $(pgrep -fa "$work/endless[.]")"
 expect_code 3 unikctl destroy endless
 
 step "an upload that is cut off leaves nothing, and is sent again"
@@ -121,6 +121,7 @@ expect_code 0 unikctl deploy "$work/endless" --remote-build --name other
 until_true 60 test -e "$work/endless.began" || fail "the build did not begin"
 expect_code 0 unikctl down --all
 said "build of app/other ended"
+until_true 20 nothing_endless || fail "of the build is left: $(pgrep -fa "$work/endless[.]")"
 unikctl up >/dev/null || fail "up"
 [ "$(build_of other .error.reason)" = destroyed ] || fail "it ended as $(build_of other .error)"
 

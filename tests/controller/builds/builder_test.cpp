@@ -139,6 +139,14 @@ TEST_F(BuilderTest, ABuildThatTakesTooLongIsEnded) {
   EXPECT_EQ(ended_.wait()->error->reason, "program_timed_out");
 }
 
+TEST_F(BuilderTest, ABuildThatTakesTooLongMayCleanUp) {
+  time_limit_ = std::chrono::milliseconds(300);
+  start("trap 'touch \"$UNIKCTL_HOME/cleaned\"; exit 0' TERM; while :; do sleep 0.05; done");
+  builder_->begin(order());
+  EXPECT_EQ(ended_.wait()->error->reason, "program_timed_out");
+  EXPECT_TRUE(fs::exists(home_ / "cleaned"));
+}
+
 TEST_F(BuilderTest, ABuildThatNobodyWantsIsEndedAndNotAnswered) {
   const std::string image = put_image("op-3-0");
   start("case \"$*\" in *op-2-0*) touch \"$UNIKCTL_HOME/began\"; exec sleep 600;; esac; echo " + image);
