@@ -24,6 +24,7 @@
 #include "api/ids.hpp"
 #include "codec/json_writer.hpp"
 #include "wire/daemon_arguments.hpp"
+#include "wire/last_resort.hpp"
 #include "wire/log.hpp"
 
 namespace {
@@ -163,9 +164,7 @@ int guard(int argc, char** argv) {
   return agent::guard_main(std::vector<std::string>(argv + 2, argv + argc));
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int start(int argc, char** argv) {
   ::umask(077);  // consoles, goals and boot roots are for nobody else
   if (argc > 1 && std::string(argv[1]) == "forward") return forward(argc, argv);
   if (argc > 1 && std::string(argv[1]) == "guard") return guard(argc, argv);
@@ -203,4 +202,10 @@ int main(int argc, char** argv) {
   if (const std::optional<int> ended = wire::parse_arguments(app, argc, argv)) return *ended;
 
   return run_command->parsed() ? run(arguments) : probe(qemu);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return unik::wire::with_last_resort([&] { return start(argc, argv); });
 }

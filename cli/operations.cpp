@@ -63,6 +63,16 @@ Result<int> await_operations(const Session& session, const Api& api, const std::
   return code;
 }
 
+std::vector<Operation> after_ended_builds(const Session& session, std::vector<Operation> operations) {
+  std::erase_if(operations, [&](const Operation& operation) {
+    if (operation.kind != OperationKind::kBuild) return false;
+    session.say("build of app/" + operation.target.app.str() + " ended: nothing is deployed of operation " +
+                operation.operation_id);
+    return true;
+  });
+  return operations;
+}
+
 std::string reason_of(const Operation& operation) {
   if (!operation.error) return operation.message.empty() ? "no reason was given" : operation.message;
   const Error& error = *operation.error;

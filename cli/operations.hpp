@@ -41,6 +41,9 @@ Result<Operation> follow_operation(const Api& api, const std::string& id, Durati
 Result<int> await_operations(const Session& session, const Api& api, const std::vector<Operation>& operations,
                              Duration timeout);
 
+// Says which builds a destroy has ended, and returns what is left to be followed.
+std::vector<Operation> after_ended_builds(const Session& session, std::vector<Operation> operations);
+
 // `no_eligible_node: 0 of 3 nodes fit …`, or what the operation says itself.
 std::string reason_of(const Operation& operation);
 

@@ -100,6 +100,13 @@ void report(const Session& session, const runtimes::PackedImage& image) {
         fmt::format("layer {}: {}{}", layer.name, format_size(layer.descriptor.size), layer.reused ? " (cached)" : ""));
 }
 
+// Where a controller runs this.
+std::string operation_of(const Session& session) {
+  const auto& variables = session.environment().variables;
+  const auto named = variables.find(runtimes::kBuildOperation);
+  return named == variables.end() ? "" : named->second;
+}
+
 Result<Packed> run_own_build(const Session& session, const runtimes::BlobStore& store, const PackRequest& request,
                              const std::filesystem::path& directory, codec::UnikYaml recipe) {
   auto base = base_runtime(session);
@@ -114,6 +121,7 @@ Result<Packed> run_own_build(const Session& session, const runtimes::BlobStore& 
   options.includes = std::move(includes).value();
   options.base = std::move(base).value();
   options.rebuild = request.rebuild;
+  options.operation = operation_of(session);
   options.environment = runtimes::build_environment(options.directory, session.environment().variables);
   options.mode = request.debug ? runtimes::BuildMode::kDebug : runtimes::BuildMode::kRelease;
   if (request.debug) options.environment["UNIKCTL_DEBUG"] = "1";
@@ -137,6 +145,7 @@ Result<runtimes::AppBuildOptions> app_build_options(const Session& session, cons
   options.mode = request.debug ? runtimes::BuildMode::kDebug : runtimes::BuildMode::kRelease;
   options.environment = runtimes::build_environment(options.directory, session.environment().variables);
   options.rebuild = request.rebuild;
+  options.operation = operation_of(session);
   options.runtime = request.runtime;
   if (!request.lock) {
     auto lock = read_lock(directory);

@@ -7,12 +7,14 @@ void BuildTurns::ended(const BuildEnded& event) {
 }
 
 bool BuildTurns::has_work(const World& world) const {
+  if (world.history_lost) return false;
   if (ended_) return true;
   const auto first = world.unfinished_builds.begin();
-  return !world.history_lost && first != world.unfinished_builds.end() && begun_ != first->first;
+  return first != world.unfinished_builds.end() && begun_ != first->first;
 }
 
-std::optional<Caller> BuildTurns::plan(Draft& draft) const {
+std::optional<Caller> BuildTurns::plan(const World& committed, Draft& draft) const {
+  if (committed.history_lost) return std::nullopt;
   std::optional<Caller> caller;
   if (begun_ && ended_) {
     const Operation& operation = **draft.world().operations.find(*begun_);

@@ -13,6 +13,18 @@ bool has_no_console_yet(const InstanceStatus& status) {
   return status.phase == Phase::kPending && status.restarts == 0 && status.started_at == WallTime{};
 }
 
+// Before an app is there, its build is what there is to read.
+Error no_console(const World& world, const AppName& app) {
+  std::string text = "there is no app or instance `" + app.app.str() + "`";
+  const Operation* build = nullptr;
+  for (const auto& [key, operation] : world.operations)
+    if (operation->kind == OperationKind::kBuild && operation->target == app) build = &*operation;
+  if (build != nullptr && build->state != OperationState::kSucceeded)
+    text += std::string(is_final(*build) ? ": its build failed" : " yet: its build is not done") +
+            "; `unikctl logs operation/" + build->operation_id + "` shows what that says";
+  return not_found("app_not_found", text);
+}
+
 }  // namespace
 
 void LogSessions::open(const World& world, const LogsAsked& event, Time now, std::set<Symbol>& wake, Effects& effects) {
@@ -27,8 +39,7 @@ void LogSessions::open(const World& world, const LogsAsked& event, Time now, std
   if (!world.apps.contains(session.app)) {
     const Result<InstanceId> instance = parse_short_name(Symbol(event.tenant), event.name);
     if (!instance || !world.instances.contains(*instance)) {
-      effects.list.push_back(
-          EndLogs{event.session, not_found("app_not_found", "there is no app or instance `" + event.name + "`")});
+      effects.list.push_back(EndLogs{event.session, no_console(world, session.app)});
       return;
     }
     session.app = instance->app_name();

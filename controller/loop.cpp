@@ -261,8 +261,8 @@ class Loop::State {
     if (may_plan) {
       sweep_.take(world_, kSweepPiece, dirty_);
       flight.dirty = std::exchange(dirty_, Dirty{});
+      if (const std::optional<Caller> caller = builds_.plan(world_, draft)) speak_for_record(first, *caller, true);
       if (std::exchange(tidy_, false)) drop_expired(draft);
-      if (const std::optional<Caller> caller = builds_.plan(draft)) speak_for_record(first, *caller, true);
       Dirty work = flight.dirty;
       merge(work, std::exchange(draft.touched(), Dirty{}));
       reconcile(draft, std::move(work));

@@ -1,10 +1,13 @@
 // build [DIR]: builds and packs a source directory; prints the image's reference.
 #include <memory>
+#include <optional>
 
 #include "cli/commands/commands.hpp"
 #include "cli/output/document.hpp"
 #include "cli/packing.hpp"
 #include "codec/json_writer.hpp"
+#include "runtimes/lib/pack/descendants.hpp"
+#include "runtimes/lib/pack/source_build.hpp"
 
 namespace unik::cli {
 namespace {
@@ -53,6 +56,9 @@ Result<int> run_build(const Session& session, const BuildOptions& options) {
     session.out(*text);
     return 0;
   }
+  // A daemon that somebody's build has left would run on among those of the controller's host.
+  std::optional<runtimes::Descendants> descendants;
+  if (session.environment().variables.contains(runtimes::kBuildOperation)) descendants.emplace();
   const auto packed = pack(session, *store, request);
   if (!packed) return packed.error();
   switch (options.format) {

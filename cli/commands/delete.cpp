@@ -29,7 +29,8 @@ Result<int> run_delete(const Session& session, const DeleteOptions& options) {
     const auto reply = api->remove(*declared_kind(object.kind), object.name);
     if (!reply) return reply.error();
     show_reply(session, *reply, options.format);
-    operations.insert(operations.end(), reply->operations.begin(), reply->operations.end());
+    const std::vector<Operation> left = after_ended_builds(session, reply->operations);
+    operations.insert(operations.end(), left.begin(), left.end());
   }
   return options.wait ? await_operations(session, *api, operations, options.timeout) : Result<int>(0);
 }

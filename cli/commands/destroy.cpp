@@ -42,8 +42,9 @@ Result<int> run_destroy(const Session& session, const DestroyOptions& options) {
   const auto reply = api->destroy(*names);
   if (!reply) return reply.error();
   show_reply(session, *reply, options.format);
-  if (options.wait) return await_operations(session, *api, reply->operations, backoff.left());
-  for (const Operation& operation : reply->operations)
+  const std::vector<Operation> operations = after_ended_builds(session, reply->operations);
+  if (options.wait) return await_operations(session, *api, operations, backoff.left());
+  for (const Operation& operation : operations)
     session.say("operation " + operation.operation_id + "; follow it: unikctl wait operation/" +
                 operation.operation_id);
   return 0;
@@ -53,8 +54,9 @@ Result<int> run_destroy(const Session& session, const DestroyOptions& options) {
 
 void add_destroy(CommandTree& tree) {
   const auto options = std::make_shared<DestroyOptions>();
-  VerbFlags verb = tree.add(kShortcuts, "destroy", "Delete apps and stop their VMs; all that are named, or none",
-                            [options](const Session& session) { return run_destroy(session, *options); });
+  VerbFlags verb =
+      tree.add(kShortcuts, "destroy", "Delete apps, end their builds and stop their VMs; all that are named, or none",
+               [options](const Session& session) { return run_destroy(session, *options); });
   verb.words("app", options->names, "APP...", "The apps' names", Need::kRequired);
   verb.flag("--wait", options->wait, "Return when the VMs are gone");
   verb.duration("--timeout", options->timeout, "How long --wait waits (5m)");

@@ -1,4 +1,5 @@
-// down: stops the local control plane. VMs run on, unless --all destroys their apps first.
+// down: stops the local control plane. VMs run on, unless --all destroys their apps first, and ends what is being
+// built.
 #include <algorithm>
 #include <memory>
 
@@ -29,12 +30,35 @@ Result<std::vector<Api>> api_of_each_tenant(const Api& api) {
   return all;
 }
 
-// Every app of every tenant, and waits until their VMs are gone.
+// Those that are not done; one may be of an app that is not there yet.
+Result<std::vector<std::string>> apps_being_built(const Api& api) {
+  const auto operations = api.operations();
+  if (!operations) return operations.error();
+  std::vector<std::string> names;
+  for (const Operation& operation : operations->items)
+    if (operation.kind == OperationKind::kBuild && !is_final(operation)) names.push_back(operation.target.app.str());
+  return names;
+}
+
+// Before the apps are listed: what is built meanwhile is among them then. A build that has failed by itself is gone.
+Result<void> end_builds(const Session& session, const Api& api) {
+  const auto names = apps_being_built(api);
+  if (!names) return names.error();
+  for (const std::string& name : *names) {
+    const auto reply = api.destroy({name});
+    if (!reply && reply.error().code != ErrorCode::kNotFound) return reply.error();
+    if (reply) after_ended_builds(session, reply->operations);
+  }
+  return {};
+}
+
+// Every app of every tenant, built or not, and waits until their VMs are gone.
 Result<int> destroy_all(const Session& session, const Api& api, Duration timeout) {
   const auto tenants = api_of_each_tenant(api);
   if (!tenants) return tenants.error();
   int code = 0;
   for (const Api& of_tenant : *tenants) {
+    if (auto ended = end_builds(session, of_tenant); !ended) return ended.error();
     const auto apps = of_tenant.apps();
     if (!apps) return apps.error();
     std::vector<std::string> of_apps;
@@ -96,7 +120,7 @@ void add_down(CommandTree& tree) {
   const auto options = std::make_shared<DownOptions>();
   VerbFlags verb = tree.add(kAround, "down", "Stop the local control plane; VMs run on",
                             [options](const Session& session) { return run_down(session, *options); });
-  verb.flag("--all", options->all, "Destroy every app of every tenant first");
+  verb.flag("--all", options->all, "Destroy every app of every tenant first, and end every build");
   verb.duration("--timeout", options->timeout, "How long --all waits for each tenant (5m)");
 }
 

@@ -135,6 +135,7 @@ Result<std::string> Builder::run_build(const Operation& operation, const fs::pat
   if (order.app.spec.boot.debug) run.args.emplace_back("--debug");
   run.environment = runtimes::build_environment(directory, options_.environment);
   run.environment["UNIKCTL_HOME"] = options_.home.string();
+  run.environment[runtimes::kBuildOperation] = operation.operation_id;
   for (const char* const name : kPassedOn)
     if (const auto found = options_.environment.find(name); found != options_.environment.end())
       run.environment.insert(*found);

@@ -41,7 +41,8 @@ std::optional<Result<ApplyReply>> first_answer(const World& world, const std::st
 // One transaction: all resources or none. Applying what is there already changes nothing.
 Result<ApplyReply> admit_apply(Draft& draft, const ApplyRequest& request);
 
-// Apps go by themselves and each becomes an operation; a node must be empty and a tenant without apps.
+// Apps go by themselves and each becomes an operation; their builds that are not done end with this record, also where
+// the app itself is not there yet, and stand in the answer behind it; a node must be empty and a tenant without apps.
 Result<ApplyReply> admit_delete(Draft& draft, const DeleteRequest& request);
 
 // `schedulable` ends a drain too.

@@ -5,6 +5,7 @@
 
 #include "api/lease.hpp"
 #include "controller/core/admit.hpp"
+#include "controller/core/builds.hpp"
 #include "controller/core/node_watch.hpp"
 #include "controller/core/operations.hpp"
 #include "controller/core/strict.hpp"
@@ -55,13 +56,18 @@ Result<ApplyReply> delete_apps(Draft& draft, const DeleteRequest& request) {
   std::set<AppName> names;
   for (const std::string& name : request.names) {
     const AppName app{Symbol(request.tenant), Symbol(name)};
-    if (!draft.world().apps.contains(app)) return no_such(Kind::kApp, name);
+    if (!draft.world().apps.contains(app) && unfinished_builds_of(draft.world(), app).empty())
+      return no_such(Kind::kApp, name);
     names.insert(app);
   }
   ApplyReply reply;
   for (const AppName& name : names) {
-    reply.objects.push_back(deleted(Kind::kApp, draft.world().apps.find(name)->app->metadata));
-    reply.operations.push_back(destroy_app(draft, name, request.trace_id));
+    if (const AppRow* const row = draft.world().apps.find(name)) {
+      reply.objects.push_back(deleted(Kind::kApp, row->app->metadata));
+      reply.operations.push_back(destroy_app(draft, name, request.trace_id));
+    }
+    const std::vector<Operation> builds = destroy_builds(draft, name);
+    reply.operations.insert(reply.operations.end(), builds.begin(), builds.end());
   }
   reply.revision = draft.world().revision;
   return reply;

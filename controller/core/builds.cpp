@@ -1,7 +1,6 @@
 #include "controller/core/builds.hpp"
 
 #include <utility>
-#include <vector>
 
 #include "controller/core/accept.hpp"
 #include "controller/core/admit.hpp"
@@ -41,24 +40,21 @@ bool is_same_build(const Operation& operation, const BuildRequest& request) {
          order.runtime == request.runtime && order.app.spec.boot.debug == request.app.spec.boot.debug;
 }
 
+Error destroyed() {
+  return conflict("destroyed", "the app was destroyed before the build was done: deploy it again");
+}
+
 // Why what would come of it must not be declared any more.
 std::optional<Error> obstacle(const World& world, const Operation& operation) {
   const AppRow* const row = world.apps.find(operation.target);
   const App* const app = row == nullptr || row->deleting ? nullptr : &*row->app;
   if (app == nullptr) {
     if (operation.uid == 0) return std::nullopt;
-    return conflict("destroyed", "the app was destroyed before the build was done: deploy it again");
+    return destroyed();
   }
   if (app->metadata.uid == operation.uid && app->metadata.generation == operation.generation) return std::nullopt;
   return conflict("superseded", "generation " + std::to_string(app->metadata.generation) +
                                     " of the app was declared while the build was not done");
-}
-
-std::vector<OperationKey> unfinished_of(const World& world, const AppName& app) {
-  std::vector<OperationKey> keys;
-  for (const auto& [key, nothing] : world.unfinished_builds)
-    if (operation_of(world, key).target == app) keys.push_back(key);
-  return keys;
 }
 
 Operation new_build(const Draft& draft, const OperationKey& key, const BuildRequest& request) {
@@ -75,6 +71,29 @@ Operation new_build(const Draft& draft, const OperationKey& key, const BuildRequ
   operation.trace_id = request.trace_id;
   operation.created_at = operation.updated_at = draft.now().wall;
   return operation;
+}
+
+void supersede(Draft& draft, const std::vector<OperationKey>& older) {
+  for (const OperationKey& key : older)
+    fail(draft, key, conflict("superseded", "the app was deployed again while the build was not done"));
+}
+
+ApplyRequest deploy_of(const App& app, const std::string& image, const std::string& trace_id) {
+  ApplyRequest apply;
+  apply.resources.push_back(with_image(app, image));
+  apply.follow = true;
+  apply.trace_id = trace_id;
+  return apply;
+}
+
+// A source that was built before is newer than what is being built: it was asked for later.
+Result<ApplyReply> deploy_built(Draft& draft, const BuildRequest& request) {
+  Result<ApplyReply> reply = admit_apply(draft, deploy_of(request.app, request.image, request.trace_id));
+  if (!reply) return reply;
+  const std::vector<OperationKey> older = unfinished_builds_of(draft.world(), request.app.name());
+  supersede(draft, older);
+  if (!older.empty()) reply->revision = draft.world().revision;
+  return reply;
 }
 
 // The next attempt, or the end of them.
@@ -97,6 +116,7 @@ void begin(Draft& draft, const OperationKey& key) {
 
 App with_image(App app, std::string image) {
   app.spec.source.clear();
+  app.spec.runtime.clear();
   app.spec.boot.image = std::move(image);
   return app;
 }
@@ -111,11 +131,12 @@ std::string built_image(const World& world, const BuildRequest& request) {
 }
 
 Result<ApplyReply> admit_build(Draft& draft, const BuildRequest& request) {
+  if (!request.image.empty()) return deploy_built(draft, request);
   std::vector<Resource> resources{with_stand_in(request.app)};
   if (Result<void> accepted = accept(draft.world(), resources); !accepted) return std::move(accepted).error();
   ApplyReply reply;
   reply.revision = draft.world().revision - 1;
-  const std::vector<OperationKey> older = unfinished_of(draft.world(), request.app.name());
+  const std::vector<OperationKey> older = unfinished_builds_of(draft.world(), request.app.name());
   for (const OperationKey& key : older) {
     const Operation& operation = operation_of(draft.world(), key);
     if (!is_same_build(operation, request) || operation.build->app != request.app || obstacle(draft.world(), operation))
@@ -126,8 +147,7 @@ Result<ApplyReply> admit_build(Draft& draft, const BuildRequest& request) {
   if (draft.world().unfinished_builds.size() - older.size() >= kMaxUnfinishedBuilds)
     return exhausted("too_many_builds", std::to_string(kMaxUnfinishedBuilds) +
                                             " builds wait for their turn already: try again when some are done");
-  for (const OperationKey& key : older)
-    fail(draft, key, conflict("superseded", "another build for the app was asked for"));
+  supersede(draft, older);
   const OperationKey key{draft.world().revision, next_operation_index(draft.world())};
   Operation operation = new_build(draft, key, request);
   reply.revision = draft.world().revision;
@@ -141,10 +161,7 @@ void settle_build(Draft& draft, const OperationKey& key, const BuildOutcome& out
   Operation operation = operation_of(draft.world(), key);
   if (std::optional<Error> error = obstacle(draft.world(), operation)) return fail(draft, key, *std::move(error));
   if (outcome.error) return fail(draft, key, *outcome.error);
-  ApplyRequest apply;
-  apply.resources.push_back(with_image(operation.build->app, outcome.image));
-  apply.follow = true;
-  apply.trace_id = operation.trace_id;
+  ApplyRequest apply = deploy_of(operation.build->app, outcome.image, operation.trace_id);
   apply.why = "built by " + operation.operation_id;
   draft.ask_as(operation.trace_id);
   Result<ApplyReply> deployed = admit_apply(draft, apply);
@@ -155,6 +172,22 @@ void settle_build(Draft& draft, const OperationKey& key, const BuildOutcome& out
   operation.build->deploy = deployed->operations.front().operation_id;
   operation.message = "built " + outcome.image;
   put(draft, key, std::move(operation));
+}
+
+std::vector<OperationKey> unfinished_builds_of(const World& world, const AppName& app) {
+  std::vector<OperationKey> keys;
+  for (const auto& [key, nothing] : world.unfinished_builds)
+    if (operation_of(world, key).target == app) keys.push_back(key);
+  return keys;
+}
+
+std::vector<Operation> destroy_builds(Draft& draft, const AppName& app) {
+  std::vector<Operation> ended;
+  for (const OperationKey& key : unfinished_builds_of(draft.world(), app)) {
+    fail(draft, key, destroyed());
+    ended.push_back(operation_of(draft.world(), key));
+  }
+  return ended;
 }
 
 void steer_builds(Draft& draft, const std::optional<OperationKey>& begun) {

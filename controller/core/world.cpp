@@ -384,6 +384,7 @@ void share_tables(World& into, const World& from) {
   into.by_node = from.by_node;
   into.active_operations = from.active_operations;
   into.queued_operations = from.queued_operations;
+  into.unfinished_builds = from.unfinished_builds;
   into.loads = from.loads;
   into.unplaced = from.unplaced;
   into.usage = from.usage;

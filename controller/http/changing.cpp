@@ -367,22 +367,31 @@ Result<void> check_source(const ApiContext& context, const App& app, const runti
                {}};
 }
 
+// It is what the build is on and no part of the App that comes of it.
+Result<std::string> take_runtime(const wire::HttpRequest& request, App& app) {
+  const std::string asked = query_text(request, "runtime");
+  const std::string declared = std::exchange(app.spec.runtime, {});
+  if (!asked.empty() && !declared.empty() && asked != declared)
+    return invalid("bad_query", "app/" + app.metadata.name + ": want one runtime, got `" + asked +
+                                    "` as `runtime` and `" + declared + "` as spec.runtime; leave one of them out");
+  return asked.empty() ? declared : asked;
+}
+
 // What was built of the same source before is deployed as it is, where it is still there.
 void handle_build(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder, App app,
                   const runtimes::Digest& source) {
-  BuildRequest build{std::move(app), query_text(request, "runtime"), "", request.trace_id};
+  BuildRequest build;
+  build.app = std::move(app);
+  build.trace_id = request.trace_id;
+  Result<std::string> runtime = take_runtime(request, build.app);
+  if (!runtime) return responder.send(runtime.error());
+  build.runtime = *std::move(runtime);
   if (const Result<void> may = may_build(context, request); !may) return responder.send(may.error());
   if (const Result<void> checked = check_source(context, build.app, source); !checked)
     return responder.send(checked.error());
-  const std::string before = built_image(*context.runner.world(), build);
+  std::string before = built_image(*context.runner.world(), build);
   const auto image = runtimes::parse_reference(before);
-  if (image && is_whole_image(context.artifacts, image->digest)) {
-    ApplyRequest apply;
-    apply.follow = true;
-    apply.trace_id = request.trace_id;
-    apply.resources.push_back(with_image(std::move(build.app), before));
-    return ask(context, request, responder, 202, std::move(apply));
-  }
+  if (image && is_whole_image(context.artifacts, image->digest)) build.image = std::move(before);
   Result<Caller> caller = caller_of(request);
   if (!caller) return responder.send(caller.error());
   build.actor = caller->actor;

@@ -1,5 +1,6 @@
 #include "controller/http/event_feed.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <utility>
 
@@ -115,12 +116,13 @@ std::uint64_t EventFeed::head() const {
 void EventFeed::run() {
   std::list<std::shared_ptr<Watcher>> watchers;
   std::uint64_t look_at = 0;
+  Duration quiet = keep_alive_;  // until somebody is to be told where it stands
   while (true) {
     std::uint64_t head = 0;
     bool idle = false;
     {
       std::unique_lock lock(mutex_);
-      idle = !wake_.wait_for(lock, keep_alive_, [this] { return moved_ || ending_; });
+      idle = !wake_.wait_for(lock, quiet, [this] { return moved_ || ending_; });
       if (ending_) return;
       moved_ = false;
       head = head_;
@@ -131,26 +133,31 @@ void EventFeed::run() {
       look_at = head + kRecordsBetweenLooks;
     }
     const Time now = wire::read_clock().boot;
+    Time next = now + keep_alive_;
     std::size_t gone = 0;
     for (auto it = watchers.begin(); it != watchers.end();) {
       if (!(*it)->closed && feed(**it, head)) {
-        keep_alive(**it, now);
+        next = std::min(next, keep_alive(**it, now));
         ++it;
         continue;
       }
       it = watchers.erase(it);
       ++gone;
     }
+    quiet = next - now;
     const std::lock_guard lock(mutex_);
     watchers_ -= gone;
   }
 }
 
-// What others' tenants do moves a stream on without a word to it.
-void EventFeed::keep_alive(Watcher& watcher, Time now) const {
-  if (now - watcher.written < keep_alive_ || watcher.stream.buffered() > wire::kStreamLowWater) return;
+// What others' tenants do moves a stream on without a word to it. One that takes nothing wakes this thread when it
+// does.
+Time EventFeed::keep_alive(Watcher& watcher, Time now) const {
+  if (now - watcher.written < keep_alive_) return watcher.written + keep_alive_;
+  if (watcher.stream.buffered() > wire::kStreamLowWater) return now + keep_alive_;
   watcher.stream.write(id_alone(watcher.after));
   watcher.written = now;
+  return now + keep_alive_;
 }
 
 bool EventFeed::begin(Watcher& watcher, std::uint64_t head) {

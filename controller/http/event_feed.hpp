@@ -51,7 +51,8 @@ class EventFeed {
   void run();
   // Whether the watcher is to be kept.
   bool feed(Watcher& watcher, std::uint64_t head);
-  void keep_alive(Watcher& watcher, Time now) const;
+  // Tells it where it stands if it is time to. Returns when that is next.
+  Time keep_alive(Watcher& watcher, Time now) const;
   bool begin(Watcher& watcher, std::uint64_t head);
 
   JournalReader reader_;

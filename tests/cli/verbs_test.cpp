@@ -709,6 +709,25 @@ TEST_F(Verbs, DestroyWaitsForEachOperation) {
   EXPECT_EQ(controller.seen("GET /v1/operations/op-42-0").size(), 1u);
 }
 
+TEST_F(Verbs, DestroyOfAnAppThatIsBeingBuiltSaysWhatItEnded) {
+  ApplyReply reply;
+  reply.operations = {sample_operation()};
+  Operation& build = reply.operations.front();
+  build.kind = OperationKind::kBuild;
+  build.state = OperationState::kFailed;
+  build.error = conflict("destroyed", "the app was destroyed before the build was done: deploy it again");
+  build.build.emplace();
+  build.build->app = sample_app().app;
+  controller.answer("POST /v1/destroy", 202, codec::to_json(reply));
+  controller.answer("DELETE /v1/apps/web", 202, codec::to_json(reply));
+  for (const auto& words :
+       {std::vector<std::string>{"destroy", "web"}, {"destroy", "web", "--wait"}, {"delete", "app/web", "--wait"}}) {
+    const RunResult run = unikctl(words);
+    EXPECT_EQ(run.code, 0) << run.err;
+    EXPECT_EQ(run.err, "build of app/web ended: nothing is deployed of operation op-42-0\n");
+  }
+}
+
 TEST_F(Verbs, DeleteRefusesWhatIsNotDeclared) {
   EXPECT_EQ(unikctl({"delete", "instance/web-0-r42-1"}).code, 2);
   controller.answer("DELETE /v1/nodes/n1", 409, codec::to_json(conflict("node_in_use", "n1 has 2 instances")));

@@ -162,5 +162,25 @@ TEST_F(LogSessionsTest, NobodysLogIsNotFound) {
   EXPECT_EQ(std::get<EndLogs>(effects_.list.front()).error->code, ErrorCode::kNotFound);
 }
 
+TEST_F(LogSessionsTest, BeforeAnAppIsThereItsBuildIsNamed) {
+  Operation build;
+  build.operation_id = "op-2-0";
+  build.kind = OperationKind::kBuild;
+  build.target = {Symbol("default"), Symbol("early")};
+  const auto told = [&] {
+    apply(world_, PutOperation{{2, 0}, build});
+    effects_ = {};
+    sessions_.open(world_, ask("early", true), Time{}, wake_, effects_);
+    return std::get<EndLogs>(effects_.list.front()).error->message;
+  };
+  EXPECT_EQ(told(),
+            "there is no app or instance `early` yet: its build is not done; `unikctl logs operation/op-2-0` shows "
+            "what that says");
+  build.state = OperationState::kFailed;
+  EXPECT_NE(told().find("its build failed; `unikctl logs operation/op-2-0`"), std::string::npos);
+  build.state = OperationState::kSucceeded;
+  EXPECT_EQ(told(), "there is no app or instance `early`") << "the app was there, and has gone";
+}
+
 }  // namespace
 }  // namespace unik::controller

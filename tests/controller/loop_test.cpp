@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "controller/core/retention.hpp"
 #include "controller/heartbeats.hpp"
 
 namespace unik::controller {
@@ -46,7 +47,10 @@ class HeldLoop {
     std::vector<Reply> replies;
     for (int turns = 0; turns < 20 && (turns == 0 || !events.empty()); ++turns) {
       std::vector<Event> next;
-      for (const Effect& effect : loop_.turn(now(), events).list) {
+      const Effects effects = loop_.turn(now(), events);
+      wake_at_ = effects.wake_at.value_or(Time::max());
+      last_turn_ = boot_;
+      for (const Effect& effect : effects.list) {
         if (const auto* const reply = std::get_if<Reply>(&effect)) replies.push_back(*reply);
         if (const auto* const begun = std::get_if<BeginBuild>(&effect))
           builds.push_back("begin " + to_string(begun->key));
@@ -61,6 +65,9 @@ class HeldLoop {
     }
     return replies;
   }
+  void pass_without_turn(Duration time) { boot_ += time; }
+  // After the last turn.
+  Duration wakes_in() const { return wake_at_ - last_turn_; }
   void pass(Duration time) {
     for (; time > Duration::zero(); time -= std::chrono::seconds(1)) {
       boot_ += std::chrono::seconds(1);
@@ -105,6 +112,12 @@ class HeldLoop {
     asked.mutation = std::move(build);
     return asked;
   }
+  MutationAsked recovers() {
+    MutationAsked asked;
+    asked.id = ++last_;
+    asked.mutation = RecoverRequest{};
+    return asked;
+  }
   const World& world() const { return loop_.world(); }
   std::uint64_t held() const { return held_; }  // the record that waits for its commit
 
@@ -121,6 +134,7 @@ class HeldLoop {
 
   Loop loop_;
   Time boot_{std::chrono::hours(1)};
+  Time wake_at_, last_turn_;
   RequestId last_ = 0;
   std::uint64_t held_ = 0;
 };
@@ -223,6 +237,51 @@ TEST(Loop, KeepsWhatCameOfABuildUntilItIsDurable) {
   loop.pass(std::chrono::seconds(2));
   EXPECT_EQ(loop.world().apps.size(), 1U);
   EXPECT_EQ(loop.builds, std::vector<std::string>{"begin op-2-0"});
+}
+
+TEST(Loop, KeepsWhatCameOfABuildWhileTheHistoryIsLostAndDeclaresItAfterTheRecovery) {
+  HeldLoop loop;
+  loop.turn({loop.registers("a1", 10)});
+  loop.turn({loop.reports(10, 1)});
+  loop.turn({loop.sends_source('1')});
+  HeartbeatArrived knows_more = loop.reports(10, 2);
+  knows_more.report.accepted_stamp.revision += 100;
+  loop.turn({knows_more});
+  ASSERT_TRUE(loop.world().history_lost);
+  const OperationKey build = loop.world().unfinished_builds.begin()->first;
+  loop.turn({BuildEnded{build, {"web@sha256:" + std::string(64, 'a'), std::nullopt}}});
+  loop.pass(std::chrono::seconds(2));
+  EXPECT_TRUE(loop.world().apps.empty());
+  EXPECT_GT(loop.wakes_in(), Duration::zero()) << "nothing is to be done: it sleeps";
+  loop.turn({loop.recovers()});
+  loop.pass(std::chrono::seconds(2));
+  EXPECT_EQ(loop.world().apps.size(), 1U);
+  EXPECT_EQ(loop.builds.size(), 1U) << "it was built once";
+}
+
+// The oldest go when there are too many, and a build whose successor was asked for is one of the oldest.
+TEST(Loop, ForgetsABuildThatEndsInTheTurnInWhichItIsTooOldToKeep) {
+  HeldLoop before;
+  before.turn({before.sends_source('1')});
+  World full = before.world();
+  const Operation finished = [] {
+    Operation operation;
+    operation.state = OperationState::kSucceeded;
+    operation.target = {Symbol("default"), Symbol("other")};
+    return operation;
+  }();
+  for (std::uint32_t i = 1; i <= kMaxFinishedOperations; ++i) apply(full, PutOperation{{2, i}, finished});
+  HeldLoop loop(std::move(full));
+  loop.turn({});
+  ASSERT_EQ(loop.builds, std::vector<std::string>{"begin op-2-0"});
+  // One turn that tidies up, hears of the end, and takes the newer source.
+  loop.pass(std::chrono::seconds(57));
+  loop.pass_without_turn(kLongestTurnGap);
+  loop.turn({BuildEnded{{2, 0}, {"web@sha256:" + std::string(64, 'a'), std::nullopt}}, loop.sends_source('2')});
+  EXPECT_EQ(loop.world().operations.find({2, 0}), nullptr);
+  EXPECT_TRUE(loop.world().apps.empty());
+  ASSERT_EQ(loop.builds.size(), 2U);
+  EXPECT_NE(loop.builds.back(), "begin op-2-0");
 }
 
 TEST(Loop, BeginsABuildAgainThatAControllerBeforeItHasBegun) {

@@ -53,6 +53,7 @@ write_source broken "echo it is all wrong; exit 4"
 expect_code 1 unikctl deploy "$work/broken" --remote-build --wait
 said "it is all wrong"
 said "build of app/broken failed: build_failed"
+if grep -qF build.log "$work/out" "$work/err"; then fail "it names a file that is gone"; fi
 [ "$(build_of broken .state)" = failed ] || fail "the operation is $(build_of broken .state)"
 [ "$(build_of broken .error.code)" = invalid ] || fail "its code is $(build_of broken .error.code)"
 expect_code 0 unikctl logs "operation/$(build_of broken .operation_id)"
@@ -88,6 +89,19 @@ runs_are killed 2
 left=$(find "$UNIKCTL_HOME/builds" -mindepth 1 -maxdepth 1 -type d)
 [ -z "$left" ] || fail "builds have left $left"
 
+step "a first build is taken back before the app is there"
+write_source endless "setsid tail -f $work/endless.runs >/dev/null & touch $work/endless.began; while true; do sleep 0.1; done"
+nothing_endless() { [ -z "$(pgrep -f "$work/endless[.]" || true)" ]; }
+expect_code 0 unikctl deploy "$work/endless" --remote-build
+until_true 60 test -e "$work/endless.began" || fail "the build did not begin"
+expect_code 3 unikctl logs endless
+said "unikctl logs operation/$(build_of endless .operation_id)"
+expect_code 0 unikctl destroy endless --wait
+said "build of app/endless ended"
+[ "$(build_of endless .error.reason)" = destroyed ] || fail "it ended as $(build_of endless .error)"
+until_true 20 nothing_endless || fail "of the build is left: $(pgrep -fa "$work/endless[.]")"
+expect_code 3 unikctl destroy endless
+
 step "an upload that is cut off leaves nothing, and is sent again"
 write_source cut true
 digest=sha256:$(head -c 64 /dev/zero | tr '\0' a)
@@ -100,6 +114,16 @@ until_true 20 nothing_half || fail "half an upload is left: $(find "$UNIKCTL_HOM
 [ "$(api --head --output /dev/null --write-out '%{http_code}' "http://c/v1/artifacts/$digest")" = 404 ] || fail "half a blob is there"
 expect_code 0 unikctl deploy "$work/cut" --remote-build --wait
 runs_are cut 1
+
+step "down --all ends a first build, which does not begin again"
+rm "$work/endless.began"
+expect_code 0 unikctl deploy "$work/endless" --remote-build --name other
+until_true 60 test -e "$work/endless.began" || fail "the build did not begin"
+expect_code 0 unikctl down --all
+said "build of app/other ended"
+until_true 20 nothing_endless || fail "of the build is left: $(pgrep -fa "$work/endless[.]")"
+unikctl up >/dev/null || fail "up"
+[ "$(build_of other .error.reason)" = destroyed ] || fail "it ended as $(build_of other .error)"
 
 step "a controller that was not told to builds nothing"
 unikctl down --all >/dev/null || fail "down"

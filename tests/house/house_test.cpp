@@ -175,6 +175,16 @@ TEST(House, HeavyLibrariesStayBehindTheirDoors) {
   }
 }
 
+TEST(House, EveryProgramHasALastResort) {
+  std::size_t programs = 0;
+  for (const Source& source : sources()) {
+    if (fs::path(source.path).filename() != "main.cpp") continue;
+    ++programs;
+    EXPECT_NE(source.text.find("with_last_resort("), std::string::npos) << source.path;
+  }
+  EXPECT_EQ(programs, 3U);
+}
+
 TEST(House, FilesAreNamedForWhatTheyOwn) {
   static const std::regex name("[a-z][a-z0-9_]*\\.(cpp|hpp|h|c)");
   static const std::set<std::string> vague = {"utils", "util", "helpers", "helper", "common", "misc", "manager"};

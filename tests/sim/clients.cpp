@@ -35,6 +35,7 @@ controller::Mutation Clients::random_mutation(const std::string& trace_id) {
     build.app.spec.source = source_of(random.below(10));
     build.actor = "user";
     build.trace_id = trace_id;
+    build.image = built_image(cluster_.controller.durable(), build);
     return build;
   }
   if (random.chance(0.25)) return random_steering(users(), trace_id);

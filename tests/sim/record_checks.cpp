@@ -110,7 +110,6 @@ void RecordChecks::check_quota(const Record& record) {
   }
 }
 
-// What an operation plans, it plans in its turn. What is adopted was there.
 // What was built is declared in the very record that says so, and one build is under way at a time.
 void RecordChecks::check_build(const Operation& build) {
   const World& world = cluster_.controller.durable();
@@ -126,6 +125,7 @@ void RecordChecks::check_build(const Operation& build) {
   cluster_.expect(under_way <= 1, std::to_string(under_way) + " builds are under way at once");
 }
 
+// What an operation plans, it plans in its turn. What is adopted was there.
 void RecordChecks::check_turns(const Record& record) {
   for (const Change& change : record.changes) {
     const auto* const put = std::get_if<PutInstance>(&change);

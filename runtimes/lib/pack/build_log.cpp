@@ -10,10 +10,13 @@ constexpr std::size_t kShownBytes = 4096;
 
 }  // namespace
 
-Result<BuildLog> BuildLog::open(const std::filesystem::path& path, std::function<void(std::string_view)> shown) {
+Result<BuildLog> BuildLog::open(const std::filesystem::path& path, std::function<void(std::string_view)> shown,
+                                const std::string& operation) {
   auto fd = open_file(path, O_WRONLY | O_CREAT | O_TRUNC);
   if (!fd) return std::move(fd).error();
-  return BuildLog(*std::move(fd), path, std::move(shown));
+  std::string where = operation.empty() ? "its whole output is in " + path.string()
+                                        : "`unikctl logs operation/" + operation + "` shows its whole output";
+  return BuildLog(*std::move(fd), path, std::move(shown), std::move(where));
 }
 
 void BuildLog::add(std::string_view text) {
@@ -25,11 +28,11 @@ void BuildLog::add(std::string_view text) {
 }
 
 std::string BuildLog::describe() const {
-  const std::string where = "its whole output is in " + path_.string();
-  return shown_ ? where : where + ", its end:\n" + end();
+  return shown_ ? where_ : where_ + ", its end:\n" + end();
 }
 
 std::string BuildLog::end() const {
+  if (tail_.empty()) return tail_;
   std::size_t at = tail_.size(), lines = 0;
   while (at > 0 && lines <= kShownLines) {
     at = tail_.rfind('\n', at - 1);

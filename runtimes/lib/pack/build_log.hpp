@@ -16,8 +16,10 @@ inline constexpr std::int64_t kMaxBuildLog = 64 << 20;  // bytes that are kept; 
 
 class BuildLog {
  public:
-  // Replaces the file. `shown` may be empty.
-  static Result<BuildLog> open(const std::filesystem::path& path, std::function<void(std::string_view)> shown);
+  // Replaces the file. `shown` may be empty; `operation` is that of a build which a control plane runs, and whose file
+  // goes with it.
+  static Result<BuildLog> open(const std::filesystem::path& path, std::function<void(std::string_view)> shown,
+                               const std::string& operation);
 
   void add(std::string_view text);
   // Whether all of it could be written.
@@ -28,11 +30,12 @@ class BuildLog {
  private:
   std::string end() const;
 
-  BuildLog(Fd fd, std::filesystem::path path, std::function<void(std::string_view)> shown)
-      : fd_(std::move(fd)), path_(std::move(path)), shown_(std::move(shown)) {}
+  BuildLog(Fd fd, std::filesystem::path path, std::function<void(std::string_view)> shown, std::string where)
+      : fd_(std::move(fd)), path_(std::move(path)), shown_(std::move(shown)), where_(std::move(where)) {}
   Fd fd_;
   std::filesystem::path path_;
   std::function<void(std::string_view)> shown_;
+  std::string where_;  // all of it is to be found, as a sentence
   std::string tail_;
   std::int64_t logged_ = 0;
   Result<void> kept_;

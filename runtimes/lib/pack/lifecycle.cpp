@@ -292,7 +292,7 @@ Result<PackedImage> run_and_pack(const BlobStore& store, const Prepared& prepare
   if (auto copied = write_tree(context.source.files(), context.places.work); !copied) return std::move(copied).error();
   for (const auto& [path, text] : prepared.plan.files)
     if (auto written = replace_file(context.places.work / path, text); !written) return std::move(written).error();
-  auto log = BuildLog::open(build_log_path(options.directory), options.output);
+  auto log = BuildLog::open(build_log_path(options.directory), options.output, options.operation);
   if (!log) return std::move(log).error();
   for (const BuildStep& step : prepared.plan.steps) {
     say(options, step.title + ": " + printable_command(step, context.places));

@@ -34,6 +34,7 @@ struct AppBuildOptions {
   Duration time_limit = std::chrono::hours(1);     // of each command
   std::function<void(const std::string&)> step;    // a sentence for each step as it begins; may be empty
   std::function<void(std::string_view)> output;    // the commands' output as it comes; may be empty
+  std::string operation;                           // of a control plane, which runs this build; empty: nobody's
   // `python` or `python@1.0.0` as an image of this host. Errors: `not_found/no_runtime`, saying what was tried.
   std::function<Result<RuntimeImage>(const std::string&)> find_runtime;
 };

@@ -16,6 +16,7 @@
 #include <system_error>
 
 #include "runtimes/lib/oci/durable_file.hpp"
+#include "runtimes/lib/pack/descendants.hpp"
 #include "runtimes/lib/pack/signal_relay.hpp"
 
 namespace unik::runtimes {
@@ -24,7 +25,7 @@ namespace {
 constexpr int kPollMilliseconds = 50;
 constexpr std::size_t kOutputChunk = 64 << 10;
 constexpr auto kInterruptGrace = std::chrono::seconds(5);  // to clean up after a signal that was passed on
-static_assert(kStopGrace > kInterruptGrace);
+static_assert(kStopGrace > kInterruptGrace + kSweepLimit);
 constexpr int kLowestPriority = 19;
 constexpr long kOfThisProcess = 1;            // IOPRIO_WHO_PROCESS
 constexpr long kWhenTheDiskIsIdle = 3 << 13;  // IOPRIO_CLASS_IDLE
@@ -133,12 +134,12 @@ class Interrupt {
   std::optional<std::chrono::steady_clock::time_point> since_;
 };
 
-// The one who runs the program has asked for its end.
+// The one who runs the program has asked for its end, or its time is up.
 class StopAsked {
  public:
   // Passes it on at the first look, and is due when the grace is over.
-  bool is_due(const std::stop_token& stop, pid_t group, std::chrono::steady_clock::time_point now) {
-    if (!stop.stop_requested()) return false;
+  bool is_due(bool asked, pid_t group, std::chrono::steady_clock::time_point now) {
+    if (!asked) return false;
     if (!since_) {
       since_ = now;
       ::kill(-group, SIGTERM);
@@ -203,7 +204,9 @@ Result<int> run_program(const ProgramRun& run) {
   while (!has_ended(child)) {
     const auto now = std::chrono::steady_clock::now();
     late = now >= deadline;
-    if (late || (!run.despite_signals && interrupt.is_due(now)) || stop.is_due(run.stop, child, now)) break;
+    const bool may_clean_up = run.stop.stop_requested() || (late && run.cleans_up);
+    if (late && !may_clean_up) break;
+    if ((!run.despite_signals && interrupt.is_due(now)) || stop.is_due(may_clean_up, child, now)) break;
     std::array<pollfd, 2> waiting{out.waiting(), err.waiting()};
     ::poll(waiting.data(), waiting.size(), kPollMilliseconds);
     out.pass_on(buffer);

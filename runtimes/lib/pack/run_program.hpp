@@ -27,12 +27,12 @@ struct ProgramRun {
   // Asked to stop, its group gets a SIGTERM, and is killed kStopGrace later.
   std::stop_token stop = {};
   // For one that passes on the signals which it gets, as this function does: it gets a SIGTERM too, instead of being
-  // killed, when this process is killed outright.
+  // killed, when this process is killed outright, and kStopGrace after one when its time is up.
   bool cleans_up = false;
   bool in_background = false;  // at the lowest priority for CPU and disk
 };
 
-// Longer than the grace that a program which is itself in here gives to what it runs.
+// Longer than what a program which is itself in here gives to what it runs, and to sweep up (descendants.hpp).
 inline constexpr Duration kStopGrace = std::chrono::seconds(8);
 
 // The exit code, or 128 and the signal. Its whole process group is killed when it ends or its time is up, and gets the

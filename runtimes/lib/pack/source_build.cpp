@@ -60,7 +60,7 @@ bool kept_sources(const SourceHashes& before, const SourceHashes& after) {
 // --------------------------------------------------------------------------------------------------------
 
 Result<void> run_build(const SourceBuildOptions& options, const std::map<std::string, std::string>& environment) {
-  auto log = BuildLog::open(build_log_path(options.directory), options.output);
+  auto log = BuildLog::open(build_log_path(options.directory), options.output, options.operation);
   if (!log) return std::move(log).error();
   ProgramRun run;
   run.args = {"/bin/sh", "-c", options.recipe.build_command};
@@ -78,20 +78,25 @@ Result<void> run_build(const SourceBuildOptions& options, const std::map<std::st
 }
 
 // The artifact as a path of this host, known to lie inside the source.
-Result<fs::path> locate_artifact(const fs::path& directory, const std::string& artifact) {
+Result<fs::path> locate_artifact(const SourceBuildOptions& options) {
+  const fs::path& directory = options.directory;
+  const std::string& artifact = options.recipe.artifact_path;
   const auto outside = [&](const std::string& found) {
     return in_recipe(directory, "no_artifact_path",
                      "artifact.path: want a path inside the source, found `" + artifact + "`" + found);
   };
   auto clean = tree_path(artifact);
   if (!clean || clean->empty() || artifact.starts_with('/')) return outside("");
+  const std::string not_sent =
+      options.operation.empty() ? "" : ": one that is there already is not sent with the source";
   std::error_code error;
   const fs::path real = fs::canonical(directory / *clean, error);
   if (error)
     return in_recipe(directory, "no_artifact",
                      "artifact.path `" + artifact +
                          "`: want a file or directory after build.command has run, found none; mend "
-                         "the path or the command");
+                         "the path or the command" +
+                         not_sent);
   const fs::path relative = real.lexically_relative(fs::canonical(directory, error));
   if (error || relative.empty() || *relative.begin() == "..") return outside(", which leads to " + real.string());
   return real;
@@ -151,7 +156,7 @@ BuildMetadata metadata_of_own_build(const SourceBuildOptions& options, const Sou
 // That of the last build, if nothing changed since.
 std::optional<MadeArtifact> kept_artifact(const SourceBuildOptions& options, const SourceHashes& source) {
   const auto last = read_last_build(options.directory);
-  const auto place = locate_artifact(options.directory, options.recipe.artifact_path);
+  const auto place = locate_artifact(options);
   if (!last || !place) return std::nullopt;
   const auto digest = digest_of_artifact(*place);
   if (!digest || to_string(*digest) != last->artifact) return std::nullopt;
@@ -162,13 +167,13 @@ std::optional<MadeArtifact> kept_artifact(const SourceBuildOptions& options, con
 
 Result<MadeArtifact> make_artifact(const SourceBuildOptions& options, const SourceHashes& source) {
   const std::string& path = options.recipe.artifact_path;
-  if (const auto before = locate_artifact(options.directory, path); !before && before.error().reason != "no_artifact")
+  if (const auto before = locate_artifact(options); !before && before.error().reason != "no_artifact")
     return before.error();
   ::unlink(metadata_path(options.directory).c_str());
   const auto start = std::chrono::steady_clock::now();
   if (auto ran = run_build(options, options.environment); !ran) return std::move(ran).error();
   const auto took = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - start);
-  auto place = locate_artifact(options.directory, path);
+  auto place = locate_artifact(options);
   if (!place) return std::move(place).error();
   const auto after = hash_source(options.directory, path);
   if (!after) return after.error();

@@ -33,6 +33,7 @@ struct SourceBuildOptions {
   bool rebuild = false;                            // run the command even when nothing changed
   Duration time_limit = std::chrono::hours(1);
   std::function<void(std::string_view)> output;  // the command's output as it comes; may be empty
+  std::string operation;                         // of a control plane, which runs this build; empty: nobody's
 };
 
 struct SourceBuild {
@@ -43,6 +44,9 @@ struct SourceBuild {
 
 // With a command or an artifact of its own a source is built as it says; otherwise a pack is looked for.
 bool has_own_build(const codec::UnikYaml& recipe);
+
+// Names the operation to a `unikctl build` that a controller runs. No command of the build sees it.
+inline constexpr const char* kBuildOperation = "UNIKCTL_BUILD_OPERATION";
 
 // The environment that every build command sees: HOME and XDG_CACHE_HOME (in `.unikctl/cache`), LC_ALL, TZ,
 // SOURCE_DATE_EPOCH, and of `caller` the PATH and what names a proxy, a certificate file or a package registry, without

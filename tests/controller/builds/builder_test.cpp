@@ -116,6 +116,7 @@ TEST_F(BuilderTest, ABuildSeesADeclaredEnvironmentAndNotTheControllers) {
   EXPECT_TRUE(ended_.wait()->error);
   EXPECT_EQ(log().find("SECRET"), std::string::npos) << log();
   EXPECT_NE(log().find("UNIKCTL_HOME=" + home_.string()), std::string::npos) << log();
+  EXPECT_NE(log().find("UNIKCTL_BUILD_OPERATION=op-2-0"), std::string::npos) << log();
   EXPECT_NE(log().find("SOURCE_DATE_EPOCH="), std::string::npos) << log();
   EXPECT_NE(log().find("\n19\n"), std::string::npos) << "at the lowest priority: " << log();
 }
@@ -136,6 +137,14 @@ TEST_F(BuilderTest, ABuildThatTakesTooLongIsEnded) {
   start("sleep 600");
   builder_->begin(order());
   EXPECT_EQ(ended_.wait()->error->reason, "program_timed_out");
+}
+
+TEST_F(BuilderTest, ABuildThatTakesTooLongMayCleanUp) {
+  time_limit_ = std::chrono::milliseconds(300);
+  start("trap 'touch \"$UNIKCTL_HOME/cleaned\"; exit 0' TERM; while :; do sleep 0.05; done");
+  builder_->begin(order());
+  EXPECT_EQ(ended_.wait()->error->reason, "program_timed_out");
+  EXPECT_TRUE(fs::exists(home_ / "cleaned"));
 }
 
 TEST_F(BuilderTest, ABuildThatNobodyWantsIsEndedAndNotAnswered) {

@@ -81,6 +81,15 @@ TEST_F(Builds, WhatWasBuiltIsDeployedAndNothingOfTheAppMovesBefore) {
   EXPECT_EQ(state_of(deploy), "succeeded");
 }
 
+// One that an older controller kept has it in its App, too.
+TEST_F(Builds, WhatIsDeclaredHasNoRuntimeBesideItsImage) {
+  BuildRequest on_python = request();
+  on_python.app.spec.runtime = "python";
+  settle(ask_for_one(on_python), {kImage, std::nullopt});
+  ASSERT_NE(app(), nullptr);
+  EXPECT_EQ(app()->app->spec.runtime, "");
+}
+
 TEST_F(Builds, AFailureLeavesTheAppAsItIsAndSaysWhy) {
   planned_.deploy(PlannedWorld::app("web"));
   const App before = *app()->app;
@@ -173,6 +182,32 @@ TEST_F(Builds, ANewerSourceTakesThePlaceOfAnOlderOne) {
   EXPECT_EQ(app(), nullptr) << "what comes of it is too late";
 }
 
+// The app keeps its generation all the while: nothing else would end the newer build.
+TEST_F(Builds, AnEarlierSourceThatIsAskedForAgainTakesThePlaceOfOneThatIsBeingBuilt) {
+  settle(ask_for_one(request("web", '1')), {kImage, std::nullopt});
+  planned_.report_all();
+  const App before = *app()->app;
+  const OperationKey newer = ask_for_one(request("web", '2'));
+  BuildRequest again = request("web", '1');
+  again.image = kImage;
+  const Result<ApplyReply> reply = ask(again);
+  ASSERT_TRUE(reply.ok()) << to_string(reply.error());
+  EXPECT_EQ(reply->operations.front().kind, OperationKind::kDeploy);
+  EXPECT_EQ(reply->revision, planned_.world().revision);
+  EXPECT_EQ(state_of(newer), "failed superseded");
+  settle(newer, {"web@sha256:" + std::string(64, 'c'), std::nullopt});
+  EXPECT_EQ(*app()->app, before);
+}
+
+TEST_F(Builds, AnEarlierSourceThatIsRefusedLeavesTheBuildAlone) {
+  const OperationKey newer = ask_for_one(request("web", '2'));
+  BuildRequest again = request("web", '1');
+  again.image = kImage;
+  again.app.metadata.tenant = "nobody";
+  EXPECT_EQ(ask(again).error().reason, "invalid_spec");
+  EXPECT_EQ(state_of(newer), "running");
+}
+
 TEST_F(Builds, WhatWasDeclaredMeanwhileIsNotReplaced) {
   planned_.deploy(PlannedWorld::app("web"));
   const OperationKey build = ask_for_one(request());
@@ -188,6 +223,43 @@ TEST_F(Builds, AnAppThatWasDestroyedMeanwhileStaysSo) {
   planned_.deploy(PlannedWorld::app("web"));
   const OperationKey build = ask_for_one(request());
   step([&](Draft& draft) { EXPECT_TRUE(admit_delete(draft, {Kind::kApp, "default", {"web"}, "trace"}).ok()); });
+  EXPECT_EQ(state_of(build), "failed destroyed");
+}
+
+TEST_F(Builds, AFirstOneIsTakenBackByADestroyOfTheAppThatIsNotThereYet) {
+  const OperationKey build = ask_for_one(request());
+  Result<ApplyReply> reply = internal("not_asked", "");
+  const auto destroy = [&](const std::vector<std::string>& names) {
+    step([&](Draft& draft) { reply = admit_delete(draft, {Kind::kApp, "default", names, "trace"}); });
+  };
+  destroy({"web", "nobody"});
+  EXPECT_EQ(reply.error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(state_of(build), "running") << "all or none";
+  destroy({"web"});
+  ASSERT_TRUE(reply.ok()) << to_string(reply.error());
+  EXPECT_EQ(state_of(build), "failed destroyed");
+  ASSERT_EQ(reply->operations.size(), 1U);
+  EXPECT_EQ(reply->operations.front(), at(build));
+  EXPECT_TRUE(reply->objects.empty());
+  EXPECT_EQ(reply->revision, planned_.world().revision);
+  settle(build, {kImage, std::nullopt});
+  EXPECT_EQ(app(), nullptr);
+  destroy({"web"});
+  EXPECT_EQ(reply.error().code, ErrorCode::kNotFound);
+}
+
+// It is of the next app of that name, which the destroy of the one before does not end by itself.
+TEST_F(Builds, ADestroyWhileTheAppIsGoingEndsTheBuildOfTheNextOneToo) {
+  planned_.deploy(PlannedWorld::app("web"));
+  planned_.report_all();
+  const auto destroy = [&](Draft& draft) {
+    EXPECT_TRUE(admit_delete(draft, {Kind::kApp, "default", {"web"}, "trace"}).ok());
+  };
+  step(destroy);
+  ASSERT_NE(app(), nullptr);
+  const OperationKey build = ask_for_one(request());
+  EXPECT_EQ(state_of(build), "running");
+  step(destroy);
   EXPECT_EQ(state_of(build), "failed destroyed");
 }
 

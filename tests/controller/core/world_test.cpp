@@ -23,5 +23,19 @@ TEST(World, HoldsAStatusThatANodeReportedOnce) {
   }
 }
 
+TEST(World, SharesThePagesOfItsQueueOfBuilds) {
+  PlannedWorld planned;
+  Operation build;
+  build.kind = OperationKind::kBuild;
+  build.target = {Symbol("default"), Symbol("web")};
+  const OperationKey key{planned.world().revision, 0};
+  apply(planned.world(), PutOperation{key, build});
+  World stored = planned.world();
+  derive(stored);
+  ASSERT_NE(stored.unfinished_builds.find(key), planned.world().unfinished_builds.find(key));
+  share_tables(stored, planned.world());
+  EXPECT_EQ(stored.unfinished_builds.find(key), planned.world().unfinished_builds.find(key));
+}
+
 }  // namespace
 }  // namespace unik::controller

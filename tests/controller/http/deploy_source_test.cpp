@@ -10,9 +10,9 @@ namespace {
 class DeploySource : public ServedApi {
  protected:
   std::string deploy(const std::string& source, std::size_t endpoint = 0, const std::string& rest = "",
-                     const std::string& key = "") {
+                     const std::string& key = "", const std::string& query = "") {
     return post(
-        "/v1/deployments",
+        "/v1/deployments" + query,
         "apiVersion: unikctl.dev/v1\nkind: App\nmetadata: {name: web}\nspec:\n  source: " + source + "\n" + rest,
         endpoint, key);
   }
@@ -23,6 +23,21 @@ class DeploySource : public ServedApi {
 TEST_F(DeploySource, ThatWasUploadedBecomesABuild) {
   EXPECT_EQ(deploy(to_string(source_)), "build");
   EXPECT_EQ(runner_->world()->unfinished_builds.size(), 1U);
+}
+
+TEST_F(DeploySource, IsBuiltOnTheRuntimeThatTheQueryOrTheManifestNames) {
+  const auto built_on = [&](const std::string& rest, const std::string& query) {
+    EXPECT_EQ(deploy(to_string(source_), 0, rest, "", query), "build");
+    const auto world = runner_->world();
+    const BuildOrder& order = *(*world->operations.find(world->unfinished_builds.begin()->first))->build;
+    EXPECT_EQ(order.app.spec.runtime, "") << "no manifest has it beside an image";
+    return order.runtime;
+  };
+  EXPECT_EQ(built_on("", ""), "");
+  EXPECT_EQ(built_on("  runtime: python@1.2.0\n", ""), "python@1.2.0");
+  EXPECT_EQ(built_on("", "?runtime=python"), "python");
+  EXPECT_EQ(built_on("  runtime: nodejs\n", "?runtime=nodejs"), "nodejs");
+  EXPECT_EQ(deploy(to_string(source_), 0, "  runtime: python\n", "", "?runtime=nodejs"), "bad_query");
 }
 
 TEST_F(DeploySource, IsRefusedWhereNothingMayBeBuilt) {
@@ -60,7 +75,9 @@ TEST_F(DeploySource, ThatWasBuiltBeforeIsDeployedAtOnceWhileItsImageIsThere) {
   const runtimes::Digest image = put_image();
   runner_->post(BuildEnded{key, {to_string(runtimes::Reference{"web", image}), std::nullopt}});
   while (!runner_->world()->unfinished_builds.empty()) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  EXPECT_EQ(deploy(to_string(context_->artifacts.put("a newer bundle")->digest)), "build");
   EXPECT_EQ(deploy(to_string(source_), 0, "  replicas: 2\n"), "deploy");
+  EXPECT_TRUE(runner_->world()->unfinished_builds.empty()) << "the newer one is superseded";
   ASSERT_TRUE(context_->artifacts.remove(image));
   EXPECT_EQ(deploy(to_string(source_), 0, "  replicas: 3\n"), "build");
 }

@@ -2,11 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "codec/views_json.hpp"
 #include "controller/http/api.hpp"
 #include "controller/store/store.hpp"
 #include "tests/controller/store/long_journal.hpp"
 #include "tests/controller/store/store_home.hpp"
+#include "wire/clock.hpp"
 #include "wire/event_stream.hpp"
 #include "wire/http_client.hpp"
 
@@ -143,6 +146,34 @@ TEST_F(EventFeedTest, WhoHearsNothingOfOthersIsToldWhereItStands) {
   (void)wire::fetch(request);
   EXPECT_EQ(last, "60");
   for (const wire::StreamEvent& event : heard) EXPECT_EQ(codec::from_json<EventView>(event.data)->tenant, "");
+}
+
+// What wakes the feed meanwhile is no reason to wait for longer.
+TEST_F(EventFeedTest, WhoHearsNothingIsToldInTimeThoughOthersWereHeardMeanwhile) {
+  constexpr Duration kEvery = std::chrono::seconds(2);
+  commit_up_to(20);
+  const wire::Endpoint endpoint = wire::unix_endpoint(home_.directory() / "quiet.sock");
+  EventFeed feed(*JournalReader::open(home_.path()), 20, kEvery);
+  wire::ServerOptions options;
+  options.listen = {{endpoint, true}};
+  const Result<wire::HttpServer> server =
+      wire::HttpServer::start(std::move(options), [&](const wire::HttpRequest&, const wire::Responder& responder) {
+        feed.watch({.after = 20, .tenant = "nobody"}, responder);
+      });
+  ASSERT_TRUE(server.ok()) << to_string(server.error());
+  const Time began = wire::read_clock().boot;
+  const std::jthread others([&](const std::stop_token& stop) {
+    while (!stop.stop_requested() && wire::read_clock().boot < began + kEvery * 9 / 10) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      feed.advance(20);
+    }
+  });
+  wire::ClientRequest request;
+  request.endpoint = endpoint;
+  request.target = "/v1/events";
+  request.sink = [&](std::string_view) { return wire::read_clock().boot < began + kEvery / 2; };
+  (void)wire::fetch(request);
+  EXPECT_LT(wire::read_clock().boot - began, kEvery * 3 / 2);
 }
 
 TEST_F(EventFeedTest, WhoHasSeenALostHistoryIsToldSo) {

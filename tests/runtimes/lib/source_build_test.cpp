@@ -136,6 +136,22 @@ TEST_F(SourceBuildTest, AFailureShowsTheEndOfTheLog) {
   EXPECT_EQ(slurp(source_ / ".unikctl" / "native" / "build.log"), shown);
 }
 
+// Its files go with the build, and its artifact was not sent with the source.
+TEST_F(SourceBuildTest, OfAnOperationNamesNoFileThatGoes) {
+  options_.operation = "op-7-0";
+  options_.recipe.build_command = "exit 3";
+  const auto failed = build();
+  ASSERT_FALSE(failed.ok());
+  EXPECT_NE(failed.error().message.find("got 3; `unikctl logs operation/op-7-0` shows its whole output"),
+            std::string::npos)
+      << failed.error().message;
+  EXPECT_EQ(failed.error().message.find("build.log"), std::string::npos) << failed.error().message;
+  options_.recipe.build_command = "true";
+  EXPECT_NE(build().error().message.find("one that is there already is not sent"), std::string::npos);
+  options_.operation.clear();
+  EXPECT_EQ(build().error().message.find("not sent"), std::string::npos) << "here it is looked for where it lies";
+}
+
 TEST_F(SourceBuildTest, ErrorsNameTheFileAndTheField) {
   const std::string command = options_.recipe.build_command;
   options_.recipe.build_command = "";

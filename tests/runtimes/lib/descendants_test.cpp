@@ -1,0 +1,44 @@
+#include "runtimes/lib/pack/descendants.hpp"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runtimes/lib/pack/run_program.hpp"
+
+namespace unik::runtimes {
+namespace {
+
+constexpr int kPatienceMilliseconds = 60'000;  // that a failure ends
+
+// Each holds the end of one pipe, which ends when the last of them has ended.
+TEST(Descendants, EndWithTheScopeThoughTheyHaveLeftTheGroupAndTheSession) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const pid_t process = ::fork();
+  if (process == 0) {
+    int code = 1;
+    {
+      const Descendants descendants;
+      ProgramRun run;
+      run.args = {"/bin/sh", "-c", "setsid sh -c 'setsid sleep 600 & sleep 600' & setsid sleep 600 & exit 7"};
+      run.environment = {{"PATH", "/usr/bin:/bin"}};
+      const auto ran = run_program(run);
+      code = ran && *ran == 7 ? 0 : 1;
+    }
+    ::_exit(code);
+  }
+  ::close(ends[1]);
+  pollfd waiting{ends[0], POLLIN, 0};
+  EXPECT_EQ(::poll(&waiting, 1, kPatienceMilliseconds), 1) << "something still runs";
+  char byte = 0;
+  EXPECT_EQ(::read(ends[0], &byte, 1), 0);
+  ::close(ends[0]);
+  int status = 0;
+  ::waitpid(process, &status, 0);
+  EXPECT_EQ(status, 0) << "the program itself ended as it wanted";
+}
+
+}  // namespace
+}  // namespace unik::runtimes
