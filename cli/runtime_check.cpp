@@ -1,5 +1,7 @@
 #include "cli/runtime_check.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 
@@ -19,6 +21,7 @@
 #include "runtimes/lib/pack/toolchain.hpp"
 #include "runtimes/lib/runtime/runtime_lookup.hpp"
 #include "runtimes/lib/runtime/runtime_stage.hpp"
+#include "wire/clock.hpp"
 #include "wire/http_client.hpp"
 
 namespace unik::cli {
@@ -167,6 +170,15 @@ void show_console(const Session& session, const Api& api, const std::string& nam
   if (read && !text.empty()) session.say("console of " + name + ":\n" + text);
 }
 
+// How long ago the node started the VM, by the clocks of both.
+void say_how_soon(const Session& session, const Api& api, const AppView& app) {
+  const auto instances = api.instances_of(app.app.metadata.name);
+  if (!instances || instances->items.empty()) return;
+  const Duration since =
+      std::chrono::duration_cast<Duration>(wire::read_clock().wall - instances->items.front().status.started_at);
+  session.say(fmt::format("first answer {:.2f}s after the VM's start", std::chrono::duration<double>(since).count()));
+}
+
 // Booted, asked until it answers or the time is up.
 Result<std::string> boot_and_ask(const Session& session, const Api& api, const App& app,
                                  const codec::RuntimeCheck& check, Duration timeout) {
@@ -181,7 +193,10 @@ Result<std::string> boot_and_ask(const Session& session, const Api& api, const A
     if (!view) return view.error();
     for (const LaunchUrl& url : view->urls) {
       if (url.url.empty()) continue;
-      if (auto answer = ask(url.url, check, problem)) return *std::move(answer);
+      if (auto answer = ask(url.url, check, problem)) {
+        say_how_soon(session, api, *view);
+        return *std::move(answer);
+      }
     }
     const auto instances = api.instances_of(app.metadata.name);
     if (!instances) return instances.error();

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # The examples, from their sources to an answer in a VM: a build that runs its commands, one of unchanged sources, what the
-# image weighs, and how long it takes from the start of the VM to the health check's first success.
+# image weighs, and how long it takes from the start of the VM to the health check's first success; and of each runtime what its
+# layer weighs and how soon the program of its own check answers.
 #
-#   examples_bench.sh BIN_DIR [LANGUAGE...]      a report as those of the other benchmarks on standard output
+#   examples_bench.sh BIN_DIR [WORD...]      a report as those of the other benchmarks on standard output; words: languages of
+#                                            examples/*-hello, and runtime:NAME
 #
 # Toolchains and runtimes are there before it begins: what is timed is the build. As everywhere under emulation, boots are what
 # this machine gives; only the unchanged build has a target.
@@ -11,7 +13,8 @@
 . "$(dirname "$0")/../e2e/stage.sh"
 shift
 languages=("$@")
-[ ${#languages[@]} -gt 0 ] || languages=(go rust static node python java)
+[ ${#languages[@]} -gt 0 ] ||
+  languages=(go rust static node python java runtime:nodejs runtime:python runtime:java runtime:dotnet runtime:python-3.11-ml)
 boots=3
 load_of_machine() { cut -d' ' -f1 /proc/loadavg; }
 load_before=$(load_of_machine)
@@ -69,6 +72,23 @@ measure() {
   figure "$name: start of the VM to the first healthy answer" s "${seen[@]}"
 }
 
-for language in "${languages[@]}"; do measure "$language"; done
+measure_runtime() {
+  local name=$1 try answers=()
+  for try in $(seq "$boots"); do
+    echo "-- runtime $name: boot $try" >&2
+    expect_code 0 unikctl runtime test "$name" --timeout 20m
+    answers+=("$(sed -n "s/^first answer \([0-9.]*\)s after the VM's start$/\1/p" "$work/err")")
+  done
+  # With the base below it, as it is sent and kept.
+  figure "runtime $name: image" MB "$(unikctl image inspect "runtimes/$name" -o json | jq '[.layers[].size_bytes] | add / 1e6')"
+  figure "runtime $name: start of the VM to the first answer" s "${answers[@]}"
+}
+
+for language in "${languages[@]}"; do
+  case $language in
+    runtime:*) measure_runtime "${language#runtime:}" ;;
+    *) measure "$language" ;;
+  esac
+done
 jq -sc --argjson before "$load_before" --argjson after "$(load_of_machine)" --argjson cores "$(nproc)" \
   '{benchmark: "examples", machine: {cores: $cores, load_before: $before, load_after: $after}, figures: .}' "$work/figures"
