@@ -75,6 +75,7 @@ TEST_F(DeploySource, ThatWasBuiltBeforeIsDeployedAtOnceWhileItsImageIsThere) {
   const runtimes::Digest image = put_image();
   runner_->post(BuildEnded{key, {to_string(runtimes::Reference{"web", image}), std::nullopt}});
   while (!runner_->world()->unfinished_builds.empty()) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  EXPECT_EQ(deploy(to_string(source_), 0, "  replicas: 2\n"), "deploy");
   EXPECT_EQ(deploy(to_string(context_->artifacts.put("a newer bundle")->digest)), "build");
   EXPECT_EQ(deploy(to_string(source_), 0, "  replicas: 2\n"), "deploy");
   EXPECT_TRUE(runner_->world()->unfinished_builds.empty()) << "the newer one is superseded";
