@@ -26,8 +26,9 @@ step "servers of the distribution, as they are: a key-value store and a cache"
 mkdir "$work/packages"
 (cd "$work/packages" && apt-get -qq download redis-server memcached) 2>"$work/err" || fail "no packages: $(cat "$work/err")"
 for package in "$work"/packages/*.deb; do dpkg -x "$package" "$work/packages"; done
-# Of redis the server is a link to a program of its tools.
-ln -sf /usr/bin/redis-check-rdb "$work/packages/usr/bin/redis-server"
+# Of redis the server is a program of its tools by another name.
+rm "$work/packages/usr/bin/redis-server"
+cp /usr/bin/redis-check-rdb "$work/packages/usr/bin/redis-server"
 ask_tcp() { printf '%b' "$1" | socat -t 3 - "tcp:127.0.0.1:$port" 2>/dev/null; }
 expect_code 0 unikctl deploy "$work/packages/usr/bin/redis-server" --name redis --memory 128Mi -p "$port:6379" --wait -- \
   --bind 0.0.0.0 --protected-mode no --save ""

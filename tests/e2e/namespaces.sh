@@ -170,8 +170,7 @@ expect_code 0 unikctl runtime verify
 # What is built on it needs nobody.
 mkdir "$work/app"
 cp "$(command -v busybox)" "$work/app/busybox"
-echo "# What a pack takes the directory for." >"$work/app/main.py"
-printf 'version: 1\nlanguage: python\nruntime: tiny@1.0.0\nrun: {command: [/app/busybox, date]}\n' >"$work/app/unik.yaml"
+printf 'version: 1\nruntime: tiny@1.0.0\nrun: {command: [/app/busybox, date]}\n' >"$work/app/unik.yaml"
 expect_code 0 unikctl build "$work/app"
 start_registry
 expect_code 0 unikctl runtime install tiny@1.9.0

@@ -13,7 +13,7 @@ begin_tiny() {
   public_key=$(cat "$work/out")
 }
 tiny_version() {
-  printf 'name: tiny\nversion: %s\ndescription: The time zones of Europe\nplatforms: [linux/amd64]\nprovides: {python: "3.11", tiny: "1"}\n' \
+  printf 'name: tiny\nversion: %s\ndescription: The time zones of Europe\nplatforms: [linux/amd64]\nprovides: {tiny: "1"}\n' \
     "$1" >"$work/sources/tiny/manifest.yaml"
 }
 # build_tiny VERSION

@@ -85,8 +85,7 @@ published v1.4.0/yours-1.4.0.tar.gz
 step "an app on what was published, on a host that has nothing else"
 mkdir -p "$work/app" "$work/none" "$XDG_CONFIG_HOME/unikctl"
 echo "An app on it" >"$work/app/index.html"
-echo "# What a pack takes the directory for." >"$work/app/main.py"
-printf 'version: 1\nlanguage: python\nrun: {command: [/usr/sbin/mini_httpd, -D, -p, "8080", -d, /app]}\n' >"$work/app/unik.yaml"
+printf 'version: 1\nrun: {command: [/usr/sbin/mini_httpd, -D, -p, "8080", -d, /app]}\n' >"$work/app/unik.yaml"
 printf 'apiVersion: unikctl.dev/v1\nkind: App\nmetadata: {name: app}\nspec:\n  source: ./app\n  runtime: mine@1.4.0\n  ports: [{port: 8080, publish: %s}]\n' \
   "$port" >"$work/app.yaml"
 printf 'runtimes:\n  registries:\n    - {name: team, url: "%s", public_key: %s}\n' "$work/runner-v1.4.0" "$RUNTIMES_PUBLIC_KEY" \

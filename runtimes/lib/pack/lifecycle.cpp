@@ -89,6 +89,13 @@ std::string hash_key(const Pack& pack, const Tools& tools) {
   return std::string(pack.name) + "-" + to_hex(sha256(text)).substr(0, kCacheKeyDigits);
 }
 
+// With the runtime that was asked for beside it.
+codec::UnikYaml recipe_of(const AppBuildOptions& options) {
+  codec::UnikYaml recipe = options.recipe;
+  if (!options.runtime.empty()) recipe.runtime = options.runtime;
+  return recipe;
+}
+
 // What a runtime provides is told, or nothing is.
 Result<void> check_provides(const Prepared& prepared) {
   const std::string wanted(prepared.pack->runtime);
@@ -325,7 +332,7 @@ Result<AppBuild> build_app(const BlobStore& store, std::span<const Pack> packs, 
   if (auto checked = check_own_directory(directory); !checked) return checked.error();
   auto source = SourceTree::read(directory);
   if (!source) return std::move(source).error();
-  auto choice = choose_pack(packs, *source, options.recipe);
+  auto choice = choose_pack(packs, *source, recipe_of(options));
   if (!choice) return std::move(choice).error();
   const PackMatch& match = choice->chosen();
   say(options, "detect: " + std::string(match.pack->name) + " by " + match.evidence.file + " (" + choice->rule + ")");
@@ -375,7 +382,7 @@ Result<AppBuild> build_app(const BlobStore& store, std::span<const Pack> packs, 
 Result<BuildExplanation> explain_build(std::span<const Pack> packs, const AppBuildOptions& options) {
   auto source = SourceTree::read(options.directory);
   if (!source) return std::move(source).error();
-  auto choice = choose_pack(packs, *source, options.recipe);
+  auto choice = choose_pack(packs, *source, recipe_of(options));
   if (!choice) return std::move(choice).error();
   BuildExplanation explanation;
   explanation.choice = *std::move(choice);

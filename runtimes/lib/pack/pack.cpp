@@ -9,7 +9,8 @@ std::string languages_of(std::span<const Pack> packs) {
   std::string text;
   std::string_view last;
   for (const Pack& pack : packs)
-    if (pack.language != last) text += (text.empty() ? "" : ", ") + std::string(last = pack.language);
+    if (!pack.language.empty() && pack.language != last)
+      text += (text.empty() ? "" : ", ") + std::string(last = pack.language);
   return text;
 }
 
@@ -49,7 +50,8 @@ Result<PackChoice> choose_pack(std::span<const Pack> packs, const SourceTree& so
       if (auto evidence = pack.detect(source)) choice.matches.push_back({&pack, *std::move(evidence)});
   std::stable_partition(choice.matches.begin(), choice.matches.end(),
                         [](const PackMatch& match) { return match.evidence.is_project; });
-  if (choice.matches.empty() && !recipe.run_command.empty())
+  const bool stands_on_something = !language.empty() || !recipe.runtime.empty();
+  if (choice.matches.empty() && stands_on_something && !recipe.run_command.empty())
     for (const Pack& pack : packs)
       if (pack.detect == nullptr && pack.language == language) choice.matches.push_back({&pack, {"unik.yaml", false}});
   if (choice.matches.empty()) {
@@ -58,8 +60,10 @@ Result<PackChoice> choose_pack(std::span<const Pack> packs, const SourceTree& so
       if (language.empty() ? pack.detect != nullptr : pack.language == language)
         wanted += (wanted.empty() ? "" : ", or ") + std::string(pack.looks_for);
     const std::string docker = source.has("Dockerfile") ? "; a Dockerfile is not built: unikctl needs no Docker" : "";
-    return invalid("no_pack", source.directory().string() + ": want " + wanted + ", found none" + docker +
-                                  "; write a unik.yaml with build.command, artifact.path and run.command");
+    return invalid("no_pack",
+                   source.directory().string() + ": want " + wanted + ", found none" + docker +
+                       "; write a unik.yaml with run.command and `runtime`, or with build.command, artifact.path and "
+                       "run.command");
   }
   choice.rule = rule_for(choice, recipe);
   return choice;

@@ -83,7 +83,8 @@ struct Pack {
   std::string_view language;   // its group, as `language` of unik.yaml names it: `nodejs`
   std::string_view runtime;    // the runtime that the app stands on; empty: it brings everything itself
   std::string_view looks_for;  // in words: `go.mod`
-  // Null: by nothing in the source; taken where unik.yaml names the language and the command, and no other matches.
+  // Null: by nothing in the source; taken where the language or the runtime is named, and the command, and no other
+  // matches.
   std::optional<Evidence> (*detect)(const SourceTree& source);
   std::vector<ToolNeed> (*tools)(const PackContext& context);
   // Errors: `invalid/no_lock`, `invalid/unhashed_lock`, `invalid/no_entry_point`.

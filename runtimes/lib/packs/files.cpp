@@ -1,5 +1,5 @@
-// Files that nothing has to be done with: unik.yaml names the language, whose runtime they stand on, and what is
-// started.
+// Files that nothing has to be done with: unik.yaml says what is started, and names the language, whose runtime they
+// stand on, or the runtime itself.
 #include "runtimes/lib/packs/packs.hpp"
 
 namespace unik::runtimes {
@@ -29,5 +29,6 @@ constexpr Pack files_of(std::string_view language) {
 const Pack kPythonFilesPack = files_of("python");
 const Pack kNodeFilesPack = files_of("nodejs");
 const Pack kJavaFilesPack = files_of("java");
+const Pack kFilesPack = files_of("");
 
 }  // namespace unik::runtimes

@@ -24,6 +24,7 @@ extern const Pack kJarPack;
 extern const Pack kPythonFilesPack;
 extern const Pack kNodeFilesPack;
 extern const Pack kJavaFilesPack;
+extern const Pack kFilesPack;
 extern const Pack kDotnetPack;
 
 }  // namespace unik::runtimes

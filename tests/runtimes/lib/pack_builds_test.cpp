@@ -213,6 +213,11 @@ TEST_F(PackBuildTest, FilesOfANamedLanguageAreTakenAsTheyAre) {
   EXPECT_EQ(built.pack, "files");
   EXPECT_EQ(built.image.config.entrypoint, (Words{"/usr/bin/python3", "-m", "http.server"}));
   EXPECT_TRUE(guest(built).contains("app/index.html"));
+
+  recipe.language.clear();
+  EXPECT_EQ(build(write_source({{"index.html", "hello"}}), recipe).error().reason, "no_pack");
+  recipe.runtime = "python";
+  EXPECT_EQ(proves({{"index.html", "hello"}}, recipe).pack, "files");
 }
 
 // A stand-in for the SDK, which Debian does not have: it leaves the files that the real one is documented to leave.
