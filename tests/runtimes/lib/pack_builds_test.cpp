@@ -217,7 +217,9 @@ TEST_F(PackBuildTest, FilesOfANamedLanguageAreTakenAsTheyAre) {
   recipe.language.clear();
   EXPECT_EQ(build(write_source({{"index.html", "hello"}}), recipe).error().reason, "no_pack");
   recipe.runtime = "python";
-  EXPECT_EQ(proves({{"index.html", "hello"}}, recipe).pack, "files");
+  const auto named = build(write_source({{"index.html", "hello"}}), recipe);
+  ASSERT_OK(named);
+  EXPECT_EQ(named->pack, "files");
 }
 
 // A stand-in for the SDK, which Debian does not have: it leaves the files that the real one is documented to leave.
