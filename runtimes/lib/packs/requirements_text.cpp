@@ -1,6 +1,7 @@
 #include "runtimes/lib/packs/requirements_text.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <optional>
 #include <set>
 #include <vector>
@@ -15,7 +16,8 @@ constexpr std::string_view kWithValue[] = {"-i",           "--index-url",    "--
                                            "--find-links", "--trusted-host", "--only-binary"};
 constexpr std::string_view kWithoutValue[] = {"--no-index", "--require-hashes", "--prefer-binary", "--pre"};
 constexpr std::string_view kIncluding[] = {"-r", "--requirement", "-c", "--constraint"};
-constexpr std::string_view kArchives[] = {".zip", ".tgz", ".tbz", ".txz", ".tlz"};  // and .tar, .tar.gz …
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";                                 // of UTF-8, before the text
+constexpr std::string_view kArchives[] = {".zip", ".whl", ".tgz", ".tbz", ".txz", ".tlz"};  // and .tar, .tar.gz …
 
 bool is_one_of(std::span<const std::string_view> names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();
@@ -37,6 +39,24 @@ std::size_t comment_in(std::string_view line) {
   return line.size();
 }
 
+// Python has blanks beyond ASCII, which pip takes off a line: what begins with one may be an option all the same.
+bool is_ascii(std::string_view line) {
+  return std::ranges::all_of(line, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
+std::string with_foreign_bytes_escaped(std::string_view line) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string escaped;
+  for (const char c : line) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80)
+      escaped += c;
+    else
+      escaped.append("\\x").append(1, kHex[byte >> 4]).append(1, kHex[byte & 0xf]);
+  }
+  return escaped;
+}
+
 // Without comments, and continued lines as one; a comment ends what was continued.
 std::vector<std::string> logical_lines(const std::string& text) {
   std::vector<std::string> lines;
@@ -47,7 +67,8 @@ std::vector<std::string> logical_lines(const std::string& text) {
     whole.clear();
   };
   const std::string plain = with_plain_line_ends(text);
-  for (std::string_view line : lines_of(plain)) {
+  const std::size_t begin = plain.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
+  for (std::string_view line : lines_of(std::string_view(plain).substr(begin))) {
     const bool is_comment = without_blanks(line).starts_with('#');
     const bool goes_on = line.ends_with('\\') && !is_comment;
     if (goes_on) line.remove_suffix(1);
@@ -96,12 +117,19 @@ bool is_harmless(const PipOption& option) {
   return option.name != "--only-binary" || option.value.value_or("").find(":none:") == std::string::npos;
 }
 
+// By its name as pip reads it: without the extras of `x.zip[extra]`, in any case.
+bool is_archive(std::string_view requirement) {
+  if (requirement.ends_with(']')) requirement = without_blanks(requirement.substr(0, requirement.rfind('[')));
+  std::string name(requirement);
+  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return name.find(".tar") != std::string::npos ||
+         std::ranges::any_of(kArchives, [&](std::string_view ending) { return name.ends_with(ending); });
+}
+
 // What a requirement names by itself and no index: a path, a URL, a Git repository.
 std::string_view direct_reference(std::string_view requirement) {
-  const bool is_archive =
-      std::ranges::any_of(kArchives, [&](std::string_view ending) { return requirement.ends_with(ending); });
-  const bool direct = requirement.find_first_of("/@") != std::string_view::npos || requirement.starts_with('.') ||
-                      is_archive || requirement.find(".tar") != std::string_view::npos;
+  const bool direct = requirement.find_first_of("/@:") != std::string_view::npos || requirement.starts_with('.') ||
+                      is_archive(requirement);
   if (!direct) return "";
   const std::size_t at = requirement.find('@');
   const bool named =
@@ -123,8 +151,7 @@ class RequirementsCheck {
         return in_source(context_, file_, "bad_project",
                          "want at most " + std::to_string(kMaxIncluded) + " files that include each other, found more");
       for (const std::string& line : logical_lines(context_.source.text_or_empty(file_)))
-        if (auto checked = line.starts_with('-') ? check_options(line) : check_requirement(line); !checked)
-          return checked;
+        if (auto checked = check_line(line); !checked) return checked;
     }
     return {};
   }
@@ -135,6 +162,13 @@ class RequirementsCheck {
         context_, file_, "not_a_wheel",
         "`" + line + "`: want packages of an index as wheels, so that nothing runs during the install, found " + found +
             "; take it out, and for a package without a wheel build one and serve it from an index");
+  }
+
+  Result<void> check_line(const std::string& line) {
+    if (!is_ascii(line))
+      return refused(with_foreign_bytes_escaped(line),
+                     "a character beyond ASCII, which pip may take for a blank: only comments may have some");
+    return line.starts_with('-') ? check_options(line) : check_requirement(line);
   }
 
   Result<void> check_options(const std::string& line) {

@@ -54,18 +54,39 @@ TEST_F(ProjectTest, RequirementsAreWheelsAlone) {
     return look_at({{"requirements.txt", text}, {"main.py", ""}}, mode);
   };
   const std::string hash = " --hash=sha256:aa";
-  for (const std::string& line : std::vector<std::string>{
-           "--no-binary :all:", "--no-binary=x",
-           "--only-binary=:none:", "--no-bin :all:", "--pre --no-binary :all:", "-e .", "--use-feature=x",
-           "tiny-greet==1.0.0" + hash + " --global-option=x", "tiny-greet==1.0.0 \\\n  --install-option=x" + hash,
-           "tiny-greet==1.0.0" + hash + " # \f--no-binary :all:", "--index-url x \\\n--no-binary x",
-           "./tiny-greet.tar.gz" + hash, "tiny-greet-1.0.0.tar.gz" + hash, "x @ https://example.com/x.zip" + hash,
-           "git+https://example.com/x.git@0123" + hash, "-r https://example.com/x.txt"})
+  for (const std::string& line : std::vector<std::string>{"--no-binary :all:",
+                                                          "--no-binary=x",
+                                                          "--only-binary=:none:",
+                                                          "--no-bin :all:",
+                                                          "--pre --no-binary :all:",
+                                                          "-e .",
+                                                          "--use-feature=x",
+                                                          "tiny-greet==1.0.0" + hash + " --global-option=x",
+                                                          "tiny-greet==1.0.0 \\\n  --install-option=x" + hash,
+                                                          "tiny-greet==1.0.0" + hash + " # \f--no-binary :all:",
+                                                          "--index-url x \\\n--no-binary x",
+                                                          "./tiny-greet.tar.gz" + hash,
+                                                          "tiny-greet-1.0.0.tar.gz" + hash,
+                                                          "x @ https://example.com/x.zip" + hash,
+                                                          "git+https://example.com/x.git@0123" + hash,
+                                                          "-r https://example.com/x.txt",
+                                                          "evil.ZIP" + hash,
+                                                          "evil.zip[x]" + hash,
+                                                          "a[b].tgz[x]" + hash,
+                                                          "evil.Tar.GZ[x]" + hash,
+                                                          "evil-1-py3-none-any.WHL" + hash,
+                                                          "file:evil" + hash,
+                                                          "\u00a0--no-binary :all:" + hash,
+                                                          "\u00a0-e ." + hash,
+                                                          "-r other.txt\u00a0"})
     for (const BuildMode mode : {BuildMode::kRelease, BuildMode::kDebug}) {
       const Look refused = look(kHashed + line + "\n", mode);
-      ASSERT_FALSE(refused.plan) << line;
-      EXPECT_EQ(refused.plan.error().reason, "not_a_wheel") << line << refused.message;
+      EXPECT_EQ(refused.plan ? "" : refused.plan.error().reason, "not_a_wheel") << line << refused.message;
     }
+  const Look foreign = look("\u00a0-e ." + hash + "\n");
+  EXPECT_NE(foreign.message.find("`\\xc2\\xa0-e ."), std::string::npos) << foreign.message;
+  EXPECT_NE(foreign.message.find("found a character beyond ASCII, which pip may take for a blank"), std::string::npos)
+      << foreign.message;
   EXPECT_NE(
       look("--no-binary :all:\n").message.find("requirements.txt: `--no-binary :all:`: want packages of an index"),
       std::string::npos);
@@ -73,7 +94,9 @@ TEST_F(ProjectTest, RequirementsAreWheelsAlone) {
            "-i https://example.com/simple", "--extra-index-url=x --find-links wheels", "--no-index",
            "--require-hashes --prefer-binary --only-binary :all:", "--trusted-host example.com",
            "x @ https://example.com/x-1.0.0-py3-none-any.whl" + hash, "./wheels/x-1-py3-none-any.whl" + hash,
-           "x[a]==1; sys_platform == 'linux'" + hash, "x==1 --hash sha256:aa --hash=sha256:bb"})
+           "x[a]==1; sys_platform == 'linux'" + hash, "x==1 --hash sha256:aa --hash=sha256:bb",
+           "# na\u00efve: -e .\nx==1" + hash + "  # \u00a0--no-binary :all:", "\ufeffx==1" + hash,
+           "x-1-py3-none-any.whl" + hash})
     EXPECT_EQ(look(line + "\n", BuildMode::kDebug).message, "") << line;
   EXPECT_EQ(look("../x-1-py3-none-any.whl" + hash).plan.error().reason, "unsafe_source");
   // What it includes is looked at, too.
