@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <vector>
@@ -24,12 +25,18 @@ bool is_one_of(std::span<const std::string_view> names, std::string_view name) {
 }
 
 // Whatever ends a line for Python does so here, lest a line hide in another.
-std::string with_plain_line_ends(std::string text) {
-  for (char& c : text)
-    if (c == '\r' || c == '\v' || c == '\f' || (c >= '\x1c' && c <= '\x1e')) c = '\n';
-  for (const std::string_view end : {"\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9"})
-    for (std::size_t at; (at = text.find(end)) != std::string::npos;) text.replace(at, end.size(), "\n");
-  return text;
+std::string with_plain_line_ends(std::string_view text) {
+  constexpr std::string_view kPlain = "\r\v\f\x1c\x1d\x1e";
+  constexpr std::string_view kLong[] = {"\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9"};
+  std::string plain;
+  plain.reserve(text.size());
+  while (!text.empty()) {
+    const auto end = std::ranges::find_if(kLong, [&](std::string_view bytes) { return text.starts_with(bytes); });
+    const bool ends = end != std::end(kLong);
+    plain += ends || kPlain.find(text.front()) != std::string_view::npos ? '\n' : text.front();
+    text.remove_prefix(ends ? end->size() : 1);
+  }
+  return plain;
 }
 
 // From its beginning, or behind a blank.

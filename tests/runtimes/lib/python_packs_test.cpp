@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -107,6 +108,14 @@ TEST_F(ProjectTest, RequirementsAreWheelsAlone) {
                     BuildMode::kDebug),
             "not_a_wheel");
   EXPECT_EQ(refusal({{"requirements.txt", "-r requirements.txt\nx"}, {"main.py", ""}}, BuildMode::kDebug), "");
+}
+
+TEST_F(ProjectTest, LongRequirementsAreReadInOnePass) {
+  std::string ends;
+  for (int i = 0; i < 1'000'000; ++i) ends += "\u2028";
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(refusal({{"requirements.txt", ends + "-e ."}, {"main.py", ""}}), "not_a_wheel");
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
 }
 
 TEST_F(ProjectTest, PythonFindsItsEntryPoint) {
