@@ -7,6 +7,7 @@
 #include <set>
 #include <vector>
 
+#include "runtimes/lib/pack/name_list.hpp"
 #include "runtimes/lib/packs/text_lines.hpp"
 
 namespace unik::runtimes {
@@ -19,10 +20,6 @@ constexpr std::string_view kWithoutValue[] = {"--no-index", "--require-hashes", 
 constexpr std::string_view kIncluding[] = {"-r", "--requirement", "-c", "--constraint"};
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";                                 // of UTF-8, before the text
 constexpr std::string_view kArchives[] = {".zip", ".whl", ".tgz", ".tbz", ".txz", ".tlz"};  // and .tar, .tar.gz …
-
-bool is_one_of(std::span<const std::string_view> names, std::string_view name) {
-  return std::ranges::find(names, name) != names.end();
-}
 
 // Whatever ends a line for Python does so here, lest a line hide in another.
 std::string with_plain_line_ends(std::string_view text) {
