@@ -18,7 +18,8 @@ constexpr std::string_view kWithValue[] = {"-i",           "--index-url",    "--
                                            "--find-links", "--trusted-host", "--only-binary"};
 constexpr std::string_view kWithoutValue[] = {"--no-index", "--require-hashes", "--prefer-binary", "--pre"};
 constexpr std::string_view kIncluding[] = {"-r", "--requirement", "-c", "--constraint"};
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";                                 // of UTF-8, before the text
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";  // of UTF-8, before the text
+constexpr std::string_view kPlainEncodings[] = {"utf-8", "utf8", "utf_8", "ascii", "us-ascii"};
 constexpr std::string_view kArchives[] = {".zip", ".whl", ".tgz", ".tbz", ".txz", ".tlz"};  // and .tar, .tar.gz …
 
 // Whatever ends a line for Python does so here, lest a line hide in another.
@@ -121,11 +122,37 @@ bool is_harmless(const PipOption& option) {
   return option.name != "--only-binary" || option.value.value_or("").find(":none:") == std::string::npos;
 }
 
+std::string in_lower_case(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return lower;
+}
+
+// The comment by which pip reads the text otherwise than it is read here: in UTF-7, `+AC0-` is a hyphen.
+std::string_view foreign_encoding(std::string_view text) {
+  constexpr std::string_view kCoding = "coding", kNameLetters = "abcdefghijklmnopqrstuvwxyz0123456789_-.";
+  constexpr int kLines = 2;  // that pip looks for it in
+  for (int line = 0; line < kLines; ++line) {
+    const std::string_view whole = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(whole.size() + 1, text.size()));
+    if (!whole.starts_with('#')) continue;
+    const std::string lower = in_lower_case(whole);
+    for (std::size_t at = 0; (at = lower.find(kCoding, at)) != std::string::npos;) {
+      at += kCoding.size();
+      if (at == lower.size() || (lower[at] != ':' && lower[at] != '=')) continue;
+      const std::size_t begin = std::min(lower.find_first_not_of(" \t\r\v\f", at + 1), lower.size());
+      const std::string_view rest = std::string_view(lower).substr(begin);
+      const std::string_view name = rest.substr(0, rest.find_first_not_of(kNameLetters));
+      if (!name.empty() && !is_one_of(kPlainEncodings, name)) return whole;
+    }
+  }
+  return "";
+}
+
 // By its name as pip reads it: without the extras of `x.zip[extra]`, in any case.
 bool is_archive(std::string_view requirement) {
   if (requirement.ends_with(']')) requirement = without_blanks(requirement.substr(0, requirement.rfind('[')));
-  std::string name(requirement);
-  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  const std::string name = in_lower_case(requirement);
   return name.find(".tar") != std::string::npos ||
          std::ranges::any_of(kArchives, [&](std::string_view ending) { return name.ends_with(ending); });
 }
@@ -154,7 +181,12 @@ class RequirementsCheck {
       if (seen.size() > kMaxIncluded)
         return in_source(context_, file_, "bad_project",
                          "want at most " + std::to_string(kMaxIncluded) + " files that include each other, found more");
-      for (const std::string& line : logical_lines(context_.source.text_or_empty(file_)))
+      const auto text = context_.source.text(file_);
+      if (!text && text.error().code == ErrorCode::kNotFound) continue;
+      if (!text) return text.error();
+      if (const std::string_view comment = foreign_encoding(*text); !comment.empty())
+        return refused(with_foreign_bytes_escaped(comment), "an encoding other than UTF-8");
+      for (const std::string& line : logical_lines(*text))
         if (auto checked = check_line(line); !checked) return checked;
     }
     return {};

@@ -110,6 +110,29 @@ TEST_F(ProjectTest, RequirementsAreWheelsAlone) {
   EXPECT_EQ(refusal({{"requirements.txt", "-r requirements.txt\nx"}, {"main.py", ""}}, BuildMode::kDebug), "");
 }
 
+TEST_F(ProjectTest, RequirementsAreReadInTheirEncoding) {
+  const auto reason = [&](const std::string& text) {
+    return refusal({{"requirements.txt", text}, {"main.py", ""}}, BuildMode::kDebug);
+  };
+  // Of UTF-7, this is `-e .`.
+  const std::string hidden = "+AC0-e . --hash=sha256:aa\n";
+  for (const std::string& comment : std::vector<std::string>{
+           "# -*- coding: utf-7 -*-\n", "x==1\n#coding=UTF-7\n", "#\xc3\xa9 coding:latin-1\n",
+           "# recoding=unicode_escape\n", "# coding:x coding: utf-7\n", "# coding: coding:utf-7\n"})
+    EXPECT_EQ(reason(comment + hidden), "not_a_wheel") << comment;
+  for (const std::string& comment :
+       std::vector<std::string>{"# coding: utf-8\n", "# vim: set fileencoding=UTF-8 :\n", "#coding:ascii\n",
+                                "# coding: \n", "# 1\n# 2\n# coding: utf-7\n", " # coding: utf-7\n"})
+    EXPECT_EQ(reason(comment + "x==1\n"), "") << comment;
+}
+
+TEST_F(ProjectTest, IncludedRequirementsAreReadWhole) {
+  const std::string long_text(static_cast<std::size_t>(kMaxSourceText), '\n');
+  EXPECT_EQ(refusal({{"requirements.txt", "-r more.txt\n"}, {"more.txt", long_text + "-e .\n"}, {"main.py", ""}},
+                    BuildMode::kDebug),
+            "file_too_large");
+}
+
 TEST_F(ProjectTest, LongRequirementsAreReadInOnePass) {
   std::string ends;
   for (int i = 0; i < 1'000'000; ++i) ends += "\u2028";
