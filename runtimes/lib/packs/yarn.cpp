@@ -45,7 +45,7 @@ void read_yarn_attribute(YarnEntry& entry, std::string_view line) {
 // Names of more than 1024 characters are a key of YAML's other form: `? "name@range, …"`, and its colon by itself.
 constexpr std::string_view kLongNames = "? ", kLongNamesEnd = ":";
 
-std::string_view names_in(std::string_view line) {
+std::string_view yarn_names_in(std::string_view line) {
   return line.starts_with(kLongNames) ? line.substr(kLongNames.size()) : line.substr(0, line.rfind(':'));
 }
 
@@ -54,7 +54,7 @@ std::vector<YarnEntry> read_yarn_lock(std::string_view text) {
   std::vector<YarnEntry> entries;
   for (const std::string_view line : lines_of(text)) {
     if (line.empty() || line.starts_with('#') || line == kLongNamesEnd) continue;
-    if (indent_of(line) == 0) entries.push_back({names_in(line), "", "", "", false});
+    if (indent_of(line) == 0) entries.push_back({yarn_names_in(line), "", "", "", false});
     if (indent_of(line) == kAttributeIndent && !entries.empty()) read_yarn_attribute(entries.back(), line);
   }
   return entries;
@@ -71,7 +71,7 @@ bool is_local_yarn(std::string_view names) {
   return true;
 }
 
-std::vector<std::string_view> parts_of(std::string_view text, std::string_view between) {
+std::vector<std::string_view> conditions_between(std::string_view text, std::string_view between) {
   std::vector<std::string_view> parts;
   for (std::size_t end; (end = text.find(between)) != std::string_view::npos; text.remove_prefix(end + between.size()))
     parts.push_back(text.substr(0, end));
@@ -89,10 +89,10 @@ class YarnPlatforms {
   // By conditions as yarn writes them, `os=linux & (cpu=x64 | !cpu=arm64)`. What reads otherwise excludes nothing.
   bool are_excluded_by(std::string_view conditions) const {
     bool excluded = false;
-    for (const std::string_view all : parts_of(conditions, " & ")) {
+    for (const std::string_view all : conditions_between(conditions, " & ")) {
       const bool several = all.starts_with('(') && all.ends_with(')');
       std::vector<std::string_view> any = {all};
-      if (several) any = parts_of(all.substr(1, all.size() - 2), " | ");
+      if (several) any = conditions_between(all.substr(1, all.size() - 2), " | ");
       bool one_may_hold = false;
       for (const std::string_view condition : any) {
         const auto may = may_hold(condition);
