@@ -3,7 +3,6 @@
 // fails; the user's own tree only follows what was pushed.
 #include <algorithm>
 #include <ostream>
-#include <sstream>
 #include <system_error>
 
 #include "api/runtime_name.hpp"
@@ -15,6 +14,7 @@
 #include "cli/runtimes.hpp"
 #include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/pack/signal_relay.hpp"
+#include "runtimes/lib/packs/text_lines.hpp"
 #include "runtimes/lib/runtime/git_repository.hpp"
 #include "runtimes/lib/runtime/installed_runtimes.hpp"
 #include "runtimes/lib/runtime/oci_place.hpp"
@@ -56,13 +56,6 @@ struct ReleasePlan {
   std::string head;      // the commit that it begins at
   std::string registry;  // the text of registry.json; empty: there is none yet
 };
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream words(text);
-  for (std::string line; std::getline(words, line);) lines.push_back(line);
-  return lines;
-}
 
 Result<std::string> text_or_nothing(const fs::path& file) {
   auto text = runtimes::read_file(file, kMaxReleaseText);
@@ -288,8 +281,8 @@ class ReleasePlanner {
     const auto tags =
         git_.ask({"tag", "--list", one.name + "@*", std::string(kBulkTags), "--sort=-creatordate", "--merged", "HEAD"});
     if (!tags) return tags.error();
-    for (const std::string& tag : lines_of(*tags))
-      if (was_released(one, tag)) return tag;
+    for (const std::string_view tag : runtimes::lines_of(*tags))
+      if (was_released(one, std::string(tag))) return std::string(tag);
     return std::string();
   }
 
@@ -300,9 +293,9 @@ class ReleasePlanner {
     const auto log = git_.ask({"log", "--format=%s", "--max-count=100", last->empty() ? "HEAD" : *last + "..HEAD", "--",
                                one.source.string()});
     if (!log) return log.error();
-    std::vector<std::string> subjects = lines_of(*log);
+    std::vector<std::string_view> subjects = runtimes::lines_of(*log);
     std::erase_if(subjects, runtimes::is_release_message);
-    return subjects;
+    return std::vector<std::string>(subjects.begin(), subjects.end());
   }
 
   const RuntimeOptions& options_;
@@ -438,7 +431,7 @@ Result<void> apply_release(runtimes::ReleaseChange& change, const ReleasePlan& p
 
 std::string indented(const std::string& text) {
   std::string out;
-  for (const std::string& line : lines_of(text)) out += line.empty() ? "" : "\n    " + line;
+  for (const std::string_view line : runtimes::lines_of(text)) out += line.empty() ? "" : "\n    " + std::string(line);
   return out;
 }
 

@@ -1,6 +1,7 @@
 // Cargo: one program, linked statically with glibc, without the paths of this machine in it.
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "runtimes/lib/elf/recognise.hpp"
 #include "runtimes/lib/packs/packs.hpp"
@@ -25,16 +26,27 @@ std::vector<ToolNeed> tools_cargo(const PackContext&) {
           {"cc", {"cc"}, {"--version"}, "", "apt-get install gcc libc6-dev"}};
 }
 
-// By their keys, at any depth: `path` of a dependency or a target, `members` of a workspace.
+// `table` is a dotted name from the top, as in `[package.metadata]`.
+bool names_paths(std::string_view table, std::string_view key) {
+  if (key == "build") return table == "package" || table == "project";
+  if (key == "members") return table == "workspace";
+  return key == "path" || key == "workspace";  // of a dependency or a target, anywhere
+}
+
+// For programs other than cargo, which does not read them.
+bool is_of_others(std::string_view table) {
+  return table == "package.metadata" || table == "workspace.metadata";
+}
+
 Result<void> check_paths_in_manifest(const PackContext& context, const std::string& file, const json& document) {
-  std::vector<const json*> open = {&document};
+  std::vector<std::pair<std::string, const json*>> open = {{"", &document}};
   while (!open.empty()) {
-    const json& table = *open.back();
+    const auto [name, table] = std::move(open.back());
     open.pop_back();
-    for (const auto& [key, value] : table.items()) {
-      if (value.is_structured()) open.push_back(&value);
-      const bool names_one = key == "path" || key == "workspace" || key == "build";
-      if (!names_one && key != "members") continue;
+    if (is_of_others(name)) continue;
+    for (const auto& [key, value] : table->items()) {
+      if (value.is_structured()) open.emplace_back(name.empty() ? key : name + "." + key, &value);
+      if (!names_paths(name, key)) continue;
       for (const json& path : value.is_array() ? value : json::array({value}))
         if (path.is_string())
           if (auto stays = check_path_stays(context, file, key, path.get<std::string>()); !stays) return stays;

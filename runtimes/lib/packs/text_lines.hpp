@@ -1,5 +1,5 @@
-// The lines of a project's file. Its texts are foreign and may be long: they are scanned by line, since std::regex
-// recurses with the length of what it matches.
+// The lines of a text, such as a project's file. These texts are foreign and may be long: they are scanned by line,
+// since std::regex recurses with the length of what it matches.
 #pragma once
 
 #include <cstddef>

@@ -1,9 +1,7 @@
 #include "runtimes/lib/runtime/baseline.hpp"
 
-#include <algorithm>
-#include <iterator>
-
 #include "runtimes/lib/elf/sysroot.hpp"
+#include "runtimes/lib/pack/name_list.hpp"
 
 namespace unik::runtimes {
 namespace {
@@ -14,11 +12,6 @@ constexpr std::string_view kPackageManagers[] = {"apk",  "apt", "apt-get", "apti
                                                  "gem",  "npm", "npx",     "opkg",     "pacman",   "pip", "pip3",
                                                  "pnpm", "rpm", "snap",    "yarn",     "yum"};
 constexpr std::uint32_t kSetId = 06000;
-
-template <std::size_t N>
-bool is_one_of(const std::string_view (&names)[N], std::string_view name) {
-  return std::find(std::begin(names), std::end(names), name) != std::end(names);
-}
 
 bool is_package_manager(const std::string& path, std::string_view name) {
   return is_one_of(kPackageManagers, name) || name.starts_with("dpkg-") || name.starts_with("apt-") ||

@@ -179,6 +179,45 @@ TEST_F(ProjectTest, Yarn) {
       << commands(later);
 }
 
+TEST_F(ProjectTest, YarnsLongKeysAreRead) {
+  std::string key;
+  for (int i = 0; i < 100; ++i) key += "bad@npm:^1.0." + std::to_string(i) + ", ";
+  const auto message = [&](const std::string& checksum) {
+    const std::string lock = "__metadata:\n  version: 8\n\n? \"" + key +
+                             "bad@npm:1\"\n:\n  version: 1.0.0\n  resolution: " + "\"bad@npm:1.0.0\"\n" + checksum;
+    return look_at({{"package.json", kNeeds}, {"yarn.lock", lock}, {"server.js", ""}}).message;
+  };
+  EXPECT_EQ(message("  checksum: 10c0/x\n"), "");
+  EXPECT_NE(message("").find("found none of \"bad@npm:^1.0.0, "), std::string::npos) << message("");
+}
+
+TEST_F(ProjectTest, YarnHasNoHashOfWhatOtherPlatformsInstall) {
+  const auto reason = [&](const std::string& conditions, const std::string& settings = "") {
+    const std::string lock =
+        "__metadata:\n  version: 8\n\n\"x@npm:1.0.0\":\n  version: 1.0.0\n  resolution: \"x@npm:1.0.0\"\n  "
+        "conditions: " +
+        conditions + "\n  languageName: node\n  linkType: hard\n";
+    return refusal({{"package.json", kNeeds}, {"yarn.lock", lock}, {".yarnrc.yml", settings}, {"server.js", ""}});
+  };
+  for (const char* elsewhere : {"os=darwin & cpu=arm64", "os=linux & cpu=arm64", "os=linux & cpu=x64 & libc=musl",
+                                "os=win32", "(os=darwin | os=win32) & cpu=x64", "\"!os=linux & cpu=x64\""})
+    EXPECT_EQ(reason(elsewhere), "") << elsewhere;
+  for (const char* here : {"os=linux & cpu=x64", "os=linux & cpu=x64 & libc=glibc", "(os=darwin | os=linux)",
+                           "\"!os=win32\"", "(cpu=x64 | cpu=arm64) & os=linux", "cpu=x64"})
+    EXPECT_EQ(reason(here), "unhashed_lock") << here;
+  // What yarn does not write may say anything.
+  for (const char* unknown : {"os=darwin | os=linux", "(os=darwin & cpu=x64) | os=linux", "os=darwin & os = linux",
+                              "engine=x & os=darwin", "((os=darwin))", "!(os=darwin)", "(os=darwin", "os=darwin &", ""})
+    EXPECT_EQ(reason(unknown), "unhashed_lock") << unknown;
+  const std::string both = "supportedArchitectures:\n  os: [current, darwin]\n  cpu: [x64, arm64]\n";
+  EXPECT_EQ(reason("os=darwin & cpu=arm64", both), "unhashed_lock") << "it is installed, too";
+  EXPECT_EQ(reason("os=win32 & cpu=arm64", both), "");
+  // Locks of yarn 1 know no such word.
+  const std::string one =
+      "x@1:\n  version \"1.0.0\"\n  resolved \"https://example.com/x.tgz#a1\"\n  conditions os=darwin\n";
+  EXPECT_EQ(refusal({{"package.json", kNeeds}, {"yarn.lock", one}, {"server.js", ""}}), "unhashed_lock");
+}
+
 TEST_F(ProjectTest, Pnpm) {
   const std::string lock =
       "lockfileVersion: '9.0'\n\npackages:\n\n  tiny-greet@1.0.0:\n    resolution: {integrity: sha512-x}\n";

@@ -109,8 +109,16 @@ TEST_F(ProjectTest, CratesOfCargoLieInTheSource) {
   };
   for (const char* outside :
        {"[dependencies]\nx = { path = \"../../../x\" }\n", "[target.'cfg(unix)'.dependencies.x]\npath = '/x'\n",
-        "[workspace]\nmembers = [\"../../../*\"]\n", "[package]\nbuild = \"/build.rs\"\n"})
+        "[workspace]\nmembers = [\"../../../*\"]\n", "[package]\nbuild = \"/build.rs\"\n",
+        "[[bin]]\npath = \"/main.rs\"\n", "[package]\nworkspace = \"../../..\"\n",
+        "[workspace.dependencies]\nx = { path = \"/x\" }\n", "[dependencies.metadata]\npath = \"/x\"\n",
+        "[dependencies.build]\npath = \"/x\"\n"})
     EXPECT_EQ(reason(outside), "unsafe_source") << outside;
+  // What cargo does not read says nothing of paths.
+  for (const char* other : {"[package.metadata.docs]\npath = \"/usr/share/doc\"\n",
+                            "[workspace.metadata.x]\npath = \"/x\"\nmembers = [\"/y\"]\n",
+                            "[features]\nbuild = [\"/x\"]\nmembers = [\"/x\"]\n"})
+    EXPECT_EQ(reason(other), "") << other;
   EXPECT_EQ(reason("[dependencies]\nx = { path = \"../b\" }\n[package]\nbuild = false\n"), "");
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -54,18 +55,39 @@ TEST_F(ProjectTest, RequirementsAreWheelsAlone) {
     return look_at({{"requirements.txt", text}, {"main.py", ""}}, mode);
   };
   const std::string hash = " --hash=sha256:aa";
-  for (const std::string& line : std::vector<std::string>{
-           "--no-binary :all:", "--no-binary=x",
-           "--only-binary=:none:", "--no-bin :all:", "--pre --no-binary :all:", "-e .", "--use-feature=x",
-           "tiny-greet==1.0.0" + hash + " --global-option=x", "tiny-greet==1.0.0 \\\n  --install-option=x" + hash,
-           "tiny-greet==1.0.0" + hash + " # \f--no-binary :all:", "--index-url x \\\n--no-binary x",
-           "./tiny-greet.tar.gz" + hash, "tiny-greet-1.0.0.tar.gz" + hash, "x @ https://example.com/x.zip" + hash,
-           "git+https://example.com/x.git@0123" + hash, "-r https://example.com/x.txt"})
+  for (const std::string& line : std::vector<std::string>{"--no-binary :all:",
+                                                          "--no-binary=x",
+                                                          "--only-binary=:none:",
+                                                          "--no-bin :all:",
+                                                          "--pre --no-binary :all:",
+                                                          "-e .",
+                                                          "--use-feature=x",
+                                                          "tiny-greet==1.0.0" + hash + " --global-option=x",
+                                                          "tiny-greet==1.0.0 \\\n  --install-option=x" + hash,
+                                                          "tiny-greet==1.0.0" + hash + " # \f--no-binary :all:",
+                                                          "--index-url x \\\n--no-binary x",
+                                                          "./tiny-greet.tar.gz" + hash,
+                                                          "tiny-greet-1.0.0.tar.gz" + hash,
+                                                          "x @ https://example.com/x.zip" + hash,
+                                                          "git+https://example.com/x.git@0123" + hash,
+                                                          "-r https://example.com/x.txt",
+                                                          "evil.ZIP" + hash,
+                                                          "evil.zip[x]" + hash,
+                                                          "a[b].tgz[x]" + hash,
+                                                          "evil.Tar.GZ[x]" + hash,
+                                                          "evil-1-py3-none-any.WHL" + hash,
+                                                          "file:evil" + hash,
+                                                          "\u00a0--no-binary :all:" + hash,
+                                                          "\u00a0-e ." + hash,
+                                                          "-r other.txt\u00a0"})
     for (const BuildMode mode : {BuildMode::kRelease, BuildMode::kDebug}) {
       const Look refused = look(kHashed + line + "\n", mode);
-      ASSERT_FALSE(refused.plan) << line;
-      EXPECT_EQ(refused.plan.error().reason, "not_a_wheel") << line << refused.message;
+      EXPECT_EQ(refused.plan ? "" : refused.plan.error().reason, "not_a_wheel") << line << refused.message;
     }
+  const Look foreign = look("\u00a0-e ." + hash + "\n");
+  EXPECT_NE(foreign.message.find("`\\xc2\\xa0-e ."), std::string::npos) << foreign.message;
+  EXPECT_NE(foreign.message.find("found a character beyond ASCII, which pip may take for a blank"), std::string::npos)
+      << foreign.message;
   EXPECT_NE(
       look("--no-binary :all:\n").message.find("requirements.txt: `--no-binary :all:`: want packages of an index"),
       std::string::npos);
@@ -73,7 +95,9 @@ TEST_F(ProjectTest, RequirementsAreWheelsAlone) {
            "-i https://example.com/simple", "--extra-index-url=x --find-links wheels", "--no-index",
            "--require-hashes --prefer-binary --only-binary :all:", "--trusted-host example.com",
            "x @ https://example.com/x-1.0.0-py3-none-any.whl" + hash, "./wheels/x-1-py3-none-any.whl" + hash,
-           "x[a]==1; sys_platform == 'linux'" + hash, "x==1 --hash sha256:aa --hash=sha256:bb"})
+           "x[a]==1; sys_platform == 'linux'" + hash, "x==1 --hash sha256:aa --hash=sha256:bb",
+           "# na\u00efve: -e .\nx==1" + hash + "  # \u00a0--no-binary :all:", "\ufeffx==1" + hash,
+           "x-1-py3-none-any.whl" + hash})
     EXPECT_EQ(look(line + "\n", BuildMode::kDebug).message, "") << line;
   EXPECT_EQ(look("../x-1-py3-none-any.whl" + hash).plan.error().reason, "unsafe_source");
   // What it includes is looked at, too.
@@ -84,6 +108,37 @@ TEST_F(ProjectTest, RequirementsAreWheelsAlone) {
                     BuildMode::kDebug),
             "not_a_wheel");
   EXPECT_EQ(refusal({{"requirements.txt", "-r requirements.txt\nx"}, {"main.py", ""}}, BuildMode::kDebug), "");
+}
+
+TEST_F(ProjectTest, RequirementsAreReadInTheirEncoding) {
+  const auto reason = [&](const std::string& text) {
+    return refusal({{"requirements.txt", text}, {"main.py", ""}}, BuildMode::kDebug);
+  };
+  // Of UTF-7, this is `-e .`.
+  const std::string hidden = "+AC0-e . --hash=sha256:aa\n";
+  for (const std::string& comment : std::vector<std::string>{
+           "# -*- coding: utf-7 -*-\n", "x==1\n#coding=UTF-7\n", "#\xc3\xa9 coding:latin-1\n",
+           "# recoding=unicode_escape\n", "# coding:x coding: utf-7\n", "# coding: coding:utf-7\n"})
+    EXPECT_EQ(reason(comment + hidden), "not_a_wheel") << comment;
+  for (const std::string& comment :
+       std::vector<std::string>{"# coding: utf-8\n", "# vim: set fileencoding=UTF-8 :\n", "#coding:ascii\n",
+                                "# coding: \n", "# 1\n# 2\n# coding: utf-7\n", " # coding: utf-7\n"})
+    EXPECT_EQ(reason(comment + "x==1\n"), "") << comment;
+}
+
+TEST_F(ProjectTest, IncludedRequirementsAreReadWhole) {
+  const std::string long_text(static_cast<std::size_t>(kMaxSourceText), '\n');
+  EXPECT_EQ(refusal({{"requirements.txt", "-r more.txt\n"}, {"more.txt", long_text + "-e .\n"}, {"main.py", ""}},
+                    BuildMode::kDebug),
+            "file_too_large");
+}
+
+TEST_F(ProjectTest, LongRequirementsAreReadInOnePass) {
+  std::string ends;
+  for (int i = 0; i < 1'000'000; ++i) ends += "\u2028";
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(refusal({{"requirements.txt", ends + "-e ."}, {"main.py", ""}}), "not_a_wheel");
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
 }
 
 TEST_F(ProjectTest, PythonFindsItsEntryPoint) {
