@@ -134,11 +134,20 @@ TEST_F(ProjectTest, IncludedRequirementsAreReadWhole) {
 }
 
 TEST_F(ProjectTest, LongRequirementsAreReadInOnePass) {
-  std::string ends;
-  for (int i = 0; i < 1'000'000; ++i) ends += "\u2028";
-  const auto begin = std::chrono::steady_clock::now();
-  EXPECT_EQ(refusal({{"requirements.txt", ends + "-e ."}, {"main.py", ""}}), "not_a_wheel");
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
+  // The least of three, since other programs take time as well; in one pass eight times the text takes eight times as
+  // long, and 64 times where each end of a line moves what follows.
+  const auto least = [&](int line_ends) {
+    std::string ends;
+    for (int i = 0; i < line_ends; ++i) ends += "\u2028";
+    auto best = std::chrono::steady_clock::duration::max();
+    for (int i = 0; i < 3; ++i) {
+      const auto begin = std::chrono::steady_clock::now();
+      EXPECT_EQ(refusal({{"requirements.txt", ends + "-e ."}, {"main.py", ""}}), "not_a_wheel");
+      best = std::min(best, std::chrono::steady_clock::now() - begin);
+    }
+    return best;
+  };
+  EXPECT_LT(least(400'000), 24 * least(50'000));
 }
 
 TEST_F(ProjectTest, PythonFindsItsEntryPoint) {
