@@ -380,6 +380,20 @@ TEST_F(ImageVerbs, OfSeveralImagesEachThatIsThereInPartIsSent) {
   EXPECT_EQ(controller.seen("POST /v1/apply").size(), 3U + 2U);
 }
 
+TEST_F(ImageVerbs, ADamagedLayerIsToldAsSuchWhenItIsSent) {
+  const Descriptor web = put_image("web", "app one");
+  std::ofstream(store().blob_path(store().manifest(web.digest)->layers[2].digest)) << "app 0ne";
+  controller.answer("GET /readyz", 200, "{}");
+  controller.answer("POST /v1/artifacts", 200, "{}");
+  controller.answer("POST /v1/artifacts", 200, "{}");
+  controller.answer("POST /v1/artifacts", 400,
+                    codec::to_json(invalid("digest_mismatch", "blob: want other bytes; fetch it again")));
+  const RunResult run = unikctl({"deploy", "web"});
+  EXPECT_EQ(run.code, 8) << run.err;
+  EXPECT_NE(run.err.find("do not match"), std::string::npos) << run.err;
+  EXPECT_NE(run.err.find("`unikctl build --rebuild`"), std::string::npos) << run.err;
+}
+
 TEST_F(ImageVerbs, ASignatureGoesToTheControlPlaneWithTheNextApply) {
   const Descriptor web = put_image("web", "app one");
   const std::string route = "/v1/artifacts/" + to_string(web.digest) + "/signatures";

@@ -37,8 +37,9 @@ std::filesystem::path referrers_of(const std::filesystem::path& dir) {
 constexpr std::size_t kDamageChunk = 256 << 10;
 
 Error corrupt(const Digest& digest, const std::filesystem::path& path) {
-  return internal("corrupt_blob", path.string() + ": the bytes do not match " + to_string(digest) +
-                                      "; remove the file and fetch or build the image again");
+  return internal("corrupt_blob",
+                  path.string() + ": the bytes do not match " + to_string(digest) +
+                      "; remove the file and fetch or build the image again, or `unikctl build --rebuild`");
 }
 
 Error no_such_blob(const Digest& digest) {
