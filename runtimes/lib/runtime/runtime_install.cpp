@@ -234,8 +234,9 @@ class Install {
     const auto manifest = places_.store.manifest(digest);
     if (!manifest) return bad_package(manifest.error().message);
     FileTree files;
+    LayerTotals totals;
     for (const Descriptor& layer : manifest->layers)
-      if (auto applied = apply_layer(files, places_.store, layer, drop_content); !applied)
+      if (auto applied = apply_layer(files, places_.store, layer, drop_content, totals); !applied)
         return bad_package("layer " + annotation(layer.annotations, kLayerAnnotation) + ": " + applied.error().message);
     const std::vector<std::string> faults = baseline_faults(files);
     if (faults.empty()) return {};
