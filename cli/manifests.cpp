@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "cli/deployed_image.hpp"
@@ -135,16 +136,28 @@ bool signed_here(const Session& session, const std::vector<runtimes::Digest>& im
   });
 }
 
-// After `refused`, which says that the control plane lacks one of them.
+// The Apps whose image `refused` calls incomplete; each, where it names none of them.
+std::set<std::string> half_apps(const Error& refused, const Manifests& manifests) {
+  std::set<std::string> all;
+  std::set<std::string> named;
+  if (refused.reason != "image_incomplete") return named;
+  for (const codec::ParsedManifest& manifest : manifests.documents)
+    if (std::holds_alternative<App>(manifest.resource)) all.insert(object_of(manifest));
+  for (const Fault& fault : refused.details)
+    if (all.contains(fault.file)) named.insert(fault.file);
+  return named.empty() ? all : named;
+}
+
+// After `refused`, which says that the control plane lacks one of them; of those of the Apps `half` it has a part.
 Result<void> find_images(const Session& session, const Api& api, Manifests& manifests, Images images,
-                         const Error& refused) {
+                         const Error& refused, const std::set<std::string>& half) {
   const auto store = open_store(session);
   if (!store) return store.error();
-  // It has the manifest of one that is there in part, so it is not asked for that.
-  const Api* const asked = refused.reason == "image_incomplete" ? nullptr : &api;
   for (codec::ParsedManifest& manifest : manifests.documents) {
     App* app = std::get_if<App>(&manifest.resource);
     if (app == nullptr) continue;
+    // It has the manifest of one that is there in part, so it is not asked for that.
+    const Api* const asked = half.contains(object_of(manifest)) ? nullptr : &api;
     const auto image = resolve_image(session, asked, *store, app->spec.boot.image, {});
     if (!image && image.error().reason == "no_such_image") return placed(refused, manifests);
     if (!image) return at_field(image.error(), manifests, manifest, "spec.image");
@@ -152,6 +165,22 @@ Result<void> find_images(const Session& session, const Api& api, Manifests& mani
       return at_field(taken.error(), manifests, manifest, "spec.image");
   }
   return {};
+}
+
+// The control plane names one image at a time: each App's is sent once at most.
+Result<ApplyReply> ask_until_whole(const Session& session, const Api& api, Manifests& manifests, const Ask& ask,
+                                   Error refused) {
+  std::set<std::string> sent;
+  while (true) {
+    const std::set<std::string> half = half_apps(refused, manifests);
+    if (auto found = find_images(session, api, manifests, Images::kSent, refused, half); !found) return found.error();
+    sent.insert(half.begin(), half.end());
+    auto reply = ask(request_body(manifests), false);
+    if (reply) return reply;
+    refused = reply.error();
+    const std::set<std::string> next = half_apps(refused, manifests);
+    if (std::includes(sent.begin(), sent.end(), next.begin(), next.end())) return placed(refused, manifests);
+  }
 }
 
 }  // namespace
@@ -200,8 +229,11 @@ Result<ApplyReply> ask_with_images(const Session& session, const Api& api, Manif
   const bool lacks_image = lacks == "image_unknown" || lacks == "image_incomplete";
   if (!lacks_image && !(promised && lacks == "unsigned_image" && signed_here(session, images_of(manifests))))
     return placed(reply.error(), manifests);
+  if (lacks_image && !promised) return ask_until_whole(session, api, manifests, ask, reply.error());
   if (lacks_image)
-    if (auto found = find_images(session, api, manifests, images, reply.error()); !found) return found.error();
+    if (auto found = find_images(session, api, manifests, images, reply.error(), half_apps(reply.error(), manifests));
+        !found)
+      return found.error();
   if (promised)
     session.say(
         "an apply would send the images and signatures that the control plane lacks; what a tenant's policy "

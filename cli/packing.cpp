@@ -352,6 +352,9 @@ Result<void> upload_blob(const Session& session, const Api& api, const runtimes:
   const auto sent =
       api.put_artifact(to_string(digest), static_cast<std::uint64_t>(shared->size()), source_of(shared, problem));
   if (!problem->reason.empty()) return *problem;
+  // All bytes of a damaged one are sent before it shows: then the fault is here, and fetching it again mends nothing.
+  if (!sent && sent.error().code == ErrorCode::kInvalid)
+    if (auto whole = store.check(digest); !whole && whole.error().reason == "corrupt_blob") return whole;
   return sent;
 }
 

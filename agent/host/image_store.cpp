@@ -146,17 +146,19 @@ class ImageStore::State {
       busy_.insert(wanted.image);
       lock.unlock();
       ImageReady answer{wanted, {}, {}};
-      const Result<void> room = find_room(wanted.image);
+      const Time begun = wire::read_clock().boot;
+      const Result<void> trusted = find_room(wanted);
       std::shared_lock working(in_use_);
-      const Result<void> trusted = room.ok() ? fetch_trusted(wanted, answer) : room;
-      Result<BootFiles> files = trusted.ok() ? prepare(wanted.image, answer) : Result<BootFiles>(trusted.error());
+      const Result<void> fetched = trusted.ok() ? fetch_missing(wanted.image) : trusted;
+      if (fetched.ok()) answer.fetch = wire::read_clock().boot - begun;
+      Result<BootFiles> files = fetched.ok() ? prepare(wanted.image, answer) : Result<BootFiles>(fetched.error());
       working.unlock();
       lock.lock();
       wanted_.erase(wanted);
       busy_.erase(wanted.image);
       if (files.ok())
         ready_.insert_or_assign(wanted.image, std::move(*files));
-      else if (trusted.ok())
+      else if (fetched.ok())
         ready_.erase(wanted.image);  // what others trust and have booted stays theirs
       if (ending_) return;
       const bool last = busy_.empty() && queue_.empty();
@@ -172,10 +174,13 @@ class ImageStore::State {
   }
 
   // Room for what is still to come, as far as the manifest states it: what no goal needs goes before, not after.
-  Result<void> find_room(const std::string& image) {
+  // Nothing of an image that has to be signed is fetched, but for the manifest, or takes others' room before it is
+  // known to be.
+  Result<void> find_room(const WantedImage& wanted) {
+    const std::string& image = wanted.image;
     const Result<runtimes::Reference> reference = runtimes::parse_reference(image);
     if (!reference.ok()) return reference.error();
-    const Result<std::int64_t> coming = bytes_to_come(*reference);
+    const Result<std::int64_t> coming = bytes_to_come(*reference, wanted.trusted_keys);
     if (!coming.ok()) return coming.error();
     if (*coming > bound_.value)
       return invalid("image_too_large", "image " + image + ": want at most " + format_bytes(bound_) +
@@ -185,7 +190,7 @@ class ImageStore::State {
     return {};
   }
 
-  Result<std::int64_t> bytes_to_come(const runtimes::Reference& image) {
+  Result<std::int64_t> bytes_to_come(const runtimes::Reference& image, const std::vector<std::string>& trusted_keys) {
     const std::shared_lock working(in_use_);
     const Result<BlobStore::Hold> hold = store_.hold();
     if (!hold.ok()) return hold.error();
@@ -193,6 +198,7 @@ class ImageStore::State {
     if (!store_.has(image.digest))
       if (Result<void> written = write_blob(store_, image.digest, fetch_, ending_); !written.ok())
         return written.error();
+    if (Result<void> trusted = check_trust(image, trusted_keys); !trusted.ok()) return trusted.error();
     const Result<runtimes::Manifest> manifest = store_.manifest(image.digest);
     if (!manifest.ok()) return manifest.error();
     std::map<Digest, std::int64_t> coming;  // an image may have the same layer twice
@@ -264,17 +270,6 @@ class ImageStore::State {
     return runtimes::prune_boot(store_, kept, cache_, boots);
   }
 
-  // Nothing of an image that has to be signed is opened before it is known to be.
-  Result<void> fetch_trusted(const WantedImage& wanted, ImageReady& answer) {
-    const Result<runtimes::Reference> reference = runtimes::parse_reference(wanted.image);
-    if (!reference.ok()) return reference.error();
-    const Time begun = wire::read_clock().boot;
-    if (Result<void> fetched = fetch_missing(*reference); !fetched.ok()) return fetched;
-    if (Result<void> trusted = check_trust(*reference, wanted.trusted_keys); !trusted.ok()) return trusted;
-    answer.fetch = wire::read_clock().boot - begun;
-    return {};
-  }
-
   Result<BootFiles> prepare(const std::string& image, ImageReady& answer) {
     const Time begun = wire::read_clock().boot;
     Result<BootFiles> files = runtimes::prepare_boot(store_, runtimes::parse_reference(image)->digest, cache_);
@@ -316,7 +311,10 @@ class ImageStore::State {
     return signatures;
   }
 
-  Result<void> fetch_missing(const runtimes::Reference& image) {
+  Result<void> fetch_missing(const std::string& name) {
+    const Result<runtimes::Reference> reference = runtimes::parse_reference(name);
+    if (!reference.ok()) return reference.error();
+    const runtimes::Reference& image = *reference;
     const Result<BlobStore::Hold> hold = store_.hold();
     if (!hold.ok()) return hold.error();
     for (int round = 0; round < kMaxFetchRounds; ++round) {

@@ -10,6 +10,8 @@
 namespace unik::cli {
 namespace {
 
+constexpr int kDestroyTries = 5;  // of one tenant's apps, of which some go by themselves meanwhile
+
 struct DownOptions {
   bool all = false;
   Duration timeout = std::chrono::minutes(5);
@@ -52,6 +54,21 @@ Result<void> end_builds(const Session& session, const Api& api) {
   return {};
 }
 
+// All that are there. One that is gone once it was listed, such as by the end of its build, refuses the others with it:
+// then they are listed anew.
+Result<std::vector<Operation>> destroy_apps(const Api& api) {
+  for (int tries = 1;; ++tries) {
+    const auto apps = api.apps();
+    if (!apps) return apps.error();
+    std::vector<std::string> names;
+    for (const AppView& view : apps->items) names.push_back(view.app.metadata.name);
+    if (names.empty()) return std::vector<Operation>();
+    auto reply = api.destroy(names);
+    if (reply) return std::move(reply->operations);
+    if (reply.error().code != ErrorCode::kNotFound || tries == kDestroyTries) return reply.error();
+  }
+}
+
 // Every app of every tenant, built or not, and waits until their VMs are gone.
 Result<int> destroy_all(const Session& session, const Api& api, Duration timeout) {
   const auto tenants = api_of_each_tenant(api);
@@ -59,14 +76,10 @@ Result<int> destroy_all(const Session& session, const Api& api, Duration timeout
   int code = 0;
   for (const Api& of_tenant : *tenants) {
     if (auto ended = end_builds(session, of_tenant); !ended) return ended.error();
-    const auto apps = of_tenant.apps();
-    if (!apps) return apps.error();
-    std::vector<std::string> of_apps;
-    for (const AppView& view : apps->items) of_apps.push_back(view.app.metadata.name);
-    if (of_apps.empty()) continue;
-    const auto reply = of_tenant.destroy(of_apps);
-    if (!reply) return reply.error();
-    const auto waited = await_operations(session, of_tenant, reply->operations, timeout);
+    const auto operations = destroy_apps(of_tenant);
+    if (!operations) return operations.error();
+    if (operations->empty()) continue;
+    const auto waited = await_operations(session, of_tenant, *operations, timeout);
     if (!waited) return waited.error();
     code = std::max(code, *waited);
   }

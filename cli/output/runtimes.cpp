@@ -36,7 +36,8 @@ void write_runtime(JsonWriter& out, const RuntimeRow& row, bool whole) {
   out.begin_object().field("name", row.name).field("version", row.version).field("state", state_of(row));
   write_pairs(out, "provides", provides_of(row));
   if (row.installed) {
-    if (whole) out.field("yanked", row.yanked);
+    if (whole && row.yanked) out.field("yanked", *row.yanked);
+    if (whole && !row.yanked) out.key("yanked").null();
     out.key("installed").begin_object().field("image", row.installed->image.name);
     out.field("digest", to_string(row.installed->image.manifest.digest));
     out.field("size_bytes", row.installed->size_bytes).field("reproducible", row.installed->reproducible);
@@ -79,7 +80,7 @@ std::string runtime_sheet(const RuntimeRow& row) {
   Sheet sheet;
   sheet.add("name", row.name);
   sheet.add("version", row.version);
-  sheet.add("state", state_of(row) + (row.yanked ? ", yanked: its publisher says that it is bad" : ""));
+  sheet.add("state", state_of(row) + (row.yanked.value_or(false) ? ", yanked: its publisher says that it is bad" : ""));
   sheet.add("provides", pairs(provides_of(row)));
   if (row.source) sheet.add("description", row.source->manifest.description);
   if (row.source) sheet.add("platforms", fmt::format("{}", fmt::join(row.source->manifest.platforms, ", ")));

@@ -20,7 +20,7 @@ struct RuntimeRow {
   std::optional<runtimes::InstalledRuntime> installed;
   std::optional<runtimes::RuntimeSource> source;
   std::optional<runtimes::InstallRecord> record = {};  // of what came from a registry
-  bool yanked = false;                                 // as that registry says by now
+  std::optional<bool> yanked = false;                  // as that registry says by now; none: it does not tell
 };
 
 // `installed`, `changed` (the source is no longer the one that it was built from) or `source`.

@@ -111,13 +111,25 @@ const TenantSpec& tenant_spec(const World& world, const std::vector<Resource>& r
   return row == nullptr ? kUndeclared : row->tenant->spec;
 }
 
-bool runs_already(const World& world, const App& app) {
+// What an app has already of what it is to boot.
+struct Boots {
+  bool image = false;
+  bool program = false;  // the image, with the same arguments
+};
+
+Boots boots_already(const World& world, const App& app) {
+  Boots already;
   const AppRow* const row = world.apps.find(app.name());
-  if (row == nullptr || row->deleting) return false;
+  if (row == nullptr || row->deleting) return already;
+  const auto compare = [&](const BootSpec& boot) {
+    if (boot.image != app.spec.boot.image) return;
+    already.image = true;
+    already.program = already.program || boot.args == app.spec.boot.args;
+  };
   // After a rollback what runs is not what is declared.
-  const Shared<BootSpec>* const running = world.templates.find({app.name(), row->rollout});
-  return row->app->spec.boot.image == app.spec.boot.image ||
-         (running != nullptr && (*running)->image == app.spec.boot.image);
+  compare(row->app->spec.boot);
+  if (const Shared<BootSpec>* const running = world.templates.find({app.name(), row->rollout})) compare(**running);
+  return already;
 }
 
 // An image that nobody trusted has signed would be refused by every node: said now. The nodes have the last word.
@@ -175,14 +187,17 @@ Result<void> check_policies(const runtimes::BlobStore& artifacts, const World& w
                             const std::vector<Resource>& resources, Promise promise) {
   for (const Resource& resource : resources) {
     const App* const app = std::get_if<App>(&resource);
-    if (app == nullptr || runs_already(world, *app)) continue;
+    if (app == nullptr) continue;
+    const Boots already = boots_already(world, *app);
+    if (already.program) continue;
     const Result<runtimes::Reference> image = runtimes::parse_reference(app->spec.boot.image);
     if (!image) continue;  // said by who admits it
     const bool promised = promise == Promise::kImages;
     if (promised && !is_whole_image(artifacts, image->digest)) continue;  // nobody here knows yet what it is
     const TenantSpec& tenant = tenant_spec(world, resources, app->metadata.tenant);
-    if (Result<void> allowed = check_container(artifacts, tenant, *app, image->digest); !allowed) return allowed;
-    if (!promised)
+    if (!already.image)
+      if (Result<void> allowed = check_container(artifacts, tenant, *app, image->digest); !allowed) return allowed;
+    if (!already.image && !promised)
       if (Result<void> trusted = check_signed(artifacts, tenant, *app, image->digest); !trusted) return trusted;
     if (Result<void> runs = check_program(artifacts, *app, image->digest); !runs) return runs;
   }

@@ -348,6 +348,52 @@ TEST_F(ImageVerbs, AnImageThatIsThereInPartIsSentWhole) {
   EXPECT_EQ(controller.seen("POST /v1/artifacts").size(), store().manifest(web.digest)->layers.size() + 1) << "config";
 }
 
+// Of three, one is only there, and two are there in part: named one after the other.
+TEST_F(ImageVerbs, OfSeveralImagesEachThatIsThereInPartIsSent) {
+  const Descriptor one = put_image("one", "app one"), two = put_image("two", "app two");
+  const std::string elsewhere = to_string(runtimes::sha256("elsewhere"));
+  const auto half = [](const std::string& object) {
+    Error error = invalid("image_incomplete", "upload it first");
+    error.details.push_back({object, 0, 0, "spec.image", "not all of it on this controller"});
+    return codec::to_json(error);
+  };
+  controller.answer("GET /readyz", 200, "{}");
+  controller.answer("POST /v1/apply", 400, half("app/one"));
+  controller.answer("POST /v1/apply", 400, half("app/two"));
+  controller.answer("POST /v1/apply", 200, codec::to_json(ApplyReply{}));
+  controller.answer("POST /v1/artifacts", 200, "{}");
+  std::string apps;
+  for (const auto& [name, digest] : std::vector<std::pair<std::string, std::string>>{
+           {"far", elsewhere}, {"one", to_string(one.digest)}, {"two", to_string(two.digest)}}) {
+    controller.answer("HEAD /v1/artifacts/" + digest, 200, "");
+    apps += "---\n{apiVersion: unikctl.dev/v1, kind: App, metadata: {name: " + name + "}, spec: {image: " + name + "@" +
+            digest + "}}\n";
+  }
+  const RunResult run = run_unikctl(controller, {"apply", "-f", "-"}, apps);
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(controller.seen("POST /v1/apply").size(), 3U);
+
+  // Sent once, and still refused: then it is told.
+  controller.forget("POST /v1/apply");
+  controller.answer("POST /v1/apply", 400, half("app/one"));
+  EXPECT_EQ(run_unikctl(controller, {"apply", "-f", "-"}, apps).code, 2);
+  EXPECT_EQ(controller.seen("POST /v1/apply").size(), 3U + 2U);
+}
+
+TEST_F(ImageVerbs, ADamagedLayerIsToldAsSuchWhenItIsSent) {
+  const Descriptor web = put_image("web", "app one");
+  std::ofstream(store().blob_path(store().manifest(web.digest)->layers[2].digest)) << "app 0ne";
+  controller.answer("GET /readyz", 200, "{}");
+  controller.answer("POST /v1/artifacts", 200, "{}");
+  controller.answer("POST /v1/artifacts", 200, "{}");
+  controller.answer("POST /v1/artifacts", 400,
+                    codec::to_json(invalid("digest_mismatch", "blob: want other bytes; fetch it again")));
+  const RunResult run = unikctl({"deploy", "web"});
+  EXPECT_EQ(run.code, 8) << run.err;
+  EXPECT_NE(run.err.find("do not match"), std::string::npos) << run.err;
+  EXPECT_NE(run.err.find("`unikctl build --rebuild`"), std::string::npos) << run.err;
+}
+
 TEST_F(ImageVerbs, ASignatureGoesToTheControlPlaneWithTheNextApply) {
   const Descriptor web = put_image("web", "app one");
   const std::string route = "/v1/artifacts/" + to_string(web.digest) + "/signatures";

@@ -110,6 +110,10 @@ TEST_F(RuntimeRegistryVerbs, PublishAndInstallAgain) {
   EXPECT_THAT(unikctl({"runtime", "info", "lang@1.10.0"}).out, HasSubstr("installed, yanked: its publisher says"));
   EXPECT_THAT(unikctl({"runtime", "info", "lang@1.0.0"}).out, HasSubstr("claims to be signed by"));
   EXPECT_THAT(unikctl({"runtime", "install", "lang"}).out, HasSubstr("runtimes/lang:1.0.0@"));
+
+  EXPECT_THAT(unikctl({"runtime", "info", "lang@1.10.0", "-o", "json"}).out, HasSubstr("\"yanked\": true"));
+  configure("{name: team, enabled: false, url: \"" + shelf().string() + "\", public_key: " + line + "}");
+  EXPECT_THAT(unikctl({"runtime", "info", "lang@1.10.0", "-o", "json"}).out, HasSubstr("\"yanked\": null"));
 }
 
 TEST_F(RuntimeRegistryVerbs, DoNotSayThatNothingIsNewerUnasked) {

@@ -74,19 +74,21 @@ Result<bool> show_release(const Session& session, const RuntimeOptions& options,
   return true;
 }
 
-// As the registry that it came from says by now; where that cannot be asked, a warning says so.
-bool is_yanked(const Session& session, const RuntimeRow& row) {
+// As the registry that it came from says by now; where that cannot be asked, a warning says so. What came from none was
+// never published.
+std::optional<bool> is_yanked(const Session& session, const RuntimeRow& row) {
+  if (!row.record) return false;
   const auto settings = read_runtime_settings(session.environment());
-  if (!row.record || !settings) return false;
+  if (!settings) return std::nullopt;
   for (runtimes::ConfiguredRegistry one : settings->registries) {
     if (!one.enabled || one.name != row.record->registry) continue;
     const auto registries =
         fetch_registries(std::vector{one}, cache_of(session.environment()) / "registries",
                          session.environment().variables, [&](const std::string& text) { session.warn(text); });
     const auto release = find_in_registries(registries, {"", row.name, row.version});
-    return release && release->release.yanked;
+    return release ? std::optional<bool>(release->release.yanked) : std::nullopt;
   }
-  return false;
+  return std::nullopt;
 }
 
 // That nothing is newer can be said only by who has asked them all.

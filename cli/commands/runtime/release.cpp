@@ -405,9 +405,10 @@ Result<MadeRelease> make_release(const Session& session, const RuntimeOptions& o
 
 // ---- Changing: the tag, the packages' place, the remote ----
 
-Result<void> apply_release(runtimes::ReleaseChange& change, const ReleasePlan& plan,
+Result<void> apply_release(const Session& session, runtimes::ReleaseChange& change, const ReleasePlan& plan,
                            const std::vector<MadeRelease>& made, const fs::path& place) {
-  if (auto locked = change.lock_place(place); !locked) return locked;
+  const auto waits = [&] { session.say("waiting for another publisher to " + place.string()); };
+  if (auto locked = change.lock_place(place, waits); !locked) return locked;
   std::string registry = plan.registry;
   for (std::size_t i = 0; i < made.size(); ++i) {
     const PlannedRelease& one = plan.runtimes[i];
@@ -534,7 +535,7 @@ Result<int> release_runtime(const Session& session, const RuntimeOptions& option
                 to_string(package.checksum));
     made.push_back(*std::move(release));
   }
-  if (auto done = apply_release(change, *plan, made, place); !done) {
+  if (auto done = apply_release(session, change, *plan, made, place); !done) {
     // What others may have by now is kept here, too.
     if (done.error().reason == "push_unknown") images.keep();
     return done.error();

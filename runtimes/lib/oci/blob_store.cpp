@@ -34,11 +34,10 @@ std::filesystem::path referrers_of(const std::filesystem::path& dir) {
   return dir / "referrers";
 }
 
-constexpr std::size_t kDamageChunk = 256 << 10;
-
 Error corrupt(const Digest& digest, const std::filesystem::path& path) {
-  return internal("corrupt_blob", path.string() + ": the bytes do not match " + to_string(digest) +
-                                      "; remove the file and fetch or build the image again");
+  return internal("corrupt_blob",
+                  path.string() + ": the bytes do not match " + to_string(digest) +
+                      "; remove the file and fetch or build the image again, or `unikctl build --rebuild`");
 }
 
 Error no_such_blob(const Digest& digest) {
@@ -261,14 +260,9 @@ Error BlobStore::damaged(const Digest& digest) const {
 }
 
 Result<void> BlobStore::drop_damaged(const Digest& digest) const {
-  auto blob = open_blob(digest);
-  if (!blob) return blob.error().reason == "no_such_blob" ? Result<void>() : std::move(blob).error();
-  std::vector<char> buffer(kDamageChunk);
-  while (true) {
-    const auto got = blob->read(buffer);
-    if (!got) return got.error().reason == "corrupt_blob" ? remove(digest) : got.error();
-    if (*got == 0) return {};
-  }
+  auto whole = check(digest);
+  if (whole || whole.error().reason == "no_such_blob") return {};
+  return whole.error().reason == "corrupt_blob" ? remove(digest) : whole;
 }
 
 Result<BlobInfo> BlobStore::put(std::string_view bytes) const {

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <system_error>
+#include <thread>
 #include <vector>
 
 namespace unik::runtimes {
@@ -155,6 +156,17 @@ Result<Fd> lock_directory(const std::filesystem::path& path) {
   if (!fd) return fd;
   while (::flock(fd->get(), LOCK_EX) != 0)
     if (errno != EINTR) return system_error("store_failed", "locking", path);
+  return fd;
+}
+
+Result<Fd> lock_directory(const std::filesystem::path& path, const std::function<Result<void>()>& go_on) {
+  auto fd = open_file(path, O_RDONLY | O_DIRECTORY);
+  if (!fd) return fd;
+  while (::flock(fd->get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EINTR && errno != EWOULDBLOCK) return system_error("store_failed", "locking", path);
+    if (auto going = go_on(); !going) return std::move(going).error();
+    std::this_thread::sleep_for(kLockPoll);
+  }
   return fd;
 }
 

@@ -2,6 +2,7 @@
 // and advisory locks that die with their process. Thin over POSIX; every error names the path and the system's reason.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -79,5 +80,9 @@ enum class LockMode { kShared, kExclusive };
 Result<Fd> lock_file(const std::filesystem::path& path, LockMode mode, bool wait = true);
 // A directory that is there, itself: for all its users, by whatever path they come, and without a file in it. Waits.
 Result<Fd> lock_directory(const std::filesystem::path& path);
+// For who holds signals back meanwhile: while somebody else has it, asks `go_on` before each try; its error ends the
+// wait.
+constexpr std::chrono::milliseconds kLockPoll{100};
+Result<Fd> lock_directory(const std::filesystem::path& path, const std::function<Result<void>()>& go_on);
 
 }  // namespace unik::runtimes

@@ -73,9 +73,9 @@ class Files {
 // A file of theirs as a blob of ours. One of ours that a disk has damaged since gives way to it.
 Result<BlobInfo> import_blob(const BlobStore& store, const Files& files, std::string_view name,
                              const std::optional<Digest>& expected) {
-  if (expected && store.has(*expected)) {
-    if (store.check(*expected)) return BlobInfo{*expected, store.size_of(*expected).value_or(0)};
-    if (auto removed = store.remove(*expected); !removed) return std::move(removed).error();
+  if (expected) {
+    if (auto dropped = store.drop_damaged(*expected); !dropped) return std::move(dropped).error();
+    if (const auto size = store.size_of(*expected)) return BlobInfo{*expected, *size};
   }
   auto writer = store.writer();
   if (!writer) return std::move(writer).error();

@@ -1,5 +1,7 @@
 #include "runtimes/lib/runtime/release_change.hpp"
 
+#include <utility>
+
 namespace unik::runtimes {
 
 ReleaseChange::ReleaseChange(GitRepository git, ReleaseGoal goal, std::filesystem::path tree)
@@ -29,9 +31,13 @@ Result<void> ReleaseChange::write(const std::filesystem::path& file, const std::
   return tree_git_.run({"add", "--", file.string()});
 }
 
-Result<void> ReleaseChange::lock_place(const std::filesystem::path& place) {
+Result<void> ReleaseChange::lock_place(const std::filesystem::path& place, const std::function<void()>& waits) {
   if (auto made = placed_.make_place(place); !made) return made;
-  auto lock = lock_directory(place);
+  bool waiting = false;
+  auto lock = lock_directory(place, [&] {
+    if (!std::exchange(waiting, true)) waits();
+    return SignalRelay::check_none();
+  });
   if (!lock) return std::move(lock).error();
   lock_ = *std::move(lock);
   return {};

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -40,8 +41,9 @@ class ReleaseChange {
 
   // `file` is relative to the tree.
   Result<void> write(const std::filesystem::path& file, const std::string& text);
-  // Makes the directory of the packages where it is missing, and waits for others who put some there.
-  Result<void> lock_place(const std::filesystem::path& place);
+  // Makes the directory of the packages where it is missing, and waits for others who put some there:
+  // calls `waits` once where it has to. Errors: `unavailable/interrupted` once a signal came meanwhile.
+  Result<void> lock_place(const std::filesystem::path& place, const std::function<void()>& waits);
   // Errors: those of PlacedFiles.
   Result<void> put_package(const std::filesystem::path& from, const std::filesystem::path& to);
 

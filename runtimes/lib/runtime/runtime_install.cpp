@@ -139,22 +139,22 @@ class Install {
   fs::path download_place() const { return places_.downloads / to_hex(release_.checksum); }
 
   // The same package may be under way for another home of this user.
-  Result<Fd> lock_download() const {
+  Result<Fd> lock_download(bool wait) const {
     const fs::path locks = places_.downloads / ".locks";
     if (auto made = make_directories(locks); !made) return std::move(made).error();
-    return lock_file(locks / download_place().filename(), LockMode::kExclusive);
+    return lock_file(locks / download_place().filename(), LockMode::kExclusive, wait);
   }
 
-  // Of an install that was killed when all but this was done.
+  // Of an install that was killed when all but this was done; or what another home is at, which is left to it.
   void drop_download() const {
     std::error_code error;
     if (!fs::exists(download_place(), error)) return;
-    if (const auto lock = lock_download()) fs::remove(download_place(), error);
+    if (const auto lock = lock_download(false)) fs::remove(download_place(), error);
   }
 
   Result<InstalledRelease> bring(const std::string& url) {
     const fs::path file = download_place();
-    auto lock = lock_download();
+    auto lock = lock_download(true);
     if (!lock) return std::move(lock).error();
     if (auto got = download(url, file); !got) {
       drop_refused(file, got.error());
@@ -234,8 +234,9 @@ class Install {
     const auto manifest = places_.store.manifest(digest);
     if (!manifest) return bad_package(manifest.error().message);
     FileTree files;
+    LayerTotals totals;
     for (const Descriptor& layer : manifest->layers)
-      if (auto applied = apply_layer(files, places_.store, layer, drop_content); !applied)
+      if (auto applied = apply_layer(files, places_.store, layer, drop_content, totals); !applied)
         return bad_package("layer " + annotation(layer.annotations, kLayerAnnotation) + ": " + applied.error().message);
     const std::vector<std::string> faults = baseline_faults(files);
     if (faults.empty()) return {};

@@ -207,6 +207,20 @@ TEST_F(ImageStoreTest, RoomIsMadeBeforeAnImageIsFetched) {
   EXPECT_EQ(kept(), (std::set{two, image_}));
 }
 
+TEST_F(ImageStoreTest, NoRoomIsMadeForAnImageThatNobodyTrustedHasSigned) {
+  const std::string large(100'000, 'x');
+  const std::string one = pack("one", large + "1");
+  const std::string two = pack("two", large + "2");
+  open([this](const Digest& digest, const BlobSink& sink) { return serve(digest, sink); }, Bytes{150'000});
+  images_->fetch({WantedImage{one}, {one}});
+  (void)next_failure();
+  const int before = fetched_;
+  images_->fetch({WantedImage{two, {key_line(runtimes::generate_key().public_key)}}, {two}});
+  EXPECT_EQ(next_failure().reason, "unsigned_image");
+  EXPECT_EQ(kept(), std::set{one});
+  EXPECT_EQ(fetched_, before + 1) << "its manifest";
+}
+
 TEST_F(ImageStoreTest, AnImageBeyondTheBoundIsRefusedUnfetched) {
   const std::string huge = pack("huge", std::string(100'000, 'x'));
   open([this](const Digest& digest, const BlobSink& sink) { return serve(digest, sink); }, Bytes{50'000});

@@ -59,6 +59,8 @@ TEST_F(ApplyImage, WithoutAProgramNeedsArguments) {
   const std::string refused = apply(image);
   EXPECT_TRUE(refused.starts_with("no_program: app/web: want an image with an entry point")) << refused;
   EXPECT_EQ(apply(image, ", args: [/bin/web]"), "applied");
+  EXPECT_TRUE(apply(image).starts_with("no_program: app/web")) << "the image that runs, without what makes it run";
+  EXPECT_EQ(apply(image, ", args: [/bin/web]"), "applied") << "as it is";
 }
 
 TEST_F(ApplyImage, ThatIsPromisedIsTakenForADryRunAlone) {

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <thread>
 
+#include "runtimes/lib/oci/durable_file.hpp"
 #include "runtimes/lib/runtime/package_download.hpp"
 #include "runtimes/lib/runtime/runtime_lookup.hpp"
 #include "runtimes/lib/runtime/runtime_package.hpp"
@@ -386,6 +387,20 @@ TEST_F(RuntimeInstalls, BeginAnewWhereAServerKnowsNoRanges) {
   server_.cut({100});
   ASSERT_OK(install(release));
   EXPECT_EQ(server_.seen().back(), "GET /lang-1.0.0.tar.gz 200");
+}
+
+TEST_F(RuntimeInstalls, LeaveADownloadThatAnotherHomeIsAt) {
+  const RuntimeRelease release = published("lang", "1.0.0");
+  ASSERT_OK(install(release));
+  const fs::path partial = dir_ / "downloads" / to_hex(release.checksum);
+  write_file(partial, "half of it");
+  auto other = lock_file(dir_ / "downloads" / ".locks" / to_hex(release.checksum), LockMode::kExclusive);
+  ASSERT_OK(other);
+  ASSERT_OK(install(release));
+  EXPECT_TRUE(fs::exists(partial));
+  *other = Fd();
+  ASSERT_OK(install(release));
+  EXPECT_FALSE(fs::exists(partial)) << "left by one that was killed";
 }
 
 TEST_F(RuntimeInstalls, BeginAnewAfterAForeignBeginning) {
