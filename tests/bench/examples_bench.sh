@@ -11,6 +11,8 @@
 # shellcheck source-path=SCRIPTDIR
 # shellcheck source=../e2e/stage.sh
 . "$(dirname "$0")/../e2e/stage.sh"
+# shellcheck source=../e2e/debian_maven.sh
+. "$(dirname "$0")/../e2e/debian_maven.sh"
 shift
 languages=("$@")
 [ ${#languages[@]} -gt 0 ] ||
@@ -58,6 +60,7 @@ measure() {
   local language=$1 name=$1-hello try
   cp -r "$root/examples/$name" "$work/first"
   rm -rf "$work/first/.unikctl"
+  [ "$language" != java ] || with_debians_maven "$work/first"
   cp -r "$work/first" "$work/$name"
   expect_code 0 unikctl build "$work/first" --name "$name"
   rm -rf "$work/first"

@@ -14,6 +14,8 @@ shift
 languages=("$@")
 [ ${#languages[@]} -gt 0 ] || languages=(go rust)
 root=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=tests/e2e/debian_maven.sh
+. "$root/tests/e2e/debian_maven.sh"
 
 work=$(mktemp -d)
 export UNIKCTL_HOME=$work/home XDG_CONFIG_HOME=$work/config PATH=$bin:$PATH NO_COLOR=1
@@ -85,15 +87,6 @@ app_of() {
   rm -rf "$work/layer"
   mkdir "$work/layer"
   tar -xzf "$blobs/$(jq -r '.layers[-1].digest | split(":")[1]' "$blobs/$image")" -C "$work/layer"
-}
-
-# Debian's Maven repository in place of the public one: settings of the project, as Maven reads them.
-with_debians_maven() {
-  cp -r "$1" "$work/java"
-  mkdir -p "$work/java/.mvn"
-  printf -- '-s\n.mvn/settings.xml\n' >"$work/java/.mvn/maven.config"
-  printf '<settings><mirrors><mirror><id>debian</id><mirrorOf>*</mirrorOf><url>%s</url></mirror></mirrors></settings>\n' \
-    file:///usr/share/maven-repo >"$work/java/.mvn/settings.xml"
 }
 
 # A wheel on a simple index of loopback; its hash is in $hash.
@@ -381,8 +374,9 @@ for language in "${languages[@]}"; do
     python) greeting="Hello from Python" ;;
     java)
       greeting="Hello from Java"
-      with_debians_maven "$source"
+      cp -r "$source" "$work/java"
       source=$work/java
+      with_debians_maven "$source"
       ;;
     dependencies | managers | locks | sources | programs) "$language" && continue ;;
     *) fail "no example for $language" ;;
