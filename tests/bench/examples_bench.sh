@@ -82,8 +82,7 @@ measure_runtime() {
     expect_code 0 unikctl runtime test "$name" --timeout 20m
     answers+=("$(sed -n "s/^first answer \([0-9.]*\)s after the VM's start$/\1/p" "$work/err")")
   done
-  # With the base below it, as it is sent and kept.
-  figure "runtime $name: image" MB "$(unikctl image inspect "runtimes/$name" -o json | jq '[.layers[].size_bytes] | add / 1e6')"
+  figure "runtime $name: layer" MB "$(unikctl runtime info "$name" -o json | jq .installed.size_bytes/1e6)"
   figure "runtime $name: start of the VM to the first answer" s "${answers[@]}"
 }
 
