@@ -275,8 +275,7 @@ void Loop::State::consider(const Goals& offered) {
 void Loop::State::activate(const Saving& stored) {
   goals_ = *stored.goals;
   if (offered_ && offered_->stamp == goals_.stamp) offered_.reset();
-  const auto [changed, revived] = apply_goals(goals_, node_.instances, node_.now.boot);
-  for (const InstanceId& id : revived) node_.instances.at(id).stored_with = node_.keeper.mark();
+  const std::set<InstanceId> changed = apply_goals(goals_, node_.instances, node_.now.boot);
   for (const auto& [id, address] : stored.addresses)
     if (Instance* instance = node_.find(id); instance != nullptr && instance->record.address.empty())
       instance->record.address = address;

@@ -44,13 +44,6 @@ struct Flight {
   std::optional<Time> wake_at;
 };
 
-void merge(Dirty& into, Dirty from) {
-  into.apps.merge(from.apps);
-  into.nodes.merge(from.nodes);
-  into.capacity |= from.capacity;
-  into.everything |= from.everything;
-}
-
 void earlier(std::optional<Time>& time, std::optional<Time> other) {
   if (other && (!time || *other < *time)) time = other;
 }
@@ -246,7 +239,7 @@ class Loop::State {
     Draft draft(std::move(next), now_);
     remember_loss(draft);
     Caller first;
-    while (!waiting_.empty() && draft.plan().changes.size() < kMaxChangesPerRecord) {
+    while (!waiting_.empty() && draft.plan().changes.size() < options_.max_changes) {
       const Waiting waiting = std::move(waiting_.front());
       waiting_.pop_front();
       const std::size_t before = draft.plan().changes.size();
@@ -265,7 +258,7 @@ class Loop::State {
       if (std::exchange(tidy_, false)) drop_expired(draft);
       Dirty work = flight.dirty;
       merge(work, std::exchange(draft.touched(), Dirty{}));
-      reconcile(draft, std::move(work));
+      reconcile(draft, std::move(work), options_.max_changes);
       flight.leftover = std::exchange(draft.touched(), Dirty{});
     } else {
       flight.leftover = std::exchange(draft.touched(), Dirty{});

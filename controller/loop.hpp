@@ -26,6 +26,7 @@ struct LoopOptions {
   Duration heartbeat_every = std::chrono::seconds(10);
   Duration resync_every = std::chrono::seconds(60);
   std::uint32_t max_operations = kMaxOperationsAtWork;
+  std::size_t max_changes = kMaxChangesPerRecord;  // of a record, but for what one request or one object needs
 };
 
 class Loop {

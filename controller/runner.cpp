@@ -25,11 +25,22 @@ bool may_wait(const Event& event) {
   return heartbeat != nullptr && !heartbeat->report.body;
 }
 
-// To make, write, tell and answer a record of many changes takes a multiple of the memory that the World keeps of it.
-// The allocator would hold on to it for good, since what stays lies between what was freed.
-bool is_large(const Effect& effect) {
-  const auto* const publish = std::get_if<PublishWorld>(&effect);
-  return publish != nullptr && publish->record != nullptr && publish->record->changes.size() > kMaxChangesPerRecord;
+// To make, write, tell and answer records takes a multiple of the memory that the World keeps of them. The allocator
+// would hold on to it for good, since what stays lies between what was freed: so it is given back after so many
+// changes, once nothing more is under way.
+constexpr std::size_t kReleaseAfter = kMaxChangesPerRecord;
+
+std::size_t published_changes(const Effects& effects) {
+  std::size_t count = 0;
+  for (const Effect& effect : effects.list)
+    if (const auto* const publish = std::get_if<PublishWorld>(&effect); publish != nullptr && publish->record)
+      count += publish->record->changes.size();
+  return count;
+}
+
+bool begin_commit(const Effects& effects) {
+  return std::any_of(effects.list.begin(), effects.list.end(),
+                     [](const Effect& effect) { return std::holds_alternative<BeginCommit>(effect); });
 }
 
 bool is_request(const Event& event) {
@@ -116,6 +127,7 @@ std::shared_ptr<const World> Runner::world() const {
 
 void Runner::run() {
   std::vector<Event> events;
+  std::size_t changes = 0;                                // since memory was last given back
   std::optional<Time> wake_at = wire::read_clock().boot;  // the first turn waits for nobody: it is what makes us ready
   while (true) {
     {
@@ -131,9 +143,13 @@ void Runner::run() {
     const Now begun = wire::read_clock();
     Effects effects = loop_.turn(begun, events);
     wake_at = effects.wake_at;
-    const bool large = std::any_of(effects.list.begin(), effects.list.end(), is_large);
+    changes += published_changes(effects);
+    const bool release = changes >= kReleaseAfter && !begin_commit(effects);
     carry_out(std::move(effects));
-    if (large) release_memory();
+    if (release) {
+      changes = 0;
+      release_memory();
+    }
     sinks_.turned(wire::read_clock().boot - begun.boot, events.size());
     // A burst leaves no room behind that nothing else can have.
     if (events.capacity() > kGatherAtMost)

@@ -110,7 +110,7 @@ std::vector<InstanceId> keep_boots(const Goals& held, Goals& offered) {
   return kept;
 }
 
-AppliedGoals apply_goals(const Goals& goals, Instances& instances, Time now) {
+std::set<InstanceId> apply_goals(const Goals& goals, Instances& instances, Time now) {
   std::map<InstanceId, const EnsureAbsent*> absent;
   for (const Action& action : goals.actions)
     if (const auto* goal = std::get_if<EnsureAbsent>(&action)) absent.emplace(goal->id, goal);
@@ -119,7 +119,7 @@ AppliedGoals apply_goals(const Goals& goals, Instances& instances, Time now) {
   for (const auto& [id, goal] : absent) instances.try_emplace(id).first->second.id = id;
   for (const auto& [id, goal] : running) instances.try_emplace(id).first->second.id = id;
 
-  AppliedGoals applied;
+  std::set<InstanceId> changed;
   for (auto& [id, instance] : instances) {
     if (const auto trace = goals.traces.find(id); trace != goals.traces.end()) instance.trace_id = trace->second;
     const auto runs = running.find(id);
@@ -127,12 +127,11 @@ AppliedGoals apply_goals(const Goals& goals, Instances& instances, Time now) {
     const bool moved = runs != running.end()    ? want_running(instance, *runs->second, now)
                        : leaves != absent.end() ? want_absent(instance, *leaves->second)
                                                 : want_nothing(instance);
-    if (moved) applied.changed.insert(id);
-    if (!moved || instance.want != Want::kRunning) continue;
-    if (revive(instance, now)) applied.revived.insert(id);
-    retire(instance, now);
+    if (!moved) continue;
+    changed.insert(id);
+    if (instance.want == Want::kRunning) retire(instance, now);
   }
-  return applied;
+  return changed;
 }
 
 WantedImage wanted_image(const EnsureRunning& goal) {

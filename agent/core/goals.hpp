@@ -22,12 +22,8 @@ GoalsVerdict judge(const Stamp& held, const Stamp& offered);
 std::vector<InstanceId> keep_boots(const Goals& held, Goals& offered);
 
 // Makes what is wanted of each instance equal to `goals`, adding those that are not known yet (without a record) and
-// wanting nothing of those that are not named.
-struct AppliedGoals {
-  std::set<InstanceId> changed;  // something is wanted otherwise
-  std::set<InstanceId> revived;  // had ended, and by another restart policy is started again: their records changed
-};
-AppliedGoals apply_goals(const Goals& goals, Instances& instances, Time now);
+// wanting nothing of those that are not named. Returns those of which something is wanted otherwise.
+std::set<InstanceId> apply_goals(const Goals& goals, Instances& instances, Time now);
 
 // Whose requests `offered` differs from `held` for: of each instance of which something else is wanted, or that is no
 // longer named. Empty where nobody's request did it, as after a controller's recovery.

@@ -7,18 +7,6 @@
 namespace unik::agent {
 namespace {
 
-bool allows_restart(RestartPolicy policy, const Exit& exit) {
-  switch (policy) {
-    case RestartPolicy::kAlways:
-      return true;
-    case RestartPolicy::kOnFailure:
-      return exit != Exit{ExitKind::kExited, 0};
-    case RestartPolicy::kNever:
-      return false;
-  }
-  UNIK_CHECK(false, "a restart policy outside its enumeration");
-}
-
 void forget_streak_if_earned(RestartState& restart, Time now) {
   if (restart.ready_since && now - *restart.ready_since >= kHealthyReset) restart.quick_failures = 0;
   restart.ready_since.reset();
@@ -99,7 +87,7 @@ void end_booted(Instance& instance, const Exit& exit, bool app_ran, bool unhealt
   instance.record.last_exit = exit;
   instance.recent_problem = unhealthy ? "unhealthy: " + instance.health.detail : describe_exit(exit, app_ran);
   if (unhealthy) return restart_after_wait(instance, "unhealthy", now);
-  if (allows_restart(instance.goal.run.restart.policy, exit)) return restart_after_wait(instance, "backoff", now);
+  if (starts_again(instance.goal.run.restart.policy, exit)) return restart_after_wait(instance, "backoff", now);
   note_end(instance, "");
 }
 
@@ -131,16 +119,6 @@ void end_run(Instance& instance, const RunEnd& end, Time now) {
   instance.health = {};
 }
 
-bool revive(Instance& instance, Time now) {
-  InstanceRecord& record = instance.record;
-  if (!record.ended || !record.ended_reason.empty() || !record.last_exit) return false;
-  if (!allows_restart(instance.goal.run.restart.policy, *record.last_exit)) return false;
-  record.ended = false;
-  record.ended_message.clear();
-  restart_at_once(instance, now);
-  return true;
-}
-
 void retire(Instance& instance, Time now) {
   InstanceRecord& record = instance.record;
   const bool waits = instance.vm.state == VmState::kNone && !record.ended && now < instance.restart.not_before;
@@ -148,7 +126,7 @@ void retire(Instance& instance, Time now) {
   const RestartPolicy policy = instance.goal.run.restart.policy;
   // What was stopped as unhealthy is started again however it took that; under `never` it has had its run.
   const bool judged = instance.restart.by_exit || policy == RestartPolicy::kNever;
-  if (!judged || allows_restart(policy, *record.last_exit)) return;
+  if (!judged || starts_again(policy, *record.last_exit)) return;
   record.restarts -= 1;  // it was counted when it was decided on
   note_end(instance, "");
 }

@@ -28,12 +28,8 @@ inline bool is_end_taken_up(const Instance& instance) {
   return instance.record.ended || instance.vm.run < instance.record.restarts;
 }
 
-// An app that has ended by itself, and that the restart policy which its goal has now would start again, is started
-// again. Says whether it is.
-bool revive(Instance& instance, Time now);
-
-// The opposite: an app that waits to be started again after it has run, and that the policy which its goal has now
-// would leave ended, stays so.
+// An app that waits to be started again after it has run, and that the policy which its goal has now would leave ended,
+// stays so. What has ended stays ended under every policy: the room that it took may be another's by now.
 void retire(Instance& instance, Time now);
 
 // Its image or VM can never be had.

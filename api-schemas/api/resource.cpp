@@ -19,6 +19,18 @@ constexpr std::size_t kEntryBytes = 5;
 
 }  // namespace
 
+bool starts_again(RestartPolicy policy, const Exit& exit) {
+  switch (policy) {
+    case RestartPolicy::kAlways:
+      return true;
+    case RestartPolicy::kOnFailure:
+      return exit != Exit{ExitKind::kExited, 0};
+    case RestartPolicy::kNever:
+      return false;
+  }
+  UNIK_CHECK(false, "a restart policy outside its enumeration");
+}
+
 std::size_t args_and_env_bytes(const BootSpec& boot) {
   std::size_t bytes = 0;
   for (const std::string& arg : boot.args) bytes += arg.size() + kEntryBytes;

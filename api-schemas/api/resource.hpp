@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "api/ids.hpp"
+#include "api/instance.hpp"
 #include "api/time.hpp"
 #include "api/units.hpp"
 
@@ -111,6 +112,9 @@ std::optional<CheckTarget> target_of(const std::optional<HealthCheck>& health);
 void aim(std::optional<HealthCheck>& health, const std::optional<CheckTarget>& target);
 
 enum class RestartPolicy : std::uint8_t { kAlways, kOnFailure, kNever };
+
+// Whether an app that has ended so is started again.
+bool starts_again(RestartPolicy policy, const Exit& exit);
 
 struct Restart {
   RestartPolicy policy = RestartPolicy::kAlways;

@@ -58,6 +58,13 @@ Joined classify_by_node(const World& world, const AppRow& app, const InstanceId&
   UNIK_CHECK(false, "a way of leaving outside the enumeration");
 }
 
+// It ended under another policy than the app's of today. An agent starts nothing again that has ended: so its room
+// could go to others.
+bool is_wanted_again(const App& app, const InstanceStatus& status) {
+  return status.phase == Phase::kExited && status.reason != kNoGoal && status.last_exit &&
+         starts_again(app.spec.run.restart.policy, *status.last_exit);
+}
+
 Joined classify(const World& world, const AppRow& app, CurrentTemplate& current, const InstanceId& id,
                 const InstanceRow& row, Time now) {
   if (row.goal == InstanceGoal::kStop) return classify_stopping(world, id, row, now);
@@ -65,6 +72,8 @@ Joined classify(const World& world, const AppRow& app, CurrentTemplate& current,
   if (id.slot >= app.app->spec.replicas) return joined(id, row, Bucket::kSurplus, "more replicas than declared");
   if (row.node.empty() && current.covers(id.rollout)) return joined(id, row, Bucket::kUnplaced, "no node fits yet");
   if (row.node.empty()) return joined(id, row, Bucket::kSurplus, "its template was replaced before it had a node");
+  if (current.covers(id.rollout) && is_wanted_again(*app.app, *row.status))
+    return joined(id, row, Bucket::kSurplus, "it has ended, and its app's restart policy wants another in its place");
   Joined by_node = classify_by_node(world, app, id, row, now);
   if (by_node.bucket == Bucket::kCurrent && !current.covers(id.rollout))
     return joined(id, row, Bucket::kOutdated, "the template has changed");

@@ -202,22 +202,23 @@ void add_everything(const World& world, Dirty& dirty) {
 
 }  // namespace
 
-void reconcile(Draft& draft, Dirty dirty) {
+void reconcile(Draft& draft, Dirty dirty, std::size_t max_changes) {
   dirty.everything |= end_wait_for_leases(draft);
-  for (int round = 0; !dirty.empty() && round < kMaxRounds; ++round) {
-    if (dirty.everything) add_everything(draft.world(), dirty);
-    for (const Symbol node : dirty.nodes) watch_node(draft, node);
+  const auto is_full = [&] { return draft.plan().changes.size() >= max_changes; };
+  for (int round = 0; !dirty.empty() && !is_full() && round < kMaxRounds; ++round) {
+    if (std::exchange(dirty.everything, false)) add_everything(draft.world(), dirty);
+    while (!dirty.nodes.empty() && !is_full()) watch_node(draft, dirty.nodes.extract(dirty.nodes.begin()).value());
     Dirty touched = take_touched(draft);
     dirty.apps.merge(touched.apps);
-    if (dirty.capacity || touched.capacity) add_waiting(draft.world(), dirty);
-    for (const AppName& app : dirty.apps) plan_app(draft, app);
-    dirty = take_touched(draft);
-    add_next_in_turn(draft.world(), dirty);
+    if (std::exchange(dirty.capacity, false) || touched.capacity) add_waiting(draft.world(), dirty);
+    while (!dirty.apps.empty() && !is_full()) plan_app(draft, dirty.apps.extract(dirty.apps.begin()).value());
+    merge(dirty, take_touched(draft));
+    if (!is_full()) add_next_in_turn(draft.world(), dirty);
   }
   if (dirty.empty()) return;
-  // Whatever is left is planned in the next turn.
+  // Whatever is left is planned in the next turn: at once behind a full record, which is no mistake.
   draft.touched() = std::move(dirty);
-  draft.wake_at(draft.now().boot);
+  if (!is_full()) draft.wake_at(draft.now().boot);
 }
 
 Plan reconcile(const World& world, const Dirty& dirty, Now now) {

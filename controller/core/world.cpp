@@ -293,6 +293,13 @@ class Fold {
 
 }  // namespace
 
+void merge(Dirty& into, Dirty from) {
+  into.apps.merge(from.apps);
+  into.nodes.merge(from.nodes);
+  into.capacity |= from.capacity;
+  into.everything |= from.everything;
+}
+
 void derive(World& world) {
   world.by_node = {};
   world.active_operations = {};

@@ -26,6 +26,7 @@ struct Dirty {
 
   bool empty() const { return apps.empty() && nodes.empty() && !capacity && !everything; }
 };
+void merge(Dirty& into, Dirty from);
 
 // A ReportBody whose statuses are those of the tables where they say the same: so they are in memory once.
 struct SeenInstance {

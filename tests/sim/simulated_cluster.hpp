@@ -61,6 +61,7 @@ struct SimulatedCluster {
   controller::LoopOptions loop_options() const {
     controller::LoopOptions loop;
     loop.max_operations = options.max_operations;
+    loop.max_changes = options.max_changes;
     loop.resync_every = options.resync_every;
     return loop;
   }

@@ -46,6 +46,7 @@ struct Options {
   Duration faulty = std::chrono::seconds(120);  // how long faults and changes go on
   Duration quiet = std::chrono::seconds(240);   // how long the world then has to settle
   std::uint32_t max_operations = controller::kMaxOperationsAtWork;
+  std::size_t max_changes = controller::kMaxChangesPerRecord;
   bool network_faults = true;
   bool crashes = true;
   bool disk_faults = true;

@@ -4,7 +4,7 @@
 #include <chrono>
 
 #include "codec/json_reader.hpp"
-#include "runtimes/lib/registry/base64.hpp"
+#include "runtimes/lib/signature/base64.hpp"
 
 namespace unik::runtimes {
 namespace {

@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "runtimes/lib/oci/durable_file.hpp"
-#include "runtimes/lib/registry/base64.hpp"
+#include "runtimes/lib/signature/base64.hpp"
 
 namespace unik::runtimes {
 namespace {

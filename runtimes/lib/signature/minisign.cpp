@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "runtimes/lib/oci/durable_file.hpp"
-#include "runtimes/lib/registry/base64.hpp"
+#include "runtimes/lib/signature/base64.hpp"
 #include "runtimes/lib/signature/ed25519.hpp"
 
 namespace unik::runtimes {

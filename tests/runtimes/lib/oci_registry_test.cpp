@@ -3,11 +3,11 @@
 
 #include <gmock/gmock.h>
 
-#include "runtimes/lib/registry/base64.hpp"
 #include "runtimes/lib/runtime/oci_place.hpp"
 #include "runtimes/lib/runtime/package_download.hpp"
 #include "runtimes/lib/runtime/registry_access.hpp"
 #include "runtimes/lib/runtime/registry_fetch.hpp"
+#include "runtimes/lib/signature/base64.hpp"
 #include "tests/runtimes/lib/lib_fixture.hpp"
 #include "tests/runtimes/lib/registry_fixture.hpp"
 

@@ -5,10 +5,10 @@
 #include <thread>
 
 #include "runtimes/lib/oci/image_facts.hpp"
-#include "runtimes/lib/registry/base64.hpp"
 #include "runtimes/lib/registry/challenge.hpp"
 #include "runtimes/lib/registry/signature_transfer.hpp"
 #include "runtimes/lib/registry/transfer.hpp"
+#include "runtimes/lib/signature/base64.hpp"
 #include "runtimes/lib/signature/image_signatures.hpp"
 #include "tests/runtimes/lib/lib_fixture.hpp"
 #include "tests/runtimes/lib/registry_fixture.hpp"

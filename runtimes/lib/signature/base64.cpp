@@ -1,4 +1,4 @@
-#include "runtimes/lib/registry/base64.hpp"
+#include "runtimes/lib/signature/base64.hpp"
 
 #include <openssl/evp.h>
 
