@@ -122,8 +122,11 @@ struct TenantView {
   std::uint32_t apps = 0;
   std::uint32_t instances = 0;
   Resources assigned;
-  std::uint32_t declared_instances = 0;  // what counts against the quota: replicas, and
+  std::uint32_t declared_instances = 0;  // replicas, and
   Resources declared;                    // replicas times resources
+  // What counts against the quota: what is declared or, where that is more, what runs of it still or again.
+  std::uint32_t used_instances = 0;
+  Resources used;
   WallTime created_at{};
 
   bool operator==(const TenantView&) const = default;

@@ -108,6 +108,8 @@ std::string to_json(const TenantView& view) {
   write(out, "assigned", view.assigned);
   out.field("declared_instances", view.declared_instances);
   write(out, "declared", view.declared);
+  out.field("used_instances", view.used_instances);
+  write(out, "used", view.used);
   write_time(out, "created_at", view.created_at);
   out.end_object();
   return with_status(view.tenant, std::move(out));

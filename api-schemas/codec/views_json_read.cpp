@@ -231,6 +231,8 @@ void read_value(Members& fields, TenantView& view) {
   status.read("assigned", view.assigned);
   status.read("declared_instances", view.declared_instances);
   status.read("declared", view.declared);
+  status.read("used_instances", view.used_instances);
+  status.read("used", view.used);
   status.read("created_at", view.created_at);
 }
 

@@ -52,13 +52,13 @@ Explanation explain(const TenantView& tenant) {
   explanation.object = "tenant/" + tenant.tenant.metadata.name;
   explanation.summary = counted(tenant.apps, "app") + ", " + counted(tenant.instances, "instance");
   std::vector<std::string>& reasons = explanation.reasons;
-  reasons.push_back(share(tenant.declared_instances == 1 ? "instance" : "instances",
-                          std::to_string(tenant.declared_instances),
+  reasons.push_back(share(tenant.used_instances == 1 ? "instance" : "instances",
+                          std::to_string(tenant.used_instances),
                           spec.quota.instances ? std::to_string(*spec.quota.instances) : ""));
   reasons.push_back(
-      share("CPU", format_milli_cpu(tenant.declared.cpu), spec.quota.cpu ? format_milli_cpu(*spec.quota.cpu) : ""));
+      share("CPU", format_milli_cpu(tenant.used.cpu), spec.quota.cpu ? format_milli_cpu(*spec.quota.cpu) : ""));
   reasons.push_back(
-      share("memory", format_bytes(tenant.declared.memory), spec.quota.memory ? format_bytes(*spec.quota.memory) : ""));
+      share("memory", format_bytes(tenant.used.memory), spec.quota.memory ? format_bytes(*spec.quota.memory) : ""));
   reasons.push_back("gives an app that names none " + format_milli_cpu(spec.default_resources.cpu) + " CPU and " +
                     format_bytes(spec.default_resources.memory));
   for (const auto& [key, value] : spec.node_selector)

@@ -219,10 +219,7 @@ Result<void> check_origins(const World& world, const std::vector<Resource>& reso
 Result<void> check_quotas(const World& world, const std::vector<Resource>& resources) {
   std::map<std::string, TenantUsage> after;
   std::map<std::string, Quota> quotas;
-  const auto usage_now = [&](const std::string& tenant) {
-    const TenantUsage* const usage = world.usage.find(Symbol(tenant));
-    return usage == nullptr ? TenantUsage{} : *usage;
-  };
+  const auto usage_now = [&](const std::string& tenant) { return totals_of(world, Symbol(tenant)).declared; };
   for (const Resource& resource : resources) {
     if (const Tenant* const tenant = std::get_if<Tenant>(&resource)) quotas[tenant->metadata.name] = tenant->spec.quota;
     const App* const app = std::get_if<App>(&resource);

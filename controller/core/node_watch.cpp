@@ -33,7 +33,7 @@ void come_back(Draft& draft, Symbol node) {
     return set_health(draft, node, NodeHealth::kReady, "it reports for the first time");
   NodeClock clock = clock_of(draft.world(), node);
   const Time now = draft.now().boot;
-  if (is_isolated(draft.world())) draft.clocks().last_isolated = now;
+  if (is_isolated(draft.world(), now)) draft.clocks().last_isolated = now;
   if (clock.returns == 0 || now >= clock.returned + kFlapMemory) clock.returns = 0;
   ++clock.returns;
   clock.returned = now;
@@ -50,7 +50,7 @@ void give_up_if_lost(Draft& draft, Symbol node) {
   const Time now = draft.now().boot;
   const Time limit = heard(draft.world(), node) + kLostLimit;
   if (now < limit) return draft.wake_at(limit);
-  if (is_isolated(draft.world())) return static_cast<void>(draft.clocks().last_isolated = now);
+  if (is_isolated(draft.world(), now)) return static_cast<void>(draft.clocks().last_isolated = now);
   const Time last_isolated = draft.clocks().last_isolated;
   if (last_isolated != Time{} && now < last_isolated + kLostLimit) return draft.wake_at(last_isolated + kLostLimit);
   Time& last_lost = draft.clocks().last_lost;
@@ -83,12 +83,14 @@ void watch_health(Draft& draft, Symbol node) {
   if (draft.world().nodes.find(node)->health != before) wake_apps_here(draft, node);
 }
 
-// The drain's deadline runs from when this controller has first seen it asked for.
+// The drain's deadline runs from when this controller has first seen it asked for, and another one from when it has
+// first seen that.
 void watch_drain(Draft& draft, Symbol node) {
   const Drain& drain = draft.world().nodes.find(node)->node->spec.drain;
   NodeClock clock = clock_of(draft.world(), node);
-  if (drain.enabled != clock.drain_began.has_value()) {
+  if (drain.enabled != clock.drain_began.has_value() || (drain.enabled && drain.deadline != clock.drain_deadline)) {
     clock.drain_began = drain.enabled ? std::optional(draft.now().boot) : std::nullopt;
+    clock.drain_deadline = drain.deadline;
     set_clock(draft, node, clock);
     wake_apps_here(draft, node);
   }
@@ -136,10 +138,14 @@ void wake_apps_that_stop_here(Draft& draft, Symbol node) {
 
 }  // namespace
 
-bool is_isolated(const World& world) {
+bool is_isolated(const World& world, Time now) {
   const auto count = [&](NodeHealth health) { return world.nodes_by_health[static_cast<std::size_t>(health)]; };
-  const std::uint32_t silent = count(NodeHealth::kUnknown) + count(NodeHealth::kLost);
-  return 2 * silent > silent + count(NodeHealth::kReady);
+  const std::uint32_t ready = count(NodeHealth::kReady);
+  if (count(NodeHealth::kUnknown) + count(NodeHealth::kLost) <= ready) return false;
+  std::uint32_t silent = count(NodeHealth::kUnknown);
+  for (const auto& [name, row] : world.nodes)
+    if (row.health == NodeHealth::kLost && now < heard(world, name) + kLongSilence) ++silent;
+  return silent > ready;
 }
 
 void watch_node(Draft& draft, Symbol node) {

@@ -12,9 +12,11 @@ inline constexpr Duration kSilenceLimit = std::chrono::seconds(40);
 inline constexpr Duration kLostLimit = std::chrono::seconds(60);
 
 // Two brakes, since silence may be our own: one node at a time is given up, and none while most of them are silent, nor
-// for `kLostLimit` after: those that come back do not all come at once.
+// for `kLostLimit` after: those that come back do not all come at once. What has been silent for `kLongSilence` and is
+// lost says nothing about us any more.
 inline constexpr Duration kLostEvery = std::chrono::seconds(10);
-bool is_isolated(const World& world);
+inline constexpr Duration kLongSilence = std::chrono::minutes(15);
+bool is_isolated(const World& world, Time now);
 
 // A node that comes back again and again gets nothing new until it has stayed: from the second return within
 // `kFlapMemory` on for `kFirstHold`, then twice as long each time.

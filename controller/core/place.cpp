@@ -1,6 +1,7 @@
 #include "controller/core/place.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 
 #include "api/stable_hash.hpp"
@@ -82,7 +83,6 @@ Placer::Placer(const World& world, const App& app, Time now) : world_(world), ap
     tenant_selector_ = &tenant->tenant->spec.node_selector;
     bin_pack_ = tenant->tenant->spec.placement == PlacementStrategy::kBinPack;
   }
-  room_ = room_in_quota(world, app);
   if (!world.nodes.empty())
     from_ = stable_hash(app.metadata.name, stable_hash(app.metadata.tenant)) % world.nodes.size();
   enough_ = std::clamp(std::size_t{2} * app.spec.replicas, kLeastCandidates, kSmallFleet);
@@ -187,10 +187,11 @@ Placer::Candidate* Placer::best() {
 
 std::variant<Symbol, NoPlace> Placer::next(bool is_replacement) {
   if (none_) return *none_;
-  if (room_ && *room_ == 0 && !is_replacement) {
+  constexpr std::uint32_t kNewSlot = std::numeric_limits<std::uint32_t>::max();
+  if (!is_replacement && !lets_in(world_, app_.name(), kNewSlot, app_.spec.boot)) {
     NoPlace none;
     none.reason = "quota_exceeded";
-    none.message = "the tenant's quota has been lowered below what it declares";
+    none.message = "the tenant's quota has no room for it: what runs, and what is still to be gone, fills it";
     return none;
   }
   if (candidates_.empty()) look_further();
@@ -200,7 +201,6 @@ std::variant<Symbol, NoPlace> Placer::next(bool is_replacement) {
   found->free -= found->need;
   ++found->of_app;
   for (std::size_t i = 0; i < app_.spec.placement.spread.size(); ++i) ++*found->domains[i];
-  if (room_ && !is_replacement) --*room_;
   const Symbol node = found->node;
   found->score = score(*found);
   std::push_heap(candidates_.begin(), candidates_.end(), worse);

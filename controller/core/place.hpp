@@ -79,8 +79,7 @@ class Placer {
   const Time now_;
   const Labels* tenant_selector_ = nullptr;
   bool bin_pack_ = false;
-  std::optional<std::uint32_t> room_;  // instances that the tenant's quota still lets in; none: no bound is near
-  std::size_t from_ = 0;               // the first node to look at, by its place in order
+  std::size_t from_ = 0;  // the first node to look at, by its place in order
   std::size_t enough_ = 0;             // so many more that fit are looked for at a time
   std::size_t looked_at_ = 0;
   std::set<Symbol> failing_;  // could not start an instance of this app

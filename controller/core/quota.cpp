@@ -1,9 +1,6 @@
 #include "controller/core/quota.hpp"
 
 #include <algorithm>
-#include <limits>
-#include <set>
-#include <string>
 
 namespace unik::controller {
 namespace {
@@ -12,26 +9,6 @@ std::string too_much(const std::string& tenant, const std::string& what, const s
                      const std::string& wanted) {
   return "tenant `" + tenant + "` may declare " + hard + " " + what + ", with this it would be " + wanted +
          ": declare less, or raise spec.quota." + (what == "CPUs" ? "cpu" : what);
-}
-
-// Slots of the tenant that have a node, each once; `skip` is left out.
-TenantUsage placed(const World& world, Symbol tenant) {
-  TenantUsage usage;
-  std::set<std::pair<AppName, std::uint32_t>> slots;
-  for (auto it = world.apps.lower_bound({tenant, {}}); it != world.apps.end() && it->first.tenant == tenant; ++it) {
-    const AppRow& app = it->second;
-    for_each_instance(world, it->first, [&](const InstanceId& id, const InstanceRow& row) {
-      if (row.node.empty() || !slots.insert({it->first, id.slot}).second) return;
-      usage += usage_of(*app.app, 1);
-    });
-  }
-  return usage;
-}
-
-std::uint32_t fits(std::int64_t left, std::int64_t one) {
-  if (left < one) return 0;
-  if (one == 0) return std::numeric_limits<std::uint32_t>::max();
-  return static_cast<std::uint32_t>(std::min<std::int64_t>(left / one, std::numeric_limits<std::uint32_t>::max()));
 }
 
 }  // namespace
@@ -50,24 +27,19 @@ Result<void> check_quota(const std::string& tenant, const Quota& quota, const Te
   return {};
 }
 
-std::optional<std::uint32_t> room_in_quota(const World& world, const App& app) {
-  const Symbol tenant(app.metadata.tenant);
-  const TenantRow* const row = world.tenants.find(tenant);
-  const TenantUsage* const declared = world.usage.find(tenant);
-  if (row == nullptr || declared == nullptr) return std::nullopt;
+bool lets_in(const World& world, const AppName& app, std::uint32_t slot, const BootSpec& boot) {
+  const TenantRow* const row = world.tenants.find(app.tenant);
+  if (row == nullptr) return true;
   const Quota& quota = row->tenant->spec.quota;
-  const bool over = (quota.instances && declared->instances > *quota.instances) ||
-                    (quota.cpu && declared->resources.cpu > *quota.cpu) ||
-                    (quota.memory && declared->resources.memory > *quota.memory);
-  if (!over) return std::nullopt;
-  const TenantUsage used = placed(world, tenant);
-  const TenantUsage one = usage_of(app, 1);
-  std::uint32_t room = std::numeric_limits<std::uint32_t>::max();
-  if (quota.instances) room = std::min(room, fits(std::int64_t{*quota.instances} - used.instances, 1));
-  if (quota.cpu) room = std::min(room, fits(quota.cpu->value - used.resources.cpu.value, one.resources.cpu.value));
-  if (quota.memory)
-    room = std::min(room, fits(quota.memory->value - used.resources.memory.value, one.resources.memory.value));
-  return room;
+  if (!quota.instances && !quota.cpu && !quota.memory) return true;
+  const TenantUsage held = held_share(world, app, slot);
+  const TenantUsage& placed = totals_of(world, app.tenant).placed;
+  const bool is_new = held.instances == 0;
+  const MilliCpu more_cpu = std::max(boot.resources.cpu - held.resources.cpu, MilliCpu{});
+  const Bytes more_memory = std::max(boot.resources.memory - held.resources.memory, Bytes{});
+  return (!quota.instances || !is_new || placed.instances < std::int64_t{*quota.instances}) &&
+         (!quota.cpu || more_cpu == MilliCpu{} || placed.resources.cpu + more_cpu <= *quota.cpu) &&
+         (!quota.memory || more_memory == Bytes{} || placed.resources.memory + more_memory <= *quota.memory);
 }
 
 }  // namespace unik::controller

@@ -1,9 +1,10 @@
-// What a tenant may declare, and what it does. A tenant uses what its apps declare: replicas times resources, each app
-// until its last instance is gone. A slot counts once, whoever runs in it, so a rollout's surge is free.
+// What a tenant may declare, and what of it may be placed. The first is replicas times resources, each app until its last
+// instance is gone. The second is what the slots hold that have a node, `held_share`: it is more where an app went back
+// to a larger template than it declares, or has not yet got rid of one.
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <string>
 
 #include "api/result.hpp"
 #include "controller/core/world.hpp"
@@ -15,7 +16,7 @@ namespace unik::controller {
 Result<void> check_quota(const std::string& tenant, const Quota& quota, const TenantUsage& before,
                          const TenantUsage& after);
 
-// How many more instances of `app` may be placed; none while everything declared is within the quota.
-std::optional<std::uint32_t> room_in_quota(const World& world, const App& app);
+// Whether the tenant's quota lets an instance of `boot` be placed in the slot. What the slot holds already is free.
+bool lets_in(const World& world, const AppName& app, std::uint32_t slot, const BootSpec& boot);
 
 }  // namespace unik::controller

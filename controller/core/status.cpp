@@ -268,6 +268,11 @@ Condition drained_condition(const World& world, Symbol name) {
       blocked |= other.slot == id.slot && row.goal == InstanceGoal::kRun && row.node.empty();
     });
   });
+  for_each_stray(world, name, [&](const InstanceId& id, const StrayRow& stray) {
+    if (left++ == 0)
+      first = short_name(id) + (stray.quarantined ? " is in quarantine: adopt or destroy it" : " is a stray that stops");
+    blocked |= stray.quarantined;
+  });
   if (left == 0) return {"Drained", "True", "Empty", "no instance runs here any more"};
   return {"Drained", "False", blocked ? "Blocked" : "Draining",
           counted(left, "instance") + (left == 1 ? " is left: " : " are left: ") + first};
@@ -295,8 +300,8 @@ NodeView view_node(const World& world, Symbol name, const NodeRow& row) {
     case NodeHealth::kReady:
       break;
     case NodeHealth::kUnknown:
-      ready.reason = is_isolated(world) ? "Isolated" : "Silent";
-      ready.message = is_isolated(world) ? "most nodes are silent, which may be our own fault: nothing is moved"
+      ready.reason = is_isolated(world, world.as_of) ? "Isolated" : "Silent";
+      ready.message = is_isolated(world, world.as_of) ? "most nodes are silent, which may be our own fault: nothing is moved"
                                          : "no report for 40 s; its instances are left as they are";
       break;
     case NodeHealth::kLost:
@@ -322,10 +327,12 @@ TenantView view_tenant(const World& world, Symbol name, const TenantRow& row) {
   view.created_at = row.created_at;
   for (auto it = world.apps.lower_bound({name, {}}); it != world.apps.end() && it->first.tenant == name; ++it)
     ++view.apps;
-  if (const TenantUsage* const usage = world.usage.find(name)) {
-    view.declared_instances = static_cast<std::uint32_t>(usage->instances);
-    view.declared = usage->resources;
-  }
+  const auto [declared, placed] = totals_of(world, name);
+  view.declared_instances = static_cast<std::uint32_t>(declared.instances);
+  view.declared = declared.resources;
+  view.used_instances = static_cast<std::uint32_t>(std::max(declared.instances, placed.instances));
+  view.used = {std::max(declared.resources.cpu, placed.resources.cpu),
+               std::max(declared.resources.memory, placed.resources.memory)};
   for (auto it = world.instances.lower_bound(InstanceId{name, {}, 0, 0, 0});
        it != world.instances.end() && it->first.tenant == name; ++it) {
     ++view.instances;

@@ -164,8 +164,12 @@ Result<ApplyReply> admit_drain(Draft& draft, const DrainRequest& request) {
   if (row == nullptr) return no_such(Kind::kNode, request.node);
   ApplyRequest apply;
   Node node = *row->node;
-  node.spec.drain = request.drain;
-  node.spec.drain.enabled = true;
+  Drain& drain = node.spec.drain;
+  if (!drain.enabled) drain = {};
+  drain.enabled = true;
+  drain.deadline = request.deadline.value_or(drain.deadline);
+  drain.force = request.force.value_or(drain.force);
+  drain.reason = request.reason.value_or(drain.reason);
   apply.resources.push_back(std::move(node));
   return admit_apply(draft, apply);
 }

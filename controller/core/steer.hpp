@@ -33,9 +33,12 @@ struct RolloutRequest {
 // Errors: `not_found`, and `conflict` where the rollout is not in a state for it; the message says which it is.
 Result<ApplyReply> admit_rollout(Draft& draft, const RolloutRequest& request);
 
+// What is left out stays as it is on a node that is being drained already.
 struct DrainRequest {
   std::string node;
-  Drain drain;
+  std::optional<Duration> deadline;
+  std::optional<bool> force;
+  std::optional<std::string> reason;
 };
 
 // Sets the node's drain as a manifest would.

@@ -43,6 +43,21 @@ void uncount(World& world, const OperationKey& key, const Operation& operation) 
   if (is_at_work(operation)) --world.operations_at_work;
 }
 
+void derive_usage(World& world) {
+  std::map<Symbol, TenantTotals> totals;
+  for (const auto& [name, row] : world.apps)
+    totals[name.tenant].declared += usage_of(*row.app, row.app->spec.replicas);
+  const InstanceId* last = nullptr;
+  for (const auto& [id, row] : world.instances) {
+    if (last == nullptr || last->app_name() != id.app_name() || last->slot != id.slot)
+      totals[id.tenant].placed += held_share(world, id.app_name(), id.slot);
+    last = &id;
+  }
+  world.usage = {};
+  for (const auto& [tenant, one] : totals)
+    if (one != TenantTotals{}) world.usage.set(tenant, one);
+}
+
 // Applies one change; holds what all the overloads need.
 class Fold {
  public:
@@ -127,9 +142,13 @@ class Fold {
 
   void operator()(const PutInstance& change) {
     UNIK_CHECK(static_cast<bool>(change.row.status), "an instance without a status");
+    const InstanceRow* const before = world_.instances.find(change.id);
+    const bool moves = change.row.node.empty() != (before == nullptr || before->node.empty());
+    const TenantUsage held = moves ? held_share(world_, change.id.app_name(), change.id.slot) : TenantUsage{};
     unload(change.id);
     world_.instances.set(change.id, change.row);
     load(change.id, change.row);
+    if (moves) hold_otherwise(change.id, held);
     goals_moved(change.row.node);
     touch_app(change.id.app_name());
   }
@@ -138,10 +157,12 @@ class Fold {
     const InstanceRow* const row = world_.instances.find(change.id);
     UNIK_CHECK(row != nullptr, "removing an instance that is not there");
     const Symbol node = row->node;
+    const TenantUsage held = held_share(world_, change.id.app_name(), change.id.slot);
     unload(change.id);
     world_.unplaced.erase(change.id);
     world_.clocks.ready_since.erase(change.id);
     world_.instances.erase(change.id);
+    if (!node.empty()) hold_otherwise(change.id, held);
     retire(change.id);
     goals_moved(node);
     touch_app(change.id.app_name());
@@ -202,14 +223,26 @@ class Fold {
 
   void use(const App& app, bool more) {
     const Symbol tenant(app.metadata.tenant);
-    TenantUsage usage;
-    if (const TenantUsage* const before = world_.usage.find(tenant)) usage = *before;
-    more ? usage += usage_of(app, app.spec.replicas) : usage -= usage_of(app, app.spec.replicas);
-    if (!more && dirty_ != nullptr) dirty_->capacity = true;
-    if (usage == TenantUsage{}) {
+    TenantTotals totals = totals_of(world_, tenant);
+    more ? totals.declared += usage_of(app, app.spec.replicas) : totals.declared -= usage_of(app, app.spec.replicas);
+    set_totals(tenant, totals);
+  }
+
+  // The slot held `before` when the change began.
+  void hold_otherwise(const InstanceId& id, const TenantUsage& before) {
+    const TenantUsage after = held_share(world_, id.app_name(), id.slot);
+    if (after == before) return;
+    TenantTotals totals = totals_of(world_, id.tenant);
+    totals.placed += after;
+    totals.placed -= before;
+    set_totals(id.tenant, totals);
+  }
+
+  void set_totals(Symbol tenant, const TenantTotals& totals) {
+    if (totals == TenantTotals{}) {
       world_.usage.erase(tenant);
     } else {
-      world_.usage.set(tenant, usage);
+      world_.usage.set(tenant, totals);
     }
   }
 
@@ -331,13 +364,7 @@ void derive(World& world) {
     placed.push_back({{row.node, id}, &**boot, takes_room(row)});
   }
   for (const auto& [operation_key, operation] : world.operations) count(world, operation_key, *operation);
-  world.usage = {};
-  for (const auto& [name, row] : world.apps) {
-    if (row.app->spec.replicas == 0) continue;
-    TenantUsage usage = usage_of(*row.app, row.app->spec.replicas);
-    if (const TenantUsage* const before = world.usage.find(name.tenant)) usage += *before;
-    world.usage.set(name.tenant, usage);
-  }
+  derive_usage(world);
   world.nodes_by_health = {};
   std::sort(placed.begin(), placed.end(), [](const Placed& a, const Placed& b) { return a.key < b.key; });
   auto next = placed.cbegin();
@@ -422,6 +449,26 @@ TenantUsage& TenantUsage::operator-=(const TenantUsage& other) {
 TenantUsage usage_of(const App& app, std::uint32_t instances) {
   const Resources& one = app.spec.boot.resources;
   return {instances, {MilliCpu{one.cpu.value * instances}, Bytes{one.memory.value * instances}}};
+}
+
+TenantUsage held_share(const World& world, const AppName& app, std::uint32_t slot) {
+  TenantUsage held;
+  for (auto it = world.instances.lower_bound(InstanceId{app.tenant, app.app, slot, 0, 0});
+       it != world.instances.end() && it->first.slot == slot && it->first.app_name() == app; ++it) {
+    if (it->second.node.empty()) continue;
+    const Shared<BootSpec>* const boot = world.templates.find({app, it->first.rollout});
+    UNIK_CHECK(boot != nullptr, "an instance without its template");
+    const Resources& one = (*boot)->resources;
+    held.instances = 1;
+    held.resources.cpu = std::max(held.resources.cpu, one.cpu);
+    held.resources.memory = std::max(held.resources.memory, one.memory);
+  }
+  return held;
+}
+
+TenantTotals totals_of(const World& world, Symbol tenant) {
+  const TenantTotals* const totals = world.usage.find(tenant);
+  return totals == nullptr ? TenantTotals{} : *totals;
 }
 
 bool takes_room(const InstanceRow& row) {

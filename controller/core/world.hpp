@@ -67,7 +67,7 @@ struct NodeLoad {
   bool operator==(const NodeLoad&) const = default;
 };
 
-// What a tenant's apps declare, summed up. Derived.
+// A share of a tenant's quota.
 struct TenantUsage {
   std::int64_t instances = 0;
   Resources resources;
@@ -75,6 +75,14 @@ struct TenantUsage {
   TenantUsage& operator+=(const TenantUsage& other);
   TenantUsage& operator-=(const TenantUsage& other);
   bool operator==(const TenantUsage&) const = default;
+};
+
+// What a tenant's apps come to, summed up. Derived.
+struct TenantTotals {
+  TenantUsage declared;  // replicas times resources
+  TenantUsage placed;    // `held_share` of every slot
+
+  bool operator==(const TenantTotals&) const = default;
 };
 
 struct NodeInstance {
@@ -101,6 +109,7 @@ struct RolloutClock {
 };
 struct NodeClock {
   std::optional<Time> drain_began;
+  Duration drain_deadline{};  // that counts from then: another one begins anew
   std::uint32_t returns = 0;  // from having been unknown, one after the other
   Time returned;              // the last one
   Time held_until;            // nothing new is placed there before
@@ -141,7 +150,7 @@ struct World {
   CowMap<Symbol, NodeLoad> loads;
   CowMap<InstanceId, std::monostate> unplaced;  // wanted, without a node
   std::array<std::uint32_t, kNodeHealths> nodes_by_health{};
-  CowMap<Symbol, TenantUsage> usage;  // by tenant
+  CowMap<Symbol, TenantTotals> usage;  // by tenant; those of nothing are left out
 
   // Not durable.
   std::uint32_t max_operations = kMaxOperationsAtWork;
@@ -174,6 +183,13 @@ void apply(World& world, const Record& record, Dirty* dirty = nullptr);
 
 // What `instances` of the app count against its tenant's quota: what it declares, without the VMs' overhead.
 TenantUsage usage_of(const App& app, std::uint32_t instances);
+
+// What a slot holds of its tenant's quota: one instance and, of CPU and of memory, what the largest of those takes that
+// have a node, until they have been seen gone. So a rollout's surge is free, and what runs counts whatever is declared.
+TenantUsage held_share(const World& world, const AppName& app, std::uint32_t slot);
+
+// Of nothing, when it has none.
+TenantTotals totals_of(const World& world, Symbol tenant);
 
 // Whether its node must keep CPU and memory for it: not for what has ended and is never started again under its id.
 bool takes_room(const InstanceRow& row);

@@ -293,18 +293,17 @@ Result<RolloutRequest> read_rollout(const PathValues& path, const wire::HttpRequ
 Result<DrainRequest> read_drain(const PathValues& path, const wire::HttpRequest& request) {
   DrainRequest drain;
   drain.node = path.at("name");
-  drain.drain.force = query_flag(request, "force");
-  drain.drain.reason = query_text(request, "reason");
+  if (query_flag(request, "force")) drain.force = true;
+  if (std::string reason = query_text(request, "reason"); !reason.empty()) drain.reason = std::move(reason);
   if (const std::string deadline = query_text(request, "deadline"); !deadline.empty()) {
     const Result<Duration> parsed = parse_duration(deadline);
     if (!parsed) return invalid("bad_deadline", "want a duration such as 10m as `deadline`, got `" + deadline + "`");
     if (*parsed > kMaxDrainDeadline)
       return invalid("bad_deadline", "want at most 24h as `deadline`, got `" + deadline + "`");
-    drain.drain.deadline = *parsed;
+    drain.deadline = *parsed;
   }
-  if (drain.drain.reason.size() > kMaxDrainReason)
-    return invalid("bad_reason",
-                   "want at most 256 bytes as `reason`, got " + std::to_string(drain.drain.reason.size()));
+  if (drain.reason && drain.reason->size() > kMaxDrainReason)
+    return invalid("bad_reason", "want at most 256 bytes as `reason`, got " + std::to_string(drain.reason->size()));
   return drain;
 }
 

@@ -186,7 +186,7 @@ std::string Metrics::text(const World& world, std::uint64_t journal_floor) {
     if (row.node->spec.drain.enabled && load != nullptr && load->instances > 0) ++draining;
   }
   families_->draining.Set(draining);
-  families_->isolated.Set(is_isolated(world) ? 1 : 0);
+  families_->isolated.Set(is_isolated(world, world.as_of) ? 1 : 0);
   families_->unplaced.Set(static_cast<double>(world.unplaced.size()));
   families_->bound.Set(static_cast<double>(world.instances.size() - world.unplaced.size()));
   std::map<RolloutPhase, double> rollouts = {{RolloutPhase::kProgressing, 0},

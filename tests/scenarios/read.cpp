@@ -421,7 +421,7 @@ class Reader {
     } else if (name == "cordon" || name == "uncordon") {
       asked.cordon = CordonRequest{value.as<std::string>(), name == "uncordon"};
     } else if (name == "drain") {
-      asked.drain = DrainRequest{value.as<std::string>(), {}};
+      asked.drain = DrainRequest{value.as<std::string>(), {}, {}, {}};
     } else if (name == "rollout") {
       if (words.size() != 2 && words.size() != 3) refuse(at, "want `VERB APP [rN]`");
       asked.rollout.emplace();
@@ -514,6 +514,7 @@ class Reader {
     for (const auto& [name, ago] : drained_) {
       NodeClock clock;
       clock.drain_began = out_.now.boot - ago;
+      clock.drain_deadline = world.nodes.find(name)->node->spec.drain.deadline;
       world.clocks.nodes.set(name, clock);
     }
     for (const auto& [name, returns] : returns_) {

@@ -60,7 +60,7 @@ void FleetDrills::drain() {
     for (const auto& [id, vm] : first().vms())
       if (vm.running && id.app != Symbol("crashing")) before_[id] = vm.process;
     cordon_others(false);
-    clients_.ask_as("operator", controller::DrainRequest{first().name(), {true, kDrainDeadline, false, ""}});
+    clients_.ask_as("operator", controller::DrainRequest{first().name(), kDrainDeadline, false, {}});
     check_drain();
   });
   if (cluster_.random.chance(0.5)) {

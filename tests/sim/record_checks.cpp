@@ -21,8 +21,7 @@ bool moves_something(const Change& change) {
 }
 
 std::int64_t declared_instances(const World& world) {
-  const TenantUsage* const usage = world.usage.find(Symbol(kDefaultTenant));
-  return usage == nullptr ? 0 : usage->instances;
+  return totals_of(world, Symbol(kDefaultTenant)).declared.instances;
 }
 
 }  // namespace
@@ -100,7 +99,9 @@ void RecordChecks::check_quota(const Record& record) {
   world.revision = record.seq;
   for (const Change& change : record.changes) {
     const std::int64_t before = declared_instances(world);
+    const TenantUsage placed_before = totals_of(world, Symbol(kDefaultTenant)).placed;
     controller::apply(world, change);
+    check_placed(placed_before, world, record);
     if (const auto* const put = std::get_if<PutAnswer>(&change))
       if (const auto asked = quotas_.find(put->key); asked != quotas_.end()) quota_ = asked->second;
     const std::int64_t instances = declared_instances(world);
@@ -108,6 +109,19 @@ void RecordChecks::check_quota(const Record& record) {
                     "quota: the tenant declares " + std::to_string(instances) + " instances at record " +
                         std::to_string(record.seq));
   }
+}
+
+// What is placed stays within the quota that the tenant has at that moment, whatever its apps declare; what was placed
+// before it was lowered may stay, and is replaced by nothing larger.
+void RecordChecks::check_placed(const TenantUsage& before, const World& world, const Record& record) {
+  const TenantRow* const tenant = world.tenants.find(Symbol(kDefaultTenant));
+  const Quota quota = tenant == nullptr ? Quota{} : tenant->tenant->spec.quota;  // the first record makes it
+  const TenantUsage after = totals_of(world, Symbol(kDefaultTenant)).placed;
+  const bool fits = (!quota.instances || after.instances <= *quota.instances || after.instances <= before.instances) &&
+                    (!quota.cpu || after.resources.cpu <= *quota.cpu || after.resources.cpu <= before.resources.cpu) &&
+                    (!quota.memory || after.resources.memory <= *quota.memory ||
+                     after.resources.memory <= before.resources.memory);
+  cluster_.expect(fits, "quota: more is placed than the tenant may have at record " + std::to_string(record.seq));
 }
 
 // What was built is declared in the very record that says so, and one build is under way at a time.

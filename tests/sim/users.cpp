@@ -64,11 +64,12 @@ controller::Mutation random_steering(Users users, const std::string& trace_id) {
     case 0:
       return controller::CordonRequest{node, random.chance(0.6)};
     case 1:
-      return controller::DrainRequest{node, {true, random.between(seconds(0), seconds(40)), random.chance(0.2), ""}};
+      return controller::DrainRequest{node, random.between(seconds(0), seconds(40)), random.chance(0.2), {}};
     case 2: {
       Tenant tenant;
       tenant.metadata.name = kDefaultTenant;
       tenant.spec.quota.instances = static_cast<std::uint32_t>(random.below(20));
+      if (random.chance(0.3)) tenant.spec.quota.memory = mebibytes(static_cast<std::int64_t>(256 * random.below(20)));
       if (random.chance(0.3)) tenant.spec.placement = PlacementStrategy::kBinPack;
       controller::ApplyRequest apply;
       apply.resources.push_back(std::move(tenant));

@@ -101,6 +101,8 @@ inline TenantView tenant() {
   view.assigned = {MilliCpu{1}, Bytes{2}};
   view.declared_instances = 4;
   view.declared = {MilliCpu{3}, Bytes{4}};
+  view.used_instances = 5;
+  view.used = {MilliCpu{6}, Bytes{7}};
   view.created_at = at("2026-11-22T09:00:00Z");
   return view;
 }

@@ -95,7 +95,7 @@ TEST(FleetFaults, AFinishedJobDoesNotRunAgainWhenItsNodeIsDrained) {
   w2.observed.set(node, Observed{std::make_shared<const NodeObservation>(seen), w2.as_of});
   ++w2.revision;
   Draft second(w2, Now{w2.as_of, WallTime(std::chrono::hours(500'001))});
-  ASSERT_TRUE(admit_drain(second, {node.str(), {}}));
+  ASSERT_TRUE(admit_drain(second, {node.str(), {}, {}, {}}));
   Dirty dirty;
   dirty.everything = true;
   reconcile(second, dirty);

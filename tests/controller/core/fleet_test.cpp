@@ -493,7 +493,7 @@ TEST(LostNode, MostNodesSilentIsOurOwnBlindness) {
   const std::uint64_t revision = fleet.world().revision;
   fleet.pass(minutes(10));
   EXPECT_EQ(fleet.running("web"), 5U);
-  EXPECT_TRUE(is_isolated(fleet.world()));
+  EXPECT_TRUE(is_isolated(fleet.world(), fleet.world().as_of));
   EXPECT_EQ(fleet.world().nodes_by_health[static_cast<std::size_t>(NodeHealth::kLost)], 0U);
   EXPECT_LE(fleet.world().revision, revision + 5);
   for (const char* node : {"n1", "n2", "n3", "n4", "n5"}) fleet.hear_again(node);

@@ -73,7 +73,7 @@ Result<ApplyReply> SimulatedFleet::steer(const std::string& app, RolloutVerb ver
 }
 
 Result<ApplyReply> SimulatedFleet::drain(const std::string& node, Drain drain) {
-  return admit(DrainRequest{node, std::move(drain)}, admit_drain);
+  return admit(DrainRequest{node, drain.deadline, drain.force, std::move(drain.reason)}, admit_drain);
 }
 
 Result<ApplyReply> SimulatedFleet::uncordon(const std::string& node) {
