@@ -52,8 +52,7 @@ Explanation explain(const TenantView& tenant) {
   explanation.object = "tenant/" + tenant.tenant.metadata.name;
   explanation.summary = counted(tenant.apps, "app") + ", " + counted(tenant.instances, "instance");
   std::vector<std::string>& reasons = explanation.reasons;
-  reasons.push_back(share(tenant.used_instances == 1 ? "instance" : "instances",
-                          std::to_string(tenant.used_instances),
+  reasons.push_back(share(tenant.used_instances == 1 ? "instance" : "instances", std::to_string(tenant.used_instances),
                           spec.quota.instances ? std::to_string(*spec.quota.instances) : ""));
   reasons.push_back(
       share("CPU", format_milli_cpu(tenant.used.cpu), spec.quota.cpu ? format_milli_cpu(*spec.quota.cpu) : ""));

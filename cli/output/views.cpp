@@ -207,13 +207,13 @@ Table table_of(const std::vector<TenantView>& tenants, WallTime now, bool wide) 
                           std::to_string(view.instances), format_milli_cpu(view.assigned.cpu),
                           memory(view.assigned.memory),   age(view.created_at, now)};
     if (wide)
-      row.insert(row.end(),
-                 {Cell(used_of(std::to_string(view.used_instances),
-                               quota.instances ? std::to_string(*quota.instances) : "")),
-                  Cell(used_of(format_milli_cpu(view.used.cpu), quota.cpu ? format_milli_cpu(*quota.cpu) : "")),
-                  Cell(used_of(format_bytes(view.used.memory), quota.memory ? format_bytes(*quota.memory) : "")),
-                  Cell(format_milli_cpu(view.tenant.spec.default_resources.cpu)),
-                  Cell(format_bytes(view.tenant.spec.default_resources.memory))});
+      row.insert(
+          row.end(),
+          {Cell(used_of(std::to_string(view.used_instances), quota.instances ? std::to_string(*quota.instances) : "")),
+           Cell(used_of(format_milli_cpu(view.used.cpu), quota.cpu ? format_milli_cpu(*quota.cpu) : "")),
+           Cell(used_of(format_bytes(view.used.memory), quota.memory ? format_bytes(*quota.memory) : "")),
+           Cell(format_milli_cpu(view.tenant.spec.default_resources.cpu)),
+           Cell(format_bytes(view.tenant.spec.default_resources.memory))});
     table.rows.push_back(std::move(row));
   }
   return table;

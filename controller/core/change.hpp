@@ -243,14 +243,22 @@ struct RemoveTemplate {
   TemplateKey key;
   bool operator==(const RemoveTemplate&) const = default;
 };
+// Why an instance is stopped: `cause` is one word to count by, the bucket of `diff.hpp`.
+struct StopReason {
+  std::string cause;
+  std::string text;
+  bool operator==(const StopReason&) const = default;
+};
 // Sets where an instance is and what it should do; the status comes with it when it is new.
 struct PutInstance {
   InstanceId id;
   InstanceRow row;
+  StopReason why = {};  // where the row's goal has just become to stop
   bool operator==(const PutInstance&) const = default;
 };
 struct RemoveInstance {
   InstanceId id;
+  std::string why = {};  // how its absence is known
   bool operator==(const RemoveInstance&) const = default;
 };
 // A transition that its node reported.
@@ -295,9 +303,17 @@ struct NoteTrace {
   bool operator==(const NoteTrace&) const = default;
 };
 
+// What no row shows, for people: an event of a node (`node/n1`) or of the whole (`cluster`). Moves no table.
+struct NoteEvent {
+  std::string object;
+  std::string reason;
+  std::string message;
+  bool operator==(const NoteEvent&) const = default;
+};
+
 using Change = std::variant<PutCluster, PutApp, RemoveApp, PutNode, RemoveNode, PutTenant, RemoveTenant, PutTemplate,
                             RemoveTemplate, PutInstance, RemoveInstance, ObserveInstance, PutStray, RemoveStray,
-                            PutOperation, RemoveOperation, PutAnswer, RemoveAnswer, NoteTrace>;
+                            PutOperation, RemoveOperation, PutAnswer, RemoveAnswer, NoteTrace, NoteEvent>;
 
 // One commit. `seq` is its place in the journal, without gaps; `prev_hash` chains it to the one before.
 struct Record {

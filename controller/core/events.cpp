@@ -65,11 +65,14 @@ class Teller {
   void operator()(const PutInstance& change) {
     if (change.row.goal == InstanceGoal::kStop)
       return instance(change.id, "stopping",
-                      change.row.node.empty() ? "it never had a node" : "on " + change.row.node.str());
+                      (change.row.node.empty() ? "it never had a node" : "on " + change.row.node.str()) +
+                          (change.why.text.empty() ? "" : ": " + change.why.text));
     if (change.row.node.empty()) return instance(change.id, change.row.status->reason, change.row.status->message);
     instance(change.id, "placed", "on " + change.row.node.str());
   }
-  void operator()(const RemoveInstance& change) { instance(change.id, "gone", "seen absent"); }
+  void operator()(const RemoveInstance& change) {
+    instance(change.id, "gone", change.why.empty() ? "seen absent" : change.why);
+  }
 
   void operator()(const ObserveInstance& change) {
     const InstanceStatus& status = *change.status;
@@ -107,6 +110,7 @@ class Teller {
   void operator()(const RemoveOperation&) {}
   void operator()(const PutAnswer&) {}
   void operator()(const RemoveAnswer&) {}
+  void operator()(const NoteEvent& change) { tell(change.object, "", change.reason, change.message); }
   void operator()(const NoteTrace& change) {
     for (const AppName& app : change.apps) traces_[app] = change.trace_id;
   }

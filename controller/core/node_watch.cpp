@@ -19,6 +19,10 @@ void set_health(Draft& draft, Symbol node, NodeHealth health, std::string why) {
   draft.change(PutNode{std::move(row)});
 }
 
+std::string event_object(Symbol node) {
+  return "node/" + node.str();
+}
+
 void set_clock(Draft& draft, Symbol node, const NodeClock& clock) {
   draft.clocks().nodes.set(node, clock);
 }
@@ -44,6 +48,30 @@ void come_back(Draft& draft, Symbol node) {
   set_clock(draft, node, clock);
   set_health(draft, node, NodeHealth::kReady,
              hold == Duration::zero() ? "it reports" : "it reports; nothing new for " + format_duration(hold));
+  if (hold > Duration::zero())
+    draft.change(NoteEvent{event_object(node), "held_down",
+                           "it came back " + std::to_string(clock.returns) + " times within " +
+                               format_duration(kFlapMemory) + ": nothing new is placed here for " +
+                               format_duration(hold)});
+}
+
+// Once when it begins, and once when it is over.
+void tell_of_isolation(Draft& draft) {
+  bool& told = draft.clocks().isolated;
+  const bool isolated = is_isolated(draft.world(), draft.now().boot);
+  if (std::exchange(told, isolated) == isolated) return;
+  draft.change(NoteEvent{
+      "cluster", isolated ? "isolated" : "not_isolated",
+      isolated ? "most nodes are silent, which may be our own fault: nothing is moved" : "most nodes report again"});
+}
+
+// Once for each drain, and once more after a restart. What it waits for is the node's condition `Drained`.
+void tell_of_drain(Draft& draft, Symbol node) {
+  NodeClock clock = clock_of(draft.world(), node);
+  const bool drained = is_drained(draft.world(), node);
+  if (std::exchange(clock.drained, drained) == drained) return;
+  set_clock(draft, node, clock);
+  if (drained) draft.change(NoteEvent{event_object(node), "drained", "nothing runs here any more"});
 }
 
 void give_up_if_lost(Draft& draft, Symbol node) {
@@ -73,6 +101,8 @@ void wake_apps_here(Draft& draft, Symbol node) {
 void watch_health(Draft& draft, Symbol node) {
   const NodeRow& row = *draft.world().nodes.find(node);
   if (!row.info) return;
+  if (const Time held_until = clock_of(draft.world(), node).held_until; draft.now().boot < held_until)
+    draft.wake_at(held_until);
   const NodeHealth before = row.health;
   if (draft.now().boot >= heard(draft.world(), node) + kSilenceLimit) {
     if (before == NodeHealth::kUnknown) give_up_if_lost(draft, node);
@@ -80,7 +110,9 @@ void watch_health(Draft& draft, Symbol node) {
   } else if (draft.world().observed.contains(node) && before != NodeHealth::kReady) {
     come_back(draft, node);
   }
-  if (draft.world().nodes.find(node)->health != before) wake_apps_here(draft, node);
+  if (draft.world().nodes.find(node)->health == before) return;
+  wake_apps_here(draft, node);
+  tell_of_isolation(draft);
 }
 
 // The drain's deadline runs from when this controller has first seen it asked for, and another one from when it has
@@ -138,6 +170,16 @@ void wake_apps_that_stop_here(Draft& draft, Symbol node) {
 
 }  // namespace
 
+bool is_drained(const World& world, Symbol node) {
+  if (!world.nodes.find(node)->node->spec.drain.enabled) return false;
+  bool any = false;
+  for_each_on_node(world, node, [&](const InstanceId&, const InstanceRow& row) {
+    any |= row.goal == InstanceGoal::kStop || row.status->phase != Phase::kExited;
+  });
+  for_each_stray(world, node, [&](const InstanceId&, const StrayRow&) { any = true; });
+  return !any;
+}
+
 bool is_isolated(const World& world, Time now) {
   const auto count = [&](NodeHealth health) { return world.nodes_by_health[static_cast<std::size_t>(health)]; };
   const std::uint32_t ready = count(NodeHealth::kReady);
@@ -152,6 +194,7 @@ void watch_node(Draft& draft, Symbol node) {
   if (!draft.world().nodes.contains(node)) return;
   watch_health(draft, node);
   watch_drain(draft, node);
+  tell_of_drain(draft, node);
   const Observed* const observed = draft.world().observed.find(node);
   if (observed == nullptr || draft.world().history_lost) return;
   if (!is_accounted(draft.world(), node)) account_for_node(draft, node);

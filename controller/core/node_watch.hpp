@@ -18,6 +18,9 @@ inline constexpr Duration kLostEvery = std::chrono::seconds(10);
 inline constexpr Duration kLongSilence = std::chrono::minutes(15);
 bool is_isolated(const World& world, Time now);
 
+// Whether it is to be emptied and is: nothing runs there that anybody knows of. What has ended by itself may lie there.
+bool is_drained(const World& world, Symbol node);
+
 // A node that comes back again and again gets nothing new until it has stayed: from the second return within
 // `kFlapMemory` on for `kFirstHold`, then twice as long each time.
 inline constexpr Duration kFlapMemory = std::chrono::minutes(30);

@@ -79,8 +79,8 @@ class Placer {
   const Time now_;
   const Labels* tenant_selector_ = nullptr;
   bool bin_pack_ = false;
-  std::size_t from_ = 0;  // the first node to look at, by its place in order
-  std::size_t enough_ = 0;             // so many more that fit are looked for at a time
+  std::size_t from_ = 0;    // the first node to look at, by its place in order
+  std::size_t enough_ = 0;  // so many more that fit are looked for at a time
   std::size_t looked_at_ = 0;
   std::set<Symbol> failing_;  // could not start an instance of this app
   std::map<Symbol, std::uint32_t> of_app_;

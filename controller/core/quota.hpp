@@ -1,6 +1,6 @@
-// What a tenant may declare, and what of it may be placed. The first is replicas times resources, each app until its last
-// instance is gone. The second is what the slots hold that have a node, `held_share`: it is more where an app went back
-// to a larger template than it declares, or has not yet got rid of one.
+// What a tenant may declare, and what of it may be placed. The first is replicas times resources, each app until its
+// last instance is gone. The second is what the slots hold that have a node, `held_share`: it is more where an app went
+// back to a larger template than it declares, or has not yet got rid of one.
 #pragma once
 
 #include <cstdint>

@@ -62,12 +62,12 @@ void place(Draft& draft, Placer& placer, const InstanceId& id, InstanceRow row, 
   draft.change(PutInstance{id, std::move(row)});
 }
 
-void stop(Draft& draft, const InstanceId& id, std::string_view reason) {
+void stop(Draft& draft, const InstanceId& id, StopReason why) {
   InstanceRow row = *draft.world().instances.find(id);
   row.goal = InstanceGoal::kStop;
   row.goal_revision = draft.world().revision;
-  draft.because(id, "stopping: " + std::string(reason));
-  draft.change(PutInstance{id, std::move(row)});
+  draft.because(id, "stopping: " + why.text);
+  draft.change(PutInstance{id, std::move(row), std::move(why)});
 }
 
 // Forgets templates that neither the app, nor its history, nor any of its instances needs.
@@ -114,24 +114,25 @@ Result<void> plan_instances(Draft& draft, const AppName& name) {
   const AppRow app = *draft.world().apps.find(name);
   if (!app.deleting && !draft.world().templates.contains({name, app.rollout}))
     return internal("template_missing", "the template of rollout " + std::to_string(app.rollout) + " is not there");
-  for (const InstanceId& id : plan_relocation(draft, app)) stop(draft, id, "its node cannot start it, another may");
+  for (const InstanceId& id : plan_relocation(draft, app))
+    stop(draft, id, {"relocated", "its node cannot start it, another may"});
   const RolloutFacts facts = gather_facts(draft, name);
   if (give_up_if_failed(draft, name, facts)) return {};
   const std::vector<Joined>& instances = facts.instances;
   RolloutSteps steps = plan_rollout(facts);
   const std::vector<InstanceId> homeless = keep_what_has_nowhere_to_go(draft, *app.app, facts, steps);
   // The rows move with the first change: what is needed of them later is taken now.
-  std::map<InstanceId, std::string_view> reasons;
+  std::map<InstanceId, StopReason> reasons;
   std::set<std::uint32_t> held_slots;
   for (const Joined& instance : instances) {
-    reasons[instance.id] = instance.reason;
+    reasons[instance.id] = {std::string(to_string(instance.bucket)), std::string(instance.reason)};
     if (instance.row != nullptr && !instance.row->node.empty()) held_slots.insert(instance.id.slot);
   }
 
   for (const Joined& instance : instances) {
     if (instance.bucket != Bucket::kGone) continue;
     draft.because(instance.id, "forgotten: " + std::string(instance.reason));
-    draft.change(RemoveInstance{instance.id});
+    draft.change(RemoveInstance{instance.id, std::string(instance.reason)});
   }
   for (const InstanceId& id : steps.stop) stop(draft, id, reasons[id]);
   for (const auto& [id, why] : steps.holds)

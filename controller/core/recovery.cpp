@@ -31,6 +31,13 @@ void renumber(Draft& draft, const AppName& name) {
   draft.change(PutApp{std::move(row)});
 }
 
+// The lost history may have given one a node: its slot is filled under an id of this one.
+void drop_unplaced(Draft& draft) {
+  std::vector<InstanceId> unplaced;
+  for (const auto& [id, nothing] : draft.world().unplaced) unplaced.push_back(id);
+  for (const InstanceId& id : unplaced) draft.change(RemoveInstance{id, "it had no node when its history was lost"});
+}
+
 const SeenInstance* observed_instance(const World& world, Symbol node, const InstanceId& id) {
   const Observed* const observed = world.observed.find(node);
   if (observed == nullptr) return nullptr;
@@ -126,6 +133,7 @@ Result<ApplyReply> admit_recover(Draft& draft) {
   std::vector<AppName> apps;
   for (const auto& [name, row] : draft.world().apps) apps.push_back(name);
   for (const AppName& name : apps) renumber(draft, name);
+  drop_unplaced(draft);
   draft.touched().everything = true;
   return reply_of(draft);
 }

@@ -258,27 +258,33 @@ std::string what_blocks(const World& world, const InstanceId& id) {
 }
 
 Condition drained_condition(const World& world, Symbol name) {
+  if (is_drained(world, name)) return {"Drained", "True", "Empty", "no instance runs here any more"};
   std::string first;
   std::size_t left = 0;
-  bool blocked = false;
   for_each_on_node(world, name, [&](const InstanceId& id, const InstanceRow& here) {
     if (here.goal == InstanceGoal::kRun && here.status->phase == Phase::kExited) return;
     if (left++ == 0) first = what_blocks(world, id);
-    for_each_instance(world, id.app_name(), [&](const InstanceId& other, const InstanceRow& row) {
-      blocked |= other.slot == id.slot && row.goal == InstanceGoal::kRun && row.node.empty();
-    });
   });
   for_each_stray(world, name, [&](const InstanceId& id, const StrayRow& stray) {
-    if (left++ == 0)
-      first = short_name(id) + (stray.quarantined ? " is in quarantine: adopt or destroy it" : " is a stray that stops");
-    blocked |= stray.quarantined;
+    if (left++ > 0) return;
+    first = short_name(id) + (stray.quarantined ? " is in quarantine: adopt or destroy it" : " is a stray that stops");
   });
-  if (left == 0) return {"Drained", "True", "Empty", "no instance runs here any more"};
-  return {"Drained", "False", blocked ? "Blocked" : "Draining",
+  return {"Drained", "False", is_drain_blocked(world, name) ? "Blocked" : "Draining",
           counted(left, "instance") + (left == 1 ? " is left: " : " are left: ") + first};
 }
 
 }  // namespace
+
+bool is_drain_blocked(const World& world, Symbol node) {
+  bool blocked = false;
+  for_each_on_node(world, node, [&](const InstanceId& id, const InstanceRow&) {
+    for_each_instance(world, id.app_name(), [&](const InstanceId& other, const InstanceRow& row) {
+      blocked |= other.slot == id.slot && row.goal == InstanceGoal::kRun && row.node.empty();
+    });
+  });
+  for_each_stray(world, node, [&](const InstanceId&, const StrayRow& stray) { blocked |= stray.quarantined; });
+  return blocked;
+}
 
 NodeView view_node(const World& world, Symbol name, const NodeRow& row) {
   NodeView view;
@@ -301,8 +307,9 @@ NodeView view_node(const World& world, Symbol name, const NodeRow& row) {
       break;
     case NodeHealth::kUnknown:
       ready.reason = is_isolated(world, world.as_of) ? "Isolated" : "Silent";
-      ready.message = is_isolated(world, world.as_of) ? "most nodes are silent, which may be our own fault: nothing is moved"
-                                         : "no report for 40 s; its instances are left as they are";
+      ready.message = is_isolated(world, world.as_of)
+                          ? "most nodes are silent, which may be our own fault: nothing is moved"
+                          : "no report for 40 s; its instances are left as they are";
       break;
     case NodeHealth::kLost:
       ready.reason = "Lost";
@@ -314,6 +321,11 @@ NodeView view_node(const World& world, Symbol name, const NodeRow& row) {
       break;
   }
   view.conditions.push_back(std::move(ready));
+  if (const NodeClock* const clock = world.clocks.nodes.find(name); clock != nullptr && world.as_of < clock->held_until)
+    view.conditions.push_back(
+        {"Trusted", "False", "HeldDown",
+         "it came back " + std::to_string(clock->returns) + " times: nothing new is placed here for " +
+             format_duration(std::chrono::ceil<std::chrono::seconds>(clock->held_until - world.as_of))});
   if (!row.node->spec.schedulable)
     view.conditions.push_back({"Schedulable", "False", "Cordoned", "nothing new is placed here"});
   if (row.node->spec.drain.enabled) view.conditions.push_back(drained_condition(world, name));

@@ -15,6 +15,8 @@ AppView view_app(const World& world, const AppName& name, const AppRow& row);
 RolloutView view_rollout(const World& world, const AppName& name, const AppRow& row);
 InstanceView view_instance(const World& world, const InstanceId& id, const InstanceRow& row);
 NodeView view_node(const World& world, Symbol name, const NodeRow& row);
+// Whether what is still on a node that is drained waits for room elsewhere, or for somebody to decide.
+bool is_drain_blocked(const World& world, Symbol node);
 TenantView view_tenant(const World& world, Symbol name, const TenantRow& row);
 
 inline constexpr std::size_t kRecentOperations = 10;

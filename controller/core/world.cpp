@@ -45,8 +45,7 @@ void uncount(World& world, const OperationKey& key, const Operation& operation) 
 
 void derive_usage(World& world) {
   std::map<Symbol, TenantTotals> totals;
-  for (const auto& [name, row] : world.apps)
-    totals[name.tenant].declared += usage_of(*row.app, row.app->spec.replicas);
+  for (const auto& [name, row] : world.apps) totals[name.tenant].declared += usage_of(*row.app, row.app->spec.replicas);
   const InstanceId* last = nullptr;
   for (const auto& [id, row] : world.instances) {
     if (last == nullptr || last->app_name() != id.app_name() || last->slot != id.slot)
@@ -212,6 +211,7 @@ class Fold {
   }
 
   void operator()(const NoteTrace&) {}
+  void operator()(const NoteEvent&) {}
 
  private:
   void touch_app(const AppName& app) {

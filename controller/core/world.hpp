@@ -113,6 +113,7 @@ struct NodeClock {
   std::uint32_t returns = 0;  // from having been unknown, one after the other
   Time returned;              // the last one
   Time held_until;            // nothing new is placed there before
+  bool drained = false;       // `is_drained`, as it was last told
 
   bool operator==(const NodeClock&) const = default;
 };
@@ -120,8 +121,9 @@ struct Clocks {
   CowMap<AppName, RolloutClock> rollouts;
   CowMap<InstanceId, Time> ready_since;
   CowMap<Symbol, NodeClock> nodes;
-  Time last_lost;      // when a node was last given up
-  Time last_isolated;  // when so many were silent that none was
+  Time last_lost;         // when a node was last given up
+  Time last_isolated;     // when so many were silent that none was
+  bool isolated = false;  // `is_isolated`, as it was last told
 };
 
 // How many operations are at work at once unless the controller was told otherwise.

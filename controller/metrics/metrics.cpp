@@ -104,6 +104,26 @@ struct Metrics::Families {
                                     .Help("Nodes that are being drained and are not empty yet")
                                     .Register(registry)
                                     .Add({});
+  prometheus::Gauge& blocked = prometheus::BuildGauge()
+                                   .Name("unikctl_nodes_drain_blocked")
+                                   .Help("Nodes whose drain waits for room elsewhere or for somebody")
+                                   .Register(registry)
+                                   .Add({});
+  prometheus::Gauge& cordoned = prometheus::BuildGauge()
+                                    .Name("unikctl_nodes_cordoned")
+                                    .Help("Nodes that get nothing new, by an operator's word")
+                                    .Register(registry)
+                                    .Add({});
+  prometheus::Gauge& held_down = prometheus::BuildGauge()
+                                     .Name("unikctl_nodes_held_down")
+                                     .Help("Nodes that get nothing new since they came back again and again")
+                                     .Register(registry)
+                                     .Add({});
+  prometheus::Family<prometheus::Counter>& stops =
+      prometheus::BuildCounter()
+          .Name("unikctl_instances_stopped_total")
+          .Help("Instances that were told to stop, by why: evicted, displaced, lost, outdated, surplus, relocated")
+          .Register(registry);
   prometheus::Gauge& isolated = prometheus::BuildGauge()
                                     .Name("unikctl_isolated")
                                     .Help("1 while so many nodes are silent that none is given up")
@@ -129,6 +149,8 @@ Metrics::Metrics() : families_(std::make_unique<Families>()) {
     for (const OperationState state : {OperationState::kSucceeded, OperationState::kFailed})
       families_->operation_seconds.Add({{"kind", name}, {"state", std::string(to_string(state))}}, kOperationSeconds);
   }
+  for (const char* const cause : {"evicted", "displaced", "lost", "outdated", "surplus", "relocated"})
+    families_->stops.Add({{"cause", cause}});
 }
 Metrics::~Metrics() = default;
 
@@ -165,6 +187,9 @@ void Metrics::committed(const Record& record) {
       if (families_->ends_a_boot(seen->id, status))
         families_->boot_seconds.Add({{"accelerator", status.accelerator}}, kBootSeconds)
             .Observe(seconds(status.boot.start));
+    } else if (const auto* const put_instance = std::get_if<PutInstance>(&change)) {
+      if (const std::string& cause = put_instance->why.cause; !cause.empty())
+        families_->stops.Add({{"cause", cause}}).Increment();
     } else if (const auto* const gone = std::get_if<RemoveInstance>(&change)) {
       families_->forget(gone->id);
     }
@@ -180,12 +205,23 @@ std::string Metrics::text(const World& world, std::uint64_t journal_floor) {
   std::map<NodeHealth, double> healths;
   for (std::size_t health = 0; health < kNodeHealths; ++health) healths[static_cast<NodeHealth>(health)] = 0;
   double draining = 0;
+  double blocked = 0;
+  double cordoned = 0;
+  double held_down = 0;
   for (const auto& [name, row] : world.nodes) {
     ++healths[row.health];
-    const NodeLoad* const load = world.loads.find(name);
-    if (row.node->spec.drain.enabled && load != nullptr && load->instances > 0) ++draining;
+    if (row.node->spec.drain.enabled && !is_drained(world, name)) {
+      ++draining;
+      if (is_drain_blocked(world, name)) ++blocked;
+    }
+    if (!row.node->spec.schedulable) ++cordoned;
+    const NodeClock* const clock = world.clocks.nodes.find(name);
+    if (clock != nullptr && world.as_of < clock->held_until) ++held_down;
   }
   families_->draining.Set(draining);
+  families_->blocked.Set(blocked);
+  families_->cordoned.Set(cordoned);
+  families_->held_down.Set(held_down);
   families_->isolated.Set(is_isolated(world, world.as_of) ? 1 : 0);
   families_->unplaced.Set(static_cast<double>(world.unplaced.size()));
   families_->bound.Set(static_cast<double>(world.instances.size() - world.unplaced.size()));

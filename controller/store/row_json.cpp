@@ -193,9 +193,15 @@ struct Body {
     out.end_object();
   }
   void operator()(const PutInstance& change) {
-    out.begin_object().field("id", to_string(change.id)).key("row").raw(row_json(change.row)).end_object();
+    out.begin_object().field("id", to_string(change.id)).key("row").raw(row_json(change.row));
+    if (!change.why.cause.empty()) out.field("cause", change.why.cause).field("why", change.why.text);
+    out.end_object();
   }
-  void operator()(const RemoveInstance& change) { out.begin_object().field("id", to_string(change.id)).end_object(); }
+  void operator()(const RemoveInstance& change) {
+    out.begin_object().field("id", to_string(change.id));
+    if (!change.why.empty()) out.field("why", change.why);
+    out.end_object();
+  }
   void operator()(const ObserveInstance& change) {
     out.begin_object().field("id", to_string(change.id)).key("status").raw(codec::to_json(*change.status)).end_object();
   }
@@ -224,6 +230,10 @@ struct Body {
     for (const AppName& name : change.apps) app(name);
     out.end_array().end_object();
   }
+  void operator()(const NoteEvent& change) {
+    out.begin_object().field("object", change.object).field("reason", change.reason).field("message", change.message);
+    out.end_object();
+  }
 
   void app(const AppName& name) {
     out.begin_object().field("tenant", name.tenant.str()).field("app", name.app.str()).end_object();
@@ -245,7 +255,7 @@ constexpr const char* kNames[] = {"put_cluster",     "put_app",       "remove_ap
                                   "remove_node",     "put_tenant",    "remove_tenant",   "put_template",
                                   "remove_template", "put_instance",  "remove_instance", "observe_instance",
                                   "put_stray",       "remove_stray",  "put_operation",   "remove_operation",
-                                  "put_answer",      "remove_answer", "note_trace"};
+                                  "put_answer",      "remove_answer", "note_trace",      "note_event"};
 static_assert(std::size(kNames) == std::variant_size_v<Change>);
 
 OperationKey operation_key(Reader& reader) {
@@ -284,9 +294,14 @@ Result<Change> read_body(std::string_view name, JsonView body) {
     Reader row(in.object("row"));
     change.row = instance_row(row);
     if (auto problem = row.problem()) return std::move(*problem);
+    if (in.has("cause")) change.why = {in.text("cause"), in.text("why")};
     return finish<Change>(in, std::move(change));
   }
-  if (name == "remove_instance") return finish<Change>(in, RemoveInstance{in.instance("id")});
+  if (name == "remove_instance") {
+    RemoveInstance change{in.instance("id")};
+    if (in.has("why")) change.why = in.text("why");
+    return finish<Change>(in, std::move(change));
+  }
   if (name == "observe_instance") {
     ObserveInstance change{in.instance("id"), in.value<InstanceStatus>("status")};
     return finish<Change>(in, std::move(change));
@@ -322,6 +337,8 @@ Result<Change> read_body(std::string_view name, JsonView body) {
     }
     return finish<Change>(in, std::move(change));
   }
+  if (name == "note_event")
+    return finish<Change>(in, NoteEvent{in.text("object"), in.text("reason"), in.text("message")});
   return internal("unknown_record_format", "the journal holds a change `" + std::string(name) +
                                                "` that this program does not know: run the newer one");
 }

@@ -91,6 +91,7 @@ struct Moved {
   void operator()(const PutAnswer& change) { answers.insert(change.key); }
   void operator()(const RemoveAnswer& change) { answers.insert(change.key); }
   void operator()(const NoteTrace&) {}
+  void operator()(const NoteEvent&) {}
 };
 
 }  // namespace

@@ -84,6 +84,9 @@ class Describe {
   std::string operator()(const PutAnswer& change) const { return "keep answer " + change.key; }
   std::string operator()(const RemoveAnswer& change) const { return "forget answer " + change.key; }
   std::string operator()(const NoteTrace& change) const { return "trace " + change.trace_id; }
+  std::string operator()(const NoteEvent& change) const {
+    return "tell of " + change.object + ": " + change.reason + ": " + change.message;
+  }
 
  private:
   static std::string rollout(const std::string& app, const AppRow& row) {

@@ -117,10 +117,10 @@ void RecordChecks::check_placed(const TenantUsage& before, const World& world, c
   const TenantRow* const tenant = world.tenants.find(Symbol(kDefaultTenant));
   const Quota quota = tenant == nullptr ? Quota{} : tenant->tenant->spec.quota;  // the first record makes it
   const TenantUsage after = totals_of(world, Symbol(kDefaultTenant)).placed;
-  const bool fits = (!quota.instances || after.instances <= *quota.instances || after.instances <= before.instances) &&
-                    (!quota.cpu || after.resources.cpu <= *quota.cpu || after.resources.cpu <= before.resources.cpu) &&
-                    (!quota.memory || after.resources.memory <= *quota.memory ||
-                     after.resources.memory <= before.resources.memory);
+  const bool fits =
+      (!quota.instances || after.instances <= *quota.instances || after.instances <= before.instances) &&
+      (!quota.cpu || after.resources.cpu <= *quota.cpu || after.resources.cpu <= before.resources.cpu) &&
+      (!quota.memory || after.resources.memory <= *quota.memory || after.resources.memory <= before.resources.memory);
   cluster_.expect(fits, "quota: more is placed than the tenant may have at record " + std::to_string(record.seq));
 }
 

@@ -36,7 +36,8 @@ class RecordChecks {
   void look_at(const controller::Change& change);
   void check_forgotten(const InstanceId& id);
   void check_derived(const controller::Record& record);
-  void check_placed(const controller::TenantUsage& before, const controller::World& world, const controller::Record& record);
+  void check_placed(const controller::TenantUsage& before, const controller::World& world,
+                    const controller::Record& record);
   void check_quota(const controller::Record& record);
   void check_turns(const controller::Record& record);
   void check_build(const Operation& build);

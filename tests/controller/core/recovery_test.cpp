@@ -108,6 +108,20 @@ TEST_F(Recovery, NothingThatIsKnownIsReplacedAndNewInstancesHaveNewNumbers) {
   EXPECT_LT(instances.back().rollout, 2 * kRolloutsPerRecovery);
 }
 
+// The copied store knew it without a node; the lost history placed it, under the same id.
+TEST_F(Recovery, WhatHadNoNodeIsPlacedUnderAnIdThatTheLostHistoryNeverGave) {
+  InstanceRow row;
+  row.status = InstanceStatus{};
+  world_.step([&](Draft& draft) { draft.change(PutInstance{lost_, row}); });
+  report_lost();
+  recover();
+  EXPECT_FALSE(world_.world().instances.contains(lost_));
+  scale_to(2);
+  for (const InstanceId& id : world_.instances("web"))
+    EXPECT_NE(id, lost_) << "it runs on " << lost_node_ << " already";
+  EXPECT_TRUE(stray()->quarantined);
+}
+
 TEST_F(Recovery, AnAdoptedInstanceTakesItsSlotFromOneThatWasPlacedSince) {
   report_lost();
   recover();
