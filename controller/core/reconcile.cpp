@@ -123,10 +123,8 @@ Result<void> plan_instances(Draft& draft, const AppName& name) {
   const std::vector<InstanceId> homeless = keep_what_has_nowhere_to_go(draft, *app.app, facts, steps);
   // The rows move with the first change: what is needed of them later is taken now.
   std::map<InstanceId, StopReason> reasons;
-  std::set<std::uint32_t> held_slots;
   for (const Joined& instance : instances) {
     reasons[instance.id] = {std::string(to_string(instance.bucket)), std::string(instance.reason)};
-    if (instance.row != nullptr && !instance.row->node.empty()) held_slots.insert(instance.id.slot);
   }
 
   for (const Joined& instance : instances) {
@@ -147,7 +145,8 @@ Result<void> plan_instances(Draft& draft, const AppName& name) {
     Placer placer(draft.world(), *app.app, draft.now().boot);
     for (const InstanceId& id : to_place) {
       const InstanceRow* const row = draft.world().instances.find(id);
-      place(draft, placer, id, row == nullptr ? new_row(draft) : *row, held_slots.contains(id.slot));
+      place(draft, placer, id, row == nullptr ? new_row(draft) : *row,
+            held_share(draft.world(), name, id.slot).instances > 0);
     }
   }
   note_progress(draft, name, facts, steps);

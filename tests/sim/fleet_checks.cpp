@@ -70,6 +70,7 @@ std::vector<std::string> check_budgets(const World& before, const World& after, 
     const AppRow* const was = before.apps.find(name);
     // A namesake that is declared while the one before goes has nothing of its own to keep up.
     if (app.deleting || was == nullptr || was->deleting) continue;
+    if (was->app->metadata.uid != app.app->metadata.uid) continue;
     const Slots slots = slots_of(before, after, loop, name, app);
     if (slots.taken.empty() || slots.forced) continue;
     const std::uint32_t missing = app.app->spec.replicas - static_cast<std::uint32_t>(slots.serving.size());

@@ -44,11 +44,16 @@ void RecordChecks::look_at(const Change& change) {
     cluster_.expect(keys_.insert(put->key).second, "the request " + put->key + " took effect twice");
   if (const auto* const put = std::get_if<PutOperation>(&change); put != nullptr && put->operation->build)
     check_build(*put->operation);
-  if (const auto* const removed = std::get_if<RemoveInstance>(&change)) check_forgotten(removed->id);
+  if (const auto* const removed = std::get_if<RemoveInstance>(&change)) {
+    check_forgotten(removed->id);
+    forgotten_.insert(removed->id);
+  }
   if (std::holds_alternative<PutStray>(change)) ++outcome.strays;
   if (const auto* const put = std::get_if<PutApp>(&change)) count_rollback(put->row);
-  if (const auto* const put = std::get_if<PutInstance>(&change))
+  if (const auto* const put = std::get_if<PutInstance>(&change)) {
     if (!put->row.node.empty() && placed_.insert(put->id).second) ++outcome.placed;
+    cluster_.expect(!forgotten_.contains(put->id), to_string(put->id) + " is made again under its old id");
+  }
 }
 
 // Every byte that decides what a record means.
@@ -64,6 +69,7 @@ void RecordChecks::begin_again() {
   before_ = cluster_.controller.durable();
   cluster_.outcome.journal.clear();
   keys_.clear();
+  forgotten_.clear();
   for (const Record& record : cluster_.controller.journal().records()) {
     remember(record);
     for (const Change& change : record.changes)

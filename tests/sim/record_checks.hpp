@@ -52,6 +52,7 @@ class RecordChecks {
   controller::World before_;  // the durable one, before the record that is looked at
   std::set<std::string> keys_;
   std::set<InstanceId> placed_;
+  std::set<InstanceId> forgotten_;
   std::set<std::pair<AppName, std::uint64_t>> rollbacks_;  // apps, and the rollouts that nobody asked for
   std::map<std::uint64_t, Time> begun_;                    // by record
   std::optional<Time> last_lost_;                          // when the loop last gave a node up

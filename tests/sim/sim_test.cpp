@@ -26,6 +26,7 @@ Options options_for(std::uint64_t seed) {
   options.agents = 1 + static_cast<int>(seed % 7);
   options.apps = 1 + static_cast<int>(seed % 5);
   if (seed % 3 == 0) options.max_operations = 1 + static_cast<std::uint32_t>(seed % 2);
+  if (seed % 6 == 5) options.resync_every = std::chrono::hours(10);  // nothing may wait for one
   if (seed % 4 == 0) options.max_changes = 1 + static_cast<std::size_t>(seed % 5);
   return options;
 }

@@ -1,6 +1,7 @@
 // One node: the real agent loop over a host in memory. What would survive a crash of the agent is kept apart from it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -58,7 +59,7 @@ class SimulatedNode {
   // Asked before and after each effect is carried out: true kills the agent at that very point.
   std::function<bool()> dies_here;
   // The host sleeps: its VMs do nothing, its clock goes on, and what was due in between comes at once when it wakes.
-  void suspend(Duration length) { suspended_until_ = timeline_.now().boot + length; }
+  void suspend(Duration length) { suspended_until_ = std::max(suspended_until_, timeline_.now().boot + length); }
   void wake();
   bool is_suspended() const { return timeline_.now().boot < suspended_until_; }
   // The host is switched off for good: its VMs are gone, and nothing starts there again.

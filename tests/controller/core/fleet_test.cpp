@@ -503,6 +503,35 @@ TEST(LostNode, MostNodesSilentIsOurOwnBlindness) {
     EXPECT_EQ(id.attempt, 1U) << "nothing was replaced or restarted";
 }
 
+// Those that come back after an outage of ours do not all come at once.
+TEST(LostNode, NoneIsGivenUpForAMinuteAfterMostWereSilent) {
+  SimulatedFleet fleet(5);
+  const auto lost = [&] { return fleet.world().nodes_by_health[static_cast<std::size_t>(NodeHealth::kLost)]; };
+  for (const char* node : {"n1", "n2", "n3", "n4", "n5"}) fleet.silence(node);
+  fleet.pass(minutes(5));
+  for (const char* node : {"n1", "n2", "n3", "n4"}) fleet.hear_again(node);
+  fleet.pass(seconds(50));
+  EXPECT_EQ(lost(), 0U);
+  fleet.pass(seconds(30));
+  EXPECT_EQ(lost(), 1U);
+}
+
+// A few that are gone for good say nothing about us when another one dies.
+TEST(LostNode, ThoseThatWereLostLongAgoAreNoBlindness) {
+  SimulatedFleet fleet(5);
+  const auto lost = [&] { return fleet.world().nodes_by_health[static_cast<std::size_t>(NodeHealth::kLost)]; };
+  fleet.silence("n1");
+  fleet.pass(minutes(2));
+  fleet.silence("n2");
+  fleet.pass(minutes(2));
+  EXPECT_EQ(lost(), 2U);
+  fleet.silence("n3");
+  fleet.pass(minutes(2));
+  EXPECT_EQ(lost(), 2U) << "three of five within some minutes may be our own fault";
+  fleet.pass(kLongSilence);
+  EXPECT_EQ(lost(), 3U);
+}
+
 TEST(SilentNode, IsUnknownAfter40Seconds) {
   SimulatedFleet fleet(5);
   fleet.silence("n1");

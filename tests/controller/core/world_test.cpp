@@ -23,6 +23,54 @@ TEST(World, HoldsAStatusThatANodeReportedOnce) {
   }
 }
 
+// What waits for a place is tried again when there is more room, and not before.
+TEST(World, RoomThatIsGivenBackIsTold) {
+  PlannedWorld planned;
+  planned.add_node("n1");
+  planned.deploy(PlannedWorld::app("web", 2));
+  planned.report_all();
+  const std::vector<InstanceId> ids = planned.instances("web");
+  const auto capacity_after = [&](const Change& change) {
+    World world = planned.world();
+    ++world.revision;
+    Dirty dirty;
+    apply(world, change, &dirty);
+    return dirty.capacity;
+  };
+  InstanceStatus ended = *planned.row(ids[0]).status;
+  EXPECT_FALSE(capacity_after(ObserveInstance{ids[0], ended}));
+  ended.phase = Phase::kExited;
+  ended.reason = "completed";
+  EXPECT_TRUE(capacity_after(ObserveInstance{ids[0], ended}));
+  EXPECT_TRUE(capacity_after(RemoveInstance{ids[0]}));
+  EXPECT_TRUE(capacity_after(PutTenant{*planned.world().tenants.find(Symbol("default"))}));
+  EXPECT_TRUE(capacity_after(PutNode{*planned.world().nodes.find(Symbol("n1"))}));
+}
+
+// Two of a slot count once, and for the larger in each dimension, until the larger has gone.
+TEST(World, ASlotHoldsTheLargestOfWhatRunsInIt) {
+  PlannedWorld planned;
+  planned.add_node("n1");
+  App app = PlannedWorld::app("web");
+  app.spec.boot.resources = {MilliCpu{100}, mebibytes(300)};
+  planned.deploy(app);
+  planned.report_all();
+  app.spec.boot.resources = {MilliCpu{200}, mebibytes(100)};
+  planned.deploy(app);
+  const std::vector<InstanceId> ids = planned.instances("web");
+  ASSERT_EQ(ids.size(), 2U) << "the successor comes first";
+  const TenantUsage held{1, {MilliCpu{200}, mebibytes(300)}};
+  EXPECT_EQ(held_share(planned.world(), {Symbol("default"), Symbol("web")}, 0), held);
+  EXPECT_EQ(totals_of(planned.world(), Symbol("default")).placed, held);
+  World later = planned.world();
+  ++later.revision;
+  apply(later, RemoveInstance{ids[0]});
+  EXPECT_EQ(totals_of(later, Symbol("default")).placed, (TenantUsage{1, app.spec.boot.resources}));
+  World recounted = later;
+  derive(recounted);
+  EXPECT_TRUE(same_tables(later, recounted));
+}
+
 TEST(World, SharesThePagesOfItsQueueOfBuilds) {
   PlannedWorld planned;
   Operation build;
