@@ -132,13 +132,19 @@ void watch_drain(Draft& draft, Symbol node) {
   wake_apps_here(draft, node);
 }
 
+// It had ended for good, and its node has gone back to a record from before its goal came: what it said first stands,
+// and the room that it gave away is not its own again.
+bool has_forgotten_its_end(const InstanceStatus& known, const InstanceStatus& said) {
+  return is_final(known) && known.reason != kNoGoal && said.phase == Phase::kExited && said.reason == kNoGoal;
+}
+
 void take_transitions(Draft& draft, Symbol node, const NodeObservation& report) {
   std::vector<const SeenInstance*> strays;
   for (const SeenInstance& seen : report.body->instances) {
     const InstanceRow* const row = draft.world().instances.find(seen.id);
     if (row == nullptr || row->node != node) {
       strays.push_back(&seen);
-    } else if (row->status != seen.status) {
+    } else if (row->status != seen.status && !has_forgotten_its_end(*row->status, *seen.status)) {
       draft.change(ObserveInstance{seen.id, seen.status});
     }
   }
