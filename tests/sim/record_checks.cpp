@@ -157,7 +157,7 @@ void RecordChecks::check_turn(const Record& record, const InstanceId& planned) {
 
 void RecordChecks::check_fleet(const Record& record) {
   const World& world = cluster_.controller.durable();
-  std::vector<std::string> broken = check_nodes(world, nodes_.capacity());
+  std::vector<std::string> broken = check_nodes(world, record, nodes_.capacity());
   for (std::string& text : check_strict_slots(before_, record)) broken.push_back(std::move(text));
   // One that has just died has no clocks to judge by.
   if (cluster_.controller.is_up())
