@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "controller/core/place.hpp"
 #include "controller/core/quota.hpp"
 
 namespace unik::controller {
@@ -73,6 +74,15 @@ void check_app(const Resource& resource, const App& app, std::vector<Fault>& fau
   if (spec.run.health && !numbers.contains(spec.run.health->port))
     faults.push_back(fault_in(resource, "spec.health",
                               "port " + std::to_string(spec.run.health->port) + " is not among spec.ports"));
+}
+
+// One that declares what nodes say of themselves would pose as another.
+void check_node(const Resource& resource, const Node& node, std::vector<Fault>& faults) {
+  for (const auto& [key, value] : node.metadata.labels)
+    if (key.starts_with(kOwnLabels))
+      faults.push_back(fault_in(resource, "metadata.labels",
+                                "`" + key + "`: what begins with `" + std::string(kOwnLabels) +
+                                    "` a node says of itself: choose another name, or leave it out"));
 }
 
 void check_limits(const Resource& resource, const App& app, const InstanceLimits& limits, std::vector<Fault>& faults) {
@@ -184,6 +194,7 @@ Findings check_specs(const World& world, std::vector<Resource>& resources) {
   HostPorts ports(world, resources);
   std::set<AppName> asked;
   for (Resource& resource : resources) {
+    if (const Node* const node = std::get_if<Node>(&resource)) check_node(resource, *node, faults);
     App* const app = std::get_if<App>(&resource);
     if (app == nullptr) continue;
     const TenantRow* const row = tenant_of(world, *app);

@@ -6,6 +6,7 @@
 #include "controller/core/admit.hpp"
 #include "controller/core/diff.hpp"
 #include "controller/core/node_watch.hpp"
+#include "controller/core/place.hpp"
 #include "controller/core/strict.hpp"
 
 namespace unik::controller {
@@ -31,6 +32,10 @@ Result<void> check_register(const RegisterRequest& request, WallTime now) {
     return invalid("bad_agent_start", "node/" + request.node + ": want an agent's start of at most " +
                                           std::to_string(latest) + " (microseconds since 1970, ten years ahead), got " +
                                           std::to_string(request.agent_start) + ": set that machine's clock");
+  for (const auto& [key, value] : request.labels)
+    if (key.starts_with(kOwnLabels))
+      return invalid("bad_label", "node/" + request.node + ": want labels of the agent's own, got `" + key +
+                                      "`: what begins with `" + std::string(kOwnLabels) + "` a node says of itself");
   if (request.info.capacity.cpu.value <= 0 || request.info.capacity.memory.value <= 0)
     return invalid("bad_capacity", "node/" + request.node + ": want a node with CPU and memory, got " +
                                        std::to_string(request.info.capacity.cpu.value) + "m and " +

@@ -44,7 +44,10 @@ Joined classify_by_node(const World& world, const AppRow& app, const InstanceId&
     return joined(id, row, Bucket::kLost, "its node has been silent for too long");
   switch (leaving(world, *node, *app.app, now)) {
     case Leaving::kNo:
-      return joined(id, row, Bucket::kCurrent, "of the current template");
+      if (!is_lost(world, row.node)) return joined(id, row, Bucket::kCurrent, "of the current template");
+      return joined(id, row, Bucket::kCurrent,
+                    disconnect.replace ? "its node is lost, and it is replaced when disconnect.lostAfter has passed"
+                                       : "its node is lost, and its app waits for it: disconnect.replace is off");
     case Leaving::kDrain:
       if (is_job(*app.app))
         return joined(id, row, Bucket::kCurrent, "its node is being drained, and waits for it to end");

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "controller/core/diff.hpp"
 #include "controller/core/world.hpp"
 
 namespace unik::controller {
@@ -21,37 +22,69 @@ struct Exclusion {
   bool operator==(const Exclusion&) const = default;
 };
 
+inline constexpr std::string_view kQuotaExceeded = "quota_exceeded";
+
 struct NoPlace {
   std::string reason = "no_eligible_node";
   std::string message;  // names the nearest misses
-  std::vector<Exclusion> exclusions;
 };
 
-// What a node says of itself beside its declared labels; selectors and spreads may name these too.
+// What a node says of itself beside its declared labels; selectors and spreads may name these too. Nobody declares a
+// label under this prefix for it.
+inline constexpr std::string_view kOwnLabels = "unikctl.dev/";
 inline constexpr std::string_view kNameLabel = "unikctl.dev/name";
 inline constexpr std::string_view kPlatformLabel = "unikctl.dev/platform";        // `linux-amd64`
 inline constexpr std::string_view kAcceleratorLabel = "unikctl.dev/accelerator";  // `kvm` or `tcg`
 
-// Places the instances of one app one after the other; each choice counts for the next. Fewest of the app in each
-// spread label's value come first, then fewest on the node, then the emptiest node, or the fullest where the tenant
-// says so; names break ties. In a large fleet the best of some dozens of nodes that fit is taken, more where there are
-// more replicas, from a place that the app's name decides; that nothing fits is said only after every node has been
-// looked at.
+// The instances that give up their slots to those that are there or that `to_place` names.
+std::set<InstanceId> making_way(const std::vector<Joined>& instances, const std::vector<InstanceId>& to_place);
+
+// Places the instances of one app one after the other; each choice counts for the next. Nodes where a published port
+// is taken come last. Fewest of the app in each spread label's value come first, then fewest on the node, then the
+// emptiest node, or the fullest where the tenant says so, then one that has the image; names break ties. In a large
+// fleet the best of some dozens of nodes that fit is taken, more where there are more replicas, from a place that the
+// app's name decides, or from the first where the tenant packs; that nothing fits is said only after every node has
+// been looked at.
 //
-// `world` and `app` must outlive the Placer; each choice is put into `world` before the next is asked for.
+// `world`, `app` and `boot` must outlive the Placer; each choice is put into `world` before the next is asked for.
 class Placer {
  public:
-  Placer(const World& world, const App& app, Time now);
+  // `boot` is what the instances will run, which is not always what the app declares. Those of `leaving` do not count
+  // as the app's: another takes their slot.
+  Placer(const World& world, const App& app, const BootSpec& boot, Time now, const std::set<InstanceId>& leaving = {});
 
-  // `is_replacement`: another instance holds the slot, and with it the slot's share of the quota.
-  std::variant<Symbol, NoPlace> next(bool is_replacement = false);
+  // For an instance of `slot`, which may hold a share of the tenant's quota already.
+  std::variant<Symbol, NoPlace> next(std::uint32_t slot);
+
+  // When nothing fits: each node with what keeps the app off it, the nearest miss first.
+  std::vector<Exclusion> exclusions() const;
 
  private:
   static constexpr std::size_t kMaxSpread = 8;
 
+  // In the order in which they hold; a node that passes them all is left out for want of room.
+  enum class Rule : std::uint8_t {
+    kRegistered,
+    kReady,
+    kSchedulable,
+    kNotDrained,
+    kCouldStart,
+    kTainted,
+    kTrusted,
+    kAppSelector,
+    kTenantSelector,
+    kRoom,
+  };
+  struct Miss {
+    Rule rule = Rule::kRoom;
+    std::int64_t shortage = 0;  // of what is needed, per mille
+    Symbol node;
+  };
   struct Score {
+    bool port_is_taken = false;
     std::array<std::uint32_t, kMaxSpread + 1> counts{};
     std::int64_t load = 0;
+    bool lacks_image = true;
 
     auto operator<=>(const Score&) const = default;
   };
@@ -61,21 +94,28 @@ class Placer {
     Resources free;
     Resources need;
     std::uint32_t of_app = 0;
+    bool port_is_taken = false;
+    bool has_image = false;
     std::array<std::uint32_t*, kMaxSpread> domains{};  // how many of the app share each spread label's value
     Score score;                                       // when it was last looked at
   };
 
   std::uint32_t* domain(std::size_t spread, const NodeRow& node);
-  std::optional<std::string> rule_against(Symbol name, const NodeRow& node) const;
-  bool may_take(Symbol name, const NodeRow& node) const;
-  bool look_further();
+  void find_image();
+  Rule rule_against(Symbol name, const NodeRow& node) const;
+  std::string describe(Rule rule, Symbol name, const NodeRow& node) const;
+  Resources free_on(Symbol name, const NodeRow& node) const;
+  bool finds_port_taken(Symbol name) const;
+  void look_further();
   Score score(const Candidate& one) const;
   static bool worse(const Candidate& a, const Candidate& b);
   Candidate* best();
+  std::vector<Miss> nearest(std::size_t count) const;
   NoPlace no_place() const;
 
   const World& world_;
   const App& app_;
+  const BootSpec& boot_;
   const Time now_;
   const Labels* tenant_selector_ = nullptr;
   bool bin_pack_ = false;
@@ -83,6 +123,8 @@ class Placer {
   std::size_t enough_ = 0;  // so many more that fit are looked for at a time
   std::size_t looked_at_ = 0;
   std::set<Symbol> failing_;  // could not start an instance of this app
+  bool has_fixed_ports_ = false;
+  std::vector<Symbol> with_image_;  // nodes that run it or are to, in order
   std::map<Symbol, std::uint32_t> of_app_;
   std::map<std::pair<std::size_t, std::string>, std::uint32_t> domains_;  // by (spread, value)
   std::vector<Candidate> candidates_;

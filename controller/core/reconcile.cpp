@@ -44,8 +44,8 @@ const Shared<InstanceStatus>& placed_status() {
 }
 
 // Gives `id` a node, or a row that says why it has none.
-void place(Draft& draft, Placer& placer, const InstanceId& id, InstanceRow row, bool is_replacement) {
-  std::variant<Symbol, NoPlace> choice = placer.next(is_replacement);
+void place(Draft& draft, Placer& placer, const InstanceId& id, InstanceRow row) {
+  std::variant<Symbol, NoPlace> choice = placer.next(id.slot);
   if (const Symbol* const node = std::get_if<Symbol>(&choice)) {
     row.node = *node;
     row.goal_revision = draft.world().revision;
@@ -89,16 +89,17 @@ void drop_unused_templates(Draft& draft, const AppName& name) {
 
 // A strict singleton goes before its successor comes: not before another node has room. The successor gets a row all
 // the same, which says what is short, and by which the app is planned again when there is room.
-std::vector<InstanceId> keep_what_has_nowhere_to_go(const Draft& draft, const App& app, const RolloutFacts& facts,
+std::vector<InstanceId> keep_what_has_nowhere_to_go(const Draft& draft, const AppRow& app, const RolloutFacts& facts,
                                                     RolloutSteps& steps) {
   std::set<std::uint32_t> kept;
   const auto is_displaced = [](const Joined& one) { return one.bucket == Bucket::kDisplaced && one.serves; };
   if (!facts.strict || std::none_of(facts.instances.begin(), facts.instances.end(), is_displaced)) return {};
-  Placer placer(draft.world(), app, draft.now().boot);
+  const Shared<BootSpec> boot = *draft.world().templates.find({app.app->name(), app.rollout});
+  Placer placer(draft.world(), *app.app, *boot, draft.now().boot);
   for (const Joined& instance : facts.instances) {
     if (!is_displaced(instance)) continue;
     const auto stop = std::find(steps.stop.begin(), steps.stop.end(), instance.id);
-    if (stop == steps.stop.end() || std::holds_alternative<Symbol>(placer.next(true))) continue;
+    if (stop == steps.stop.end() || std::holds_alternative<Symbol>(placer.next(instance.id.slot))) continue;
     steps.stop.erase(stop);
     steps.holds.emplace_back(instance.id, "no other node has room for it");
     kept.insert(instance.id.slot);
@@ -107,6 +108,19 @@ std::vector<InstanceId> keep_what_has_nowhere_to_go(const Draft& draft, const Ap
   for (const Joined& instance : facts.instances)
     if (instance.bucket == Bucket::kMissing && kept.contains(instance.id.slot)) successors.push_back(instance.id);
   return successors;
+}
+
+void place_all(Draft& draft, const App& app, const std::vector<InstanceId>& ids, const std::set<InstanceId>& leaving) {
+  std::map<std::uint64_t, std::vector<InstanceId>> by_template;
+  for (const InstanceId& id : ids) by_template[id.rollout].push_back(id);
+  for (const auto& [rollout, group] : by_template) {
+    const Shared<BootSpec> boot = *draft.world().templates.find({app.name(), rollout});
+    Placer placer(draft.world(), app, *boot, draft.now().boot, leaving);
+    for (const InstanceId& id : group) {
+      const InstanceRow* const row = draft.world().instances.find(id);
+      place(draft, placer, id, row == nullptr ? new_row(draft) : *row);
+    }
+  }
 }
 
 // Returns an Error for what only a defect of this program or a damaged store can bring about.
@@ -120,7 +134,7 @@ Result<void> plan_instances(Draft& draft, const AppName& name) {
   if (give_up_if_failed(draft, name, facts)) return {};
   const std::vector<Joined>& instances = facts.instances;
   RolloutSteps steps = plan_rollout(facts);
-  const std::vector<InstanceId> homeless = keep_what_has_nowhere_to_go(draft, *app.app, facts, steps);
+  const std::vector<InstanceId> homeless = keep_what_has_nowhere_to_go(draft, app, facts, steps);
   // The rows move with the first change: what is needed of them later is taken now.
   std::map<InstanceId, StopReason> reasons;
   for (const Joined& instance : instances) {
@@ -141,14 +155,7 @@ Result<void> plan_instances(Draft& draft, const AppName& name) {
   for (const Joined& instance : instances)
     if (instance.bucket == Bucket::kUnplaced && !facts.taken.contains(instance.id.slot))
       to_place.push_back(instance.id);
-  if (!to_place.empty()) {
-    Placer placer(draft.world(), *app.app, draft.now().boot);
-    for (const InstanceId& id : to_place) {
-      const InstanceRow* const row = draft.world().instances.find(id);
-      place(draft, placer, id, row == nullptr ? new_row(draft) : *row,
-            held_share(draft.world(), name, id.slot).instances > 0);
-    }
-  }
+  place_all(draft, *app.app, to_place, making_way(instances, to_place));
   note_progress(draft, name, facts, steps);
   return {};
 }
@@ -192,6 +199,7 @@ Dirty take_touched(Draft& draft) {
 
 void add_waiting(const World& world, Dirty& dirty) {
   for (const auto& [id, nothing] : world.unplaced) dirty.apps.insert(id.app_name());
+  for (const auto& [id, nothing] : world.stranded) dirty.apps.insert(id.app_name());
 }
 
 void add_everything(const World& world, Dirty& dirty) {

@@ -18,10 +18,6 @@ Duration left_to_wait(const InstanceId& id, const InstanceRow& row, WallTime now
 
 }  // namespace
 
-bool cannot_be_started(const InstanceStatus& status) {
-  return status.phase == Phase::kPending && status.reason == "launch_failed";
-}
-
 std::vector<InstanceId> plan_relocation(Draft& draft, const AppRow& app) {
   std::vector<InstanceId> due;
   if (app.deleting) return due;
@@ -36,9 +32,10 @@ std::vector<InstanceId> plan_relocation(Draft& draft, const AppRow& app) {
     }
   });
   if (due.empty()) return due;
-  Placer placer(draft.world(), *app.app, draft.now().boot);
+  const Shared<BootSpec> boot = *draft.world().templates.find({app.app->name(), app.rollout});
+  Placer placer(draft.world(), *app.app, *boot, draft.now().boot);
   std::size_t places = 0;
-  while (places < due.size() && std::holds_alternative<Symbol>(placer.next())) ++places;
+  while (places < due.size() && std::holds_alternative<Symbol>(placer.next(due[places].slot))) ++places;
   due.resize(places);
   return due;
 }

@@ -14,9 +14,6 @@ namespace unik::controller {
 inline constexpr Duration kMoveBackoff = std::chrono::seconds(1);
 inline constexpr Duration kMoveMaxBackoff = std::chrono::minutes(5);
 
-// Whether its node says that it could not start the VM, and not that the app had ended.
-bool cannot_be_started(const InstanceStatus& status);
-
 // The instances of `app` to stop because another node will take their place; asks to be woken when one is due later.
 std::vector<InstanceId> plan_relocation(Draft& draft, const AppRow& app);
 

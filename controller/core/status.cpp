@@ -1,7 +1,11 @@
 #include "controller/core/status.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <map>
+#include <tuple>
+#include <utility>
+#include <variant>
 
 #include "controller/core/diff.hpp"
 #include "controller/core/node_watch.hpp"
@@ -14,6 +18,59 @@
 namespace unik::controller {
 namespace {
 
+bool is_frozen(const AppRow& row) {
+  return row.frozen_generation == row.app->metadata.generation;
+}
+
+// In a list, what one search for a place costs is multiplied: in larger fleets it shows what the table says.
+constexpr std::size_t kFleetSearchedInLists = 1000;
+
+bool waits_for_place(const InstanceRow& row) {
+  return row.goal == InstanceGoal::kRun && row.node.empty();
+}
+
+// Whether another instance holds the slot of `id`.
+bool is_replacement(const World& world, const InstanceId& id) {
+  return held_share(world, id.app_name(), id.slot).instances > 0;
+}
+
+// Why instances have no place, as of now. The table keeps what was said first: figures that move are no transition.
+class PlaceSearch {
+ public:
+  explicit PlaceSearch(const World& world, std::size_t max_nodes = std::numeric_limits<std::size_t>::max())
+      : world_(world), is_on_(world.nodes.size() <= max_nodes) {}
+
+  InstanceStatus status(const InstanceId& id, const InstanceRow& row) {
+    InstanceStatus status = *row.status;
+    const AppRow* const app = world_.apps.find(id.app_name());
+    if (!is_on_ || !waits_for_place(row) || app == nullptr || is_frozen(*app)) return status;
+    const Key key{id.app_name(), id.rollout, is_replacement(world_, id)};
+    const auto [known, is_new] = known_.try_emplace(key);
+    if (is_new) known->second = search(*app, id);
+    if (known->second) {
+      status.reason = known->second->reason;
+      status.message = known->second->message;
+    }
+    return status;
+  }
+
+ private:
+  using Key = std::tuple<AppName, std::uint64_t, bool>;  // app, rollout, whether it replaces
+
+  // None when there is a place: the next plan takes it.
+  std::optional<NoPlace> search(const AppRow& app, const InstanceId& id) const {
+    const Shared<BootSpec>* const boot = world_.templates.find({id.app_name(), id.rollout});
+    if (boot == nullptr) return std::nullopt;
+    std::variant<Symbol, NoPlace> choice = Placer(world_, *app.app, **boot, world_.as_of).next(id.slot);
+    if (NoPlace* const none = std::get_if<NoPlace>(&choice)) return std::move(*none);
+    return std::nullopt;
+  }
+
+  const World& world_;
+  const bool is_on_;
+  std::map<Key, std::optional<NoPlace>> known_;
+};
+
 struct Count {
   std::uint32_t ready = 0;
   std::uint32_t up_to_date = 0;
@@ -21,7 +78,7 @@ struct Count {
   std::uint32_t failed = 0;
   std::uint32_t restarts = 0;
   std::uint32_t running = 0;
-  const InstanceStatus* waiting = nullptr;
+  const InstanceRow* waiting = nullptr;
   InstanceId waiting_id;
 };
 
@@ -43,15 +100,11 @@ Count count(const World& world, const AppName& name, const AppRow& app) {
       ++total.failed;
     }
     if (!is_ready(status) && !ended_well(status) && total.waiting == nullptr) {
-      total.waiting = &status;
+      total.waiting = &row;
       total.waiting_id = id;
     }
   });
   return total;
-}
-
-bool is_frozen(const AppRow& row) {
-  return row.frozen_generation == row.app->metadata.generation;
 }
 
 // Going back, or gone back: something else than what is declared runs, or is to.
@@ -75,7 +128,7 @@ std::string phase_of(const World& world, const AppRow& row, const Count& total) 
   return "progressing";
 }
 
-Condition ready_condition(const AppRow& row, const Count& total) {
+Condition ready_condition(const AppRow& row, const Count& total, PlaceSearch& search) {
   const std::uint32_t desired = row.app->spec.replicas;
   Condition condition{"Ready", "False", "Progressing",
                       std::to_string(total.ready) + " of " + std::to_string(desired) + " ready"};
@@ -93,11 +146,11 @@ Condition ready_condition(const AppRow& row, const Count& total) {
     condition.status = "True";
     condition.reason = "Ready";
   } else if (total.waiting != nullptr) {
-    condition.reason =
-        total.waiting->reason.empty() ? std::string(to_string(total.waiting->health)) : total.waiting->reason;
+    const InstanceStatus waiting = search.status(total.waiting_id, *total.waiting);
+    condition.reason = waiting.reason.empty() ? std::string(to_string(waiting.health)) : waiting.reason;
     condition.message += "; " + short_name(total.waiting_id) + ": " + condition.reason;
-    if (!total.waiting->message.empty()) condition.message += ": " + total.waiting->message;
-    condition.message += restarts_of(*total.waiting);
+    if (!waiting.message.empty()) condition.message += ": " + waiting.message;
+    condition.message += restarts_of(waiting);
   }
   return condition;
 }
@@ -151,32 +204,49 @@ std::string describe(const Condition& condition) {
   return text;
 }
 
-std::string describe_instance(const InstanceId& id, const InstanceRow& row) {
-  std::string text = short_name(id) + " is " + std::string(to_string(row.status->phase));
+std::string describe_instance(const InstanceId& id, const InstanceRow& row, PlaceSearch& search) {
+  const InstanceStatus status = search.status(id, row);
+  std::string text = short_name(id) + " is " + std::string(to_string(status.phase));
   if (!row.node.empty()) text += " on " + row.node.str();
-  const std::string& reason = row.status->reason;
-  const bool starting = row.status->health == Health::kStarting;
-  if (!reason.empty() || starting) text += ", " + (reason.empty() ? std::string(to_string(Health::kStarting)) : reason);
-  if (!row.status->message.empty()) text += ": " + row.status->message;
-  return text + restarts_of(*row.status);
+  const bool starting = status.health == Health::kStarting;
+  if (!status.reason.empty() || starting)
+    text += ", " + (status.reason.empty() ? std::string(to_string(Health::kStarting)) : status.reason);
+  if (!status.message.empty()) text += ": " + status.message;
+  return text + restarts_of(status);
 }
 
-// Each node with the first rule that keeps the app off it.
-void explain_placement(const World& world, const App& app, Explanation& explanation) {
-  std::variant<Symbol, NoPlace> choice = Placer(world, app, world.as_of).next();
+// Each node with the first rule that keeps `id` off it; the nearest miss first.
+void explain_placement(const World& world, const AppRow& app, const InstanceId& id,
+                       const std::vector<Joined>& instances, Explanation& explanation) {
+  const Shared<BootSpec>* const boot = world.templates.find({id.app_name(), id.rollout});
+  if (boot == nullptr) return;
+  Placer placer(world, *app.app, **boot, world.as_of, making_way(instances, {id}));
+  std::variant<Symbol, NoPlace> choice = placer.next(id.slot);
   if (const Symbol* const node = std::get_if<Symbol>(&choice)) {
     explanation.reasons.push_back("one more instance would go to " + node->str());
     return;
   }
   const NoPlace& none = std::get<NoPlace>(choice);
-  if (none.exclusions.empty()) explanation.reasons.push_back(none.message);
-  for (const Exclusion& exclusion : none.exclusions)
+  if (none.reason == kQuotaExceeded || world.nodes.empty()) {
+    explanation.reasons.push_back(none.message);
+    return;
+  }
+  for (const Exclusion& exclusion : placer.exclusions())
     explanation.reasons.push_back("no room on " + exclusion.node.str() + ": " + exclusion.rule);
 }
 
-}  // namespace
+// Of those that wait for a place one that replaces another, if there is one: its quota holds it back last.
+std::optional<InstanceId> to_explain(const World& world, const std::vector<Joined>& instances) {
+  std::optional<InstanceId> found;
+  for (const Joined& one : instances) {
+    if (one.bucket != Bucket::kUnplaced) continue;
+    if (is_replacement(world, one.id)) return one.id;
+    if (!found) found = one.id;
+  }
+  return found;
+}
 
-AppView view_app(const World& world, const AppName& name, const AppRow& row) {
+AppView view_app(const World& world, const AppName& name, const AppRow& row, PlaceSearch& search) {
   const Count total = count(world, name, row);
   AppView view;
   view.app = *row.app;
@@ -186,12 +256,39 @@ AppView view_app(const World& world, const AppName& name, const AppRow& row) {
   view.up_to_date = total.up_to_date;
   view.rollout = row.rollout;
   view.restarts = total.restarts;
-  view.conditions.push_back(ready_condition(row, total));
+  view.conditions.push_back(ready_condition(row, total, search));
   view.conditions.push_back(rollout_condition(world, row));
   view.urls = urls_of(world, name);
   view.created_at = row.created_at;
   view.updated_at = row.updated_at;
   return view;
+}
+
+InstanceView view_instance(const World& world, const InstanceId& id, const InstanceRow& row, PlaceSearch& search) {
+  InstanceView view;
+  view.id = id;
+  view.name = short_name(id);
+  view.node = row.node.str();
+  if (const Shared<BootSpec>* const boot = world.templates.find({id.app_name(), id.rollout}))
+    view.image = (*boot)->image;
+  view.goal = to_string(row.goal);
+  view.status = search.status(id, row);
+  const NodeRow* const node = world.nodes.find(row.node);
+  view.node_unknown = node != nullptr && node->health == NodeHealth::kUnknown;
+  view.created_at = row.created_at;
+  return view;
+}
+
+}  // namespace
+
+AppView view_app(const World& world, const AppName& name, const AppRow& row) {
+  PlaceSearch search(world, kFleetSearchedInLists);
+  return view_app(world, name, row, search);
+}
+
+InstanceView view_instance(const World& world, const InstanceId& id, const InstanceRow& row) {
+  PlaceSearch search(world, kFleetSearchedInLists);
+  return view_instance(world, id, row, search);
 }
 
 RolloutView view_rollout(const World& world, const AppName& name, const AppRow& row) {
@@ -226,25 +323,10 @@ RolloutView view_rollout(const World& world, const AppName& name, const AppRow& 
   return view;
 }
 
-InstanceView view_instance(const World& world, const InstanceId& id, const InstanceRow& row) {
-  InstanceView view;
-  view.id = id;
-  view.name = short_name(id);
-  view.node = row.node.str();
-  if (const Shared<BootSpec>* const boot = world.templates.find({id.app_name(), id.rollout}))
-    view.image = (*boot)->image;
-  view.goal = to_string(row.goal);
-  view.status = *row.status;
-  const NodeRow* const node = world.nodes.find(row.node);
-  view.node_unknown = node != nullptr && node->health == NodeHealth::kUnknown;
-  view.created_at = row.created_at;
-  return view;
-}
-
 namespace {
 
 // Why the first instance that is still on a drained node has no replacement that serves.
-std::string what_blocks(const World& world, const InstanceId& id) {
+std::string what_blocks(const World& world, const InstanceId& id, PlaceSearch& search) {
   std::string why = short_name(id);
   const InstanceRow& row = *world.instances.find(id);
   if (row.goal == InstanceGoal::kStop) return why + " is stopping";
@@ -252,18 +334,18 @@ std::string what_blocks(const World& world, const InstanceId& id) {
   for_each_instance(world, id.app_name(), [&](const InstanceId& other, const InstanceRow& replacement) {
     if (any || other == id || other.slot != id.slot || replacement.goal == InstanceGoal::kStop) return;
     any = true;
-    why += " waits for " + describe_instance(other, replacement);
+    why += " waits for " + describe_instance(other, replacement, search);
   });
   return any ? why : why + " waits for its turn within the app's disruption budget";
 }
 
-Condition drained_condition(const World& world, Symbol name) {
+Condition drained_condition(const World& world, Symbol name, PlaceSearch& search) {
   if (is_drained(world, name)) return {"Drained", "True", "Empty", "no instance runs here any more"};
   std::string first;
   std::size_t left = 0;
   for_each_on_node(world, name, [&](const InstanceId& id, const InstanceRow& here) {
     if (here.goal == InstanceGoal::kRun && here.status->phase == Phase::kExited) return;
-    if (left++ == 0) first = what_blocks(world, id);
+    if (left++ == 0) first = what_blocks(world, id, search);
   });
   for_each_stray(world, name, [&](const InstanceId& id, const StrayRow& stray) {
     if (left++ > 0) return;
@@ -273,20 +355,7 @@ Condition drained_condition(const World& world, Symbol name) {
           counted(left, "instance") + (left == 1 ? " is left: " : " are left: ") + first};
 }
 
-}  // namespace
-
-bool is_drain_blocked(const World& world, Symbol node) {
-  bool blocked = false;
-  for_each_on_node(world, node, [&](const InstanceId& id, const InstanceRow&) {
-    for_each_instance(world, id.app_name(), [&](const InstanceId& other, const InstanceRow& row) {
-      blocked |= other.slot == id.slot && row.goal == InstanceGoal::kRun && row.node.empty();
-    });
-  });
-  for_each_stray(world, node, [&](const InstanceId&, const StrayRow& stray) { blocked |= stray.quarantined; });
-  return blocked;
-}
-
-NodeView view_node(const World& world, Symbol name, const NodeRow& row) {
+NodeView view_node(const World& world, Symbol name, const NodeRow& row, PlaceSearch& search) {
   NodeView view;
   view.node = *row.node;
   view.health = to_string(row.health);
@@ -328,9 +397,27 @@ NodeView view_node(const World& world, Symbol name, const NodeRow& row) {
              format_duration(std::chrono::ceil<std::chrono::seconds>(clock->held_until - world.as_of))});
   if (!row.node->spec.schedulable)
     view.conditions.push_back({"Schedulable", "False", "Cordoned", "nothing new is placed here"});
-  if (row.node->spec.drain.enabled) view.conditions.push_back(drained_condition(world, name));
+  if (row.node->spec.drain.enabled) view.conditions.push_back(drained_condition(world, name, search));
   view.created_at = row.created_at;
   return view;
+}
+
+}  // namespace
+
+bool is_drain_blocked(const World& world, Symbol node) {
+  bool blocked = false;
+  for_each_on_node(world, node, [&](const InstanceId& id, const InstanceRow&) {
+    for_each_instance(world, id.app_name(), [&](const InstanceId& other, const InstanceRow& row) {
+      blocked |= other.slot == id.slot && row.goal == InstanceGoal::kRun && row.node.empty();
+    });
+  });
+  for_each_stray(world, node, [&](const InstanceId&, const StrayRow& stray) { blocked |= stray.quarantined; });
+  return blocked;
+}
+
+NodeView view_node(const World& world, Symbol name, const NodeRow& row) {
+  PlaceSearch search(world, kFleetSearchedInLists);
+  return view_node(world, name, row, search);
 }
 
 TenantView view_tenant(const World& world, Symbol name, const TenantRow& row) {
@@ -360,18 +447,19 @@ StatusView view_status(const World& world, std::string_view tenant) {
   StatusView view;
   view.revision = world.revision;
   view.tenant = tenant;
+  PlaceSearch search(world, kFleetSearchedInLists);
   for (auto it = world.apps.lower_bound({name, {}}); it != world.apps.end() && it->first.tenant == name; ++it)
-    view.apps.push_back(view_app(world, it->first, it->second));
+    view.apps.push_back(view_app(world, it->first, it->second, search));
   for (auto it = world.instances.lower_bound(InstanceId{name, {}, 0, 0, 0});
        it != world.instances.end() && it->first.tenant == name; ++it)
-    view.instances.push_back(view_instance(world, it->first, it->second));
+    view.instances.push_back(view_instance(world, it->first, it->second, search));
   for (const auto& [key, operation] : world.operations) {
     if (operation->target.tenant != name) continue;
     view.operations.push_back(*operation);
   }
   std::reverse(view.operations.begin(), view.operations.end());
   if (view.operations.size() > kRecentOperations) view.operations.resize(kRecentOperations);
-  for (const auto& [node, row] : world.nodes) view.nodes.push_back(view_node(world, node, row));
+  for (const auto& [node, row] : world.nodes) view.nodes.push_back(view_node(world, node, row, search));
   view.restored = world.history_lost;
   for (QuarantinedView& one : view_quarantine(world))
     if (one.id.tenant == name) view.quarantine.push_back(std::move(one));
@@ -381,24 +469,24 @@ StatusView view_status(const World& world, std::string_view tenant) {
 std::optional<Explanation> explain_app(const World& world, const AppName& name) {
   const AppRow* const row = world.apps.find(name);
   if (row == nullptr) return std::nullopt;
-  const AppView view = view_app(world, name, *row);
+  PlaceSearch search(world);
+  const AppView view = view_app(world, name, *row, search);
   Explanation explanation;
   explanation.object = "app/" + name.app.str();
   explanation.conditions = view.conditions;
   explanation.summary = view.phase + ", " + describe(view.conditions.front());
-  bool unplaced = false;
   if (is_frozen(*row)) {
     explanation.reasons.push_back("planning is stopped for generation " + std::to_string(row->frozen_generation));
     return explanation;
   }
-  for (const Joined& instance : diff_app(world, name, *row, world.as_of)) {
+  const std::vector<Joined> instances = diff_app(world, name, *row, world.as_of);
+  for (const Joined& instance : instances) {
     std::string text = instance.row == nullptr ? short_name(instance.id) + " is not there"
-                                               : describe_instance(instance.id, *instance.row);
+                                               : describe_instance(instance.id, *instance.row, search);
     text += " [" + std::string(to_string(instance.bucket)) + ": " + std::string(instance.reason) + "]";
     explanation.reasons.push_back(std::move(text));
-    unplaced |= instance.bucket == Bucket::kUnplaced;
   }
-  if (unplaced) explain_placement(world, *row->app, explanation);
+  if (const auto id = to_explain(world, instances)) explain_placement(world, *row, *id, instances, explanation);
   for (const LaunchUrl& url : view.urls)
     if (!url.problem.empty())
       explanation.reasons.push_back("port " + url.port_name + " on " + url.node + ": " + url.problem);
@@ -411,21 +499,26 @@ std::optional<Explanation> explain_instance(const World& world, const InstanceId
   if (row == nullptr || app == nullptr) return std::nullopt;
   Explanation explanation;
   explanation.object = "instance/" + short_name(id);
-  explanation.summary = describe_instance(id, *row);
-  for (const Joined& instance : diff_app(world, id.app_name(), *app, world.as_of))
+  PlaceSearch search(world);
+  explanation.summary = describe_instance(id, *row, search);
+  const std::vector<Joined> instances = diff_app(world, id.app_name(), *app, world.as_of);
+  for (const Joined& instance : instances)
     if (instance.id == id)
       explanation.reasons.push_back(std::string(to_string(instance.bucket)) + ": " + std::string(instance.reason));
   const NodeRow* const node = world.nodes.find(row->node);
-  if (row->node.empty()) explain_placement(world, *app->app, explanation);
-  if (node != nullptr && node->health == NodeHealth::kUnknown)
-    explanation.reasons.push_back("node " + row->node.str() + " is silent: this is what it said last");
+  if (waits_for_place(*row)) explain_placement(world, *app, id, instances, explanation);
+  if (node != nullptr && (node->health == NodeHealth::kUnknown || node->health == NodeHealth::kLost))
+    explanation.reasons.push_back("node " + row->node.str() +
+                                  (node->health == NodeHealth::kLost ? " is lost" : " is silent") +
+                                  ": this is what it said last");
   return explanation;
 }
 
 std::optional<Explanation> explain_node(const World& world, Symbol name) {
   const NodeRow* const row = world.nodes.find(name);
   if (row == nullptr) return std::nullopt;
-  const NodeView view = view_node(world, name, *row);
+  PlaceSearch search(world);
+  const NodeView view = view_node(world, name, *row, search);
   Explanation explanation;
   explanation.object = "node/" + name.str();
   explanation.conditions = view.conditions;

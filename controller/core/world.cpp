@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "api/check.hpp"
+#include "api/stable_hash.hpp"
 
 namespace unik::controller {
 namespace {
@@ -55,6 +56,14 @@ void derive_usage(World& world) {
   world.usage = {};
   for (const auto& [tenant, one] : totals)
     if (one != TenantTotals{}) world.usage.set(tenant, one);
+}
+
+ImageTemplate image_template(const TemplateKey& key, const BootSpec& boot) {
+  return {stable_hash(boot.image), key};
+}
+
+bool is_stranded(const InstanceRow& row) {
+  return row.goal == InstanceGoal::kRun && !row.node.empty() && cannot_be_started(*row.status);
 }
 
 // Applies one change; holds what all the overloads need.
@@ -133,10 +142,18 @@ class Fold {
     UNIK_CHECK(world_.tenants.erase(change.name), "removing a tenant that is not there");
   }
 
-  void operator()(const PutTemplate& change) { world_.templates.set(change.key, change.boot); }
+  void operator()(const PutTemplate& change) {
+    if (const Shared<BootSpec>* const before = world_.templates.find(change.key))
+      world_.by_image.erase(image_template(change.key, **before));
+    world_.templates.set(change.key, change.boot);
+    world_.by_image.set(image_template(change.key, *change.boot), {});
+  }
 
   void operator()(const RemoveTemplate& change) {
-    UNIK_CHECK(world_.templates.erase(change.key), "removing a template that is not there");
+    const Shared<BootSpec>* const row = world_.templates.find(change.key);
+    UNIK_CHECK(row != nullptr, "removing a template that is not there");
+    world_.by_image.erase(image_template(change.key, **row));
+    world_.templates.erase(change.key);
   }
 
   void operator()(const PutInstance& change) {
@@ -148,6 +165,7 @@ class Fold {
     world_.instances.set(change.id, change.row);
     load(change.id, change.row);
     if (moves) hold_otherwise(change.id, held);
+    note_stranded(change.id, change.row);
     goals_moved(change.row.node);
     touch_app(change.id.app_name());
   }
@@ -159,6 +177,7 @@ class Fold {
     const TenantUsage held = held_share(world_, change.id.app_name(), change.id.slot);
     unload(change.id);
     world_.unplaced.erase(change.id);
+    world_.stranded.erase(change.id);
     world_.clocks.ready_since.erase(change.id);
     world_.instances.erase(change.id);
     if (!node.empty()) hold_otherwise(change.id, held);
@@ -172,6 +191,7 @@ class Fold {
     UNIK_CHECK(row != nullptr, "observing an instance that is not there");
     const bool took_room = takes_room(*row);
     row->status = change.status;
+    note_stranded(change.id, *row);
     touch_app(change.id.app_name());
     if (took_room != takes_room(*row)) promise(change.id, *row, !took_room);
   }
@@ -303,6 +323,14 @@ class Fold {
     if (takes_room(row)) promise(id, row, true);
   }
 
+  void note_stranded(const InstanceId& id, const InstanceRow& row) {
+    if (is_stranded(row)) {
+      world_.stranded.set(id, {});
+    } else {
+      world_.stranded.erase(id);
+    }
+  }
+
   // Takes back what the row that is there now has loaded.
   void unload(const InstanceId& id) {
     const InstanceRow* const row = world_.instances.find(id);
@@ -341,6 +369,9 @@ void derive(World& world) {
   world.operations_at_work = 0;
   world.loads = {};
   world.unplaced = {};
+  world.stranded = {};
+  world.by_image = {};
+  for (const auto& [key, boot] : world.templates) world.by_image.set(image_template(key, *boot), {});
   // Instances of one app stand together and share their template; sorted by node they stand as `by_node` wants them.
   struct Placed {
     NodeInstance key;
@@ -361,6 +392,7 @@ void derive(World& world) {
       boot = world.templates.find(key);
       UNIK_CHECK(boot != nullptr, "an instance without its template");
     }
+    if (is_stranded(row)) world.stranded.set(id, {});
     placed.push_back({{row.node, id}, &**boot, takes_room(row)});
   }
   for (const auto& [operation_key, operation] : world.operations) count(world, operation_key, *operation);
@@ -387,7 +419,8 @@ bool same_tables(const World& a, const World& b) {
          a.strays == b.strays && a.operations == b.operations && a.answers == b.answers && a.by_node == b.by_node &&
          a.active_operations == b.active_operations && a.queued_operations == b.queued_operations &&
          a.unfinished_builds == b.unfinished_builds && a.operations_at_work == b.operations_at_work &&
-         a.loads == b.loads && a.unplaced == b.unplaced && a.nodes_by_health == b.nodes_by_health && a.usage == b.usage;
+         a.loads == b.loads && a.unplaced == b.unplaced && a.stranded == b.stranded && a.by_image == b.by_image &&
+         a.nodes_by_health == b.nodes_by_health && a.usage == b.usage;
 }
 
 Shared<SeenBody> seen_body(const World& world, const ReportBody& body) {
@@ -421,6 +454,8 @@ void share_tables(World& into, const World& from) {
   into.unfinished_builds = from.unfinished_builds;
   into.loads = from.loads;
   into.unplaced = from.unplaced;
+  into.stranded = from.stranded;
+  into.by_image = from.by_image;
   into.usage = from.usage;
 }
 
@@ -472,8 +507,13 @@ TenantTotals totals_of(const World& world, Symbol tenant) {
 }
 
 bool takes_room(const InstanceRow& row) {
-  const bool may_start_again = row.goal == InstanceGoal::kRun && row.status->reason == kNoGoal;
+  // Goals that ask for it may still be under way, also after the stop was planned.
+  const bool may_start_again = row.status->reason == kNoGoal;
   return !is_final(*row.status) || may_start_again;
+}
+
+bool cannot_be_started(const InstanceStatus& status) {
+  return status.phase == Phase::kPending && status.reason == "launch_failed";
 }
 
 Resources footprint(const BootSpec& boot, const NodeRow& node) {

@@ -91,6 +91,12 @@ struct NodeInstance {
 
   auto operator<=>(const NodeInstance&) const = default;
 };
+struct ImageTemplate {
+  std::uint64_t image = 0;  // the stable hash of its name
+  TemplateKey key;
+
+  auto operator<=>(const ImageTemplate&) const = default;
+};
 struct AppOperation {
   AppName app;
   OperationKey key;
@@ -151,6 +157,8 @@ struct World {
   std::uint32_t operations_at_work = 0;
   CowMap<Symbol, NodeLoad> loads;
   CowMap<InstanceId, std::monostate> unplaced;  // wanted, without a node
+  CowMap<InstanceId, std::monostate> stranded;  // wanted, on a node that cannot start them
+  CowMap<ImageTemplate, std::monostate> by_image;
   std::array<std::uint32_t, kNodeHealths> nodes_by_health{};
   CowMap<Symbol, TenantTotals> usage;  // by tenant; those of nothing are left out
 
@@ -195,6 +203,9 @@ TenantTotals totals_of(const World& world, Symbol tenant);
 
 // Whether its node must keep CPU and memory for it: not for what has ended and is never started again under its id.
 bool takes_room(const InstanceRow& row);
+
+// Whether its node says that it could not start the VM, and not that the app had ended.
+bool cannot_be_started(const InstanceStatus& status);
 
 // What one instance of `boot` takes of a node: its own CPU and memory and the VM's overhead there.
 Resources footprint(const BootSpec& boot, const NodeRow& node);

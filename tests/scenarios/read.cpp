@@ -276,6 +276,11 @@ class Reader {
         info.capacity.memory = need(what, parse_bytes(words[1]));
       } else if (words.size() == 2 && words[0] == "overhead") {
         info.overhead = need(what, parse_bytes(words[1]));
+      } else if (words.size() == 6 && fact.starts_with("cannot listen for ") && words[4] == "of") {
+        publications_[name].push_back({app_name(words[5]), words[3], 0, "127.0.0.1", 0, "address already in use"});
+      } else if (words.size() == 5 && words[0] == "listens" && words[3] == "for") {
+        const auto port = static_cast<std::uint16_t>(number(what, words[2]));
+        publications_[name].push_back({app_name(words[4]), "http", 0, "127.0.0.1", port, ""});
       } else if (words.size() == 2 && words[0] == "stored") {
         stored_[name] = revision(what, words[1]);
       } else if (words.size() == 2 && words[0] == "start") {
@@ -319,6 +324,12 @@ class Reader {
         row->state.reason = "paused";
       } else if (fact == "rolled back") {
         rolled_back_.insert(name);
+      } else if (words.size() == 3 && words[0] == "back" && words[1] == "to") {
+        gone_back_[name] = number(what, words[2]);
+      } else if (words.size() == 4 && words[0] == "template" && words[2] == "memory") {
+        sizes_[{name, number(what, words[1])}].memory = need(what, parse_bytes(words[3]));
+      } else if (words.size() == 4 && words[0] == "template" && words[2] == "cpu") {
+        sizes_[{name, number(what, words[1])}].cpu = need(what, parse_milli_cpu(words[3]));
       } else if (words.size() == 3 && words[0] == "baking" && words[1] == "for") {
         baking_[name] = need(what, parse_duration(words[2]));
       } else if (words.size() == 4 && words[0] == "no" && words[1] == "progress" && words[2] == "for") {
@@ -464,10 +475,16 @@ class Reader {
     while (out_.expected.refused.ends_with('\n')) out_.expected.refused.pop_back();
   }
 
-  // The current template is what the manifest says, an older one has been something else.
+  // The current template is what the manifest says, an older one has been something else. Where the app has gone back,
+  // its current template is that older one.
   void keep_template(const AppName& name, const AppRow& row, std::uint64_t rollout) {
     BootSpec boot = row.app->spec.boot;
-    if (rollout != row.rollout) boot.args.push_back("r" + std::to_string(rollout));
+    const auto back = gone_back_.find(name);
+    const std::uint64_t content = rollout == row.rollout && back != gone_back_.end() ? back->second : rollout;
+    if (content != row.rollout) boot.args.push_back("r" + std::to_string(content));
+    const auto size = sizes_.find({name, content});
+    if (size != sizes_.end() && size->second.memory != Bytes{}) boot.resources.memory = size->second.memory;
+    if (size != sizes_.end() && size->second.cpu != MilliCpu{}) boot.resources.cpu = size->second.cpu;
     out_.world.templates.set({name, rollout}, Shared<BootSpec>(std::move(boot)));
   }
 
@@ -535,6 +552,7 @@ class Reader {
       const std::uint64_t revision = stored == stored_.end() ? world.revision : stored->second;
       seen.accepted_stamp = {world.cluster.cluster_id, world.cluster.epoch, revision};
       ReportBody body;
+      body.publications = publications_[name];
       const auto report = reports_.find(name);
       if (report != reports_.end()) {
         body.instances = report->second;
@@ -558,12 +576,15 @@ class Reader {
   std::map<Symbol, Duration> drained_;               // for how long a node has been emptied
   std::map<Symbol, std::uint64_t> stored_;           // the goals that a node has stored
   std::map<Symbol, std::vector<ObservedInstance>> reports_;
+  std::map<Symbol, std::vector<ObservedPublication>> publications_;
   std::set<AppName> without_template_;
-  std::set<AppName> rolled_back_;            // their current template is an automatic way back
-  std::map<AppName, Duration> baking_;       // for how long all canaries have served
-  std::map<AppName, Duration> stuck_;        // for how long no further instance has come to serve
-  std::map<InstanceId, Duration> ready_;     // for how long an instance has served
-  std::map<Symbol, std::uint32_t> returns_;  // how often a node has come back in a row
+  std::set<AppName> rolled_back_;               // their current template is an automatic way back
+  std::map<AppName, std::uint64_t> gone_back_;  // the rollout whose content their current template has
+  std::map<TemplateKey, Resources> sizes_;      // of older templates, where they are others than those declared
+  std::map<AppName, Duration> baking_;          // for how long all canaries have served
+  std::map<AppName, Duration> stuck_;           // for how long no further instance has come to serve
+  std::map<InstanceId, Duration> ready_;        // for how long an instance has served
+  std::map<Symbol, std::uint32_t> returns_;     // how often a node has come back in a row
 };
 
 void add_lines(std::string& out, const std::string& name, const std::vector<std::string>& lines) {

@@ -104,11 +104,16 @@ std::vector<std::string> check_strict_slots(const World& before, const Record& r
   return broken;
 }
 
-std::vector<std::string> check_nodes(const World& world, Resources capacity) {
+std::vector<std::string> check_nodes(const World& after, const Record& record, Resources capacity) {
   std::vector<std::string> broken;
-  for (const auto& [name, load] : world.loads)
-    if (load.assigned.cpu > capacity.cpu || load.assigned.memory > capacity.memory)
-      broken.push_back("capacity: node " + name.str() + " is promised more than it has");
+  for (const Change& change : record.changes) {
+    const auto* const put = std::get_if<PutInstance>(&change);
+    if (put == nullptr || put->row.goal == InstanceGoal::kStop || put->row.node.empty()) continue;
+    const Resources& assigned = after.loads.find(put->row.node)->assigned;
+    if (assigned.cpu > capacity.cpu || assigned.memory > capacity.memory)
+      broken.push_back("capacity: node " + put->row.node.str() + " is promised more than it has with " +
+                       to_string(put->id));
+  }
   return broken;
 }
 

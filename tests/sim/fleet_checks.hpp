@@ -18,7 +18,9 @@ std::vector<std::string> check_budgets(const controller::World& before, const co
 // Slots in which a strict singleton is created while another instance is still wanted, not yet gone, or in quarantine.
 std::vector<std::string> check_strict_slots(const controller::World& before, const controller::Record& record);
 
-// Nodes that are promised more than they have, by what the nodes themselves have.
-std::vector<std::string> check_nodes(const controller::World& world, Resources capacity);
+// Nodes that get an instance for which they have no room, by what the nodes themselves have. What had ended and is seen
+// to wait for its goals again takes its room back, whoever has got it.
+std::vector<std::string> check_nodes(const controller::World& after, const controller::Record& record,
+                                     Resources capacity);
 
 }  // namespace unik::sim

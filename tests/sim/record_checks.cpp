@@ -81,6 +81,9 @@ void RecordChecks::begin_again() {
 // and of a host that sleeps nothing serves: a strict one's guard ends it as the first thing after. Where a namesake has
 // the name, its word counts: what the other host runs is nobody's, but no strict singleton can be left there.
 void RecordChecks::check_forgotten(const InstanceId& id) {
+  // What has no node here was perhaps given one by a history that was lost: that VM is quarantined, not forgotten.
+  const InstanceRow* const row = before_.instances.find(id);
+  if (row != nullptr && row->node.empty()) return;
   for (const auto& node : cluster_.nodes) {
     const auto vm = node->vms().find(id);
     if (vm == node->vms().end() || !vm->second.running) continue;
@@ -177,7 +180,7 @@ void RecordChecks::check_turn(const Record& record, const InstanceId& planned) {
 
 void RecordChecks::check_fleet(const Record& record) {
   const World& world = cluster_.controller.durable();
-  std::vector<std::string> broken = check_nodes(world, nodes_.capacity());
+  std::vector<std::string> broken = check_nodes(world, record, nodes_.capacity());
   for (std::string& text : check_strict_slots(before_, record)) broken.push_back(std::move(text));
   // One that has just died has no clocks to judge by.
   if (cluster_.controller.is_up())

@@ -1,5 +1,6 @@
 #include "tests/sim/users.hpp"
 
+#include <array>
 #include <chrono>
 #include <utility>
 
@@ -28,6 +29,10 @@ void make_strict(AppSpec& spec) {
     spec.rollout->strategy = RolloutStrategy::kRolling;
 }
 
+// So a rollout that is given up leaves instances of another size than what is declared.
+constexpr std::array kSizeOfVersion{Resources{MilliCpu{250}, mebibytes(128)}, Resources{MilliCpu{500}, mebibytes(256)},
+                                    Resources{MilliCpu{1500}, mebibytes(1024)}};
+
 // It ends by itself (simulated_node.cpp), and what it took of its node is given to others.
 void make_job(AppSpec& spec) {
   spec.run.restart.policy = RestartPolicy::kNever;
@@ -43,7 +48,9 @@ App random_app(Users users) {
   app.metadata.tenant = kDefaultTenant;
   app.spec.boot.image = "img" + std::to_string(random.below(3)) + "@sha256:" + std::string(64, 'a');
   app.spec.boot.ports = {{"http", 8080}};
-  app.spec.boot.env = {{"V", std::to_string(random.below(3))}};
+  const std::uint64_t version = random.below(3);
+  app.spec.boot.env = {{"V", std::to_string(version)}};
+  app.spec.boot.resources = kSizeOfVersion[version];
   app.spec.replicas = static_cast<std::uint32_t>(random.below(5));
   app.spec.run.health = HealthCheck{8080, "/", seconds(5), seconds(1), 3, seconds(30)};
   app.spec.run.stop_timeout = seconds(1 + static_cast<int>(random.below(3)));

@@ -365,9 +365,9 @@ TEST(FleetFaults, SpreadHoldsInALargeFleet) {
   a.metadata.name = "s4";
   a.spec.placement.spread = {{"zone"}};
   std::map<std::string, int> zones;
-  Placer placer(draft.world(), a, w.as_of);
+  Placer placer(draft.world(), a, a.spec.boot, w.as_of);
   for (int i = 0; i < 4; ++i) {
-    const auto where = placer.next();
+    const auto where = placer.next(static_cast<std::uint32_t>(i));
     ++zones[draft.world().nodes.find(std::get<Symbol>(where))->node->metadata.labels.at("zone")];
   }
   EXPECT_EQ(zones["a"], 2);

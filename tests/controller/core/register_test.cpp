@@ -33,6 +33,17 @@ TEST(Register, RefusesAStartThatNoneCouldFollow) {
   }
 }
 
+TEST(Register, RefusesALabelByWhichANodeWouldPoseAsAnother) {
+  RegisterRequest request = request_of(1);
+  request.labels = {{"zone", "a"}};
+  const WallTime now{std::chrono::hours(500'000)};
+  EXPECT_TRUE(check_register(request, now).ok());
+  request.labels["unikctl.dev/name"] = "n2";
+  const Result<void> refused = check_register(request, now);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().reason, "bad_label");
+}
+
 TEST(Register, RefusesANodeOfNoSize) {
   const WallTime now{std::chrono::hours(500'000)};
   for (const Resources capacity : {Resources{}, Resources{MilliCpu{1}, Bytes{}}, Resources{MilliCpu{-1}, Bytes{1}}}) {

@@ -115,6 +115,10 @@ InstanceStatus SimulatedFleet::outcome(const InstanceId& id, const BootSpec& boo
       status.reason = "crash_loop";
       status.restarts = 5;
       break;
+    case Fate::kCannotStart:
+      status.phase = Phase::kPending;
+      status.reason = "launch_failed";
+      break;
   }
   return status;
 }
