@@ -20,8 +20,8 @@ constexpr std::size_t kLeastCandidates = 64;
 
 // The node's own word on `key`: a declared label, else what its agent has told.
 std::optional<std::string> label_of(const NodeRow& node, const std::string& key) {
-  const Labels& labels = node.node->metadata.labels;
-  if (const auto found = labels.find(key); found != labels.end()) return found->second;
+  for (const Labels* const labels : {&node.node->metadata.labels, &node.agent_labels})
+    if (const auto found = labels->find(key); found != labels->end()) return found->second;
   if (key == kNameLabel) return node.node->metadata.name;
   if (!node.info) return std::nullopt;
   if (key == kAcceleratorLabel) return node.info->accelerator;
