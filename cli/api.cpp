@@ -116,6 +116,10 @@ std::string Api::in_tenant(const std::string& path) const {
   return target;
 }
 
+std::string Api::for_tenant(const std::string& path) const {
+  return target_.tenant_chosen ? in_tenant(path) : path;
+}
+
 Result<void> Api::ready() const {
   const auto response = send(request("GET", "/readyz"));
   if (!response) return response.error();
@@ -151,10 +155,10 @@ Result<codec::Page<InstanceView>> Api::instances_of(const std::string& app) cons
   return list<InstanceView>(target);
 }
 Result<codec::Page<NodeView>> Api::nodes() const {
-  return list<NodeView>("/v1/nodes");
+  return list<NodeView>(for_tenant("/v1/nodes"));
 }
 Result<codec::Page<TenantView>> Api::tenants() const {
-  return list<TenantView>("/v1/tenants");
+  return list<TenantView>(for_tenant("/v1/tenants"));
 }
 Result<codec::Page<Operation>> Api::operations() const {
   return list<Operation>(in_tenant("/v1/operations"));
@@ -167,24 +171,25 @@ Result<InstanceView> Api::instance(const std::string& name) const {
   return get<InstanceView>(in_tenant("/v1/instances/" + wire::percent_encode(name)));
 }
 Result<NodeView> Api::node(const std::string& name) const {
-  return get<NodeView>("/v1/nodes/" + wire::percent_encode(name));
+  return get<NodeView>(for_tenant("/v1/nodes/" + wire::percent_encode(name)));
 }
 Result<TenantView> Api::tenant(const std::string& name) const {
-  return get<TenantView>("/v1/tenants/" + wire::percent_encode(name));
+  return get<TenantView>(for_tenant("/v1/tenants/" + wire::percent_encode(name)));
 }
 Result<Operation> Api::operation(const std::string& id) const {
-  return get<Operation>("/v1/operations/" + wire::percent_encode(id));
+  return get<Operation>(in_tenant("/v1/operations/" + wire::percent_encode(id)));
 }
 Result<Explanation> Api::explain(std::string_view kind, const std::string& name) const {
-  return get<Explanation>(in_tenant("/v1/explain/" + wire::percent_encode(kind) + "/" + wire::percent_encode(name)));
+  const std::string path = "/v1/explain/" + wire::percent_encode(kind) + "/" + wire::percent_encode(name);
+  return get<Explanation>(kind == names_of(Kind::kNode).singular ? for_tenant(path) : in_tenant(path));
 }
 
 Result<ApplyReply> Api::apply(const std::string& manifests) const {
-  return post_manifests(in_tenant("/v1/apply"), manifests);
+  return post_manifests(for_tenant("/v1/apply"), manifests);
 }
 
 Result<ApplyReply> Api::foresee(const std::string& manifests, bool promised) const {
-  std::string target = in_tenant("/v1/apply");
+  std::string target = for_tenant("/v1/apply");
   add_parameter(target, "dry_run", "1");
   if (promised) add_parameter(target, "promised_images", "1");
   return post_manifests(target, manifests);
@@ -245,7 +250,7 @@ Result<ApplyReply> Api::steer_rollout(const std::string& app, const std::string&
 
 Result<ApplyReply> Api::whatif(const std::vector<std::string>& lose, const std::string& manifests,
                                bool promised) const {
-  std::string target = in_tenant("/v1/whatif");
+  std::string target = for_tenant("/v1/whatif");
   std::string names;
   for (const std::string& name : lose) names += (names.empty() ? "" : ",") + name;
   if (!names.empty()) add_parameter(target, "lose", names);
@@ -258,7 +263,7 @@ Result<ApplyReply> Api::recover() const {
 }
 
 Result<codec::Page<QuarantinedView>> Api::quarantine() const {
-  return get<codec::Page<QuarantinedView>>("/v1/quarantine");
+  return get<codec::Page<QuarantinedView>>(for_tenant("/v1/quarantine"));
 }
 
 Result<ApplyReply> Api::decide_quarantined(const std::string& node, const std::string& name,
@@ -326,7 +331,7 @@ Result<void> Api::logs(const LogSelection& selection, wire::DownloadSink sink) c
 }
 
 Result<void> Api::build_log(const std::string& id, std::uint64_t offset, wire::DownloadSink sink) const {
-  std::string target = "/v1/operations/" + wire::percent_encode(id) + "/log";
+  std::string target = in_tenant("/v1/operations/" + wire::percent_encode(id) + "/log");
   add_parameter(target, "offset", std::to_string(offset));
   wire::ClientRequest get = request("GET", target);
   get.sink = std::move(sink);
@@ -336,7 +341,7 @@ Result<void> Api::build_log(const std::string& id, std::uint64_t offset, wire::D
 }
 
 wire::ClientRequest Api::events_request(std::optional<std::uint64_t> since, bool follow) const {
-  std::string target = in_tenant("/v1/events");
+  std::string target = for_tenant("/v1/events");
   add_parameter(target, "follow", follow ? "1" : "0");
   if (since) add_parameter(target, "since", std::to_string(*since));
   wire::ClientRequest get = request("GET", target);

@@ -130,6 +130,8 @@ class Api {
   template <typename T>
   Result<codec::Page<T>> list(const std::string& target) const;
   std::string in_tenant(const std::string& path) const;
+  // For what is in no tenant: who has chosen one is told of that one alone.
+  std::string for_tenant(const std::string& path) const;
 
   Target target_;
   std::optional<Time> deadline_;

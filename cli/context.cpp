@@ -175,8 +175,9 @@ Result<Target> resolve_target(const TargetFlags& flags, const Environment& envir
   }
   target.endpoint = std::move(endpoint).value();
   target.token = first_of({flags.token, environment.get("UNIKCTL_TOKEN"), from_context ? (*context)->token : ""});
-  target.tenant =
-      first_of({flags.tenant, environment.get("UNIKCTL_TENANT"), (*context)->tenant, std::string(kDefaultTenant)});
+  target.tenant = first_of({flags.tenant, environment.get("UNIKCTL_TENANT"), (*context)->tenant});
+  target.tenant_chosen = !target.tenant.empty();
+  if (!target.tenant_chosen) target.tenant = kDefaultTenant;
   if (!is_dns_label(target.tenant))
     return invalid("bad_tenant", "want a tenant's name (1 to 63 of a-z, 0-9 and -), got `" + target.tenant + "`");
   return target;

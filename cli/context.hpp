@@ -49,8 +49,9 @@ struct Target {
   wire::Endpoint endpoint;
   std::string token;
   std::string tenant;
-  bool local = false;  // ours: started where it does not run
-  std::string origin;  // what named it, for errors: `--url`, `context prod`, `the local control plane`
+  bool tenant_chosen = false;  // by a flag, a variable or the context; else it is the default one
+  bool local = false;          // ours: started where it does not run
+  std::string origin;          // what named it, for errors: `--url`, `context prod`, `the local control plane`
 
   bool operator==(const Target&) const = default;
 };

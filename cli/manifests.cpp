@@ -81,6 +81,22 @@ Result<void> check_sources(const Session& session, const Manifests& manifests) {
   return first ? Result<void>(*std::move(first)) : Result<void>();
 }
 
+// What was meant for one tenant must not land in another.
+Result<void> check_tenants(const Manifests& manifests, const std::string& tenant) {
+  Error error =
+      invalid("tenant_mismatch", "want what is of tenant " + tenant +
+                                     ", which was chosen (--tenant, UNIKCTL_TENANT or the context), and found "
+                                     "what is not");
+  for (const codec::ParsedManifest& manifest : manifests.documents) {
+    const App* const app = std::get_if<App>(&manifest.resource);
+    if (app == nullptr || app->metadata.tenant == tenant) continue;
+    const std::string found = "want " + tenant + ", got " + app->metadata.tenant + "; say --tenant " +
+                              app->metadata.tenant + " if that is meant";
+    error.details.push_back(put_at({"", 0, 0, "metadata.tenant", found}, manifests, manifest));
+  }
+  return error.details.empty() ? Result<void>() : Result<void>(std::move(error));
+}
+
 Result<void> take_resolved(const Session& session, const Api& api, const runtimes::BlobStore& store, App& app,
                            const DeployedImage& image, Images images) {
   if (auto runs = check_program(app, image); !runs) return runs;
@@ -185,15 +201,17 @@ Result<ApplyReply> ask_until_whole(const Session& session, const Api& api, Manif
 
 }  // namespace
 
-Result<Manifests> read_manifests(const Session& session, const std::vector<std::string>& paths,
-                                 const std::string& tenant) {
+Result<Manifests> read_manifests(const Session& session, const std::vector<std::string>& paths, const Target& target) {
   auto texts = read_manifest_files(session, paths);
   if (!texts) return texts.error();
   for (const codec::ManifestText& text : *texts)
     if (is_unik_yaml(text.name)) return no_object(text.name);
-  auto documents = codec::parse_manifests(*texts, tenant);
+  auto documents = codec::parse_manifests(*texts, target.tenant);
   if (!documents) return documents.error();
-  return Manifests{*std::move(texts), *std::move(documents)};
+  Manifests manifests{*std::move(texts), *std::move(documents)};
+  if (target.tenant_chosen)
+    if (auto checked = check_tenants(manifests, target.tenant); !checked) return checked.error();
+  return manifests;
 }
 
 Result<void> prepare_images(const Session& session, const Api& api, Manifests& manifests, Images images) {

@@ -164,6 +164,7 @@ struct Placement {
   Labels node_selector;  // every pair must be a label of the node
   std::vector<Spread> spread;
   std::vector<Toleration> tolerations;
+  std::int32_t priority = 0;  // whose place others give up; nobody's yet, so that only 0 is declared
 
   bool operator==(const Placement&) const = default;
 };

@@ -69,6 +69,7 @@ struct InstanceView {
 // `health`: `ready`, `unknown` (silent), `lost` (given up), `never_seen` (declared, no agent yet).
 struct NodeView {
   Node node;
+  Labels labels;  // that selectors see: those of the manifest, and of the agent where the manifest has none of the name
   std::string health;
   std::optional<NodeInfo> info;
   std::uint64_t agent_start = 0;  // of the agent that has registered: grows with each of its starts
@@ -211,6 +212,7 @@ struct ApplyReply {
   std::vector<AppliedObject> objects;
   std::vector<Operation> operations;
   std::vector<PlacementView> placements;  // of a dry run: what would be placed first
+  std::vector<std::string> notes;         // of a dry run: what was assumed, and what would stay as it is
 
   bool operator==(const ApplyReply&) const = default;
 };

@@ -76,6 +76,10 @@ void read_placement(Fields& in, Placement& out) {
   in.list("spread", kMaxSpread, [&](const At& at) { read_spread(at, out.spread); });
   in.list("tolerations", kMaxTolerations, [&](const At& at) { read_toleration(at, out.tolerations); });
   std::ranges::sort(out.tolerations);  // their order means nothing; that of `spread` does
+  in.integer<std::int32_t>("priority", out.priority);
+  if (out.priority != 0 && in.at().decoding.reading.refuse_unknown)
+    in.fault("priority", "want 0, got " + std::to_string(out.priority) +
+                             ": no app gives up its place for another, there is no preemption yet");
 }
 
 void read_disruption(Fields& in, Disruption& out) {

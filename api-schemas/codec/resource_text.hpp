@@ -84,6 +84,7 @@ void write_placement(Writer& out, const Placement& placement, Extent extent) {
     }
     out.end_array();
   }
+  if (all || placement.priority != 0) out.field("priority", placement.priority);
   out.end_object();
 }
 

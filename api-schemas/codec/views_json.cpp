@@ -88,6 +88,9 @@ std::string to_json(const NodeView& view) {
   JsonWriter out;
   out.begin_object();
   out.field("health", view.health);
+  out.key("labels").begin_object();
+  for (const auto& [key, value] : view.labels) out.field(key, value);
+  out.end_object();
   if (view.info) out.key("info").raw(to_json(*view.info));
   out.field("agent_start", view.agent_start);
   write(out, "allocatable", view.allocatable);
@@ -178,6 +181,11 @@ std::string to_json(const ApplyReply& reply) {
     out.field("reason", one.reason).field("message", one.message).end_object();
   }
   out.end_array();
+  if (!reply.notes.empty()) {
+    out.key("notes").begin_array();
+    for (const std::string& note : reply.notes) out.text(note);
+    out.end_array();
+  }
   return out.end_object().take();
 }
 

@@ -207,6 +207,9 @@ void read_value(Members& fields, NodeView& view) {
   if (!fields["status"].exists()) return;
   Members status(fields["status"], fields.sub("status"), fields.faults());
   status.read("health", view.health);
+  if (!status["labels"].exists()) view.labels = view.node.metadata.labels;  // of a controller that has no others
+  for (JsonView label = status["labels"].first(); label.exists(); label = label.next())
+    view.labels.emplace(label.key(), label.text_or(""));
   status.part<NodeInfo>("info", view.info);
   status.read("allocatable", view.allocatable);
   status.read("assigned", view.assigned);
@@ -330,6 +333,7 @@ void read_value(Members& fields, ApplyReply& reply) {
   read_list(fields, "objects", reply.objects);
   read_list(fields, "operations", reply.operations);
   read_list(fields, "placements", reply.placements);
+  fields.list("notes", reply.notes, [](JsonView item, const std::string&) { return item.text_or(""); });
 }
 
 void read_value(Members& fields, EventView& event) {

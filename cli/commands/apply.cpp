@@ -17,7 +17,7 @@ struct ApplyOptions {
 Result<int> run_apply(const Session& session, const ApplyOptions& options) {
   const auto found = session.find_api();
   if (!found) return found.error();
-  auto manifests = read_manifests(session, options.files, found->target().tenant);
+  auto manifests = read_manifests(session, options.files, found->target());
   if (!manifests) return manifests.error();
   const auto api = session.connect();
   if (!api) return api.error();

@@ -18,7 +18,7 @@ struct DiffOptions {
 Result<int> run_diff(const Session& session, const DiffOptions& options) {
   const auto found = session.find_api();
   if (!found) return found.error();
-  auto manifests = read_manifests(session, options.files, found->target().tenant);
+  auto manifests = read_manifests(session, options.files, found->target());
   if (!manifests) return manifests.error();
   const auto api = session.connect();
   if (!api) return api.error();
@@ -29,7 +29,7 @@ Result<int> run_diff(const Session& session, const DiffOptions& options) {
   if (!reply) return reply.error();
   if (options.format == OutputFormat::kTable || options.format == OutputFormat::kWide)
     session.out(render_diff(*reply, session.terminal().colour_out) +
-                render_placements(reply->placements, session.terminal().colour_out));
+                render_foreseen(*reply, session.terminal().colour_out));
   else
     show_reply(session, *reply, options.format);
   return has_changes(*reply) ? 1 : 0;

@@ -1,4 +1,5 @@
 // node list|cordon|uncordon|drain.
+#include <algorithm>
 #include <memory>
 
 #include "cli/commands/commands.hpp"
@@ -25,11 +26,26 @@ Result<int> list_nodes(const Session& session, const NodeOptions& options) {
   return 0;
 }
 
+// The names that were given, each once. One that no node has is found before anything is done to the others.
+Result<std::vector<std::string>> named_nodes(const Api& api, const NodeOptions& options) {
+  std::vector<std::string> names;
+  for (const std::string& word : options.names) {
+    const std::string name = word.starts_with("node/") ? word.substr(5) : word;
+    if (std::ranges::find(names, name) != names.end()) continue;
+    names.push_back(name);
+  }
+  if (names.size() == 1) return names;  // the request itself finds out
+  for (const std::string& name : names)
+    if (const auto there = api.node(name); !there) return there.error();
+  return names;
+}
+
 Result<int> set_schedulable(const Session& session, const NodeOptions& options, bool schedulable) {
   const auto api = session.connect();
   if (!api) return api.error();
-  for (const std::string& word : options.names) {
-    const std::string name = word.starts_with("node/") ? word.substr(5) : word;
+  const auto names = named_nodes(*api, options);
+  if (!names) return names.error();
+  for (const std::string& name : *names) {
     const auto reply = api->set_schedulable(name, schedulable);
     if (!reply) return reply.error();
     show_reply(session, *reply, options.format);
@@ -61,12 +77,19 @@ Result<int> drain(const Session& session, const NodeOptions& options) {
   const auto api = session.connect();
   if (!api) return api.error();
   Backoff backoff(options.timeout);
-  for (const std::string& word : options.names) {
-    const std::string name = word.starts_with("node/") ? word.substr(5) : word;
+  const auto names = named_nodes(*api, options);
+  if (!names) return names.error();
+  // What leaves the first must not come to one that is emptied next.
+  if (names->size() > 1)
+    for (const std::string& name : *names)
+      if (const auto cordoned = api->set_schedulable(name, false); !cordoned) return cordoned.error();
+  for (const std::string& name : *names) {
     const auto reply = api->drain(name, options.drain);
     if (!reply) return reply.error();
     show_reply(session, *reply, options.format);
-    if (!options.wait) continue;
+  }
+  if (!options.wait) return 0;
+  for (const std::string& name : *names) {
     const auto waited = wait_for_drain(session, *api, name, backoff);
     if (!waited) return waited.error();
     session.say("node/" + name + " is drained");

@@ -2,6 +2,7 @@
 
 #include "cli/output/diff.hpp"
 #include "cli/output/document.hpp"
+#include "cli/output/rollout.hpp"
 #include "wire/clock.hpp"
 
 namespace unik::cli {
@@ -69,7 +70,8 @@ void show_reply(const Session& session, const ApplyReply& reply, OutputFormat fo
   switch (format) {
     case OutputFormat::kTable:
     case OutputFormat::kWide:
-      session.out(render_applied(reply, session.terminal().colour_out));
+      session.out(render_applied(reply, session.terminal().colour_out) +
+                  render_foreseen(reply, session.terminal().colour_out));
       return;
     case OutputFormat::kJson:
       session.out(pretty_json(codec::to_json(reply)));

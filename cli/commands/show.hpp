@@ -17,7 +17,7 @@ Result<Views> fetch_views(const Api& api, const ObjectRef& object);
 void show(const Session& session, const std::vector<Views>& kinds, OutputFormat format, bool single,
           const std::string& tenant);
 
-// JSON and YAML of one reply, else the lines `app/web created`.
+// JSON and YAML of one reply, else the lines `app/web created`, and of a dry run where instances would go.
 void show_reply(const Session& session, const ApplyReply& reply, OutputFormat format);
 
 }  // namespace unik::cli

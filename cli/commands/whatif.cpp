@@ -21,7 +21,7 @@ Result<int> run_whatif(const Session& session, const WhatifOptions& options) {
   if (!found) return found.error();
   Manifests manifests;
   if (!options.add.empty()) {
-    auto read = read_manifests(session, options.add, found->target().tenant);
+    auto read = read_manifests(session, options.add, found->target());
     if (!read) return read.error();
     manifests = *std::move(read);
     const auto api = session.connect();
@@ -39,7 +39,7 @@ Result<int> run_whatif(const Session& session, const WhatifOptions& options) {
     return 0;
   }
   if (reply->placements.empty()) session.say("nothing would be placed anew");
-  session.out(render_placements(reply->placements, session.terminal().colour_out));
+  session.out(render_foreseen(*reply, session.terminal().colour_out));
   return 0;
 }
 

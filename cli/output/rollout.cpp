@@ -1,5 +1,7 @@
 #include "cli/output/rollout.hpp"
 
+#include <algorithm>
+
 #include "cli/output/colour.hpp"
 #include "cli/output/views.hpp"
 
@@ -41,17 +43,21 @@ Table history_table(const RolloutView& view, WallTime now) {
   return table;
 }
 
-std::string render_placements(const std::vector<PlacementView>& placements, bool colour) {
+std::string render_foreseen(const ApplyReply& reply, bool colour) {
+  const std::vector<PlacementView>& placements = reply.placements;
+  const bool several = std::ranges::any_of(
+      placements, [&](const PlacementView& one) { return one.tenant != placements.front().tenant; });
   std::string text;
   for (const PlacementView& one : placements) {
-    text += "  " + one.instance;
-    if (one.node.empty()) {
-      text +=
-          paint(" stays pending", Colour::kYellow, colour) + ": " + one.reason + ": " + printable(one.message) + "\n";
-    } else {
-      text += " -> " + one.node + "\n";
-    }
+    text += "  " + (several ? one.tenant + "/" : "") + one.instance;
+    if (one.node.empty())
+      text += paint(" stays pending", Colour::kYellow, colour) + ": " + one.reason;
+    else
+      text += " -> " + one.node;
+    if (!one.message.empty()) text += ": " + printable(one.message);
+    text += '\n';
   }
+  for (const std::string& note : reply.notes) text += "  " + printable(note) + "\n";
   return text;
 }
 

@@ -17,7 +17,8 @@ std::string render_rollout(const RolloutView& view, bool colour);
 // Newest first.
 Table history_table(const RolloutView& view, WallTime now);
 
-// `web-0-r42-1 -> n2`, or `web-1-r42-1 stays pending: no_eligible_node: …`; empty where nothing would be placed.
-std::string render_placements(const std::vector<PlacementView>& placements, bool colour);
+// `web-0-r42-1 -> n2: the best of …`, or `web-1-r42-1 stays pending: no_eligible_node: …`, behind the tenant where
+// there are several; then the notes. Empty where nothing would be placed and nothing is to be said.
+std::string render_foreseen(const ApplyReply& reply, bool colour);
 
 }  // namespace unik::cli

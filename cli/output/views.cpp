@@ -185,8 +185,7 @@ Table table_of(const std::vector<NodeView>& nodes, WallTime now, bool wide) {
                           age(view.created_at, now)};
     if (wide) {
       std::string labels;
-      for (const auto& [key, value] : view.node.metadata.labels)
-        labels += (labels.empty() ? "" : ",") + key + "=" + value;
+      for (const auto& [key, value] : view.labels) labels += (labels.empty() ? "" : ",") + key + "=" + value;
       row.insert(row.end(), {Cell(labels), Cell(view.info ? view.info->vmm_version : ""),
                              Cell(view.info ? view.info->agent_version : ""), Cell(format_milli_cpu(view.used.cpu)),
                              Cell(memory(view.used.memory)), Cell(view.info ? view.info->accelerator_reason : "")});

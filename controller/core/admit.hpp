@@ -35,7 +35,7 @@ struct CordonRequest {
 };
 
 // What a request with this Idempotency-Key was answered first; nothing if there was none. `conflict` for a key that
-// came with another body.
+// came with another body. A key is `TENANT/KEY`; those that are kept from before tenants had their own are found too.
 std::optional<Result<ApplyReply>> first_answer(const World& world, const std::string& key, std::uint64_t body_hash);
 
 // One transaction: all resources or none. Applying what is there already changes nothing.

@@ -89,9 +89,7 @@ Result<RegisterReply> admit_register(Draft& draft, const RegisterRequest& reques
     next.created_at = draft.now().wall;
     next.goals_revision = draft.world().revision;
   }
-  Node node = *next.node;
-  for (const auto& [key, value] : request.labels) node.metadata.labels.try_emplace(key, value);
-  next.node = std::move(node);
+  next.agent_labels = request.labels;
   next.info = request.info;
   next.agent_start = request.agent_start;
   next.agent_id = request.agent_id;

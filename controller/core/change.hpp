@@ -118,6 +118,7 @@ struct NodeRow {
   Shared<NodeInfo> info;  // empty until an agent has registered
   std::uint64_t agent_start = 0;
   std::string agent_id;  // of the agent that has registered; empty in rows from before agents had one
+  Labels agent_labels;   // as it was started with; of one name the manifest's counts
   NodeHealth health = NodeHealth::kNeverSeen;
   std::uint64_t goals_revision = 0;  // the last commit that changed what this node should do
   // The recovery since which all that runs there is known or quarantined; it gets no goals of a later one before.

@@ -140,6 +140,7 @@ Fields policies_of(const App& app) {
   fields["spec.placement.spread"] = list(spec.placement.spread, [](const Spread& one) { return one.by; });
   fields["spec.placement.tolerations"] = list(
       spec.placement.tolerations, [](const Toleration& one) { return one.key + (one.value ? "=" + *one.value : ""); });
+  fields["spec.placement.priority"] = std::to_string(spec.placement.priority);
   fields["spec.disruption.maxUnavailable"] = number(spec.disruption.max_unavailable);
   if (spec.rollout) add_rollout(fields, *spec.rollout);
   fields["spec.rebase"] = quote(app.spec.rebase == Rebase::kAuto ? "auto" : "none");

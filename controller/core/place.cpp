@@ -30,9 +30,9 @@ std::optional<std::string> label_of(const NodeRow& node, const std::string& key)
     std::replace(platform.begin(), platform.end(), '/', '-');
     return platform;
   }
-  const Labels& labels = node.node->metadata.labels;
-  const auto found = labels.find(key);
-  return found == labels.end() ? std::nullopt : std::optional(found->second);
+  for (const Labels* const labels : {&node.node->metadata.labels, &node.agent_labels})
+    if (const auto found = labels->find(key); found != labels->end()) return found->second;
+  return std::nullopt;
 }
 
 // The first pair that the node does not have.

@@ -339,25 +339,42 @@ std::string what_blocks(const World& world, const InstanceId& id, PlaceSearch& s
   return any ? why : why + " waits for its turn within the app's disruption budget";
 }
 
-Condition drained_condition(const World& world, Symbol name, PlaceSearch& search) {
+bool is_foreign(const InstanceId& id, Symbol tenant) {
+  return !tenant.empty() && id.tenant != tenant;
+}
+
+Condition drained_condition(const World& world, Symbol name, Symbol tenant, PlaceSearch& search) {
   if (is_drained(world, name)) return {"Drained", "True", "Empty", "no instance runs here any more"};
   std::string first;
   std::size_t left = 0;
+  std::size_t foreign = 0;
   for_each_on_node(world, name, [&](const InstanceId& id, const InstanceRow& here) {
     if (here.goal == InstanceGoal::kRun && here.status->phase == Phase::kExited) return;
-    if (left++ == 0) first = what_blocks(world, id, search);
+    ++left;
+    if (is_foreign(id, tenant))
+      ++foreign;
+    else if (first.empty())
+      first = what_blocks(world, id, search);
   });
   for_each_stray(world, name, [&](const InstanceId& id, const StrayRow& stray) {
-    if (left++ > 0) return;
-    first = short_name(id) + (stray.quarantined ? " is in quarantine: adopt or destroy it" : " is a stray that stops");
+    ++left;
+    if (is_foreign(id, tenant))
+      ++foreign;
+    else if (first.empty())
+      first =
+          short_name(id) + (stray.quarantined ? " is in quarantine: adopt or destroy it" : " is a stray that stops");
   });
-  return {"Drained", "False", is_drain_blocked(world, name) ? "Blocked" : "Draining",
-          counted(left, "instance") + (left == 1 ? " is left: " : " are left: ") + first};
+  std::string message = counted(left, "instance") + (left == 1 ? " is left" : " are left");
+  if (foreign > 0) message += ", " + std::to_string(foreign) + " of other tenants";
+  if (!first.empty()) message += ": " + first;
+  return {"Drained", "False", is_drain_blocked(world, name) ? "Blocked" : "Draining", std::move(message)};
 }
 
-NodeView view_node(const World& world, Symbol name, const NodeRow& row, PlaceSearch& search) {
+NodeView view_node(const World& world, Symbol name, const NodeRow& row, Symbol tenant, PlaceSearch& search) {
   NodeView view;
   view.node = *row.node;
+  view.labels = row.node->metadata.labels;
+  view.labels.insert(row.agent_labels.begin(), row.agent_labels.end());
   view.health = to_string(row.health);
   view.agent_start = row.agent_start;
   if (row.info) view.info = *row.info;
@@ -397,7 +414,7 @@ NodeView view_node(const World& world, Symbol name, const NodeRow& row, PlaceSea
              format_duration(std::chrono::ceil<std::chrono::seconds>(clock->held_until - world.as_of))});
   if (!row.node->spec.schedulable)
     view.conditions.push_back({"Schedulable", "False", "Cordoned", "nothing new is placed here"});
-  if (row.node->spec.drain.enabled) view.conditions.push_back(drained_condition(world, name, search));
+  if (row.node->spec.drain.enabled) view.conditions.push_back(drained_condition(world, name, tenant, search));
   view.created_at = row.created_at;
   return view;
 }
@@ -415,9 +432,9 @@ bool is_drain_blocked(const World& world, Symbol node) {
   return blocked;
 }
 
-NodeView view_node(const World& world, Symbol name, const NodeRow& row) {
+NodeView view_node(const World& world, Symbol name, const NodeRow& row, Symbol tenant) {
   PlaceSearch search(world, kFleetSearchedInLists);
-  return view_node(world, name, row, search);
+  return view_node(world, name, row, tenant, search);
 }
 
 TenantView view_tenant(const World& world, Symbol name, const TenantRow& row) {
@@ -459,7 +476,7 @@ StatusView view_status(const World& world, std::string_view tenant) {
   }
   std::reverse(view.operations.begin(), view.operations.end());
   if (view.operations.size() > kRecentOperations) view.operations.resize(kRecentOperations);
-  for (const auto& [node, row] : world.nodes) view.nodes.push_back(view_node(world, node, row, search));
+  for (const auto& [node, row] : world.nodes) view.nodes.push_back(view_node(world, node, row, name, search));
   view.restored = world.history_lost;
   for (QuarantinedView& one : view_quarantine(world))
     if (one.id.tenant == name) view.quarantine.push_back(std::move(one));
@@ -514,11 +531,11 @@ std::optional<Explanation> explain_instance(const World& world, const InstanceId
   return explanation;
 }
 
-std::optional<Explanation> explain_node(const World& world, Symbol name) {
+std::optional<Explanation> explain_node(const World& world, Symbol name, Symbol tenant) {
   const NodeRow* const row = world.nodes.find(name);
   if (row == nullptr) return std::nullopt;
   PlaceSearch search(world);
-  const NodeView view = view_node(world, name, *row, search);
+  const NodeView view = view_node(world, name, *row, tenant, search);
   Explanation explanation;
   explanation.object = "node/" + name.str();
   explanation.conditions = view.conditions;
@@ -536,11 +553,15 @@ std::optional<Explanation> explain_node(const World& world, Symbol name) {
                                   " to " + counted(view.instances - ended, "instance") +
                                   (ended == 0 ? "" : ", and nothing to " + std::to_string(ended) + " that ended"));
   }
+  std::size_t foreign = 0;
   for_each_stray(world, name, [&](const InstanceId& id, const StrayRow& stray) {
+    if (is_foreign(id, tenant)) return static_cast<void>(++foreign);
     explanation.reasons.push_back(stray.quarantined
                                       ? "runs " + to_string(id) + ", which is quarantined: `unikctl quarantine list`"
                                       : "is told to stop " + to_string(id) + ", which nobody wants");
   });
+  if (foreign > 0)
+    explanation.reasons.push_back("runs " + counted(foreign, "instance") + " of other tenants that nobody wants");
   return explanation;
 }
 

@@ -14,7 +14,8 @@ namespace unik::controller {
 AppView view_app(const World& world, const AppName& name, const AppRow& row);
 RolloutView view_rollout(const World& world, const AppName& name, const AppRow& row);
 InstanceView view_instance(const World& world, const InstanceId& id, const InstanceRow& row);
-NodeView view_node(const World& world, Symbol name, const NodeRow& row);
+// `tenant` is who asks: what others have there is counted and not named. Empty: everybody's is named.
+NodeView view_node(const World& world, Symbol name, const NodeRow& row, Symbol tenant = {});
 // Whether what is still on a node that is drained waits for room elsewhere, or for somebody to decide.
 bool is_drain_blocked(const World& world, Symbol node);
 TenantView view_tenant(const World& world, Symbol name, const TenantRow& row);
@@ -27,6 +28,6 @@ StatusView view_status(const World& world, std::string_view tenant);
 // Why an object is as it is: its conditions, and each step of the reasoning. Empty when there is no such object.
 std::optional<Explanation> explain_app(const World& world, const AppName& name);
 std::optional<Explanation> explain_instance(const World& world, const InstanceId& id);
-std::optional<Explanation> explain_node(const World& world, Symbol name);
+std::optional<Explanation> explain_node(const World& world, Symbol name, Symbol tenant = {});
 
 }  // namespace unik::controller

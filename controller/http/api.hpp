@@ -41,6 +41,9 @@ void add_artifact_routes(ApiContext& context, std::vector<Route>& routes);
 void add_stream_routes(ApiContext& context, std::vector<Route>& routes);
 void add_recovery_routes(ApiContext& context, std::vector<Route>& routes);
 
+// None where the tenant has no operation of this name: those of others are not told of.
+const Operation* find_operation(const World& world, const std::string& tenant, const std::string& name);
+
 // Asks the loop for a change and sends its answer.
 void ask(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder, int status,
          Mutation mutation);

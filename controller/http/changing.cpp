@@ -22,7 +22,12 @@ constexpr std::size_t kMaxIdempotencyKey = 256;
 constexpr Duration kMaxDrainDeadline = std::chrono::hours(24);
 constexpr std::size_t kMaxDrainReason = 256;
 
-Result<Caller> caller_of(const wire::HttpRequest& request) {
+// A tenant's keys are its own: what another one has sent under the same key is not told of. No name has a slash.
+std::string key_of(const std::string& tenant, const std::string& key) {
+  return key.empty() ? key : tenant + "/" + key;
+}
+
+Result<Caller> caller_of(const wire::HttpRequest& request, const std::string& tenant) {
   Caller caller;
   caller.actor = request.peer.uid ? "uid/" + std::to_string(*request.peer.uid) : request.peer.address;
   caller.trace_id = request.trace_id;
@@ -31,6 +36,7 @@ Result<Caller> caller_of(const wire::HttpRequest& request) {
     return invalid("bad_idempotency_key", "want at most " + std::to_string(kMaxIdempotencyKey) +
                                               " bytes as Idempotency-Key, got " +
                                               std::to_string(caller.idempotency_key.size()));
+  caller.idempotency_key = key_of(tenant, caller.idempotency_key);
   caller.body_hash = stable_hash(request.body, stable_hash(request.method + " " + request.target));
   return caller;
 }
@@ -245,7 +251,7 @@ void answer(const wire::Responder& responder, int status, const Answer& answer) 
 // A request that is repeated gets its first answer, whatever became of the image or source that it names.
 bool answered_before(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder,
                      int status) {
-  const Result<Caller> caller = caller_of(request);
+  const Result<Caller> caller = caller_of(request, tenant_of(request));
   if (!caller) {
     responder.send(caller.error());
     return true;
@@ -276,7 +282,8 @@ void handle_whatif(ApiContext& context, const wire::HttpRequest& request, const 
   for (std::string name; std::getline(names, name, ',');) lose.push_back(name);
   if (lose.empty() && add.resources.empty())
     return responder.send(invalid("nothing_to_foresee", "want `lose` to name nodes, or manifests as the body"));
-  answer_foreseen(request, responder, foresee_loss(*context.runner.world(), lose, add));
+  answer_foreseen(request, responder,
+                  foresee_loss(*context.runner.world(), lose, add, Symbol(query_text(request, "tenant"))));
 }
 
 Result<RolloutRequest> read_rollout(const PathValues& path, const wire::HttpRequest& request, RolloutVerb verb) {
@@ -345,7 +352,8 @@ void handle_apply(ApiContext& context, const wire::HttpRequest& request, const w
   Result<ApplyRequest> apply = read_manifests(request, context, false);
   if (!apply) return responder.send(apply.error());
   if (query_flag(request, "dry_run"))
-    return answer_foreseen(request, responder, foresee_apply(*context.runner.world(), *apply));
+    return answer_foreseen(request, responder,
+                           foresee_apply(*context.runner.world(), *apply, Symbol(query_text(request, "tenant"))));
   ask(context, request, responder, 200, std::move(*apply));
 }
 
@@ -406,7 +414,7 @@ void handle_build(ApiContext& context, const wire::HttpRequest& request, const w
   std::string before = built_image(*context.runner.world(), build);
   const auto image = runtimes::parse_reference(before);
   if (image && is_whole_image(context.artifacts, image->digest)) build.image = std::move(before);
-  Result<Caller> caller = caller_of(request);
+  Result<Caller> caller = caller_of(request, tenant_of(request));
   if (!caller) return responder.send(caller.error());
   build.actor = caller->actor;
   ask(context, request, responder, 202, std::move(build));
@@ -436,11 +444,17 @@ void handle_delete(ApiContext& context, Kind kind, const PathValues& path, const
   ask(context, request, responder, kind == Kind::kApp ? 202 : 200, std::move(deletion));
 }
 
+// `destroy` names its tenant in the body.
+std::string tenant_asked(const wire::HttpRequest& request, const Mutation& mutation) {
+  const auto* const deletion = std::get_if<DeleteRequest>(&mutation);
+  return deletion != nullptr && !deletion->tenant.empty() ? deletion->tenant : tenant_of(request);
+}
+
 }  // namespace
 
 void ask(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder, int status,
          Mutation mutation) {
-  Result<Caller> caller = caller_of(request);
+  Result<Caller> caller = caller_of(request, tenant_asked(request, mutation));
   if (!caller) return responder.send(caller.error());
   context.runner.ask(
       [&](RequestId id) {

@@ -33,11 +33,16 @@ std::string id_alone(std::uint64_t seq) {
   return "id: " + std::to_string(seq) + "\n\n";
 }
 
+bool concerns(const EventFeed::Watch& watch, const EventView& event) {
+  if (!event.tenant.empty()) return event.tenant == watch.tenant;
+  return !watch.alone || !event.object.starts_with("tenant/") || event.object == "tenant/" + watch.tenant;
+}
+
 // Only the last event of a record has its id: a client that lost its connection in the middle of them asks for the
 // record again, and misses none.
-std::string format_record(const Record& record, const std::string& tenant) {
+std::string format_record(const Record& record, const EventFeed::Watch& watch) {
   std::vector<EventView> events = events_of(record);
-  std::erase_if(events, [&](const EventView& event) { return !event.tenant.empty() && event.tenant != tenant; });
+  std::erase_if(events, [&](const EventView& event) { return !concerns(watch, event); });
   std::string text;
   for (const EventView& event : events) {
     const std::string id = &event == &events.back() ? std::to_string(event.seq) : std::string();
@@ -195,7 +200,7 @@ bool EventFeed::feed(Watcher& watcher, std::uint64_t head) {
     }
     if (!records || records->empty()) return false;
     for (const Record& record : *records) {
-      std::string text = format_record(record, watcher.watch.tenant);
+      std::string text = format_record(record, watcher.watch);
       watcher.after = record.seq;
       if (text.empty()) continue;
       if (!watcher.stream.write(std::move(text))) return false;

@@ -35,6 +35,7 @@ class EventFeed {
     std::optional<std::uint64_t> after;  // the first event has a greater sequence; absent: all that is there
     std::string tenant;                  // events of this tenant and those outside tenants
     bool follow = true;                  // false: ends with what is there
+    bool alone = false;                  // it asked for itself: what becomes of other tenants is not told
     std::string trace_id = {};           // of the request: a `resync` is the answer to it, and goes back to no other
   };
   void watch(Watch watch, const wire::Responder& responder);

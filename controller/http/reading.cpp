@@ -52,16 +52,24 @@ codec::Page<AppView> list_apps(const World& world, const wire::HttpRequest& requ
       [](const AppName& name) { return name.app.str(); });
 }
 
+// The tenant that a question about what is in no tenant is asked for; empty: nobody's, which is told everything.
+Symbol asking_tenant(const wire::HttpRequest& request) {
+  return Symbol(query_text(request, "tenant"));
+}
+
 codec::Page<NodeView> list_nodes(const World& world, const wire::HttpRequest& request) {
+  const Symbol tenant = asking_tenant(request);
   return page_of<NodeView>(
       world, world.nodes, after(query_text(request, "continue")), [](Symbol) { return false; },
-      [&](Symbol name, const NodeRow& row) { return view_node(world, name, row); },
+      [&](Symbol name, const NodeRow& row) { return view_node(world, name, row, tenant); },
       [](Symbol name) { return name.str(); });
 }
 
 codec::Page<TenantView> list_tenants(const World& world, const wire::HttpRequest& request) {
+  const Symbol only = asking_tenant(request);
+  const Symbol start = after(query_text(request, "continue"));
   return page_of<TenantView>(
-      world, world.tenants, after(query_text(request, "continue")), [](Symbol) { return false; },
+      world, world.tenants, start.empty() ? only : start, [&](Symbol name) { return !only.empty() && name != only; },
       [&](Symbol name, const TenantRow& row) { return view_tenant(world, name, row); },
       [](Symbol name) { return name.str(); });
 }
@@ -120,6 +128,9 @@ Result<std::optional<Moment>> moment_of(const wire::HttpRequest& request) {
   return std::optional<Moment>(**seq);
 }
 
+// Whether what is asked about belongs to a tenant.
+enum class Scope { kTenant, kCluster };
+
 template <typename T>
 void answer(const wire::Responder& responder, const Result<T>& value) {
   if (!value) return responder.send(value.error());
@@ -128,13 +139,15 @@ void answer(const wire::Responder& responder, const Result<T>& value) {
 
 // A tenant that was never declared is told apart from one that has nothing.
 void answer_from(const World& world, const PathValues& path, const wire::HttpRequest& request,
-                 const wire::Responder& responder, auto read) {
+                 const wire::Responder& responder, Scope scope, auto read) {
   const std::string tenant = tenant_of(request);
-  if (!world.tenants.contains(Symbol(tenant))) return responder.send(missing("tenant", tenant));
+  if (scope == Scope::kTenant && !world.tenants.contains(Symbol(tenant)))
+    return responder.send(missing("tenant", tenant));
   answer(responder, read(world, path, request));
 }
 
-Result<Explanation> explain(const World& world, const PathValues& path, const std::string& tenant) {
+Result<Explanation> explain(const World& world, const PathValues& path, const wire::HttpRequest& request) {
+  const std::string tenant = tenant_of(request);
   const std::string& name = path.at("name");
   std::optional<Explanation> explanation;
   if (path.at("kind") == "instance" || path.at("kind") == "instances") {
@@ -145,7 +158,7 @@ Result<Explanation> explain(const World& world, const PathValues& path, const st
   }
   const std::optional<Kind> kind = parse_kind(path.at("kind"));
   if (kind == Kind::kApp) explanation = explain_app(world, {Symbol(tenant), Symbol(name)});
-  if (kind == Kind::kNode) explanation = explain_node(world, Symbol(name));
+  if (kind == Kind::kNode) explanation = explain_node(world, Symbol(name), asking_tenant(request));
   if (explanation) return *explanation;
   if (kind == Kind::kApp || kind == Kind::kNode) return missing(names_of(*kind).singular, name);
   return invalid("bad_kind", "want app, instance or node to explain, got `" + path.at("kind") + "`");
@@ -172,46 +185,56 @@ Result<InstanceView> get_instance(const World& world, const std::string& tenant,
   return view_instance(world, *id, *row);
 }
 
-Result<NodeView> get_node(const World& world, const std::string& name) {
+Result<NodeView> get_node(const World& world, const std::string& name, Symbol tenant) {
   const NodeRow* const row = world.nodes.find(Symbol(name));
   if (row == nullptr) return missing("node", name);
-  return view_node(world, Symbol(name), *row);
+  return view_node(world, Symbol(name), *row, tenant);
 }
 
-Result<TenantView> get_tenant(const World& world, const std::string& name) {
+Result<TenantView> get_tenant(const World& world, const std::string& name, Symbol tenant) {
   const TenantRow* const row = world.tenants.find(Symbol(name));
-  if (row == nullptr) return missing("tenant", name);
+  if (row == nullptr || (!tenant.empty() && tenant != Symbol(name))) return missing("tenant", name);
   return view_tenant(world, Symbol(name), *row);
 }
 
-Result<Operation> get_operation(const World& world, const std::string& name) {
-  const std::optional<OperationKey> key = parse_operation_key(name);
-  const Shared<Operation>* const row = key ? world.operations.find(*key) : nullptr;
-  if (row == nullptr) return missing("operation", name);
-  return **row;
+Result<Operation> get_operation(const World& world, const std::string& tenant, const std::string& name) {
+  const Operation* const operation = find_operation(world, tenant, name);
+  if (operation == nullptr) return missing("operation", name);
+  return *operation;
 }
 
 }  // namespace
 
+const Operation* find_operation(const World& world, const std::string& tenant, const std::string& name) {
+  const std::optional<OperationKey> key = parse_operation_key(name);
+  const Shared<Operation>* const row = key ? world.operations.find(*key) : nullptr;
+  return row == nullptr || (*row)->target.tenant != Symbol(tenant) ? nullptr : &**row;
+}
+
 void add_reading_routes(ApiContext& context, std::vector<Route>& routes) {
   // `read` gets the newest World, or the one of `at`, and returns a Result of something with a JSON form.
-  const auto get = [&](std::string pattern, QueryRules query, auto read) {
+  const auto get_in = [&](Scope scope, std::string pattern, QueryRules query, auto read) {
     routes.push_back(
         {"GET",
          std::move(pattern),
-         [&context, read](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
+         [&context, scope, read](const PathValues& path, wire::HttpRequest request, const wire::Responder& responder) {
            const Result<std::optional<Moment>> at = moment_of(request);
            if (!at) return responder.send(at.error());
-           if (!*at) return answer_from(*context.runner.world(), path, request, responder, read);
+           if (!*at) return answer_from(*context.runner.world(), path, request, responder, scope, read);
            context.history.ask(**at, [=, request = std::move(request)](const auto& world) {
              if (!world) return responder.send(world.error());
-             answer_from(**world, path, request, responder, read);
+             answer_from(**world, path, request, responder, scope, read);
            });
          },
          {},
          std::move(query)});
   };
-  const QueryRules plain{{"at", QueryRule::kText}};
+  const auto get = [&](std::string pattern, QueryRules query, auto read) {
+    get_in(Scope::kTenant, std::move(pattern), std::move(query), read);
+  };
+  const auto get_of_cluster = [&](std::string pattern, QueryRules query, auto read) {
+    get_in(Scope::kCluster, std::move(pattern), std::move(query), read);
+  };
   const QueryRules of_tenant{{"at", QueryRule::kText}, {"tenant", QueryRule::kName}};
   // `rule`: whether a page is left off at a name, or at what the list itself must look at.
   const auto paged = [](QueryRules query, QueryRule rule) {
@@ -237,27 +260,30 @@ void add_reading_routes(ApiContext& context, std::vector<Route>& routes) {
   get("/v1/instances/{name}", of_tenant, [](const World& world, Path path, Request request) {
     return get_instance(world, tenant_of(request), path.at("name"));
   });
-  get("/v1/nodes", paged(plain, QueryRule::kName),
-      [](const World& world, Path, Request request) -> Result<codec::Page<NodeView>> {
-        return list_nodes(world, request);
-      });
-  get("/v1/nodes/{name}", plain,
-      [](const World& world, Path path, Request) { return get_node(world, path.at("name")); });
-  get("/v1/tenants", paged(plain, QueryRule::kName),
-      [](const World& world, Path, Request request) -> Result<codec::Page<TenantView>> {
-        return list_tenants(world, request);
-      });
-  get("/v1/tenants/{name}", plain,
-      [](const World& world, Path path, Request) { return get_tenant(world, path.at("name")); });
+  get_of_cluster("/v1/nodes", paged(of_tenant, QueryRule::kName),
+                 [](const World& world, Path, Request request) -> Result<codec::Page<NodeView>> {
+                   return list_nodes(world, request);
+                 });
+  get_of_cluster("/v1/nodes/{name}", of_tenant, [](const World& world, Path path, Request request) {
+    return get_node(world, path.at("name"), asking_tenant(request));
+  });
+  get_of_cluster("/v1/tenants", paged(of_tenant, QueryRule::kName),
+                 [](const World& world, Path, Request request) -> Result<codec::Page<TenantView>> {
+                   return list_tenants(world, request);
+                 });
+  get_of_cluster("/v1/tenants/{name}", of_tenant, [](const World& world, Path path, Request request) {
+    return get_tenant(world, path.at("name"), asking_tenant(request));
+  });
   get("/v1/rollouts/{name}", of_tenant, [](const World& world, Path path, Request request) {
     return get_rollout(world, tenant_of(request), path.at("name"));
   });
   get("/v1/operations", paged(of_tenant, QueryRule::kText),
       [](const World& world, Path, Request request) { return list_operations(world, request); });
-  get("/v1/operations/{name}", plain,
-      [](const World& world, Path path, Request) { return get_operation(world, path.at("name")); });
+  get("/v1/operations/{name}", of_tenant, [](const World& world, Path path, Request request) {
+    return get_operation(world, tenant_of(request), path.at("name"));
+  });
   get("/v1/explain/{kind}/{name}", of_tenant,
-      [](const World& world, Path path, Request request) { return explain(world, path, tenant_of(request)); });
+      [](const World& world, Path path, Request request) { return explain(world, path, request); });
 
   routes.push_back({"GET",
                     "/healthz",

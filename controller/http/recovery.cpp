@@ -25,15 +25,19 @@ void add_recovery_routes(ApiContext& context, std::vector<Route>& routes) {
                     {}});
   routes.push_back({"GET",
                     "/v1/quarantine",
-                    [&context](const PathValues&, const wire::HttpRequest&, const wire::Responder& responder) {
+                    [&context](const PathValues&, const wire::HttpRequest& request, const wire::Responder& responder) {
+                      const std::string tenant = query_text(request, "tenant");
                       const std::shared_ptr<const World> world = context.runner.world();
                       codec::Page<QuarantinedView> page;
                       page.items = view_quarantine(*world);
+                      std::erase_if(page.items, [&](const QuarantinedView& one) {
+                        return !tenant.empty() && one.id.tenant != Symbol(tenant);
+                      });
                       page.revision = world->revision;
                       responder.send(json_response(200, codec::to_json(page)));
                     },
                     {},
-                    {}});
+                    {{"tenant", QueryRule::kName}}});
   for (const QuarantineVerb verb : {QuarantineVerb::kAdopt, QuarantineVerb::kDestroy}) {
     routes.push_back(
         {"POST",

@@ -28,6 +28,7 @@ void read_logs(ApiContext& context, const PathValues& path, const wire::HttpRequ
 void watch_events(ApiContext& context, const wire::HttpRequest& request, const wire::Responder& responder) {
   EventFeed::Watch watch;
   watch.tenant = tenant_of(request);
+  watch.alone = !query_text(request, "tenant").empty();
   watch.follow = query_text(request, "follow") != "0";
   watch.trace_id = request.trace_id;
   const Result<std::optional<std::uint64_t>> since = query_number(request, "since");
@@ -54,11 +55,9 @@ void read_build_log(ApiContext& context, const PathValues& path, const wire::Htt
   const Result<std::optional<std::uint64_t>> offset = query_number(request, "offset");
   if (!offset) return responder.send(offset.error());
   const auto find = [&]() -> std::optional<Operation> {
-    const std::optional<OperationKey> key = parse_operation_key(name);
     const std::shared_ptr<const World> world = context.runner.world();
-    const Shared<Operation>* const row = key ? world->operations.find(*key) : nullptr;
-    if (row == nullptr) return std::nullopt;
-    return **row;
+    const Operation* const operation = find_operation(*world, tenant_of(request), name);
+    return operation == nullptr ? std::nullopt : std::optional(*operation);
   };
   const std::optional<Operation> operation = find();
   if (!operation) return responder.send(not_found("operation_not_found", "there is no operation `" + name + "`"));
@@ -96,7 +95,7 @@ void add_stream_routes(ApiContext& context, std::vector<Route>& routes) {
                       read_build_log(context, path, request, responder);
                     },
                     {},
-                    {{"follow", QueryRule::kFlag}, {"offset", QueryRule::kNumber}},
+                    {{"tenant", QueryRule::kName}, {"follow", QueryRule::kFlag}, {"offset", QueryRule::kNumber}},
                     true});
   routes.push_back({"GET",
                     "/v1/events",

@@ -93,6 +93,18 @@ Result<void> decode(std::string_view table, const std::vector<Text>& texts, Resu
   return {};
 }
 
+// The checksum is of the body alone, so the key stands there too; in rows from before it does not.
+struct StoredAnswer {
+  std::string key;
+  AnswerRow row;
+};
+
+Result<StoredAnswer> stored_answer_from(codec::JsonView value) {
+  Result<AnswerRow> row = answer_row_from(value);
+  if (!row) return std::move(row).error();
+  return StoredAnswer{std::string(value["key"].text_or("")), std::move(row).value()};
+}
+
 // The half of the work that is done beside the other: apps and nodes are most of all bodies.
 Result<World> decode_declared(const Texts& texts) {
   World world;
@@ -126,10 +138,13 @@ Result<void> decode_rest(const Texts& texts, World& world) {
     done = decode<Change>("operations", texts.operations, change_from, [&](const Text&, Change change) {
       if (auto* const put = std::get_if<PutOperation>(&change)) world.operations.set(put->key, put->operation);
     });
+  bool is_own = true;
   if (done)
-    done = decode<AnswerRow>("answers", texts.answers, answer_row_from,
-                             [&](const Text& text, AnswerRow row) { world.answers.set(text.first, std::move(row)); });
-  return done;
+    done = decode<StoredAnswer>("answers", texts.answers, stored_answer_from, [&](const Text& text, StoredAnswer one) {
+      is_own &= one.key.empty() || one.key == text.first;
+      world.answers.set(text.first, std::move(one.row));
+    });
+  return is_own ? done : damaged("answers");
 }
 
 // ---- Rows of columns

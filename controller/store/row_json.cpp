@@ -54,6 +54,14 @@ class Reader {
     Result<InstanceId> id = parse_instance_id(text(key));
     return id ? *id : (fail(key), InstanceId{});
   }
+  Labels labels(const char* key) {
+    Labels labels;
+    for (JsonView label = object(key).first(); label.exists(); label = label.next()) {
+      if (!label.text()) fail(key);
+      labels.emplace(label.key(), label.text().value_or(""));
+    }
+    return labels;
+  }
   AppName app(const char* tenant, const char* name) { return {Symbol(text(tenant)), Symbol(text(name))}; }
   template <typename Enum>
   Enum choice(const char* key, std::optional<Enum> (*parse)(std::string_view)) {
@@ -377,6 +385,11 @@ std::string row_json(const NodeRow& row) {
   if (row.info) out.key("info").raw(codec::to_json(*row.info));
   out.field("agent_start", row.agent_start);
   if (!row.agent_id.empty()) out.field("agent_id", row.agent_id);
+  if (!row.agent_labels.empty()) {
+    out.key("agent_labels").begin_object();
+    for (const auto& [key, value] : row.agent_labels) out.field(key, value);
+    out.end_object();
+  }
   out.field("health", to_string(row.health));
   out.field("goals_revision", row.goals_revision);
   if (row.recovery > 0) out.field("recovery", row.recovery);
@@ -391,9 +404,11 @@ std::string row_json(const TenantRow& row) {
   return out.end_object().take();
 }
 
-std::string row_json(const AnswerRow& row) {
+std::string row_json(const AnswerRow& row, const std::string& key) {
   JsonWriter out;
-  out.begin_object().field("body_hash", row.body_hash).field("at_us", micros(row.at));
+  out.begin_object();
+  if (!key.empty()) out.field("key", key);
+  out.field("body_hash", row.body_hash).field("at_us", micros(row.at));
   out.key("reply").raw(codec::to_json(row.reply));
   return out.end_object().take();
 }
@@ -441,6 +456,7 @@ Result<NodeRow> node_row_from(JsonView value) {
   if (in.has("info")) row.info = in.value<NodeInfo>("info");
   row.agent_start = in.number<std::uint64_t>("agent_start");
   if (in.has("agent_id")) row.agent_id = in.text("agent_id");
+  if (in.has("agent_labels")) row.agent_labels = in.labels("agent_labels");
   row.health = in.choice("health", parse_node_health);
   row.goals_revision = in.number<std::uint64_t>("goals_revision");
   if (in.has("recovery")) row.recovery = in.number<std::uint64_t>("recovery");

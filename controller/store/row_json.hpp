@@ -18,7 +18,8 @@ inline constexpr std::uint32_t kRecordFormat = 1;
 std::string row_json(const AppRow& row);
 std::string row_json(const NodeRow& row);
 std::string row_json(const TenantRow& row);
-std::string row_json(const AnswerRow& row);
+// `key`: its own, where nothing else that is checked says it.
+std::string row_json(const AnswerRow& row, const std::string& key = {});
 std::string row_json(const ClusterRow& row);
 
 // All fail with `internal`/`store_corrupt`: nobody but this program writes them.

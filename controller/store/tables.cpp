@@ -136,7 +136,7 @@ struct TableWriter::Statements {
   }
   Result<void> write(const std::string& key, const Shared<AnswerRow>* row) {
     Statement& statement = list[row == nullptr ? kRemoveAnswer : kPutAnswer].bind(1, key);
-    return row == nullptr ? statement.run() : put(kPutAnswer, 2, row_json(**row));
+    return row == nullptr ? statement.run() : put(kPutAnswer, 2, row_json(**row, key));
   }
   Result<void> write(const InstanceId& id, const InstanceRow* row) {
     Statement& statement = list[row == nullptr ? kRemoveInstance : kPutInstance];

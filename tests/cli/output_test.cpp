@@ -269,12 +269,13 @@ TEST(ExplanationOutput, OfATenantSaysWhatItHasOfItsQuota) {
   tenant.tenant.spec.node_selector = {{"pool", "shared"}};
   tenant.apps = 1;
   tenant.instances = 2;
-  tenant.declared_instances = 3;
+  tenant.declared_instances = 2;
+  tenant.used_instances = 3;
   EXPECT_EQ(render_explanation(explain(tenant), false),
             "tenant/team-a: 1 app, 2 instances\n\nWhy:\n"
-            "  1. has declared 3 instances, of at most 50\n"
-            "  2. has declared 0 CPU, of any number\n"
-            "  3. has declared 0 memory, of any number\n"
+            "  1. uses 3 instances, of at most 50\n"
+            "  2. uses 0 CPU, of any number\n"
+            "  3. uses 0 memory, of any number\n"
             "  4. gives an app that names none 250m CPU and 128Mi\n"
             "  5. places on nodes with pool=shared alone\n");
 }

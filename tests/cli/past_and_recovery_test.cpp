@@ -49,9 +49,9 @@ TEST_F(PastAndRecovery, AStreamThatBreaksOffGoesOnWithoutAGapOrAnEventTwice) {
   EXPECT_EQ(run.out, "app/a\napp/b\napp/c\napp/d\n");
   const std::vector<SeenRequest> seen = controller.seen("GET /v1/events");
   ASSERT_EQ(seen.size(), 3U);
-  EXPECT_EQ(seen[0].target, "/v1/events?tenant=default&follow=1");
-  EXPECT_EQ(seen[1].target, "/v1/events?tenant=default&follow=1&since=6");
-  EXPECT_EQ(seen[2].target, "/v1/events?tenant=default&follow=1&since=8");
+  EXPECT_EQ(seen[0].target, "/v1/events?follow=1");
+  EXPECT_EQ(seen[1].target, "/v1/events?follow=1&since=6");
+  EXPECT_EQ(seen[2].target, "/v1/events?follow=1&since=8");
 }
 
 TEST_F(PastAndRecovery, RecoverWantsToBeConfirmed) {

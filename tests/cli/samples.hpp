@@ -73,6 +73,7 @@ inline NodeView sample_node() {
   NodeView view;
   view.node.metadata.name = "local";
   view.node.metadata.labels = {{"zone", "a"}};
+  view.labels = view.node.metadata.labels;
   view.health = "ready";
   NodeInfo info;
   info.accelerator = "tcg";

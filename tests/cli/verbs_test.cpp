@@ -204,7 +204,7 @@ TEST_F(Verbs, DiffIsADryRunAndItsCodeTellsOfDifferences) {
   const RunResult different = unikctl({"diff", "-f", "web.yaml"});
   EXPECT_EQ(different.code, 1);
   EXPECT_NE(different.out.find("spec.replicas: 1 -> 3"), std::string::npos);
-  EXPECT_EQ(controller.seen().front().target, "/v1/apply?tenant=default&dry_run=1");
+  EXPECT_EQ(controller.seen().front().target, "/v1/apply?dry_run=1");
   const RunResult same = unikctl({"diff", "-f", "web.yaml"});
   EXPECT_EQ(same.code, 0);
   EXPECT_EQ(same.out, "");
@@ -378,7 +378,7 @@ TEST_F(RemoteBuild, WaitShowsTheLogAsItComesAndWhyItFailed) {
       << run.err;
   const auto logs = controller.seen("GET /v1/operations/op-7-0/log");
   ASSERT_EQ(logs.size(), 2U);
-  EXPECT_EQ(logs.back().target, "/v1/operations/op-7-0/log?offset=10") << "each byte once";
+  EXPECT_EQ(logs.back().target, "/v1/operations/op-7-0/log?tenant=default&offset=10") << "each byte once";
 }
 
 TEST_F(RemoteBuild, WaitGoesOnWithTheDeployThatFollows) {
@@ -820,7 +820,7 @@ TEST_F(Verbs, EventsPrintsLinesAndSendsSince) {
   const RunResult run = unikctl({"events", "--since", "42"});
   EXPECT_EQ(run.code, 0) << run.err;
   EXPECT_EQ(run.out, "2026-11-22T10:00:00.000Z  43  app/web  created\n");
-  EXPECT_EQ(controller.seen("GET /v1/events").front().target, "/v1/events?tenant=default&follow=0&since=42");
+  EXPECT_EQ(controller.seen("GET /v1/events").front().target, "/v1/events?follow=0&since=42");
 }
 
 TEST_F(Verbs, StreamsEndWhenStdoutTakesNoMore) {
@@ -899,6 +899,72 @@ TEST_F(Verbs, NodesAreCordonedByName) {
   EXPECT_EQ(unikctl({"node", "cordon", "n1"}).code, 0);
   EXPECT_EQ(unikctl({"node", "uncordon", "node/n1"}).code, 0);
   EXPECT_EQ(controller.seen().size(), 2u);
+}
+
+TEST_F(Verbs, SeveralNodesAreCordonedBeforeTheFirstIsDrained) {
+  NodeView drained;
+  drained.health = "ready";
+  drained.conditions = {{"Drained", "True", "Empty", ""}};
+  for (const std::string name : {"n1", "n2"}) {
+    drained.node.metadata.name = name;
+    controller.answer("GET /v1/nodes/" + name, 200, codec::to_json(drained));
+    controller.answer("POST /v1/nodes/" + name + "/cordon", 200, codec::to_json(sample_reply()));
+    controller.answer("POST /v1/nodes/" + name + "/drain", 200, codec::to_json(sample_reply()));
+  }
+  EXPECT_EQ(unikctl({"node", "drain", "n1", "n9"}).code, 3);
+  EXPECT_TRUE(controller.seen("POST /v1/nodes/n1/drain").empty());
+  EXPECT_TRUE(controller.seen("POST /v1/nodes/n1/cordon").empty());
+  const std::size_t before = controller.seen().size();
+  EXPECT_EQ(unikctl({"node", "drain", "n1", "node/n2", "--wait"}).code, 0);
+  std::vector<std::string> posted;
+  for (const SeenRequest& request : controller.seen())
+    if (request.method == "POST") posted.push_back(request.target.substr(0, request.target.find('?')));
+  EXPECT_GT(controller.seen().size(), before);
+  EXPECT_EQ(posted, (std::vector<std::string>{"/v1/nodes/n1/cordon", "/v1/nodes/n2/cordon", "/v1/nodes/n1/drain",
+                                              "/v1/nodes/n2/drain"}));
+}
+
+TEST_F(Verbs, AManifestOfAnotherTenantIsRefusedWhereOneWasChosen) {
+  write("web.yaml",
+        "apiVersion: unikctl.dev/v1\nkind: App\nmetadata: {name: web, tenant: team-a}\nspec: {image: w@sha256:" +
+            std::string(64, 'a') + "}\n");
+  controller.answer("POST /v1/apply", 200, codec::to_json(ApplyReply{}));
+  const RunResult refused = unikctl({"apply", "-f", "web.yaml", "--tenant", "team-b"});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_NE(refused.err.find("web.yaml:3:31: metadata.tenant: want team-b, got team-a"), std::string::npos)
+      << refused.err;
+  EXPECT_TRUE(controller.seen("POST /v1/apply").empty());
+  EXPECT_EQ(unikctl({"apply", "-f", "web.yaml", "--tenant", "team-a"}).code, 0);
+  EXPECT_EQ(unikctl({"apply", "-f", "web.yaml"}).code, 0);
+}
+
+TEST_F(Verbs, QuestionsAboutWhatIsInNoTenantSayWhichOneWasChosen) {
+  controller.answer("GET /v1/tenants", 200, R"({"items":[],"revision":1})");
+  controller.answer("GET /v1/operations/op-1-0", 200, operation_json(OperationState::kRunning));
+  unikctl({"get", "tenants"});
+  unikctl({"get", "tenants", "--tenant", "team-b"});
+  EXPECT_EQ(controller.seen("GET /v1/tenants")[0].target, "/v1/tenants");
+  EXPECT_EQ(controller.seen("GET /v1/tenants")[1].target, "/v1/tenants?tenant=team-b");
+  unikctl({"get", "operation", "op-1-0", "--tenant", "team-b"});
+  EXPECT_EQ(controller.seen("GET /v1/operations/op-1-0").front().target, "/v1/operations/op-1-0?tenant=team-b");
+}
+
+TEST_F(Verbs, AForesightSaysWhoseInstancesGoWhereAndWhy) {
+  ApplyReply reply = sample_reply();
+  reply.dry_run = true;
+  reply.placements = {{"team-a", "web-0-r1-1", "n1", "placed", "the only node that fits"},
+                      {"team-b", "web-0-r1-1", "", "no_eligible_node", "0 of 1 nodes fit"}};
+  reply.notes = {"node n9 is taken to be as n1"};
+  controller.answer("POST /v1/apply", 200, codec::to_json(reply));
+  controller.answer("POST /v1/whatif", 200, codec::to_json(reply));
+  const std::string foreseen =
+      "  team-a/web-0-r1-1 -> n1: the only node that fits\n"
+      "  team-b/web-0-r1-1 stays pending: no_eligible_node: 0 of 1 nodes fit\n"
+      "  node n9 is taken to be as n1\n";
+  EXPECT_EQ(unikctl({"whatif", "--lose", "n1"}).out, foreseen);
+  write("web.yaml", kManifest);
+  const RunResult dry_run = unikctl({"apply", "-f", "web.yaml", "--dry-run"});
+  EXPECT_TRUE(dry_run.out.ends_with("(dry run)\n" + foreseen)) << dry_run.out;
 }
 
 TEST_F(Verbs, NamesForCompletionComeFromTheApi) {

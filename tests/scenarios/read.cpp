@@ -14,6 +14,7 @@ namespace unik::controller::scenario {
 namespace {
 
 constexpr Resources kCapacity{MilliCpu{4000}, mebibytes(4096)};
+constexpr const char* kAgent = "a1";
 constexpr Duration kHeardAgo = std::chrono::seconds(5);
 constexpr WallTime kWallStart{std::chrono::seconds(1767225600)};  // 2026-01-01
 
@@ -167,6 +168,10 @@ class Reader {
       for_each_line(value, [&](const YAML::Node& who, const YAML::Node& what) { stray(who, what); });
     } else if (name == "operations") {
       for_each_line(value, [&](const YAML::Node& who, const YAML::Node& what) { operation(who, what); });
+    } else if (name == "builds") {
+      for (const std::string& app : texts(value)) build_of(app);
+    } else if (name == "answered") {
+      for (const std::string& key : texts(value)) world.answers.set(key, AnswerRow{kOwnRequest + 1, {}, {}});
     } else if (name == "reports") {
       for_each_line(value, [&](const YAML::Node& who, const YAML::Node& what) { report(who, what); });
     } else if (name == "expect") {
@@ -185,13 +190,15 @@ class Reader {
     declare(std::move(tenant));
   }
 
-  std::vector<Resource> manifests(const YAML::Node& at) const {
+  static Result<std::vector<Resource>> parsed_manifests(const YAML::Node& at) {
     const codec::ManifestText text{"manifest", at.as<std::string>()};
+    auto parsed = codec::parse_manifests(std::span(&text, 1));
+    if (!parsed) return parsed.error();
     std::vector<Resource> resources;
-    for (codec::ParsedManifest& parsed : need(at, codec::parse_manifests(std::span(&text, 1))))
-      resources.push_back(std::move(parsed.resource));
+    for (codec::ParsedManifest& one : *parsed) resources.push_back(std::move(one.resource));
     return resources;
   }
+  static std::vector<Resource> manifests(const YAML::Node& at) { return need(at, parsed_manifests(at)); }
 
   template <typename Value>
   void settle(Value& value) {
@@ -287,6 +294,8 @@ class Reader {
         row->agent_start = number(what, words[1]);
       } else if (words.size() == 2 && words[0] == "agent") {
         row->agent_id = words[1];
+      } else if (words.size() == 2 && words[0] == "label" && words[1].find('=') != std::string::npos) {
+        row->agent_labels[words[1].substr(0, words[1].find('='))] = words[1].substr(words[1].find('=') + 1);
       } else {
         refuse(what, "`" + fact + "` is nothing that a node can be");
       }
@@ -384,9 +393,11 @@ class Reader {
   void stray(const YAML::Node& who, const YAML::Node& what) {
     const std::vector<std::string> words = words_of(who.as<std::string>());
     const std::vector<std::string> since = words_of(what.as<std::string>());
-    if (words.size() != 3 || words[1] != "on" || since.size() != 2 || since[0] != "since")
-      refuse(who, "want `NAME on NODE: since rN`");
-    out_.world.strays.set({Symbol(words[2]), instance_id(who, words[0])}, StrayRow{revision(what, since[1])});
+    const bool quarantined = since.size() == 3 && since[2] == "quarantined";
+    if (words.size() != 3 || words[1] != "on" || (since.size() != 2 && !quarantined) || since[0] != "since")
+      refuse(who, "want `NAME on NODE: since rN [quarantined]`");
+    out_.world.strays.set({Symbol(words[2]), instance_id(who, words[0])},
+                          StrayRow{revision(what, since[1]), quarantined});
   }
 
   // `op-6-0 deploy of web: running`
@@ -406,6 +417,17 @@ class Reader {
     out_.world.operations.set(key, std::move(operation));
   }
 
+  // A build that waits for its turn.
+  void build_of(const std::string& app) {
+    const OperationKey key{1, static_cast<std::uint32_t>(out_.world.operations.size())};
+    Operation operation;
+    operation.operation_id = to_string(key);
+    operation.kind = OperationKind::kBuild;
+    operation.target = app_name(app);
+    operation.build = BuildOrder{};
+    out_.world.operations.set(key, std::move(operation));
+  }
+
   // What a node says it sees, where that is not what the tables say.
   void report(const YAML::Node& who, const YAML::Node& what) {
     const Symbol name(who.as<std::string>());
@@ -420,8 +442,10 @@ class Reader {
     Asked& asked = out_.asked;
     const std::vector<std::string> words = words_of(value.as<std::string>(""));
     if (name == "apply" || name == "deploy") {
+      auto parsed = parsed_manifests(value);
+      if (!parsed) return void(asked.unreadable = parsed.error());
       asked.apply.emplace();
-      asked.apply->resources = manifests(value);
+      asked.apply->resources = *std::move(parsed);
       asked.apply->follow = name == "deploy";
     } else if (name == "delete") {
       if (words.empty() || !parse_kind(words[0])) refuse(at, "want `KIND NAME...`");
@@ -440,15 +464,61 @@ class Reader {
       asked.rollout->app = app_name(words[1]);
       if (words.size() == 3) asked.rollout->to = revision(value, words[2]);
     } else if (name == "register") {
-      const bool says_who = words.size() == 5 && words[3] == "agent";
-      if ((words.size() != 3 && !says_who) || words[1] != "start") refuse(at, "want `NODE start N [agent ID]`");
-      asked.join.emplace();
-      asked.join->node = words[0];
-      asked.join->agent_start = number(value, words[2]);
-      if (says_who) asked.join->agent_id = words[4];
-      asked.join->info.capacity = kCapacity;
+      join(at, value);
+    } else if (name == "adopt" || name == "discard") {
+      if (words.size() != 3 || words[1] != "on") refuse(at, "want `NAME on NODE`");
+      asked.quarantine = QuarantineRequest{Symbol(words[2]), instance_id(value, words[0]),
+                                           name == "adopt" ? QuarantineVerb::kAdopt : QuarantineVerb::kDestroy};
+    } else if (name == "build") {
+      asked.build.emplace();
+      asked.build->app = std::get<App>(manifests(value).front());
+    } else if (name == "dry_run") {
+      asked.dry_run.emplace();
+      asked.dry_run->resources = manifests(value);
+    } else if (name == "whatif") {
+      whatif(value);
+    } else if (name == "asked_for") {
+      asked.tenant = Symbol(value.as<std::string>());
+    } else if (name == "key") {
+      asked.key = value.as<std::string>();
     } else {
       refuse(at, "unknown section `" + name + "`");
+    }
+  }
+
+  // `n1 start 3 agent a1, label zone=q, cpu 0`
+  void join(const YAML::Node& at, const YAML::Node& value) {
+    RegisterRequest& join = out_.asked.join.emplace();
+    join.agent_id = kAgent;
+    join.info.capacity = kCapacity;
+    for (const std::string& fact : facts_of(value.as<std::string>())) {
+      const std::vector<std::string> words = words_of(fact);
+      const bool says_who = words.size() == 5 && words[3] == "agent";
+      if ((words.size() == 3 || says_who) && words[1] == "start") {
+        join.node = words[0];
+        join.agent_start = number(value, words[2]);
+        if (says_who) join.agent_id = words[4];
+      } else if (words.size() == 2 && words[0] == "label" && words[1].find('=') != std::string::npos) {
+        join.labels[words[1].substr(0, words[1].find('='))] = words[1].substr(words[1].find('=') + 1);
+      } else if (words.size() == 2 && words[0] == "cpu") {
+        join.info.capacity.cpu.value = static_cast<std::int64_t>(number(value, words[1])) * 1000;
+      } else {
+        refuse(at, "want `NODE start N [agent ID][, label KEY=VALUE][, cpu N]`");
+      }
+    }
+  }
+
+  // `{lose: [n1], add: MANIFESTS}`
+  void whatif(const YAML::Node& value) {
+    WhatIf& whatif = out_.asked.whatif.emplace();
+    for (const auto& entry : value) {
+      const std::string name = entry.first.as<std::string>();
+      if (name == "lose")
+        whatif.lose = texts(entry.second);
+      else if (name == "add")
+        whatif.add.resources = manifests(entry.second);
+      else
+        refuse(entry.first, "want `lose` and `add`, got `" + name + "`");
     }
   }
 
@@ -469,6 +539,10 @@ class Reader {
         out_.expected.steps = texts(entry.second);
       else if (name == "because")
         out_.expected.reasons = texts(entry.second);
+      else if (name == "placements")
+        out_.expected.placements = texts(entry.second);
+      else if (name == "notes")
+        out_.expected.notes = texts(entry.second);
       else
         refuse(entry.first, "unknown section `" + name + "` in `expect`");
     }
@@ -608,6 +682,8 @@ std::string to_text(const Outcome& outcome) {
   }
   add_lines(out, "steps", outcome.steps);
   add_lines(out, "because", outcome.reasons);
+  add_lines(out, "placements", outcome.placements);
+  add_lines(out, "notes", outcome.notes);
   return out;
 }
 

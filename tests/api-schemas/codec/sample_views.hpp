@@ -78,6 +78,7 @@ inline NodeView node() {
   NodeView view;
   view.node.metadata.name = "n1";
   view.node.metadata.labels = {{"zone", "a"}};
+  view.labels = {{"rack", "r1"}, {"zone", "a"}};
   view.health = "unknown";
   view.info = NodeInfo{};
   view.agent_start = 7;
@@ -128,7 +129,8 @@ inline ApplyReply apply_reply() {
           true,
           {object},
           {operation(), build_operation()},
-          {{"default", "web-0-r42-1", "n1", "placed", "its node is new"}}};
+          {{"default", "web-0-r42-1", "n1", "placed", "its node is new"}},
+          {"most nodes are silent"}};
 }
 
 inline RolloutView rollout_view() {

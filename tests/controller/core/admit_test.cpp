@@ -171,5 +171,18 @@ TEST(HostPorts, GoFromOneAppToAnotherInOneRequest) {
   }
 }
 
+TEST(FirstAnswer, IsFoundUnderAKeyFromBeforeTenantsHadTheirOwn) {
+  World world;
+  ApplyReply reply;
+  reply.revision = 7;
+  world.answers.set("k", AnswerRow{1, reply, {}});
+  const auto again = first_answer(world, "team-a/k", 1);
+  ASSERT_TRUE(again && again->ok());
+  EXPECT_EQ((*again)->revision, 7U);
+  EXPECT_FALSE(first_answer(world, "team-b/k", 2)) << "it may be another tenant's";
+  world.answers.set("team-a/k", AnswerRow{2, reply, {}});
+  EXPECT_EQ(first_answer(world, "team-a/k", 1)->error().reason, "idempotency_key_reused");
+}
+
 }  // namespace
 }  // namespace unik::controller

@@ -368,7 +368,7 @@ TEST(FleetFaults, SpreadHoldsInALargeFleet) {
   Placer placer(draft.world(), a, a.spec.boot, w.as_of);
   for (int i = 0; i < 4; ++i) {
     const auto where = placer.next(static_cast<std::uint32_t>(i));
-    ++zones[draft.world().nodes.find(std::get<Symbol>(where))->node->metadata.labels.at("zone")];
+    ++zones[draft.world().nodes.find(std::get<Symbol>(where))->agent_labels.at("zone")];
   }
   EXPECT_EQ(zones["a"], 2);
   EXPECT_EQ(zones["b"], 2);

@@ -322,7 +322,7 @@ TEST(Placement, SpreadsOverALabelBeforeItSpreadsOverNodes) {
   fleet.settle();
   std::map<std::string, int> zones;
   for_each_instance(fleet.world(), app.name(), [&](const InstanceId&, const InstanceRow& row) {
-    ++zones[fleet.world().nodes.find(row.node)->node->metadata.labels.at("zone")];
+    ++zones[fleet.world().nodes.find(row.node)->agent_labels.at("zone")];
   });
   EXPECT_EQ(zones, (std::map<std::string, int>{{"a", 2}, {"b", 2}}));
 }
@@ -386,6 +386,29 @@ TEST(DrainNode, ReplacesBeforeItStopsWithinTheBudget) {
   const NodeView view = view_node(fleet.world(), Symbol("n1"), *fleet.world().nodes.find(Symbol("n1")));
   EXPECT_EQ(view.conditions.back().type, "Drained");
   EXPECT_EQ(view.conditions.back().status, "True");
+}
+
+TEST(DrainNode, NamesToATenantOnlyWhatIsItsOwn) {
+  SimulatedFleet fleet(1);
+  Tenant team;
+  team.metadata.name = "team-a";
+  App theirs = web(1, "1");
+  theirs.metadata.name = "theirs";
+  theirs.metadata.tenant = "team-a";
+  ASSERT_TRUE(fleet.apply({team, web(1, "1"), theirs}));
+  fleet.settle();
+  ASSERT_TRUE(fleet.drain("n1"));
+  fleet.settle();
+  const auto told = [&](Symbol tenant) {
+    return view_node(fleet.world(), Symbol("n1"), *fleet.world().nodes.find(Symbol("n1")), tenant)
+        .conditions.back()
+        .message;
+  };
+  EXPECT_NE(told(Symbol("default")).find("2 instances are left, 1 of other tenants: web-0"), std::string::npos)
+      << told(Symbol("default"));
+  EXPECT_EQ(told(Symbol("default")).find("theirs"), std::string::npos);
+  EXPECT_EQ(told(Symbol("team-b")), "2 instances are left, 2 of other tenants");
+  EXPECT_EQ(told({}).find("other tenants"), std::string::npos);
 }
 
 TEST(DrainNode, IsBlockedWithAReasonUntilThereIsRoomOrTheDeadline) {
@@ -660,11 +683,37 @@ TEST(Foresight, SaysWhereInstancesOfALostNodeWouldGo) {
   for (const PlacementView& one : foreseen->placements) EXPECT_TRUE(one.node == "n2" || one.node == "n3") << one.node;
   const Result<ApplyReply> more = foresee_loss(fleet.world(), {"n1", "n2"}, {});
   ASSERT_TRUE(more);
-  std::size_t pending = 0;
-  for (const PlacementView& one : more->placements) pending += one.node.empty() ? 1 : 0;
-  EXPECT_EQ(pending, 3U) << "n3 has room for one more";
+  EXPECT_TRUE(more->placements.empty()) << "it would be isolated";
+  EXPECT_EQ(more->notes.size(), 1U);
   EXPECT_EQ(fleet.world().revision, revision);
   EXPECT_FALSE(foresee_loss(fleet.world(), {"n9"}, {}));
+}
+
+TEST(Foresight, OfALossTellsTheSameAsSilenceThenBrings) {
+  SimulatedFleet fleet(4);
+  App strict = web(1, "1");
+  strict.metadata.name = "strict";
+  strict.spec.boot.singleton = Singleton::kStrict;
+  App waits = web(4, "1");
+  waits.metadata.name = "waits";
+  waits.spec.disconnect.replace = false;
+  ASSERT_TRUE(fleet.apply({web(4, "1"), strict, waits}));
+  fleet.settle();
+  const std::string serving = *fleet.serving("strict").begin();
+  const std::string lost = serving.substr(serving.find('@') + 1);
+  const Result<ApplyReply> foreseen = foresee_loss(fleet.world(), {lost}, {});
+  ASSERT_TRUE(foreseen);
+  std::map<std::string, std::string> told;
+  for (const PlacementView& one : foreseen->placements) told[one.instance] = one.node;
+  EXPECT_EQ(told.size(), 2U);
+  const auto before = fleet.world().instances;
+  fleet.silence(lost);
+  fleet.pass(std::chrono::minutes(5));
+  fleet.settle();
+  std::map<std::string, std::string> moved;
+  for (const auto& [id, row] : fleet.world().instances)
+    if (!before.contains(id)) moved[short_name(id)] = row.node.str();
+  EXPECT_EQ(moved, told);
 }
 
 TEST(Foresight, TellsTheSameAsWhatThenHappens) {
