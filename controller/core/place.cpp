@@ -19,7 +19,7 @@ constexpr std::size_t kSmallFleet = 500;
 constexpr std::size_t kLeastCandidates = 64;
 
 // So many instances that run the image are looked at for the nodes that have it.
-constexpr std::size_t kImageHolders = 64;
+constexpr std::size_t kImageHolders = 16;
 
 // The word of the node on `key`: what its agent has told, else a declared label.
 std::optional<std::string> label_of(const NodeRow& node, const std::string& key) {
