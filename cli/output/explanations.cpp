@@ -9,9 +9,9 @@ std::string counted(std::uint64_t count, std::string_view noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
-// `has declared 1500m CPU, of at most 20`
+// `uses 1500m CPU, of at most 20`
 std::string share(std::string_view what, const std::string& used, const std::string& most) {
-  return fmt::format("has declared {} {}, of {}", used, what, most.empty() ? "any number" : "at most " + most);
+  return fmt::format("uses {} {}, of {}", used, what, most.empty() ? "any number" : "at most " + most);
 }
 
 }  // namespace

@@ -99,6 +99,8 @@ struct AppRow {
   std::string frozen_message;
   // The highest attempt of each slot whose instance is gone, for the current rollout: an id is never used twice.
   std::map<std::uint32_t, std::uint32_t> retired;
+  // The same for the rollout `state.live`, whose template fills slots again while the current one is held.
+  std::map<std::uint32_t, std::uint32_t> retired_live;
   std::string trace_id;  // of the request that changed it last
   WallTime created_at{};
   WallTime updated_at{};

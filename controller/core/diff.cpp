@@ -40,14 +40,17 @@ Joined classify_by_node(const World& world, const AppRow& app, const InstanceId&
   const NodeRow* const node = world.nodes.find(row.node);
   UNIK_CHECK(node != nullptr, "an instance on a node that is not there");
   const Disconnect& disconnect = app.app->spec.disconnect;
-  if (is_lost(world, row.node) && disconnect.replace && now >= heard(world, row.node) + disconnect.lost_after)
+  const bool lost = is_lost(world, row.node);
+  if (lost && disconnect.replace && now >= heard(world, row.node) + disconnect.lost_after)
     return joined(id, row, Bucket::kLost, "its node has been silent for too long");
-  switch (leaving(world, *node, *app.app, now)) {
+  const Leaving way = leaving(world, *node, *app.app, now);
+  if (lost && !disconnect.replace && way != Leaving::kDrainOverdue)
+    return joined(id, row, Bucket::kCurrent, "its node is lost, and its app waits for it: disconnect.replace is off");
+  switch (way) {
     case Leaving::kNo:
-      if (!is_lost(world, row.node)) return joined(id, row, Bucket::kCurrent, "of the current template");
       return joined(id, row, Bucket::kCurrent,
-                    disconnect.replace ? "its node is lost, and it is replaced when disconnect.lostAfter has passed"
-                                       : "its node is lost, and its app waits for it: disconnect.replace is off");
+                    lost ? "its node is lost, and it is replaced when disconnect.lostAfter has passed"
+                         : "of the current template");
     case Leaving::kDrain:
       if (is_job(*app.app))
         return joined(id, row, Bucket::kCurrent, "its node is being drained, and waits for it to end");
@@ -68,13 +71,15 @@ bool is_wanted_again(const App& app, const InstanceStatus& status) {
          starts_again(app.spec.run.restart.policy, *status.last_exit);
 }
 
-Joined classify(const World& world, const AppRow& app, CurrentTemplate& current, const InstanceId& id,
-                const InstanceRow& row, Time now) {
+Joined classify(const World& world, const AppRow& app, CurrentTemplate& current, CurrentTemplate& live,
+                const InstanceId& id, const InstanceRow& row, Time now) {
   if (row.goal == InstanceGoal::kStop) return classify_stopping(world, id, row, now);
   if (app.deleting) return joined(id, row, Bucket::kSurplus, "the app is being deleted");
   if (id.slot >= app.app->spec.replicas) return joined(id, row, Bucket::kSurplus, "more replicas than declared");
   if (row.node.empty() && current.covers(id.rollout)) return joined(id, row, Bucket::kUnplaced, "no node fits yet");
-  if (row.node.empty()) return joined(id, row, Bucket::kSurplus, "its template was replaced before it had a node");
+  if (row.node.empty())
+    return joined(id, row, live.covers(id.rollout) ? Bucket::kOutdated : Bucket::kSurplus,
+                  "its template was replaced before it had a node");
   if (current.covers(id.rollout) && is_wanted_again(*app.app, *row.status))
     return joined(id, row, Bucket::kSurplus, "it has ended, and its app's restart policy wants another in its place");
   Joined by_node = classify_by_node(world, app, id, row, now);
@@ -83,10 +88,12 @@ Joined classify(const World& world, const AppRow& app, CurrentTemplate& current,
   return by_node;
 }
 
-// Of two that could hold a slot: the one that serves, else the one that has a node which is not lost, else the older.
+// Of two that could hold a slot: the one that serves, or may, else the one that has a node which is not lost, else the
+// older.
 bool is_better(const Joined& a, const Joined& b) {
   const auto rank = [](const Joined& one) {
-    return std::tuple(!one.serves, one.bucket == Bucket::kUnplaced, one.on_lost_node, one.row->created_at, one.id);
+    return std::tuple(!one.serves, !one.may_serve, one.bucket == Bucket::kUnplaced, one.on_lost_node,
+                      one.row->created_at, one.id);
   };
   return rank(a) < rank(b);
 }
@@ -178,6 +185,11 @@ bool is_lost(const World& world, Symbol node) {
   return row != nullptr && row->health == NodeHealth::kLost;
 }
 
+bool is_silent(const World& world, Symbol node) {
+  const NodeRow* const row = world.nodes.find(node);
+  return row != nullptr && row->health != NodeHealth::kReady;
+}
+
 bool is_strict(const World& world, const InstanceId& id) {
   const Shared<BootSpec>* const boot = world.templates.find({id.app_name(), id.rollout});
   return boot != nullptr && (*boot)->singleton == Singleton::kStrict;
@@ -228,11 +240,14 @@ Time heard(const World& world, Symbol node) {
 std::vector<Joined> diff_app(const World& world, const AppName& name, const AppRow& app, Time now) {
   std::vector<Joined> joined;
   std::map<std::uint32_t, std::uint32_t> attempts = app.retired;  // the highest of each slot in the current rollout
-  CurrentTemplate current(world, name, app.rollout);
+  CurrentTemplate current(world, name, app.rollout), live(world, name, app.state.live);
   for_each_instance(world, name, [&](const InstanceId& id, const InstanceRow& row) {
-    joined.push_back(classify(world, app, current, id, row, now));
-    joined.back().on_lost_node = is_lost(world, row.node);
-    joined.back().serves = !row.node.empty() && !joined.back().on_lost_node && is_ready(*row.status);
+    Joined& one = joined.emplace_back(classify(world, app, current, live, id, row, now));
+    one.of_current = current.covers(id.rollout);
+    one.of_live = live.covers(id.rollout);
+    one.on_lost_node = is_lost(world, row.node);
+    one.may_serve = !row.node.empty() && !one.on_lost_node && is_ready(*row.status);
+    one.serves = one.may_serve && !is_silent(world, row.node);
     if (id.rollout != app.rollout) return;
     std::uint32_t& attempt = attempts[id.slot];
     attempt = std::max(attempt, id.attempt);

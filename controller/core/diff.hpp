@@ -24,7 +24,7 @@ enum class Bucket : std::uint8_t {
   kMissing,    // wanted, no row: create one
   kUnplaced,   // wanted, without a node: look for one
   kCurrent,    // wanted, assigned, of the current template: leave it
-  kOutdated,   // assigned to run an older template: replace it when the rollout lets it
+  kOutdated,   // of an older template: replace it when the rollout lets it; a stand-in may still look for a node
   kDisplaced,  // its node is being emptied: replace it elsewhere, then stop it
   kEvicted,    // its node is being emptied and will wait no longer: stop it
   kLost,       // its node has been silent for too long: replace it, and stop it once the replacement serves
@@ -40,7 +40,10 @@ struct Joined {
   const InstanceRow* row = nullptr;
   Bucket bucket = Bucket::kMissing;
   std::string_view reason;
-  bool serves = false;  // ready as far as anybody can tell, on a node that is not lost
+  bool serves = false;      // ready, says a node that is not silent
+  bool may_serve = false;   // or was ready when its node, which is silent and not yet lost, was last heard
+  bool of_current = false;  // it runs what the app's current rollout runs
+  bool of_live = false;     // it runs what the rollout ran that was served as a whole last
   bool on_lost_node = false;
 };
 
@@ -65,6 +68,9 @@ bool is_job(const App& app);
 bool ended_well(const InstanceStatus& status);
 
 bool is_lost(const World& world, Symbol node);
+
+// Lost, or without a report for long enough that nothing is known of what runs there.
+bool is_silent(const World& world, Symbol node);
 
 // Whether two instances of a slot must never run at once: so says the template that `id` was started with.
 bool is_strict(const World& world, const InstanceId& id);

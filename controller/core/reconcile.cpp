@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -43,6 +44,14 @@ const Shared<InstanceStatus>& placed_status() {
   return status;
 }
 
+void leave_unplaced(Draft& draft, const InstanceId& id, InstanceRow row, NoPlace none) {
+  draft.because(id, none.message);
+  // The figures in the message move all the time; only a new reason is a transition.
+  if (row.status && row.status->reason == none.reason) return;
+  row.status = pending(std::move(none.reason), std::move(none.message));
+  draft.change(PutInstance{id, std::move(row)});
+}
+
 // Gives `id` a node, or a row that says why it has none.
 void place(Draft& draft, Placer& placer, const InstanceId& id, InstanceRow row) {
   std::variant<Symbol, NoPlace> choice = placer.next(id.slot);
@@ -54,12 +63,7 @@ void place(Draft& draft, Placer& placer, const InstanceId& id, InstanceRow row) 
     draft.change(PutInstance{id, std::move(row)});
     return;
   }
-  NoPlace& none = std::get<NoPlace>(choice);
-  draft.because(id, none.message);
-  // The figures in the message move all the time; only a new reason is a transition.
-  if (row.status && row.status->reason == none.reason) return;
-  row.status = pending(std::move(none.reason), std::move(none.message));
-  draft.change(PutInstance{id, std::move(row)});
+  leave_unplaced(draft, id, std::move(row), std::get<NoPlace>(std::move(choice)));
 }
 
 void stop(Draft& draft, const InstanceId& id, StopReason why) {
@@ -87,27 +91,55 @@ void drop_unused_templates(Draft& draft, const AppName& name) {
   for (const TemplateKey& key : unused) draft.change(RemoveTemplate{key});
 }
 
-// A strict singleton goes before its successor comes: not before another node has room. The successor gets a row all
-// the same, which says what is short, and by which the app is planned again when there is room.
-std::vector<InstanceId> keep_what_has_nowhere_to_go(const Draft& draft, const AppRow& app, const RolloutFacts& facts,
-                                                    RolloutSteps& steps) {
-  std::set<std::uint32_t> kept;
-  const auto is_displaced = [](const Joined& one) { return one.bucket == Bucket::kDisplaced && one.serves; };
-  if (!facts.strict || std::none_of(facts.instances.begin(), facts.instances.end(), is_displaced)) return {};
-  const Shared<BootSpec> boot = *draft.world().templates.find({app.app->name(), app.rollout});
-  Placer placer(draft.world(), *app.app, *boot, draft.now().boot);
-  for (const Joined& instance : facts.instances) {
-    if (!is_displaced(instance)) continue;
-    const auto stop = std::find(steps.stop.begin(), steps.stop.end(), instance.id);
-    if (stop == steps.stop.end() || std::holds_alternative<Symbol>(placer.next(instance.id.slot))) continue;
-    steps.stop.erase(stop);
-    steps.holds.emplace_back(instance.id, "no other node has room for it");
-    kept.insert(instance.id.slot);
+// Puts `id` into `world` where it would go, so that what is asked for next finds it there. Returns why there is no
+// place.
+std::optional<NoPlace> place_ahead(const Draft& draft, World& world, const AppRow& app, const InstanceId& id) {
+  const Shared<BootSpec> boot = *world.templates.find({id.app_name(), id.rollout});
+  std::variant<Symbol, NoPlace> choice = Placer(world, *app.app, *boot, draft.now().boot).next(id.slot);
+  if (NoPlace* const none = std::get_if<NoPlace>(&choice)) return std::move(*none);
+  InstanceRow row = new_row(draft);
+  row.node = std::get<Symbol>(choice);
+  row.status = placed_status();
+  apply(world, PutInstance{id, std::move(row)});
+  return std::nullopt;
+}
+
+// A strict singleton goes before its successor comes: not before a node has room for that one, be it the room that the
+// old one leaves. Those that are going already come first. Returns the successors that have none.
+std::vector<std::pair<InstanceId, NoPlace>> keep_what_has_nowhere_to_go(const Draft& draft, const AppRow& app,
+                                                                        const RolloutFacts& facts,
+                                                                        RolloutSteps& steps) {
+  const auto is_taken = [&](const Joined& one) {
+    return one.row != nullptr && facts.taken.contains(one.id.slot) && steps.comes.contains(one.id.slot);
+  };
+  std::vector<const Joined*> would_go;
+  for (const Joined& one : facts.instances) {
+    const bool is_replaced = one.bucket == Bucket::kDisplaced || one.bucket == Bucket::kOutdated;
+    const bool stops = std::find(steps.stop.begin(), steps.stop.end(), one.id) != steps.stop.end();
+    if (is_taken(one) && is_replaced && one.may_serve && stops) would_go.push_back(&one);
   }
-  std::vector<InstanceId> successors;
-  for (const Joined& instance : facts.instances)
-    if (instance.bucket == Bucket::kMissing && kept.contains(instance.id.slot)) successors.push_back(instance.id);
-  return successors;
+  std::vector<std::pair<InstanceId, NoPlace>> homeless;
+  if (would_go.empty()) return homeless;
+  World next = draft.world();
+  for (const Joined& one : facts.instances) {
+    if (!is_taken(one) || one.bucket != Bucket::kStopping) continue;
+    apply(next, RemoveInstance{one.id});
+    place_ahead(draft, next, app, steps.comes.at(one.id.slot));
+  }
+  for (const Joined* const one : would_go) {
+    World without = next;
+    apply(without, RemoveInstance{one->id});
+    const InstanceId& successor = steps.comes.at(one->id.slot);
+    if (std::optional<NoPlace> none = place_ahead(draft, without, app, successor)) {
+      std::erase(steps.stop, one->id);
+      steps.holds.emplace_back(one->id, one->bucket == Bucket::kDisplaced ? "no other node has room for it"
+                                                                          : "no node has room for its successor");
+      homeless.emplace_back(successor, std::move(*none));
+    } else {
+      next = std::move(without);
+    }
+  }
+  return homeless;
 }
 
 void place_all(Draft& draft, const App& app, const std::vector<InstanceId>& ids, const std::set<InstanceId>& leaving) {
@@ -134,7 +166,7 @@ Result<void> plan_instances(Draft& draft, const AppName& name) {
   if (give_up_if_failed(draft, name, facts)) return {};
   const std::vector<Joined>& instances = facts.instances;
   RolloutSteps steps = plan_rollout(facts);
-  const std::vector<InstanceId> homeless = keep_what_has_nowhere_to_go(draft, app, facts, steps);
+  std::vector<std::pair<InstanceId, NoPlace>> homeless = keep_what_has_nowhere_to_go(draft, app, facts, steps);
   // The rows move with the first change: what is needed of them later is taken now.
   std::map<InstanceId, StopReason> reasons;
   for (const Joined& instance : instances) {
@@ -150,8 +182,10 @@ Result<void> plan_instances(Draft& draft, const AppName& name) {
   for (const auto& [id, why] : steps.holds)
     draft.because(id, (draft.world().instances.contains(id) ? "stays for now: " : "comes later: ") + why);
 
+  // They get rows all the same, which say what is short, and by which the app is planned again when there is room.
+  for (auto& [id, none] : homeless)
+    if (!draft.world().instances.contains(id)) leave_unplaced(draft, id, new_row(draft), std::move(none));
   std::vector<InstanceId> to_place = steps.create;
-  to_place.insert(to_place.end(), homeless.begin(), homeless.end());
   for (const Joined& instance : instances)
     if (instance.bucket == Bucket::kUnplaced && !facts.taken.contains(instance.id.slot))
       to_place.push_back(instance.id);

@@ -30,7 +30,7 @@ bool templates_are_needed(const World& world, const AppName& name, const AppRow&
 
 bool may_stay(const World& world, const AppRow& app, Symbol name, Time now) {
   const NodeRow* const node = world.nodes.find(name);
-  return node != nullptr && node->health != NodeHealth::kLost && leaving(world, *node, *app.app, now) == Leaving::kNo;
+  return node != nullptr && node->health == NodeHealth::kReady && leaving(world, *node, *app.app, now) == Leaving::kNo;
 }
 
 // In order of slots: one for each, and each with the clock that its readiness has set going.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 #include "api/check.hpp"
 
@@ -11,13 +12,20 @@ namespace {
 struct Slot {
   const Joined* missing = nullptr;  // the current instance that is still to be created
   const Joined* current = nullptr;
-  std::vector<const Joined*> outdated;   // of another template
+  std::vector<const Joined*> outdated;   // of another template; one is kept
   std::vector<const Joined*> displaced;  // to be moved off their nodes
   std::vector<const Joined*> lost;
+  bool reached = false;  // something of the current template is or was here
 };
 
 bool any_serves(const std::vector<const Joined*>& instances) {
   return std::any_of(instances.begin(), instances.end(), [](const Joined* one) { return one->serves; });
+}
+bool may_serve(const Joined& one) {
+  return one.serves || one.may_serve;
+}
+bool any_may_serve(const std::vector<const Joined*>& instances) {
+  return std::any_of(instances.begin(), instances.end(), [](const Joined* one) { return may_serve(*one); });
 }
 
 void earlier(std::optional<Time>& time, Time other) {
@@ -33,11 +41,13 @@ class Planner {
  public:
   explicit Planner(const RolloutFacts& facts) : facts_(facts) {
     for (const Joined& instance : facts.instances) sort_in(instance);
+    for (auto& [index, slot] : slots_) keep_one_old(slot);
   }
 
   RolloutSteps plan() && {
     count();
     for (const auto& [index, slot] : slots_) {
+      if (slot.missing != nullptr || slot.current != nullptr) steps_.comes[index] = what_comes(index, slot);
       if (is_taken(index)) {
         clear(index, slot);
         continue;
@@ -46,6 +56,7 @@ class Planner {
       stop_what_is_replaced(slot, created || slot.current != nullptr);
     }
     steps_.complete = !anything_old_ && (facts_.is_job ? ended_ : steps_.arrived) == facts_.replicas;
+    steps_.switch_ports = !steps_.complete && are_ports_dead();
     bake();
     return std::move(steps_);
   }
@@ -53,6 +64,7 @@ class Planner {
  private:
   void sort_in(const Joined& instance) {
     Slot& slot = slots_[instance.id.slot];
+    if (instance.row != nullptr && instance.of_current) slot.reached = true;
     switch (instance.bucket) {
       case Bucket::kMissing:
         slot.missing = &instance;
@@ -82,18 +94,31 @@ class Planner {
 
   bool is_taken(std::uint32_t index) const { return facts_.taken.contains(index); }
 
-  Duration proof_of(const Slot& slot) const {
+  // Of several old ones in a slot one is enough: what came and went in between only takes room.
+  void keep_one_old(Slot& slot) {
+    if (slot.outdated.size() < 2) return;
+    const auto rank = [](const Joined* one) {
+      return std::tuple(!one->serves, !may_serve(*one), !one->of_live, one->row->node.empty(), one->row->created_at,
+                        one->id);
+    };
+    const Joined* const best = std::ranges::min(slot.outdated, {}, rank);
+    for (const Joined* const old : slot.outdated)
+      if (old != best) stop(*old);
+    slot.outdated = {best};
+  }
+
+  Duration proof_of(const Slot& slot, const Joined& instance) const {
     const Duration stated = facts_.policy.gate.healthy_for;
-    const bool unchecked = !facts_.checked && !facts_.is_job && any_serves(slot.outdated);
+    const bool replaces = any_may_serve(slot.displaced) || (&instance == slot.current && any_may_serve(slot.outdated));
+    const bool unchecked = !facts_.checked && !facts_.is_job && replaces;
     return stated == Duration::zero() && unchecked ? kUncheckedProof : stated;
   }
 
   // What has ended well counts as arrived: it will not become ready again.
-  bool has_arrived(const Slot& slot) {
-    const Joined& instance = *slot.current;
+  bool has_arrived(const Slot& slot, const Joined& instance) {
     if (instance.row->status->phase == Phase::kExited) return ended_well(*instance.row->status);
     if (!instance.serves) return false;
-    const Duration proof = proof_of(slot);
+    const Duration proof = proof_of(slot, instance);
     if (proof == Duration::zero()) return true;
     const Time* const since = facts_.ready_since->find(instance.id);
     const Time proved = (since == nullptr ? facts_.now : *since) + proof;
@@ -105,54 +130,82 @@ class Planner {
   void count() {
     bool canaries_arrived = true;
     for (const auto& [index, slot] : slots_) {
-      const bool arrived = slot.current != nullptr && has_arrived(slot);
+      const bool arrived = slot.current != nullptr && has_arrived(slot, *slot.current);
       if (arrived) ++steps_.arrived;
       if (arrived && ended_well(*slot.current->row->status)) ++ended_;
       if (index < canaries(facts_)) canaries_arrived &= arrived;
       if (!slot.outdated.empty()) anything_old_ = true;
       const bool old_serves = any_serves(slot.outdated) || any_serves(slot.displaced);
-      if (index < facts_.replicas && !old_serves && !(slot.current != nullptr && slot.current->serves)) ++unavailable_;
-      if (slot.current == nullptr || arrived) continue;
-      if (any_serves(slot.outdated)) ++surging_;
-      if (any_serves(slot.displaced)) ++disrupted_;
+      if (index < facts_.replicas && !old_serves && !arrived) {
+        ++unavailable_;
+        if (slot.current == nullptr ? is_behind_canaries(index) : slot.current->bucket == Bucket::kUnplaced) ++excused_;
+      }
+      const Joined* const successor =
+          slot.current != nullptr || slot.outdated.empty() ? slot.current : slot.outdated[0];
+      if (successor != nullptr && any_may_serve(slot.displaced) && !has_arrived(slot, *successor)) ++disrupted_;
     }
+    for (const auto& [index, slot] : slots_)
+      if (slot.current != nullptr && any_may_serve(slot.outdated) && !may_give_way(slot)) ++surging_;
     steps_.canaries_arrived = canaries_arrived;
     no_canary_can_come_ = awaits_canaries() && all_canaries_wait() && !has_budget();
   }
 
   bool has_budget() const {
     const std::uint32_t missing = facts_.policy.max_unavailable;
-    return facts_.strict ? unavailable_ < std::max(missing, 1U)
-                         : surging_ < facts_.policy.max_surge || unavailable_ < missing;
+    return !facts_.taken.empty() ? unavailable_ < std::max(missing, 1U)
+                                 : surging_ < facts_.policy.max_surge || unavailable_ < missing;
+  }
+
+  // An old one that serves goes when its successor has proved itself, and as many serve as have to: those that came
+  // before it may have stopped serving since. What the canaries hold back would wait for them, and they for it; what no
+  // node has room for may wait for the room that an old one leaves.
+  bool may_give_way(const Slot& slot) {
+    if (slot.current == nullptr || !has_arrived(slot, *slot.current)) return false;
+    // Blue/green: nothing old goes before everything new is there.
+    if (facts_.state.blue_green) return steps_.arrived == facts_.replicas;
+    return unavailable_ - excused_ <= facts_.policy.max_unavailable;
   }
 
   // None has a place yet, and each would take the place of what serves.
   bool all_canaries_wait() const {
     return std::all_of(slots_.begin(), slots_.end(), [&](const auto& one) {
       const auto& [index, slot] = one;
-      return index >= canaries(facts_) || (slot.current == nullptr && any_serves(slot.outdated));
+      return index >= canaries(facts_) || (slot.current == nullptr && any_may_serve(slot.outdated));
     });
   }
 
+  // A held rollout does not spread: what a slot lacks that it has not reached is filled with the template that served.
+  InstanceId what_comes(std::uint32_t index, const Slot& slot) const {
+    if (slot.missing == nullptr) return slot.current->id;
+    const auto stand_in = facts_.stand_ins.find(index);
+    if (slot.reached || stand_in == facts_.stand_ins.end() || !is_held_back(index, slot)) return slot.missing->id;
+    const bool waits_for_room = !slot.outdated.empty() && slot.outdated[0]->row->node.empty();
+    return waits_for_room ? slot.outdated[0]->id : stand_in->second;
+  }
+
   bool create_or_wait(std::uint32_t index, const Slot& slot) {
-    if (any_serves(slot.displaced)) {
+    if (!slot.outdated.empty()) {
+      if (is_held(index, slot)) {
+        if (slot.outdated[0]->row->node.empty()) steps_.create.push_back(slot.outdated[0]->id);
+        return false;
+      }
+      if (any_may_serve(slot.outdated) && !facts_.state.blue_green && !may_replace(slot)) return false;
+    } else if (any_may_serve(slot.displaced)) {
       if (disrupted_ >= facts_.max_disrupted)
         return hold(slot.displaced, std::to_string(facts_.max_disrupted) + " at a time may be moved");
       ++disrupted_;
-    } else if (!slot.outdated.empty()) {
-      if (is_held(index, slot)) return false;
-      if (any_serves(slot.outdated) && !facts_.state.blue_green && !may_replace(slot)) return false;
     }
-    steps_.create.push_back(slot.missing->id);
+    steps_.create.push_back(slot.outdated.empty() ? what_comes(index, slot) : slot.missing->id);
     return true;
   }
 
-  // Strict: makes room in a slot, within the budgets; who comes after waits until it is seen to be free.
+  // Makes room in a slot where what runs, or what comes, is strict, within the budgets; who comes after waits until it
+  // is seen to be free.
   void clear(std::uint32_t index, const Slot& slot) {
     for (const Joined* const old : slot.lost) stop(*old);
     if (slot.missing != nullptr && facts_.held.slots.contains(index))
       steps_.holds.emplace_back(slot.missing->id, "what nobody has decided on, or nobody wants, may run in its slot");
-    if (any_serves(slot.displaced)) {
+    if (any_may_serve(slot.displaced)) {
       if (unavailable_ >= facts_.max_disrupted)
         return static_cast<void>(
             hold(slot.displaced, std::to_string(facts_.max_disrupted) + " at a time may be moved"));
@@ -161,7 +214,7 @@ class Planner {
     for (const Joined* const old : slot.displaced) stop(*old);
     if (slot.outdated.empty() || is_held(index, slot)) return;
     const std::uint32_t missing = std::max(facts_.policy.max_unavailable, 1U);
-    if (any_serves(slot.outdated)) {
+    if (any_may_serve(slot.outdated)) {
       if (unavailable_ >= missing)
         return static_cast<void>(hold(slot.outdated, std::to_string(missing) + " may be missing at a time"));
       ++unavailable_;
@@ -171,13 +224,26 @@ class Planner {
 
   bool awaits_canaries() const { return facts_.policy.strategy == RolloutStrategy::kCanary && !facts_.state.promoted; }
 
-  // Also where the old one does not serve just now: a held rollout does not spread through a hiccup. But where such
-  // slots have used up what may be missing, no canary could ever come.
+  bool is_behind_canaries(std::uint32_t index) const {
+    return awaits_canaries() && facts_.state.phase != RolloutPhase::kDone && index >= canaries(facts_);
+  }
+
+  // By hand, or since it failed where there is a template that served.
+  bool is_paused() const {
+    return facts_.state.phase == RolloutPhase::kPaused ||
+           (facts_.state.phase == RolloutPhase::kFailed && facts_.state.live != 0 && !facts_.is_job);
+  }
+
+  // Also where nothing serves just now: a held rollout does not spread through a hiccup. But where such slots have used
+  // up what may be missing, no canary could ever come.
+  bool is_held_back(std::uint32_t index, const Slot& slot) const {
+    const bool serves = any_may_serve(slot.outdated) || any_may_serve(slot.displaced);
+    return is_paused() || (is_behind_canaries(index) && (serves || !no_canary_can_come_));
+  }
+
   bool is_held(std::uint32_t index, const Slot& slot) {
-    if (facts_.state.phase == RolloutPhase::kPaused) return !hold(slot.outdated, "the rollout is paused");
-    if (!awaits_canaries() || index < canaries(facts_)) return false;
-    if (no_canary_can_come_ && !any_serves(slot.outdated)) return false;
-    return !hold(slot.outdated, "the canaries come first");
+    if (!is_held_back(index, slot)) return false;
+    return !hold(slot.outdated, is_paused() ? "the rollout is paused" : "the canaries come first");
   }
 
   // Takes its share of the surge, or of what may be missing.
@@ -196,15 +262,39 @@ class Planner {
   }
 
   void stop_what_is_replaced(const Slot& slot, bool has_successor) {
-    const bool replaced = slot.current != nullptr && has_arrived(slot);
-    // Blue/green: nothing old goes before everything new is there.
-    const bool outdated_may_go = replaced && (!facts_.state.blue_green || steps_.arrived == facts_.replicas);
     for (const Joined* const old : slot.outdated)
-      if (outdated_may_go || (!old->serves && has_successor && facts_.state.phase != RolloutPhase::kPaused)) stop(*old);
+      if (may_give_way(slot) || (!may_serve(*old) && has_successor && !is_paused())) {
+        stop(*old);
+      } else if (slot.current != nullptr && !facts_.state.blue_green && has_arrived(slot, *slot.current)) {
+        hold(slot.outdated, std::to_string(unavailable_ - excused_) + " missing, at most " +
+                                std::to_string(facts_.policy.max_unavailable) + " may be");
+      }
+    const bool replaced = std::ranges::any_of(slot.outdated, [&](const Joined* one) { return replaces(slot, one); }) ||
+                          replaces(slot, slot.current);
     for (const Joined* const old : slot.displaced)
-      if (replaced || !old->serves) stop(*old);
+      if (replaced || !may_serve(*old)) stop(*old);
     for (const Joined* const old : slot.lost)
       if (replaced) stop(*old);
+  }
+
+  // Whether what has to leave its node, or is lost with it, may go for `one`. In a blue/green rollout what comes is
+  // reached by nobody before all of it is there.
+  bool replaces(const Slot& slot, const Joined* one) {
+    const bool is_reached = !facts_.state.blue_green || steps_.arrived == facts_.replicas;
+    return one != nullptr && (is_reached || one->of_live) && has_arrived(slot, *one);
+  }
+
+  // A held rollout takes nothing over: stand-ins come.
+  bool are_ports_dead() const {
+    if (!facts_.state.blue_green || is_paused()) return false;
+    bool any = false, any_has_ports = false;
+    for (const Joined& one : facts_.instances) {
+      const bool stays =
+          one.bucket == Bucket::kCurrent || one.bucket == Bucket::kOutdated || one.bucket == Bucket::kDisplaced;
+      any |= stays && one.serves;
+      any_has_ports |= stays && one.of_live && may_serve(one);
+    }
+    return any && !any_has_ports;
   }
 
   void stop(const Joined& old) {
@@ -233,9 +323,10 @@ class Planner {
   bool anything_old_ = false;
   bool no_canary_can_come_ = false;
   std::uint32_t ended_ = 0;        // slots whose current instance has ended well
-  std::uint32_t surging_ = 0;      // slots where an old and a new instance run side by side
+  std::uint32_t surging_ = 0;      // slots where an old and a new instance run side by side, and will
   std::uint32_t disrupted_ = 0;    // slots that are being moved
-  std::uint32_t unavailable_ = 0;  // slots where nothing serves
+  std::uint32_t unavailable_ = 0;  // slots where nothing serves, or not for long enough
+  std::uint32_t excused_ = 0;      // of these, slots that wait for the canaries, or for room
 };
 
 bool is_new(const Joined& one) {
@@ -245,10 +336,18 @@ bool is_old(const Joined& one) {
   return one.bucket == Bucket::kOutdated && one.serves;
 }
 
-// What the app's own instances hold.
-std::set<std::uint32_t> taken_slots(const std::vector<Joined>& instances) {
+// Whether any template that is kept is strict: what runs has one of these.
+bool was_ever_strict(const World& world, const AppName& name) {
+  for (auto it = world.templates.lower_bound({name, 0}); it != world.templates.end() && it->first.app == name; ++it)
+    if (it->second->singleton == Singleton::kStrict) return true;
+  return false;
+}
+
+// What the app's own instances hold: all of them where what comes is strict, else those that are strict themselves.
+std::set<std::uint32_t> taken_slots(const World& world, const std::vector<Joined>& instances, bool next_is_strict) {
   std::set<std::uint32_t> taken;
   for (const Joined& one : instances) {
+    if (one.row == nullptr || one.row->node.empty()) continue;
     switch (one.bucket) {
       case Bucket::kMissing:
       case Bucket::kUnplaced:
@@ -261,10 +360,28 @@ std::set<std::uint32_t> taken_slots(const std::vector<Joined>& instances) {
       case Bucket::kLost:
       case Bucket::kSurplus:
       case Bucket::kStopping:
-        taken.insert(one.id.slot);
+        if (next_is_strict || is_strict(world, one.id)) taken.insert(one.id.slot);
     }
   }
   return taken;
+}
+
+// What may fill each slot that lacks its current instance, of the template that served last. None of a job, which would
+// be run again, and none under a number whose attempts a lost history may have used.
+std::map<std::uint32_t, InstanceId> stand_ins_of(const World& world, const AppName& name, const AppRow& app,
+                                                 const std::vector<Joined>& instances) {
+  std::map<std::uint32_t, InstanceId> stand_ins;
+  const std::uint64_t live = app.state.live;
+  const bool is_known =
+      world.templates.contains({name, live}) && live / kRolloutsPerRecovery == world.cluster.epoch.recovery_count;
+  if (!is_known || is_job(*app.app) || CurrentTemplate(world, name, app.rollout).covers(live)) return stand_ins;
+  std::map<std::uint32_t, std::uint32_t> attempts = app.retired_live;
+  for (const Joined& one : instances)
+    if (one.id.rollout == live) attempts[one.id.slot] = std::max(attempts[one.id.slot], one.id.attempt);
+  for (const Joined& one : instances)
+    if (one.bucket == Bucket::kMissing)
+      stand_ins[one.id.slot] = {name.tenant, name.app, one.id.slot, live, attempts[one.id.slot] + 1};
+  return stand_ins;
 }
 
 std::int64_t median_boot(const std::vector<Joined>& instances, bool (*belongs)(const Joined&)) {
@@ -334,10 +451,12 @@ RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app
   // A way back is not measured by what it leads away from.
   if (!app.history.empty() && app.history.back().automatic)
     facts.policy.gate.boot_factor = facts.policy.gate.restart_factor = 0;
-  facts.strict = is_strict(world, {name.tenant, name.app, 0, app.rollout, 0});
-  if (facts.strict) {
-    facts.taken = taken_slots(facts.instances);
-    facts.held = slots_held_by_strays(world, name, now);
+  facts.stand_ins = stand_ins_of(world, name, app, facts.instances);
+  if (was_ever_strict(world, name)) {
+    const bool strict = is_strict(world, {name.tenant, name.app, 0, app.rollout, 0}) ||
+                        (!facts.stand_ins.empty() && is_strict(world, facts.stand_ins.begin()->second));
+    facts.taken = taken_slots(world, facts.instances, strict);
+    facts.held = slots_held_by_strays(world, name, strict, now);
     facts.taken.insert(facts.held.slots.begin(), facts.held.slots.end());
   }
   facts.max_disrupted = app.app->spec.disruption.max_unavailable;
@@ -349,6 +468,18 @@ RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app
   if (facts.clock.progressed == Time{}) facts.clock.progressed = now;
   facts.now = now;
   return facts;
+}
+
+bool may_go_blue_green(const World& world, const AppRow& app) {
+  const AppName name = app.app->name();
+  if (app.state.live == 0 || is_strict(world, {name.tenant, name.app, 0, app.state.live, 0})) return false;
+  CurrentTemplate live(world, name, app.state.live);
+  std::set<std::uint32_t> with_live, with_others;
+  for_each_instance(world, name, [&](const InstanceId& id, const InstanceRow& row) {
+    if (row.goal == InstanceGoal::kStop || row.node.empty() || id.slot >= app.app->spec.replicas) return;
+    (live.covers(id.rollout) ? with_live : with_others).insert(id.slot);
+  });
+  return std::ranges::includes(with_live, with_others);
 }
 
 std::string_view name_of(RolloutStrategy strategy) {

@@ -2,12 +2,15 @@
 //
 // An instance is old when its template is (a changed app) or when its node is to be left (drain, taint, loss). In each
 // slot the new one comes first, as many at a time as the policy allows; the old one is stopped when the new one has
-// proved itself. A strict singleton goes the other way round: the old one stops, as many at a time as may be missing,
-// and nothing new comes to its slot before it is gone. What does not serve is no reason to wait. Pure: everything is in
-// the arguments.
+// proved itself, and no more serve nowhere than may be missing. A strict singleton goes the other way round: the old
+// one stops, as many at a time as may be missing, and nothing new comes to its slot before it is gone. What does not
+// serve is no reason to wait; what is on a silent node neither serves nor is given up. While the rollout is held, what
+// a slot lacks that it has not reached is a stand-in of the template that served last. Pure: everything is in the
+// arguments.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -33,10 +36,10 @@ struct RolloutFacts {
   bool checked = true;  // a health check says whether an instance serves
   bool is_job = false;  // done when its instances have ended, not when they run
   RolloutPolicy policy;
-  bool strict = false;              // in no slot may two run at once: the old one is seen gone first
-  std::set<std::uint32_t> taken;    // strict: the slots in which something is still to go before another may come
+  std::set<std::uint32_t> taken;    // strict: the slots in which something is to be seen gone before another may come
   HeldSlots held;                   // of these, those held by what is none of the app's instances
   std::uint32_t max_disrupted = 1;  // instances that may be moved off their nodes at a time
+  std::map<std::uint32_t, InstanceId> stand_ins;  // by slot: what would come of the template that served last
   RolloutState state;
   const CowMap<InstanceId, Time>* ready_since = nullptr;
   RolloutClock clock;
@@ -44,19 +47,25 @@ struct RolloutFacts {
 };
 
 struct RolloutSteps {
-  std::vector<InstanceId> create;
+  std::vector<InstanceId> create;             // or, of a stand-in that is there, place
+  std::map<std::uint32_t, InstanceId> comes;  // by slot: what holds it when all that goes has gone
   std::vector<InstanceId> stop;
   std::vector<std::pair<InstanceId, std::string>> holds;  // what stays for now or comes later, and why
   std::optional<Time> wake_at;                            // when waiting alone may change something
   std::uint32_t arrived = 0;                              // slots whose current instance has proved itself
   bool canaries_arrived = false;
-  bool promote = false;  // the canaries have baked
+  bool promote = false;       // the canaries have baked
+  bool switch_ports = false;  // blue/green: nothing that holds the published ports serves, and something else does
   bool complete =
       false;  // every slot is served by the current template, or its job has ended well; nothing old is left
 };
 
 // What the World holds for the policies to decide from.
 RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app, Time now);
+
+// Whether the published ports may be left to what runs the template that served last: it is in every slot that has
+// anything.
+bool may_go_blue_green(const World& world, const AppRow& app);
 
 std::string_view name_of(RolloutStrategy strategy);
 

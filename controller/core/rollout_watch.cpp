@@ -46,7 +46,7 @@ void finish(Draft& draft, const AppName& name) {
   row.state.phase = RolloutPhase::kDone;
   row.state.blue_green = false;
   // Nothing proves itself with no replicas.
-  if (row.app->spec.replicas > 0) row.state.live = row.rollout;
+  if (row.app->spec.replicas > 0) row.state.live = row.rollout, row.retired_live.clear();
   if (row.app->spec.replicas > 0) set_outcome(row, TemplateOutcome::kGood);
   row.state.failed_generation = 0;
   // What was given up stays told for as long as it is declared.
@@ -60,6 +60,24 @@ void promote(Draft& draft, const AppName& name) {
   row.state.promoted = true;
   draft.because(name, "the canaries have baked: the others follow");
   draft.change(PutApp{std::move(row)});
+}
+
+void switch_ports(Draft& draft, const AppName& name) {
+  AppRow row = *draft.world().apps.find(name);
+  row.state.blue_green = false;
+  draft.because(name, "nothing serves any more that has the published ports: they go to what serves");
+  draft.change(PutApp{std::move(row)});
+}
+
+// What has served as a whole is no experiment: the way back to it waits for no canaries. A restart is no way back.
+bool is_way_back(const World& world, const AppRow& row, const BootSpec& boot) {
+  const auto runs = [&](std::uint64_t rollout) {
+    const Shared<BootSpec>* const other = world.templates.find({row.app->name(), rollout});
+    return other != nullptr && same_but_for_restarts(**other, boot);
+  };
+  return !runs(row.rollout) && std::ranges::any_of(row.history, [&](const TemplateNote& note) {
+    return note.outcome == TemplateOutcome::kGood && runs(note.rollout);
+  });
 }
 
 // The newest one that served is kept whatever its age: it is the way back.
@@ -148,6 +166,7 @@ void note_progress(Draft& draft, const AppName& name, const RolloutFacts& facts,
   if (app.state.phase == RolloutPhase::kProgressing && !steps.complete && !waits)
     draft.wake_at(clock.progressed + facts.policy.progress_deadline);
   if (steps.promote) promote(draft, name);
+  if (steps.switch_ports) switch_ports(draft, name);
   if (steps.complete && app.state.phase != RolloutPhase::kDone) finish(draft, name);
 }
 
@@ -162,13 +181,18 @@ void begin_rollout(AppRow& row, Draft& draft, BootSpec boot, bool automatic, std
   if (!health && boot.check && before != nullptr) health = before->health;
   if (before != nullptr && before->outcome == TemplateOutcome::kPending) before->outcome = TemplateOutcome::kReplaced;
   const std::uint64_t live = row.state.live;
-  row.rollout = rollout;
+  const RolloutStrategy strategy = rollout_policy(draft.world(), *row.app).strategy;
+  const bool promoted = strategy == RolloutStrategy::kCanary && is_way_back(draft.world(), row, boot);
+  // Side by side is what a strict singleton must never be.
+  const bool blue_green = boot.singleton != Singleton::kStrict && strategy == RolloutStrategy::kBlueGreen &&
+                          (row.state.blue_green || may_go_blue_green(draft.world(), row));
+  if (live == row.rollout) row.retired_live = std::move(row.retired);
   row.retired.clear();
+  row.rollout = rollout;
   row.state = {};
   row.state.live = live;
-  // Side by side is what a strict singleton must never be.
-  row.state.blue_green = live != 0 && boot.singleton != Singleton::kStrict &&
-                         rollout_policy(draft.world(), *row.app).strategy == RolloutStrategy::kBlueGreen;
+  row.state.promoted = promoted;
+  row.state.blue_green = blue_green;
   TemplateNote note;
   note.rollout = row.rollout;
   note.at = draft.now().wall;

@@ -34,10 +34,10 @@ std::optional<Time> all_leases_over_at(const World& world, Symbol node) {
   return any ? std::optional(heard(world, node) + kStrictLease + kStrictMargin) : std::nullopt;
 }
 
-HeldSlots slots_held_by_strays(const World& world, const AppName& app, Time now) {
+HeldSlots slots_held_by_strays(const World& world, const AppName& app, bool next_is_strict, Time now) {
   HeldSlots held;
   for (const auto& [key, row] : world.strays) {
-    if (key.id.app_name() != app) continue;
+    if (key.id.app_name() != app || (!next_is_strict && !is_strict(world, key.id))) continue;
     const Time over = heard(world, key.node) + kStrictLease + kStrictMargin;
     const bool has_lease = !row.quarantined && may_be_strict(world, key.id);
     if (has_lease && row.goal_revision < world.revision && now >= over) continue;

@@ -21,11 +21,12 @@ std::optional<Time> all_leases_over_at(const World& world, Symbol node);
 
 // The slots of `app` in which something runs, or may, that is not the app's: in quarantine, or a stray that is not seen
 // gone. Of a silent node a stray is gone when its lease is over; what is in quarantine would go on when it returns.
+// `next_is_strict`: what comes to the slot is; if not, only what is known to be strict holds it.
 struct HeldSlots {
   std::set<std::uint32_t> slots;
   std::optional<Time> until;  // the first that time alone will free
 };
-HeldSlots slots_held_by_strays(const World& world, const AppName& app, Time now);
+HeldSlots slots_held_by_strays(const World& world, const AppName& app, bool next_is_strict, Time now);
 
 // What keeps a slot from an instance that is in quarantine on `node`; none where nothing does. Both may be strict.
 std::optional<InstanceId> contender(const World& world, Symbol node, const InstanceId& id);

@@ -343,8 +343,8 @@ class Fold {
 
   void retire(const InstanceId& id) {
     AppRow* const row = world_.apps.mutate(id.app_name());
-    if (row == nullptr || row->rollout != id.rollout) return;
-    std::uint32_t& attempt = row->retired[id.slot];
+    if (row == nullptr || (row->rollout != id.rollout && row->state.live != id.rollout)) return;
+    std::uint32_t& attempt = (row->rollout == id.rollout ? row->retired : row->retired_live)[id.slot];
     attempt = std::max(attempt, id.attempt);
   }
 

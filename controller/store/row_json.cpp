@@ -351,6 +351,27 @@ Result<Change> read_body(std::string_view name, JsonView body) {
                                                "` that this program does not know: run the newer one");
 }
 
+void write_attempts(JsonWriter& out, const char* key, const std::map<std::uint32_t, std::uint32_t>& attempts) {
+  out.key(key).begin_array();
+  for (const auto& [slot, attempt] : attempts)
+    out.begin_array().number(std::uint64_t{slot}).number(std::uint64_t{attempt}).end_array();
+  out.end_array();
+}
+
+std::map<std::uint32_t, std::uint32_t> attempts_from(Reader& in, const char* key) {
+  std::map<std::uint32_t, std::uint32_t> attempts;
+  for (JsonView pair = in.object(key).first(); pair.exists(); pair = pair.next()) {
+    const auto slot = pair.at(0).unsigned_integer();
+    const auto attempt = pair.at(1).unsigned_integer();
+    if (!slot || !attempt || pair.size() != 2) {
+      in.fail(key);
+      break;
+    }
+    attempts[static_cast<std::uint32_t>(*slot)] = static_cast<std::uint32_t>(*attempt);
+  }
+  return attempts;
+}
+
 }  // namespace
 
 std::string row_json(const ClusterRow& row) {
@@ -370,10 +391,8 @@ std::string row_json(const AppRow& row) {
   for (const TemplateNote& note : row.history) out.raw(row_json(note));
   out.end_array();
   out.field("frozen_generation", row.frozen_generation).field("frozen_message", row.frozen_message);
-  out.key("retired").begin_array();
-  for (const auto& [slot, attempt] : row.retired)
-    out.begin_array().number(std::uint64_t{slot}).number(std::uint64_t{attempt}).end_array();
-  out.end_array();
+  write_attempts(out, "retired", row.retired);
+  if (!row.retired_live.empty()) write_attempts(out, "retired_live", row.retired_live);
   if (!row.trace_id.empty()) out.field("trace_id", row.trace_id);
   out.field("created_at_us", micros(row.created_at)).field("updated_at_us", micros(row.updated_at));
   return out.end_object().take();
@@ -434,15 +453,8 @@ Result<AppRow> app_row_from(JsonView value) {
       row.history.push_back(template_note(note, in));
   row.frozen_generation = in.number<std::uint64_t>("frozen_generation");
   row.frozen_message = in.text("frozen_message");
-  for (JsonView pair = in.object("retired").first(); pair.exists(); pair = pair.next()) {
-    const auto slot = pair.at(0).unsigned_integer();
-    const auto attempt = pair.at(1).unsigned_integer();
-    if (!slot || !attempt || pair.size() != 2) {
-      in.fail("retired");
-      break;
-    }
-    row.retired[static_cast<std::uint32_t>(*slot)] = static_cast<std::uint32_t>(*attempt);
-  }
+  row.retired = attempts_from(in, "retired");
+  if (in.has("retired_live")) row.retired_live = attempts_from(in, "retired_live");
   if (in.has("trace_id")) row.trace_id = in.text("trace_id");
   row.created_at = wall(in.number<std::int64_t>("created_at_us"));
   row.updated_at = wall(in.number<std::int64_t>("updated_at_us"));

@@ -349,8 +349,10 @@ class Reader {
         row->rollout = number(what, words[1]);
       } else if (words.size() == 2 && words[0] == "generation") {
         app.metadata.generation = number(what, words[1]);
-      } else if (words.size() == 5 && words[0] == "retired" && words[1] == "slot" && words[3] == "attempt") {
-        row->retired[static_cast<std::uint32_t>(number(what, words[2]))] =
+      } else if (words.size() >= 5 && words[0] == "retired" && words[1] == "slot" && words[3] == "attempt") {
+        const bool of_live = words.size() == 7 && words[5] == "of" && words[6] == "live";
+        if (words.size() != 5 && !of_live) refuse(what, "want `retired slot N attempt N [of live]`");
+        (of_live ? row->retired_live : row->retired)[static_cast<std::uint32_t>(number(what, words[2]))] =
             static_cast<std::uint32_t>(number(what, words[4]));
       } else {
         refuse(what, "`" + fact + "` is nothing that an app can be");

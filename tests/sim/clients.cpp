@@ -64,6 +64,7 @@ void Clients::end_steering() {
     app.spec.boot.env.erase("JOB");
     app.spec.run.restart = {};
     app.spec.boot.env["LAST"] = "1";
+    app.spec.boot.resources = kLeastSize;
     apply.resources.push_back(std::move(app));
   }
   ask_as("operator", std::move(apply));

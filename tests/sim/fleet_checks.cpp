@@ -16,7 +16,7 @@ using namespace controller;
 constexpr Duration kTurnSlack = std::chrono::seconds(10);
 
 bool serves(const World& world, const InstanceRow& row) {
-  return row.goal == InstanceGoal::kRun && !row.node.empty() && !is_lost(world, row.node) && is_ready(*row.status);
+  return row.goal == InstanceGoal::kRun && !row.node.empty() && !is_silent(world, row.node) && is_ready(*row.status);
 }
 
 // What has ended well is not missing.
@@ -89,9 +89,10 @@ std::vector<std::string> check_strict_slots(const World& before, const Record& r
   for (const Change& change : record.changes) {
     const auto* const put = std::get_if<PutInstance>(&change);
     const bool is_new = put != nullptr && put->row.goal == InstanceGoal::kRun && !put->row.node.empty();
-    if (is_new && is_strict(world, put->id))
+    if (is_new)
       for_each_instance(world, put->id.app_name(), [&](const InstanceId& id, const InstanceRow& row) {
         if (id == put->id || id.slot != put->id.slot || row.node.empty()) return;
+        if (!is_strict(world, put->id) && !is_strict(world, id)) return;
         broken.push_back("strict: " + to_string(put->id) + " is placed while " + to_string(id) + " is not gone");
       });
     if (is_new && is_strict(world, put->id))
@@ -100,6 +101,32 @@ std::vector<std::string> check_strict_slots(const World& before, const Record& r
           broken.push_back("strict: " + to_string(put->id) + " is placed while " + to_string(key.id) +
                            " is in quarantine");
     controller::apply(world, change);
+  }
+  return broken;
+}
+
+std::vector<std::string> check_held(const World& before, const World& after) {
+  std::vector<std::string> broken;
+  for (const auto& [name, app] : after.apps) {
+    const AppRow* const was = before.apps.find(name);
+    const auto is_held = [&](const AppRow& row) {
+      return row.state.phase == RolloutPhase::kPaused && row.state.live != 0 && row.rollout == app.rollout;
+    };
+    if (was == nullptr || was->deleting || is_job(*app.app) || !is_held(*was) || !is_held(app)) continue;
+    CurrentTemplate current(after, name, app.rollout);
+    // A restored backup gives the current template a number of its own, and has no stand-ins.
+    if (current.covers(app.state.live) || app.state.live / kRolloutsPerRecovery != after.cluster.epoch.recovery_count)
+      continue;
+    std::set<std::uint32_t> reached;
+    for_each_instance(before, name, [&](const InstanceId& id, const InstanceRow&) {
+      if (current.covers(id.rollout)) reached.insert(id.slot);
+    });
+    for_each_instance(after, name, [&](const InstanceId& id, const InstanceRow& row) {
+      const bool is_adopted = before.strays.contains({row.node, id});
+      if (!current.covers(id.rollout) || reached.contains(id.slot) || is_adopted) return;
+      broken.push_back("held: " + to_string(id) + " came at record " + std::to_string(after.revision) +
+                       " while its rollout is paused");
+    });
   }
   return broken;
 }

@@ -15,8 +15,12 @@ namespace unik::sim {
 std::vector<std::string> check_budgets(const controller::World& before, const controller::World& after,
                                        const controller::World& loop);
 
-// Slots in which a strict singleton is created while another instance is still wanted, not yet gone, or in quarantine.
+// Slots in which a strict singleton, or anything beside one, is created while another instance is still wanted, not yet
+// gone, or in quarantine.
 std::vector<std::string> check_strict_slots(const controller::World& before, const controller::Record& record);
+
+// Instances of the current template in slots that a paused rollout has not reached.
+std::vector<std::string> check_held(const controller::World& before, const controller::World& after);
 
 // Nodes that get an instance for which they have no room, by what the nodes themselves have. What had ended and is seen
 // to wait for its goals again takes its room back, whoever has got it.

@@ -47,7 +47,7 @@ void FleetDrills::prepare(App& app) const {
   rollout.max_surge = surges ? 1 : 0;
   rollout.max_unavailable = surges ? 0 : 1;
   rollout.progress_deadline = seconds(60);
-  rollout.gate.healthy_for = seconds(5);  // what crashes serves for an instant each time
+  rollout.gate.healthy_for = seconds(8);  // what crashes serves for an instant each time, or unseen for 5 s
   app.spec.rollout = rollout;
   app.spec.boot.env["ROTS"] = "1";
 }

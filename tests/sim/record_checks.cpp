@@ -182,6 +182,7 @@ void RecordChecks::check_fleet(const Record& record) {
   const World& world = cluster_.controller.durable();
   std::vector<std::string> broken = check_nodes(world, record, nodes_.capacity());
   for (std::string& text : check_strict_slots(before_, record)) broken.push_back(std::move(text));
+  for (std::string& text : check_held(before_, world)) broken.push_back(std::move(text));
   // One that has just died has no clocks to judge by.
   if (cluster_.controller.is_up())
     for (std::string& text : check_budgets(before_, world, cluster_.controller.world()))

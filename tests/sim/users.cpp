@@ -30,7 +30,7 @@ void make_strict(AppSpec& spec) {
 }
 
 // So a rollout that is given up leaves instances of another size than what is declared.
-constexpr std::array kSizeOfVersion{Resources{MilliCpu{250}, mebibytes(128)}, Resources{MilliCpu{500}, mebibytes(256)},
+constexpr std::array kSizeOfVersion{kLeastSize, Resources{MilliCpu{500}, mebibytes(256)},
                                     Resources{MilliCpu{1500}, mebibytes(1024)}};
 
 // It ends by itself (simulated_node.cpp), and what it took of its node is given to others.

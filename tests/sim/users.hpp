@@ -8,6 +8,8 @@
 
 namespace unik::sim {
 
+inline constexpr Resources kLeastSize{MilliCpu{250}, mebibytes(128)};
+
 struct Users {
   Random& random;
   int apps = 1;

@@ -72,6 +72,53 @@ TEST_P(Rolling, StaysWithinItsBudgetAtEveryStep) {
 INSTANTIATE_TEST_SUITE_P(Budgets, Rolling,
                          testing::Values(Budget{0, 1}, Budget{0, 3}, Budget{1, 0}, Budget{2, 0}, Budget{1, 1}));
 
+// Drains go round the fleet while the canaries wait for a hand, and again after each way on.
+TEST(Rollout, WhatIsHeldDoesNotSpreadAndNoIdIsUsedTwice) {
+  RolloutPolicy policy;
+  policy.strategy = RolloutStrategy::kCanary;
+  policy.canary.percent = 50;
+  policy.canary.promote = Promotion::kManual;
+  SimulatedFleet fleet(3);
+  std::set<InstanceId> ever, there;
+  fleet.on_change = [&] {
+    std::set<InstanceId> now;
+    for (const auto& [id, row] : fleet.world().instances) now.insert(id);
+    for (const InstanceId& id : now)
+      EXPECT_TRUE(there.contains(id) || ever.insert(id).second) << to_string(id) << " comes back";
+    there = std::move(now);
+  };
+  const auto drain_all = [&] {
+    for (const char* const node : {"n1", "n2", "n3"}) {
+      ASSERT_TRUE(fleet.drain(node));
+      fleet.settle();
+      EXPECT_TRUE(fleet.on_node(node).empty()) << node;
+      ASSERT_TRUE(fleet.uncordon(node));
+      fleet.settle();
+      EXPECT_EQ(fleet.serving_slots("web"), 4U);
+    }
+  };
+  ASSERT_TRUE(fleet.apply({web_with(policy, "1")}));
+  fleet.settle();
+  drain_all();
+  ASSERT_TRUE(fleet.apply({web_with(policy, "2")}));
+  fleet.settle();
+  drain_all();
+  EXPECT_EQ(of_version(fleet, "2"), 2U);
+  ASSERT_TRUE(fleet.steer("web", RolloutVerb::kPromote));
+  fleet.settle();
+  EXPECT_EQ(of_version(fleet, "2"), 4U);
+  ASSERT_TRUE(fleet.apply({web_with(policy, "3")}));
+  fleet.settle();
+  drain_all();
+  ASSERT_TRUE(fleet.steer("web", RolloutVerb::kPause));
+  drain_all();
+  EXPECT_EQ(of_version(fleet, "3"), 2U);
+  ASSERT_TRUE(fleet.steer("web", RolloutVerb::kAbort));
+  fleet.settle();
+  EXPECT_EQ(of_version(fleet, "2"), 4U);
+  EXPECT_EQ(fleet.row("web").state.phase, RolloutPhase::kDone);
+}
+
 TEST(Rollout, ChangingReplicasAndLabelsReplacesNothing) {
   SimulatedFleet fleet(3);
   ASSERT_TRUE(fleet.apply({web(2, "1")}));

@@ -10,6 +10,7 @@
 #include "controller/core/admit.hpp"
 #include "controller/core/reconcile.hpp"
 #include "controller/loop.hpp"
+#include "controller/store/row_json.hpp"
 #include "tests/controller/store/store_home.hpp"
 
 namespace unik::controller {
@@ -129,6 +130,22 @@ TEST_F(StoreTest, GivesBackWhatWasCommittedAfterReopening) {
   EXPECT_TRUE(same_tables(*world, folded));
   EXPECT_EQ(world->instances.size(), 3U);
   EXPECT_TRUE(store.verify().ok());
+}
+
+TEST_F(StoreTest, AnAppKeepsTheAttemptsOfBothOfItsRollouts) {
+  App app;
+  app.metadata.name = "web";
+  app.spec.boot.image = "web@sha256:" + std::string(64, 'a');
+  AppRow row;
+  row.app = std::move(app);
+  row.rollout = 7;
+  row.state.live = 3;
+  row.retired = {{0, 2}, {5, 1}};
+  row.retired_live = {{1, 4}};
+  const Result<Change> read = change_from(change_json(PutApp{row}));
+  ASSERT_TRUE(read) << to_string(read.error());
+  EXPECT_EQ(std::get<PutApp>(*read).row.retired, row.retired);
+  EXPECT_EQ(std::get<PutApp>(*read).row.retired_live, row.retired_live);
 }
 
 TEST_F(StoreTest, ReadersGetTheRecordsAsTheyWere) {
