@@ -4,6 +4,9 @@
 #include <map>
 
 #include "api/check.hpp"
+#include "controller/core/node_watch.hpp"
+#include "controller/core/operations.hpp"
+#include "controller/core/wording.hpp"
 
 namespace unik::controller {
 namespace {
@@ -23,6 +26,9 @@ bool any_serves(const std::vector<const Joined*>& instances) {
 void earlier(std::optional<Time>& time, Time other) {
   if (!time || other < *time) time = other;
 }
+
+constexpr const char* kPaused = "the rollout is paused";
+constexpr const char* kQueues = "its operation waits for its turn";
 
 std::uint32_t canaries(const RolloutFacts& facts) {
   return (facts.replicas * facts.policy.canary.percent + 99) / 100;
@@ -142,6 +148,9 @@ class Planner {
     } else if (!slot.outdated.empty()) {
       if (is_held(index, slot)) return false;
       if (any_serves(slot.outdated) && !facts_.state.blue_green && !may_replace(slot)) return false;
+    } else if (facts_.queueing.contains(index)) {
+      steps_.holds.emplace_back(slot.missing->id, kQueues);
+      return false;
     }
     steps_.create.push_back(slot.missing->id);
     return true;
@@ -174,7 +183,8 @@ class Planner {
   // Also where the old one does not serve just now: a held rollout does not spread through a hiccup. But where such
   // slots have used up what may be missing, no canary could ever come.
   bool is_held(std::uint32_t index, const Slot& slot) {
-    if (facts_.state.phase == RolloutPhase::kPaused) return !hold(slot.outdated, "the rollout is paused");
+    if (facts_.state.phase == RolloutPhase::kPaused) return !hold(slot.outdated, kPaused);
+    if (facts_.queueing.contains(index)) return !hold(slot.outdated, kQueues);
     if (!awaits_canaries() || index < canaries(facts_)) return false;
     if (no_canary_can_come_ && !any_serves(slot.outdated)) return false;
     return !hold(slot.outdated, "the canaries come first");
@@ -197,8 +207,10 @@ class Planner {
 
   void stop_what_is_replaced(const Slot& slot, bool has_successor) {
     const bool replaced = slot.current != nullptr && has_arrived(slot);
+    const bool held = is_paused_by_hand(facts_.state);
     // Blue/green: nothing old goes before everything new is there.
-    const bool outdated_may_go = replaced && (!facts_.state.blue_green || steps_.arrived == facts_.replicas);
+    const bool outdated_may_go = replaced && !held && (!facts_.state.blue_green || steps_.arrived == facts_.replicas);
+    if (replaced && held) hold(slot.outdated, kPaused);
     for (const Joined* const old : slot.outdated)
       if (outdated_may_go || (!old->serves && has_successor && facts_.state.phase != RolloutPhase::kPaused)) stop(*old);
     for (const Joined* const old : slot.displaced)
@@ -217,8 +229,9 @@ class Planner {
   }
 
   void bake() {
-    const bool waits = facts_.policy.strategy == RolloutStrategy::kCanary && !facts_.state.promoted && anything_old_;
-    if (!waits || !steps_.canaries_arrived || facts_.policy.canary.promote == Promotion::kManual) return;
+    if (!awaits_canaries() || !anything_old_ || !steps_.canaries_arrived) return;
+    if (facts_.policy.canary.promote == Promotion::kManual || facts_.stands_still) return;
+    if (facts_.state.phase == RolloutPhase::kPaused) return;
     const Time baked = facts_.clock.baking.value_or(facts_.now) + facts_.policy.canary.bake;
     if (facts_.now >= baked) {
       steps_.promote = true;
@@ -299,19 +312,94 @@ std::optional<Verdict> judge_boot(const RolloutFacts& facts) {
   return std::nullopt;
 }
 
+// Restarts of some instances, and the time in which they happened, each one's from when it was placed. None where the
+// wall clock was set back behind that.
+struct Restarts {
+  std::uint64_t instances = 0;
+  std::uint64_t count = 0;
+  std::chrono::seconds time{};
+};
+
+Restarts restarts_in(const RolloutFacts& facts, bool (*belongs)(const Joined&)) {
+  Restarts total;
+  for (const Joined& one : facts.instances) {
+    if (!belongs(one)) continue;
+    if (facts.wall < one.row->created_at) return {};
+    ++total.instances;
+    total.count += one.row->status->restarts;
+    const auto age = std::chrono::duration_cast<std::chrono::seconds>(facts.wall - one.row->created_at);
+    total.time += std::max(age, std::chrono::seconds(1));
+  }
+  return total;
+}
+
+// What the new ones may restart in their time, at the old ones' rate times the factor, and once each beside.
 std::optional<Verdict> judge_restarts(const RolloutFacts& facts) {
   if (facts.policy.gate.restart_factor == 0) return std::nullopt;
-  std::uint64_t old_restarts = 0, olds = 0, new_restarts = 0, news = 0;
+  const Restarts before = restarts_in(facts, is_old);
+  const Restarts now = restarts_in(facts, is_new);
+  if (before.instances == 0 || now.instances == 0) return std::nullopt;
+  const double share = static_cast<double>(now.time.count()) / static_cast<double>(before.time.count());
+  const double allowed = facts.policy.gate.restart_factor * static_cast<double>(before.count) * share;
+  if (static_cast<double>(now.count) <= allowed + static_cast<double>(now.instances)) return std::nullopt;
+  return Verdict{"restarts", counted(now.count, "restart") + " of " + counted(now.instances, "new instance") + " in " +
+                                 format_duration(now.time) + ", " + std::to_string(before.count) + " of " +
+                                 counted(before.instances, "old one") + " in " + format_duration(before.time)};
+}
+
+bool is_on_silent_node(const World& world, const Joined& one) {
+  const NodeRow* const node = world.nodes.find(one.row->node);
+  return node == nullptr || node->health != NodeHealth::kReady;
+}
+
+// Those that an old template holds, and before any has served as a whole, those in which nothing was yet. Whatever else
+// comes to a slot replaces what was there, which is no operation's work.
+std::set<std::uint32_t> queueing_slots(const World& world, const AppName& name, const RolloutFacts& facts) {
+  std::set<std::uint32_t> queueing;
+  if (has_turn(world, name)) return queueing;
+  std::set<std::uint32_t> begun;
   for (const Joined& one : facts.instances) {
-    if (is_old(one)) ++olds, old_restarts += one.row->status->restarts;
-    if (is_new(one)) ++news, new_restarts += one.row->status->restarts;
+    switch (one.bucket) {
+      case Bucket::kMissing:
+      case Bucket::kUnplaced:
+        if (facts.state.live == 0 && one.id.attempt == 1) queueing.insert(one.id.slot);
+        break;
+      case Bucket::kOutdated:
+        queueing.insert(one.id.slot);
+        break;
+      case Bucket::kCurrent:
+      case Bucket::kDisplaced:
+      case Bucket::kEvicted:
+      case Bucket::kLost:
+        begun.insert(one.id.slot);
+        break;
+      case Bucket::kSurplus:
+      case Bucket::kStopping:
+      case Bucket::kGone:
+        break;
+    }
   }
-  if (olds == 0 || news == 0) return std::nullopt;
-  // new/news > factor * old/olds + 1, without fractions.
-  if (new_restarts * olds <= facts.policy.gate.restart_factor * old_restarts * news + olds * news) return std::nullopt;
-  return Verdict{"restarts", std::to_string(new_restarts) + " restarts of " + std::to_string(news) +
-                                 " new instances, " + std::to_string(old_restarts) + " of " + std::to_string(olds) +
-                                 " old ones"};
+  for (const std::uint32_t slot : begun) queueing.erase(slot);
+  return queueing;
+}
+
+// Our own blindness is held against no template, and neither is a queue.
+bool clock_stands_still(const World& world, const AppName& name, const RolloutFacts& facts) {
+  if (is_isolated(world)) return true;
+  const auto is_unseen = [&](const Joined& one) { return is_new(one) && is_on_silent_node(world, one); };
+  if (std::any_of(facts.instances.begin(), facts.instances.end(), is_unseen)) return true;
+  const auto is_under_way = [&](const Joined& one) {
+    return (one.bucket == Bucket::kUnplaced && !facts.queueing.contains(one.id.slot)) || (is_new(one) && !one.serves);
+  };
+  return !has_turn(world, name) && std::none_of(facts.instances.begin(), facts.instances.end(), is_under_way);
+}
+
+// Both times are moved on by as long as they have stood still.
+void move_on(RolloutClock& clock, bool stands_still, Time now) {
+  if (clock.progressed == Time{}) clock.progressed = now;
+  if (clock.stopped) clock.progressed += now - *clock.stopped;
+  if (clock.stopped && clock.baking) *clock.baking += now - *clock.stopped;
+  clock.stopped = stands_still ? std::optional(now) : std::nullopt;
 }
 
 }  // namespace
@@ -323,9 +411,9 @@ RolloutPolicy rollout_policy(const World& world, const App& app) {
   return {};
 }
 
-RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app, Time now) {
+RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app, Now now) {
   RolloutFacts facts;
-  facts.instances = diff_app(world, name, app, now);
+  facts.instances = diff_app(world, name, app, now.boot);
   facts.replicas = app.app->spec.replicas;
   const Shared<BootSpec>* const current = world.templates.find({name, app.rollout});
   facts.checked = current == nullptr || (*current)->check.has_value();
@@ -337,7 +425,7 @@ RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app
   facts.strict = is_strict(world, {name.tenant, name.app, 0, app.rollout, 0});
   if (facts.strict) {
     facts.taken = taken_slots(facts.instances);
-    facts.held = slots_held_by_strays(world, name, now);
+    facts.held = slots_held_by_strays(world, name, now.boot);
     facts.taken.insert(facts.held.slots.begin(), facts.held.slots.end());
   }
   facts.max_disrupted = app.app->spec.disruption.max_unavailable;
@@ -346,8 +434,11 @@ RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app
   const RolloutClock* const clock = world.clocks.rollouts.find(name);
   if (clock != nullptr && clock->rollout == app.rollout) facts.clock = *clock;
   facts.clock.rollout = app.rollout;
-  if (facts.clock.progressed == Time{}) facts.clock.progressed = now;
-  facts.now = now;
+  facts.queueing = queueing_slots(world, name, facts);
+  facts.stands_still = clock_stands_still(world, name, facts);
+  move_on(facts.clock, facts.stands_still, now.boot);
+  facts.now = now.boot;
+  facts.wall = now.wall;
   return facts;
 }
 
@@ -373,15 +464,19 @@ std::optional<Verdict> judge_rollout(const RolloutFacts& facts) {
       if (auto verdict = judge_instance(one)) return verdict;
   if (auto verdict = judge_boot(facts)) return verdict;
   if (auto verdict = judge_restarts(facts)) return verdict;
-  if (waits_for_canaries(facts) || waits_for_end(facts) || facts.now < judged_again_at(facts)) return std::nullopt;
+  const bool waits = facts.stands_still || waits_for_canaries(facts) || waits_for_end(facts);
+  if (waits || facts.now < judged_again_at(facts)) return std::nullopt;
   return Verdict{"progress_deadline", std::to_string(facts.clock.arrived) + " of " + std::to_string(facts.replicas) +
                                           " serve, and not one more for " +
                                           format_duration(facts.policy.progress_deadline)};
 }
 
-// While canaries bake, or wait for a hand, nothing more is meant to arrive.
+// While canaries bake, or wait for a hand, nothing more is meant to arrive. Where nothing old is left, nobody waits for
+// them.
 bool waits_for_canaries(const RolloutFacts& facts) {
-  return facts.policy.strategy == RolloutStrategy::kCanary && !facts.state.promoted && facts.clock.baking;
+  const auto is_outdated = [](const Joined& one) { return one.bucket == Bucket::kOutdated; };
+  return facts.policy.strategy == RolloutStrategy::kCanary && !facts.state.promoted && facts.clock.baking &&
+         std::any_of(facts.instances.begin(), facts.instances.end(), is_outdated);
 }
 
 bool waits_for_end(const RolloutFacts& facts) {
