@@ -229,11 +229,11 @@ Result<ApplyReply> Api::set_schedulable(const std::string& node, bool schedulabl
       request("POST", "/v1/nodes/" + wire::percent_encode(node) + (schedulable ? "/uncordon" : "/cordon")));
 }
 
-Result<ApplyReply> Api::drain(const std::string& node, const Drain& drain) const {
+Result<ApplyReply> Api::drain(const std::string& node, const DrainWords& words) const {
   std::string target = "/v1/nodes/" + wire::percent_encode(node) + "/drain";
-  add_parameter(target, "deadline", format_duration(drain.deadline));
-  if (drain.force) add_parameter(target, "force", "1");
-  if (!drain.reason.empty()) add_parameter(target, "reason", drain.reason);
+  if (words.deadline) add_parameter(target, "deadline", format_duration(*words.deadline));
+  if (words.force) add_parameter(target, "force", "1");
+  if (!words.reason.empty()) add_parameter(target, "reason", words.reason);
   return read<ApplyReply>(request("POST", target));
 }
 

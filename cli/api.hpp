@@ -41,6 +41,12 @@ struct LogSelection {
   bool operator==(const LogSelection&) const = default;
 };
 
+struct DrainWords {
+  std::optional<Duration> deadline;
+  bool force = false;
+  std::string reason;
+};
+
 class Api {
  public:
   explicit Api(Target target) : target_(std::move(target)) {}
@@ -86,7 +92,8 @@ class Api {
   Result<ApplyReply> destroy(const std::vector<std::string>& names) const;
   Result<ApplyReply> remove(Kind kind, const std::string& name) const;
   Result<ApplyReply> set_schedulable(const std::string& node, bool schedulable) const;
-  Result<ApplyReply> drain(const std::string& node, const Drain& drain) const;
+  // What is left out stays as it is on a node that is being drained already.
+  Result<ApplyReply> drain(const std::string& node, const DrainWords& words) const;
   Result<RolloutView> rollout(const std::string& app) const;
   // `verb`: pause, resume, promote, abort, restart, rollback.
   Result<ApplyReply> steer_rollout(const std::string& app, const std::string& verb,

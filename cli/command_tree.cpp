@@ -273,13 +273,27 @@ void VerbFlags::list(const std::string& names, std::vector<std::string>& values,
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
-void VerbFlags::duration(const std::string& names, Duration& value, const std::string& help) {
+namespace {
+
+// `Value` is a Duration, or a place for one.
+template <typename Value>
+void add_duration(CLI::App& app, const std::string& names, Value& value, const std::string& help) {
   const auto read = [&value, names](const std::string& text) {
     const auto parsed = parse_duration(text);
     if (!parsed) throw CLI::ValidationError(names, parsed.error().message);
     value = *parsed;
   };
-  app_.add_option_function<std::string>(names, read, help)->type_name("DURATION");
+  app.add_option_function<std::string>(names, read, help)->type_name("DURATION");
+}
+
+}  // namespace
+
+void VerbFlags::duration(const std::string& names, Duration& value, const std::string& help) {
+  add_duration(app_, names, value, help);
+}
+
+void VerbFlags::duration(const std::string& names, std::optional<Duration>& value, const std::string& help) {
+  add_duration(app_, names, value, help);
 }
 
 void VerbFlags::output(OutputFormat& format) {

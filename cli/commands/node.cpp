@@ -11,7 +11,7 @@ namespace {
 
 struct NodeOptions {
   std::vector<std::string> names;
-  Drain drain;
+  DrainWords drain;
   bool wait = false;
   Duration timeout = std::chrono::minutes(30);
   OutputFormat format = OutputFormat::kTable;

@@ -34,10 +34,9 @@ void print_rollout(const Session& session, const RolloutView& view, OutputFormat
   session.out(format == OutputFormat::kJson ? pretty_json(json) : yaml_of(json));
 }
 
-// Its phase may be done all the same: done with going back.
+// Its phase may be done all the same: done with going back. One that a hand has paused says that, if nothing else.
 bool is_given_up(const RolloutView& view) {
-  const bool by_hand = view.phase == "paused" && view.reason == "paused";
-  return !view.reason.empty() && !by_hand;
+  return !view.reason.empty() && view.reason != "paused";
 }
 
 Result<int> status(const Session& session, const RolloutOptions& options) {

@@ -88,7 +88,8 @@ class Applier {
       next.app = app;
       if (row != nullptr && row->deleting) stop_all(name);
       const bool unproved = !next.history.empty() && next.history.back().outcome == TemplateOutcome::kPending;
-      if (before != nullptr && before->spec.replicas == 0 && unproved) next.state.phase = RolloutPhase::kProgressing;
+      if (before != nullptr && before->spec.replicas == 0 && unproved)
+        next.state.phase = next.state.held ? RolloutPhase::kPaused : RolloutPhase::kProgressing;
       if (before == nullptr || before->spec.boot != app.spec.boot)
         begin_rollout(next, draft_, app.spec.boot, false, request_.why);
       else if (!next.history.empty() && runs_what_is_declared(draft_.world(), *row))

@@ -52,6 +52,7 @@ struct RolloutState {
   RolloutPhase phase = RolloutPhase::kProgressing;
   bool promoted = false;                // canary: the others may follow
   bool blue_green = false;              // only instances like those of `live` hold the published ports
+  bool held = false;                    // by a hand: what is paused goes no further, after what is done nothing begins
   std::uint64_t live = 0;               // the last rollout that was served as a whole; 0: none was
   std::uint64_t failed_generation = 0;  // the declared template of this generation failed; 0: none did
   std::string reason;                   // `progress_deadline`, `crash_loop`, `aborted`, …; empty while all is well
@@ -59,6 +60,14 @@ struct RolloutState {
 
   bool operator==(const RolloutState&) const = default;
 };
+
+// The reason that is told of a rollout that somebody has paused, and that has no other.
+inline constexpr const char* kPausedByHand = "paused";
+
+// By a hand, in the middle of it. Any other pause is that of a failure.
+inline bool is_paused_by_hand(const RolloutState& state) {
+  return state.phase == RolloutPhase::kPaused && state.held;
+}
 
 // How a template fared. `kReplaced`: another came before it was done.
 enum class TemplateOutcome : std::uint8_t { kPending, kGood, kFailed, kReplaced };

@@ -246,6 +246,7 @@ std::vector<Joined> diff_app(const World& world, const AppName& name, const AppR
     one.of_current = current.covers(id.rollout);
     one.of_live = live.covers(id.rollout);
     one.on_lost_node = is_lost(world, row.node);
+    one.heard = heard(world, row.node);
     one.may_serve = !row.node.empty() && !one.on_lost_node && is_ready(*row.status);
     one.serves = one.may_serve && !is_silent(world, row.node);
     if (id.rollout != app.rollout) return;

@@ -45,6 +45,7 @@ struct Joined {
   bool of_current = false;  // it runs what the app's current rollout runs
   bool of_live = false;     // it runs what the rollout ran that was served as a whole last
   bool on_lost_node = false;
+  Time heard;  // when its node last reported
 };
 
 // Tells which instances run what the app's current rollout runs. The content decides: after a rollback, those that

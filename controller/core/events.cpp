@@ -3,6 +3,7 @@
 #include <map>
 #include <utility>
 
+#include "controller/core/steer.hpp"
 #include "controller/core/wording.hpp"
 
 namespace unik::controller {
@@ -130,8 +131,9 @@ class Teller {
     }
     std::string message = number + " is " + std::string(to_string(row.state.phase));
     if (row.state.promoted && row.state.phase == RolloutPhase::kProgressing) message += ", promoted";
-    if (!row.state.message.empty()) message += ": " + row.state.message;
-    app(metadata, "rollout_" + std::string(to_string(row.state.phase)), std::move(message));
+    if (const Verdict told = told_of(row); !told.message.empty()) message += ": " + told.message;
+    const RolloutPhase shown = row.state.held ? RolloutPhase::kPaused : row.state.phase;
+    app(metadata, "rollout_" + std::string(to_string(shown)), std::move(message));
   }
   void instance(const InstanceId& id, std::string reason, std::string message) {
     tell("instance/" + short_name(id), id.tenant.str(), std::move(reason), std::move(message));

@@ -9,6 +9,8 @@
 #include "api/check.hpp"
 #include "controller/core/diff.hpp"
 #include "controller/core/relocate.hpp"
+#include "controller/core/rollout.hpp"
+#include "controller/core/steer.hpp"
 #include "controller/core/wording.hpp"
 
 namespace unik::controller {
@@ -112,6 +114,17 @@ void wait_for_turn(const World& world, Operation& operation) {
   operation.error.reset();
 }
 
+// The rollout goes no further before somebody says so; what it is, for people.
+std::optional<std::string> awaited_hand(const World& world, const AppName& name, const AppRow& app) {
+  if (is_paused_by_hand(app.state)) return "paused " + told_of(app).message;
+  const RolloutPolicy policy = rollout_policy(world, *app.app);
+  const RolloutClock* const clock = world.clocks.rollouts.find(name);
+  const bool baking = clock != nullptr && clock->rollout == app.rollout && clock->baking;
+  const bool manual = policy.strategy == RolloutStrategy::kCanary && policy.canary.promote == Promotion::kManual;
+  if (!manual || !baking || app.state.promoted) return std::nullopt;
+  return "its canaries wait for `unikctl rollout promote " + name.app.str() + "`";
+}
+
 void follow_deploy(const World& world, bool turn, Operation& operation) {
   const AppRow* const app = world.apps.find(operation.target);
   if (app == nullptr || app->app->metadata.uid != operation.uid || app->deleting)
@@ -120,7 +133,6 @@ void follow_deploy(const World& world, bool turn, Operation& operation) {
   if (generation > operation.generation)
     return fail(operation, conflict("superseded", "generation " + std::to_string(generation) + " has replaced it"));
   if (app->frozen_generation == generation) return fail(operation, internal("frozen", app->frozen_message));
-  if (!turn) return wait_for_turn(world, operation);
 
   const bool given_up = !runs_what_is_declared(world, *app) || app->state.failed_generation == generation;
   if (given_up && !app->state.reason.empty())
@@ -139,6 +151,9 @@ void follow_deploy(const World& world, bool turn, Operation& operation) {
     if (!job || progress.ended >= progress.desired) operation.state = OperationState::kSucceeded;
     return;
   }
+  if (const auto hand = awaited_hand(world, operation.target, *app); hand && progress.old_ones_left)
+    return wait_for(operation, unavailable("awaits_hand", *hand), message + ", " + *hand);
+  if (!turn) return wait_for_turn(world, operation);
   if (operation.attempts > 1) message += ", attempt " + std::to_string(operation.attempts);
   if (progress.waiting != nullptr) message += ", " + describe(progress.waiter, *progress.waiting);
   if (progress.block && !progress.moving) return wait_for(operation, *progress.block, std::move(message));

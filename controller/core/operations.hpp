@@ -8,9 +8,10 @@ namespace unik::controller {
 // The first free index of the record under construction.
 std::uint32_t next_operation_index(const World& world);
 
-// Whether `app` may be planned now: nobody waits for it, or one of its operations is at work already, or fewer than
-// `World::max_operations` are. An operation is at work while something can be expected to happen for it; one that waits
-// for room, or for a silent node, gives its turn away.
+// Whether operations on `app` may go on: nobody waits for it, or one of its operations is at work already, or fewer
+// than `World::max_operations` are. Without it no template begins in another slot and nothing is destroyed; all else is
+// planned as ever. An operation is at work while something can be expected to happen for it; one that waits for room,
+// for a silent node or for a hand gives its turn away.
 bool has_turn(const World& world, const AppName& app);
 
 // Brings every unfinished operation on `app` up to date with the draft's world; `turn` is what has_turn said before the

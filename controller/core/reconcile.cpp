@@ -187,7 +187,8 @@ Result<void> plan_instances(Draft& draft, const AppName& name) {
     if (!draft.world().instances.contains(id)) leave_unplaced(draft, id, new_row(draft), std::move(none));
   std::vector<InstanceId> to_place = steps.create;
   for (const Joined& instance : instances)
-    if (instance.bucket == Bucket::kUnplaced && !facts.taken.contains(instance.id.slot))
+    if (instance.bucket == Bucket::kUnplaced && !facts.taken.contains(instance.id.slot) &&
+        !facts.queueing.contains(instance.id.slot))
       to_place.push_back(instance.id);
   place_all(draft, *app.app, to_place, making_way(instances, to_place));
   note_progress(draft, name, facts, steps);
@@ -213,12 +214,20 @@ void freeze(Draft& draft, const AppName& name, const Error& error) {
   draft.change(PutApp{std::move(row)});
 }
 
+// What is there is looked after whether or not an operation on it has its turn.
+bool has_begun(const World& world, const AppName& name, const AppRow& app) {
+  bool any = app.state.live != 0;
+  for_each_instance(world, name, [&](const InstanceId&, const InstanceRow&) { any = true; });
+  return any && !app.deleting;
+}
+
 void plan_app(Draft& draft, const AppName& name) {
   const AppRow* const app = draft.world().apps.find(name);
   if (app != nullptr && is_at_rest(draft.world(), name, *app, draft.now().boot)) return;
   const bool frozen = app != nullptr && app->frozen_generation == app->app->metadata.generation;
   const bool turn = has_turn(draft.world(), name);
-  if (app != nullptr && !frozen && turn && !draft.world().history_lost) {
+  const bool is_due = app != nullptr && (turn || has_begun(draft.world(), name, *app));
+  if (is_due && !frozen && !draft.world().history_lost) {
     if (const Result<void> planned = plan_instances(draft, name); !planned) freeze(draft, name, planned.error());
     finish_deletion(draft, name);
     drop_unused_templates(draft, name);

@@ -5,6 +5,9 @@
 #include <tuple>
 
 #include "api/check.hpp"
+#include "controller/core/node_watch.hpp"
+#include "controller/core/operations.hpp"
+#include "controller/core/wording.hpp"
 
 namespace unik::controller {
 namespace {
@@ -31,6 +34,12 @@ bool any_may_serve(const std::vector<const Joined*>& instances) {
 void earlier(std::optional<Time>& time, Time other) {
   if (!time || other < *time) time = other;
 }
+
+// What a report would show is looked for again after so long.
+constexpr Duration kListenAgain = std::chrono::seconds(1);
+
+constexpr const char* kPaused = "the rollout is paused";
+constexpr const char* kQueues = "its operation waits for its turn";
 
 std::uint32_t canaries(const RolloutFacts& facts) {
   return (facts.replicas * facts.policy.canary.percent + 99) / 100;
@@ -122,8 +131,9 @@ class Planner {
     if (proof == Duration::zero()) return true;
     const Time* const since = facts_.ready_since->find(instance.id);
     const Time proved = (since == nullptr ? facts_.now : *since) + proof;
-    if (facts_.now >= proved) return true;
-    earlier(steps_.wake_at, proved);
+    // By its node's word: until it reports again, nobody knows.
+    if (std::min(facts_.now, instance.heard) >= proved) return true;
+    earlier(steps_.wake_at, std::max(proved, facts_.now + kListenAgain));
     return false;
   }
 
@@ -160,6 +170,7 @@ class Planner {
   // before it may have stopped serving since. What the canaries hold back would wait for them, and they for it; what no
   // node has room for may wait for the room that an old one leaves.
   bool may_give_way(const Slot& slot) {
+    if (is_paused_by_hand(facts_.state)) return false;
     if (slot.current == nullptr || !has_arrived(slot, *slot.current)) return false;
     // Blue/green: nothing old goes before everything new is there.
     if (facts_.state.blue_green) return steps_.arrived == facts_.replicas;
@@ -194,6 +205,9 @@ class Planner {
       if (disrupted_ >= facts_.max_disrupted)
         return hold(slot.displaced, std::to_string(facts_.max_disrupted) + " at a time may be moved");
       ++disrupted_;
+    } else if (facts_.queueing.contains(index)) {
+      steps_.holds.emplace_back(slot.missing->id, kQueues);
+      return false;
     }
     steps_.create.push_back(slot.outdated.empty() ? what_comes(index, slot) : slot.missing->id);
     return true;
@@ -242,8 +256,8 @@ class Planner {
   }
 
   bool is_held(std::uint32_t index, const Slot& slot) {
-    if (!is_held_back(index, slot)) return false;
-    return !hold(slot.outdated, is_paused() ? "the rollout is paused" : "the canaries come first");
+    if (is_held_back(index, slot)) return !hold(slot.outdated, is_paused() ? kPaused : "the canaries come first");
+    return facts_.queueing.contains(index) && !hold(slot.outdated, kQueues);
   }
 
   // Takes its share of the surge, or of what may be missing.
@@ -265,6 +279,8 @@ class Planner {
     for (const Joined* const old : slot.outdated)
       if (may_give_way(slot) || (!may_serve(*old) && has_successor && !is_paused())) {
         stop(*old);
+      } else if (slot.current != nullptr && has_arrived(slot, *slot.current) && is_paused_by_hand(facts_.state)) {
+        hold(slot.outdated, kPaused);
       } else if (slot.current != nullptr && !facts_.state.blue_green && has_arrived(slot, *slot.current)) {
         hold(slot.outdated, std::to_string(unavailable_ - excused_) + " missing, at most " +
                                 std::to_string(facts_.policy.max_unavailable) + " may be");
@@ -307,8 +323,9 @@ class Planner {
   }
 
   void bake() {
-    const bool waits = facts_.policy.strategy == RolloutStrategy::kCanary && !facts_.state.promoted && anything_old_;
-    if (!waits || !steps_.canaries_arrived || facts_.policy.canary.promote == Promotion::kManual) return;
+    if (!awaits_canaries() || !anything_old_ || !steps_.canaries_arrived) return;
+    if (facts_.policy.canary.promote == Promotion::kManual || facts_.stands_still) return;
+    if (facts_.state.phase == RolloutPhase::kPaused) return;
     const Time baked = facts_.clock.baking.value_or(facts_.now) + facts_.policy.canary.bake;
     if (facts_.now >= baked) {
       steps_.promote = true;
@@ -416,19 +433,94 @@ std::optional<Verdict> judge_boot(const RolloutFacts& facts) {
   return std::nullopt;
 }
 
+// Restarts of some instances, and the time in which they happened, each one's from when it was placed. None where the
+// wall clock was set back behind that.
+struct Restarts {
+  std::uint64_t instances = 0;
+  std::uint64_t count = 0;
+  std::chrono::seconds time{};
+};
+
+Restarts restarts_in(const RolloutFacts& facts, bool (*belongs)(const Joined&)) {
+  Restarts total;
+  for (const Joined& one : facts.instances) {
+    if (!belongs(one)) continue;
+    if (facts.wall < one.row->created_at) return {};
+    ++total.instances;
+    total.count += one.row->status->restarts;
+    const auto age = std::chrono::duration_cast<std::chrono::seconds>(facts.wall - one.row->created_at);
+    total.time += std::max(age, std::chrono::seconds(1));
+  }
+  return total;
+}
+
+// What the new ones may restart in their time, at the old ones' rate times the factor, and once each beside.
 std::optional<Verdict> judge_restarts(const RolloutFacts& facts) {
   if (facts.policy.gate.restart_factor == 0) return std::nullopt;
-  std::uint64_t old_restarts = 0, olds = 0, new_restarts = 0, news = 0;
+  const Restarts before = restarts_in(facts, is_old);
+  const Restarts now = restarts_in(facts, is_new);
+  if (before.instances == 0 || now.instances == 0) return std::nullopt;
+  const double share = static_cast<double>(now.time.count()) / static_cast<double>(before.time.count());
+  const double allowed = facts.policy.gate.restart_factor * static_cast<double>(before.count) * share;
+  if (static_cast<double>(now.count) <= allowed + static_cast<double>(now.instances)) return std::nullopt;
+  return Verdict{"restarts", counted(now.count, "restart") + " of " + counted(now.instances, "new instance") + " in " +
+                                 format_duration(now.time) + ", " + std::to_string(before.count) + " of " +
+                                 counted(before.instances, "old one") + " in " + format_duration(before.time)};
+}
+
+bool is_on_silent_node(const World& world, const Joined& one) {
+  const NodeRow* const node = world.nodes.find(one.row->node);
+  return node == nullptr || node->health != NodeHealth::kReady;
+}
+
+// Those that an old template holds, and before any has served as a whole, those in which nothing was yet. Whatever else
+// comes to a slot replaces what was there, which is no operation's work.
+std::set<std::uint32_t> queueing_slots(const World& world, const AppName& name, const RolloutFacts& facts) {
+  std::set<std::uint32_t> queueing;
+  if (has_turn(world, name)) return queueing;
+  std::set<std::uint32_t> begun;
   for (const Joined& one : facts.instances) {
-    if (is_old(one)) ++olds, old_restarts += one.row->status->restarts;
-    if (is_new(one)) ++news, new_restarts += one.row->status->restarts;
+    switch (one.bucket) {
+      case Bucket::kMissing:
+      case Bucket::kUnplaced:
+        if (facts.state.live == 0 && one.id.attempt == 1) queueing.insert(one.id.slot);
+        break;
+      case Bucket::kOutdated:
+        queueing.insert(one.id.slot);
+        break;
+      case Bucket::kCurrent:
+      case Bucket::kDisplaced:
+      case Bucket::kEvicted:
+      case Bucket::kLost:
+        begun.insert(one.id.slot);
+        break;
+      case Bucket::kSurplus:
+      case Bucket::kStopping:
+      case Bucket::kGone:
+        break;
+    }
   }
-  if (olds == 0 || news == 0) return std::nullopt;
-  // new/news > factor * old/olds + 1, without fractions.
-  if (new_restarts * olds <= facts.policy.gate.restart_factor * old_restarts * news + olds * news) return std::nullopt;
-  return Verdict{"restarts", std::to_string(new_restarts) + " restarts of " + std::to_string(news) +
-                                 " new instances, " + std::to_string(old_restarts) + " of " + std::to_string(olds) +
-                                 " old ones"};
+  for (const std::uint32_t slot : begun) queueing.erase(slot);
+  return queueing;
+}
+
+// Our own blindness is held against no template, and neither is a queue.
+bool clock_stands_still(const World& world, const AppName& name, const RolloutFacts& facts, Time now) {
+  if (is_isolated(world, now)) return true;
+  const auto is_unseen = [&](const Joined& one) { return is_new(one) && is_on_silent_node(world, one); };
+  if (std::any_of(facts.instances.begin(), facts.instances.end(), is_unseen)) return true;
+  const auto is_under_way = [&](const Joined& one) {
+    return (one.bucket == Bucket::kUnplaced && !facts.queueing.contains(one.id.slot)) || (is_new(one) && !one.serves);
+  };
+  return !has_turn(world, name) && std::none_of(facts.instances.begin(), facts.instances.end(), is_under_way);
+}
+
+// Both times are moved on by as long as they have stood still.
+void move_on(RolloutClock& clock, bool stands_still, Time now) {
+  if (clock.progressed == Time{}) clock.progressed = now;
+  if (clock.stopped) clock.progressed += now - *clock.stopped;
+  if (clock.stopped && clock.baking) *clock.baking += now - *clock.stopped;
+  clock.stopped = stands_still ? std::optional(now) : std::nullopt;
 }
 
 }  // namespace
@@ -440,9 +532,9 @@ RolloutPolicy rollout_policy(const World& world, const App& app) {
   return {};
 }
 
-RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app, Time now) {
+RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app, Now now) {
   RolloutFacts facts;
-  facts.instances = diff_app(world, name, app, now);
+  facts.instances = diff_app(world, name, app, now.boot);
   facts.replicas = app.app->spec.replicas;
   const Shared<BootSpec>* const current = world.templates.find({name, app.rollout});
   facts.checked = current == nullptr || (*current)->check.has_value();
@@ -456,7 +548,7 @@ RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app
     const bool strict = is_strict(world, {name.tenant, name.app, 0, app.rollout, 0}) ||
                         (!facts.stand_ins.empty() && is_strict(world, facts.stand_ins.begin()->second));
     facts.taken = taken_slots(world, facts.instances, strict);
-    facts.held = slots_held_by_strays(world, name, strict, now);
+    facts.held = slots_held_by_strays(world, name, strict, now.boot);
     facts.taken.insert(facts.held.slots.begin(), facts.held.slots.end());
   }
   facts.max_disrupted = app.app->spec.disruption.max_unavailable;
@@ -465,8 +557,11 @@ RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app
   const RolloutClock* const clock = world.clocks.rollouts.find(name);
   if (clock != nullptr && clock->rollout == app.rollout) facts.clock = *clock;
   facts.clock.rollout = app.rollout;
-  if (facts.clock.progressed == Time{}) facts.clock.progressed = now;
-  facts.now = now;
+  facts.queueing = queueing_slots(world, name, facts);
+  facts.stands_still = clock_stands_still(world, name, facts, now.boot);
+  move_on(facts.clock, facts.stands_still, now.boot);
+  facts.now = now.boot;
+  facts.wall = now.wall;
   return facts;
 }
 
@@ -504,15 +599,19 @@ std::optional<Verdict> judge_rollout(const RolloutFacts& facts) {
       if (auto verdict = judge_instance(one)) return verdict;
   if (auto verdict = judge_boot(facts)) return verdict;
   if (auto verdict = judge_restarts(facts)) return verdict;
-  if (waits_for_canaries(facts) || waits_for_end(facts) || facts.now < judged_again_at(facts)) return std::nullopt;
+  const bool waits = facts.stands_still || waits_for_canaries(facts) || waits_for_end(facts);
+  if (waits || facts.now < judged_again_at(facts)) return std::nullopt;
   return Verdict{"progress_deadline", std::to_string(facts.clock.arrived) + " of " + std::to_string(facts.replicas) +
                                           " serve, and not one more for " +
                                           format_duration(facts.policy.progress_deadline)};
 }
 
-// While canaries bake, or wait for a hand, nothing more is meant to arrive.
+// While canaries bake, or wait for a hand, nothing more is meant to arrive. Where nothing old is left, nobody waits for
+// them.
 bool waits_for_canaries(const RolloutFacts& facts) {
-  return facts.policy.strategy == RolloutStrategy::kCanary && !facts.state.promoted && facts.clock.baking;
+  const auto is_outdated = [](const Joined& one) { return one.bucket == Bucket::kOutdated; };
+  return facts.policy.strategy == RolloutStrategy::kCanary && !facts.state.promoted && facts.clock.baking &&
+         std::any_of(facts.instances.begin(), facts.instances.end(), is_outdated);
 }
 
 bool waits_for_end(const RolloutFacts& facts) {

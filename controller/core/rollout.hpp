@@ -43,7 +43,10 @@ struct RolloutFacts {
   RolloutState state;
   const CowMap<InstanceId, Time>* ready_since = nullptr;
   RolloutClock clock;
+  bool stands_still = false;         // the clock does: nobody sees what becomes of the current instances
+  std::set<std::uint32_t> queueing;  // slots in which the current template waits for its operation's turn to begin
   Time now;
+  WallTime wall{};  // only to tell how old instances are
 };
 
 struct RolloutSteps {
@@ -60,8 +63,8 @@ struct RolloutSteps {
       false;  // every slot is served by the current template, or its job has ended well; nothing old is left
 };
 
-// What the World holds for the policies to decide from.
-RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app, Time now);
+// What the World holds for the policies to decide from. `now` is also where a clock that stands still is moved to.
+RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app, Now now);
 
 // Whether the published ports may be left to what runs the template that served last: it is in every slot that has
 // anything.

@@ -22,6 +22,15 @@ TemplateNote* note_of(AppRow& row) {
   return row.history.empty() || row.history.back().rollout != row.rollout ? nullptr : &row.history.back();
 }
 
+template <typename Differs>
+const TemplateNote* newest_good(const World& world, const AppName& name, const AppRow& row, Differs differs) {
+  for (auto note = row.history.rbegin(); note != row.history.rend(); ++note) {
+    const Shared<BootSpec>* const boot = world.templates.find({name, note->rollout});
+    if (note->outcome == TemplateOutcome::kGood && boot != nullptr && differs(note->rollout, **boot)) return &*note;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 void aim_check(std::optional<HealthCheck>& health, const AppRow& row, std::uint64_t rollout, const BootSpec& boot) {
@@ -49,8 +58,9 @@ void finish(Draft& draft, const AppName& name) {
   if (row.app->spec.replicas > 0) row.state.live = row.rollout, row.retired_live.clear();
   if (row.app->spec.replicas > 0) set_outcome(row, TemplateOutcome::kGood);
   row.state.failed_generation = 0;
-  // What was given up stays told for as long as it is declared.
-  if (runs_what_is_declared(draft.world(), row)) row.state.reason.clear(), row.state.message.clear();
+  // What was given up stays told for as long as it is declared, a restart until something else begins.
+  const bool gone_back = !row.history.empty() && row.history.back().automatic;
+  if (runs_what_is_declared(draft.world(), row) && !gone_back) row.state.reason.clear(), row.state.message.clear();
   draft.because(name, "rollout " + std::to_string(row.rollout) + " is done");
   draft.change(PutApp{std::move(row)});
 }
@@ -108,16 +118,19 @@ void wake_when_patience_ends(Draft& draft, const RolloutFacts& facts, const Disc
 
 const TemplateNote* last_good(const World& world, const AppName& name, const AppRow& row) {
   const Shared<BootSpec>* const current = world.templates.find({name, row.rollout});
-  for (auto note = row.history.rbegin(); note != row.history.rend(); ++note) {
-    const Shared<BootSpec>* const boot = world.templates.find({name, note->rollout});
-    if (note->outcome != TemplateOutcome::kGood || boot == nullptr) continue;
-    if (current == nullptr || !same_but_for_restarts(**boot, **current)) return &*note;
-  }
-  return nullptr;
+  return newest_good(world, name, row, [&](std::uint64_t rollout, const BootSpec& boot) {
+    return rollout != row.rollout && (current == nullptr || boot != **current);
+  });
+}
+
+const TemplateNote* last_good_undeclared(const World& world, const AppName& name, const AppRow& row) {
+  return newest_good(world, name, row, [&](std::uint64_t, const BootSpec& boot) {
+    return !same_but_for_restarts(boot, row.app->spec.boot);
+  });
 }
 
 RolloutFacts gather_facts(Draft& draft, const AppName& name) {
-  RolloutFacts facts = facts_of(draft.world(), name, *draft.world().apps.find(name), draft.now().boot);
+  RolloutFacts facts = facts_of(draft.world(), name, *draft.world().apps.find(name), draft.now());
   keep_ready_clocks(draft, facts.instances);
   wake_when_patience_ends(draft, facts, draft.world().apps.find(name)->app->spec.disconnect);
   return facts;
@@ -151,8 +164,10 @@ void note_progress(Draft& draft, const AppName& name, const RolloutFacts& facts,
   RolloutClock clock = facts.clock;
   if (!steps.canaries_arrived) clock.baking.reset();
   if (steps.canaries_arrived && !clock.baking) clock.baking = facts.now;
-  const bool more_arrived = steps.arrived > clock.arrived;
+  // One that comes and goes is no progress.
+  const bool more_arrived = steps.arrived > clock.most_arrived;
   clock.arrived = steps.arrived;
+  clock.most_arrived = std::max(clock.most_arrived, steps.arrived);
   RolloutFacts now_on = facts;
   now_on.clock = clock;
   const bool waits = waits_for_canaries(now_on) || waits_for_end(now_on) || app.state.phase == RolloutPhase::kPaused;
@@ -163,11 +178,11 @@ void note_progress(Draft& draft, const AppName& name, const RolloutFacts& facts,
     draft.clocks().rollouts.set(name, clock);
   }
   if (steps.wake_at) draft.wake_at(*steps.wake_at);
-  if (app.state.phase == RolloutPhase::kProgressing && !steps.complete && !waits)
+  if (app.state.phase == RolloutPhase::kProgressing && !steps.complete && !waits && !facts.stands_still)
     draft.wake_at(clock.progressed + facts.policy.progress_deadline);
   if (steps.promote) promote(draft, name);
   if (steps.switch_ports) switch_ports(draft, name);
-  if (steps.complete && app.state.phase != RolloutPhase::kDone) finish(draft, name);
+  if (steps.complete && app.state.phase != RolloutPhase::kDone && !is_paused_by_hand(app.state)) finish(draft, name);
 }
 
 void begin_rollout(AppRow& row, Draft& draft, BootSpec boot, bool automatic, std::string message) {
@@ -187,12 +202,15 @@ void begin_rollout(AppRow& row, Draft& draft, BootSpec boot, bool automatic, std
   const bool blue_green = boot.singleton != Singleton::kStrict && strategy == RolloutStrategy::kBlueGreen &&
                           (row.state.blue_green || may_go_blue_green(draft.world(), row));
   if (live == row.rollout) row.retired_live = std::move(row.retired);
+  const bool held = row.state.held;
   row.retired.clear();
   row.rollout = rollout;
   row.state = {};
   row.state.live = live;
   row.state.promoted = promoted;
   row.state.blue_green = blue_green;
+  row.state.held = held;
+  if (held) row.state.phase = RolloutPhase::kPaused;
   TemplateNote note;
   note.rollout = row.rollout;
   note.at = draft.now().wall;
@@ -216,6 +234,7 @@ bool roll_back(Draft& draft, const AppName& name, const Verdict& verdict, bool a
   const std::uint64_t from = row.rollout;
   BootSpec boot = **draft.world().templates.find({name, to});
   set_outcome(row, TemplateOutcome::kFailed, verdict.message);
+  row.state.held = false;
   begin_rollout(row, draft, std::move(boot), automatic,
                 "back to " + std::to_string(to) + ", since " + std::to_string(from) + " failed");
   note_of(row)->health = std::move(health);

@@ -24,10 +24,14 @@ void begin_rollout(AppRow& row, Draft& draft, BootSpec boot, bool automatic, std
 // was born to answer, at the declared pace, or where no check is declared any more, at the one that came with it.
 void aim_check(std::optional<HealthCheck>& health, const AppRow& row, std::uint64_t rollout, const BootSpec& boot);
 
-// The newest template that served as a whole and differs from the current one; none when there is none.
+// The newest template that served as a whole, of those that are not the current one: where that is a restart, of the
+// template before it too. None when there is none.
 const TemplateNote* last_good(const World& world, const AppName& name, const AppRow& row);
 
-// Goes back to the newest template that served, other than the current one. False when there is none.
+// The newest template that served as a whole and is not what the app declares, restarted or not.
+const TemplateNote* last_good_undeclared(const World& world, const AppName& name, const AppRow& row);
+
+// Goes back to `last_good`. False when there is none.
 bool roll_back(Draft& draft, const AppName& name, const Verdict& verdict, bool automatic);
 
 }  // namespace unik::controller

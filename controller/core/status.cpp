@@ -110,7 +110,7 @@ Count count(const World& world, const AppName& name, const AppRow& app) {
 // Going back, or gone back: something else than what is declared runs, or is to.
 bool is_rolled_back(const World& world, const AppRow& row) {
   const bool going_on = row.state.phase == RolloutPhase::kProgressing || row.state.phase == RolloutPhase::kDone;
-  return going_on && !row.deleting && !runs_what_is_declared(world, row);
+  return (going_on || is_paused_by_hand(row.state)) && !row.deleting && !runs_what_is_declared(world, row);
 }
 
 std::string phase_of(const World& world, const AppRow& row, const Count& total) {
@@ -156,7 +156,7 @@ Condition ready_condition(const AppRow& row, const Count& total, PlaceSearch& se
 }
 
 Condition rollout_condition(const World& world, const AppRow& row) {
-  Condition condition{"Rollout", "True", "Progressing", row.state.message};
+  Condition condition{"Rollout", "True", "Progressing", told_of(row).message};
   switch (row.state.phase) {
     case RolloutPhase::kProgressing:
       break;
@@ -166,7 +166,7 @@ Condition rollout_condition(const World& world, const AppRow& row) {
     case RolloutPhase::kPaused:
       condition.status = "False";
       // Nobody will go on with one that was paused because it failed.
-      condition.reason = row.state.reason == kPausedByHand ? "Paused" : "Failed";
+      condition.reason = row.state.held ? "Paused" : "Failed";
       break;
     case RolloutPhase::kFailed:
       condition.status = "False";
@@ -298,12 +298,13 @@ RolloutView view_rollout(const World& world, const AppName& name, const AppRow& 
   const RolloutPolicy policy = rollout_policy(world, *row.app);
   view.strategy = name_of(policy.strategy);
   view.phase = to_string(row.state.phase);
-  view.reason = row.state.reason;
-  view.message = row.state.message;
+  Verdict told = told_of(row);
+  view.reason = std::move(told.reason);
+  view.message = std::move(told.message);
   view.rollout = row.rollout;
   view.desired = row.app->spec.replicas;
   view.promoted = row.state.promoted;
-  const RolloutFacts facts = facts_of(world, name, row, world.as_of);
+  const RolloutFacts facts = facts_of(world, name, row, Now{world.as_of, {}});
   const RolloutSteps steps = plan_rollout(facts);
   view.updated = steps.arrived;
   for (const auto& [id, why] : steps.holds) view.holds.push_back(short_name(id) + ": " + why);

@@ -29,34 +29,56 @@ ApplyReply updated(const Draft& draft, const AppRow& row) {
   return reply;
 }
 
+Error it_failed(const AppRow& row) {
+  return not_now(row,
+                 "it failed (" + row.state.reason + "): `rollout abort` goes back, a changed template tries again");
+}
+
+Error resume_first(const AppRow& row) {
+  return not_now(row, "it is paused by hand: `unikctl rollout resume " + row.app->metadata.name + "` comes first");
+}
+
+// Of one that is done, the next is meant: it begins paused.
 Result<ApplyReply> pause(Draft& draft, AppRow row) {
-  if (row.state.phase != RolloutPhase::kProgressing) return not_now(row, "only one that progresses can be paused");
-  row.state.phase = RolloutPhase::kPaused;
-  row.state.reason = kPausedByHand;
-  row.state.message = "by hand; `unikctl rollout resume " + row.app->metadata.name + "` goes on";
+  if (row.state.held) return not_now(row, "it is paused by hand already");
+  if (row.state.phase == RolloutPhase::kPaused) return it_failed(row);
+  const bool done = row.state.phase == RolloutPhase::kDone;
+  if (!done && row.state.phase != RolloutPhase::kProgressing)
+    return not_now(row, "only one that progresses or is done can be paused");
+  row.state.held = true;
+  if (!done) row.state.phase = RolloutPhase::kPaused;
   ApplyReply reply = updated(draft, row);
   draft.change(PutApp{std::move(row)});
   return reply;
 }
 
 Result<ApplyReply> resume(Draft& draft, AppRow row) {
-  if (row.state.phase != RolloutPhase::kPaused) return not_now(row, "only one that is paused can be resumed");
-  if (row.state.reason != kPausedByHand)
-    return not_now(row,
-                   "it failed (" + row.state.reason + "): `rollout abort` goes back, a changed template tries again");
-  row.state.phase = RolloutPhase::kProgressing;
-  row.state.reason.clear();
-  row.state.message.clear();
+  const bool paused = row.state.phase == RolloutPhase::kPaused;
+  if (paused && !row.state.held) return it_failed(row);
+  if (!row.state.held) return not_now(row, "only one that is paused can be resumed");
+  row.state.held = false;
+  if (paused) row.state.phase = RolloutPhase::kProgressing;
   ApplyReply reply = updated(draft, row);
   draft.clocks().rollouts.erase(row.app->name());
   draft.change(PutApp{std::move(row)});
   return reply;
 }
 
+bool is_anything_old_left(const World& world, const AppRow& row) {
+  bool any = false;
+  CurrentTemplate current(world, row.app->name(), row.rollout);
+  for_each_instance(world, row.app->name(), [&](const InstanceId& id, const InstanceRow& instance) {
+    any |= instance.goal == InstanceGoal::kRun && !current.covers(id.rollout);
+  });
+  return any;
+}
+
 Result<ApplyReply> promote(Draft& draft, AppRow row) {
   const bool canary = rollout_policy(draft.world(), *row.app).strategy == RolloutStrategy::kCanary;
   if (!canary || row.state.promoted || row.state.phase != RolloutPhase::kProgressing)
     return not_now(row, "only a canary rollout that progresses can be promoted, and only once");
+  if (!is_anything_old_left(draft.world(), row))
+    return not_now(row, "no instance of an older template is left, so that none waits for canaries");
   row.state.promoted = true;
   ApplyReply reply = updated(draft, row);
   draft.change(PutApp{std::move(row)});
@@ -70,11 +92,12 @@ Result<ApplyReply> abort_rollout(Draft& draft, const AppRow& row) {
   const AppName name = row.app->name();
   if (!roll_back(draft, name, {"aborted", "aborted by hand"}, false))
     return conflict("no_good_template",
-                    "no template of `" + name.app.str() + "` has served yet: there is nothing to go back to");
+                    "no other template of `" + name.app.str() + "` has served: there is nothing to go back to");
   return updated(draft, *draft.world().apps.find(name));
 }
 
 Result<ApplyReply> restart(Draft& draft, AppRow row) {
+  if (row.state.held) return resume_first(row);
   const Shared<BootSpec>* const current = draft.world().templates.find({row.app->name(), row.rollout});
   if (current == nullptr) return internal("template_missing", "the app's current template is not there");
   BootSpec boot = **current;
@@ -87,7 +110,8 @@ Result<ApplyReply> restart(Draft& draft, AppRow row) {
 
 Result<ApplyReply> rollback(Draft& draft, const AppRow& row, const RolloutRequest& request) {
   const AppName& name = request.app;
-  const TemplateNote* found = request.to ? nullptr : last_good(draft.world(), name, row);
+  if (row.state.held) return resume_first(row);
+  const TemplateNote* found = request.to ? nullptr : last_good_undeclared(draft.world(), name, row);
   for (const TemplateNote& note : row.history)
     if (note.rollout == request.to && draft.world().templates.contains({name, note.rollout})) found = &note;
   if (found == nullptr && request.to)
@@ -95,7 +119,7 @@ Result<ApplyReply> rollback(Draft& draft, const AppRow& row, const RolloutReques
                                                ": `unikctl history " + name.app.str() + "` lists them");
   if (found == nullptr)
     return conflict("no_good_template", "no template of `" + name.app.str() +
-                                            "` has served but the current one, before or after a restart: `unikctl "
+                                            "` has served but the declared one, before or after a restart: `unikctl "
                                             "history " +
                                             name.app.str() + "` lists them, `--to` takes any");
   ApplyRequest apply;
@@ -119,6 +143,18 @@ Result<ApplyReply> rollback(Draft& draft, const AppRow& row, const RolloutReques
 }
 
 }  // namespace
+
+Verdict told_of(const AppRow& row) {
+  const RolloutState& state = row.state;
+  Verdict told{state.reason, state.message};
+  if (!state.held) return told;
+  const std::string resume = "`unikctl rollout resume " + row.app->metadata.name + "`";
+  const std::string by_hand = state.phase == RolloutPhase::kDone ? "by hand; the next template waits for " + resume
+                                                                 : "by hand; " + resume + " goes on";
+  if (told.reason.empty()) return {kPausedByHand, by_hand};
+  told.message += "; paused " + by_hand;
+  return told;
+}
 
 std::string_view to_string(RolloutVerb verb) {
   switch (verb) {

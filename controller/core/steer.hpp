@@ -6,15 +6,16 @@
 #include <string>
 
 #include "controller/core/admit.hpp"
+#include "controller/core/rollout.hpp"
 
 namespace unik::controller {
 
-// The reason of a rollout that somebody has paused. With any other, a paused one has failed.
-inline constexpr const char* kPausedByHand = "paused";
+// What is told of where a rollout stands: why it was given up, and that a hand holds it. Empty while all is well.
+Verdict told_of(const AppRow& row);
 
 enum class RolloutVerb : std::uint8_t {
-  kPause,     // replace nothing more until resumed
-  kResume,    // go on, also after a failure
+  kPause,     // replace nothing more until resumed; of one that is done, begin no other
+  kResume,    // go on
   kPromote,   // canary: the others follow now
   kAbort,     // give the current template up for the last good one
   kRestart,   // replace every instance by one of the same template

@@ -107,9 +107,11 @@ struct AppOperation {
 // Times of this controller's own loop, begun anew when it starts: a deadline never runs out while nobody looks.
 struct RolloutClock {
   std::uint64_t rollout = 0;
-  std::uint32_t arrived = 0;   // instances that serve
-  Time progressed;             // when one more did
-  std::optional<Time> baking;  // since when all canaries serve
+  std::uint32_t arrived = 0;       // instances that serve
+  std::uint32_t most_arrived = 0;  // that have ever served at once
+  Time progressed;                 // when one more than ever did
+  std::optional<Time> baking;      // since when all canaries serve
+  std::optional<Time> stopped;     // since when, at the last look, both times stand still
 
   bool operator==(const RolloutClock&) const = default;
 };

@@ -122,6 +122,7 @@ std::string row_json(const RolloutState& state) {
   JsonWriter out;
   out.begin_object().field("phase", to_string(state.phase)).field("promoted", state.promoted);
   out.field("blue_green", state.blue_green).field("live", state.live);
+  if (state.held) out.field("held", true);
   out.field("failed_generation", state.failed_generation).field("reason", state.reason);
   return out.field("message", state.message).end_object().take();
 }
@@ -136,6 +137,12 @@ RolloutState rollout_state(JsonView value, Reader& outer) {
   state.failed_generation = in.number<std::uint64_t>("failed_generation");
   state.reason = in.text("reason");
   state.message = in.text("message");
+  state.held = in.has("held") && in.boolean("held");
+  // In rows from before a pause had a field of its own, it took the place of the reason.
+  if (state.phase == RolloutPhase::kPaused && state.reason == kPausedByHand) {
+    state.held = true;
+    state.reason = state.message = {};
+  }
   if (in.problem()) outer.fail("state");
   return state;
 }

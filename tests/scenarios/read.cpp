@@ -308,7 +308,7 @@ class Reader {
     heard_[name] = std::nullopt;
   }
 
-  // `rollout 5, progressing, live 1, generation 2, deleting, frozen, no template, retired slot 0 attempt 3`
+  // `rollout 5, progressing, live 1, generation 2, deleting, frozen, no template, held, retired slot 0 attempt 3`
   void app(const YAML::Node& who, const YAML::Node& what) {
     const AppName name = app_name(who.as<std::string>());
     AppRow* const row = out_.world.apps.mutate(name);
@@ -330,7 +330,9 @@ class Reader {
         row->state.blue_green = true;
       } else if (fact == "paused by hand") {
         row->state.phase = RolloutPhase::kPaused;
-        row->state.reason = "paused";
+        row->state.held = true;
+      } else if (fact == "held") {
+        row->state.held = true;
       } else if (fact == "rolled back") {
         rolled_back_.insert(name);
       } else if (words.size() == 3 && words[0] == "back" && words[1] == "to") {
@@ -343,6 +345,8 @@ class Reader {
         baking_[name] = need(what, parse_duration(words[2]));
       } else if (words.size() == 4 && words[0] == "no" && words[1] == "progress" && words[2] == "for") {
         stuck_[name] = need(what, parse_duration(words[3]));
+      } else if (words.size() == 2 && words[0] == "reason") {
+        row->state.reason = words[1];
       } else if (words.size() == 2 && words[0] == "live") {
         row->state.live = number(what, words[1]);
       } else if (words.size() == 2 && words[0] == "rollout") {
@@ -378,12 +382,16 @@ class Reader {
     } else if (words[2] != "nowhere") {
       refuse(who, "want `on NODE` or `nowhere`");
     }
-    if (words.size() == next + 2 && words[next] == "since") {
+    if (words.size() >= next + 2 && words[next] == "since") {
       row.goal_revision = revision(who, words[next + 1]);
       next += 2;
     }
-    if (words.size() == next + 3 && words[next] == "ready" && words[next + 1] == "for") {
+    if (words.size() >= next + 3 && words[next] == "ready" && words[next + 1] == "for") {
       ready_[id] = need(who, parse_duration(words[next + 2]));
+      next += 3;
+    }
+    if (words.size() >= next + 3 && words[next] == "placed" && words[next + 2] == "ago") {
+      placed_[id] = need(who, parse_duration(words[next + 1]));
       next += 3;
     }
     if (words.size() != next) refuse(who, "`" + words[next] + "` says nothing of an instance");
@@ -604,6 +612,7 @@ class Reader {
       if (is_ready(*row.status))
         world.clocks.ready_since.set(id, ready == ready_.end() ? world.started : out_.now.boot - ready->second);
     }
+    for (const auto& [id, ago] : placed_) world.instances.mutate(id)->created_at = out_.now.wall - ago;
     for (const auto& [name, ago] : drained_) {
       NodeClock clock;
       clock.drain_began = out_.now.boot - ago;
@@ -660,6 +669,7 @@ class Reader {
   std::map<AppName, Duration> baking_;          // for how long all canaries have served
   std::map<AppName, Duration> stuck_;           // for how long no further instance has come to serve
   std::map<InstanceId, Duration> ready_;        // for how long an instance has served
+  std::map<InstanceId, Duration> placed_;       // how long ago it was
   std::map<Symbol, std::uint32_t> returns_;     // how often a node has come back in a row
 };
 

@@ -93,6 +93,7 @@ class Describe {
     std::string line =
         "rollout " + std::to_string(row.rollout) + " of " + app + " is " + std::string(to_string(row.state.phase));
     if (row.state.promoted) line += ", promoted";
+    if (row.state.held) line += ", held";
     if (!row.state.reason.empty()) line += ": " + row.state.reason;
     return line;
   }

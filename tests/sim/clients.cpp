@@ -58,6 +58,7 @@ void Clients::end_steering() {
   apply.resources.push_back(std::move(tenant));
   for (const auto& [name, row] : cluster_.controller.durable().apps) {
     if (row.deleting) continue;
+    if (row.state.held) ask_as("operator", controller::RolloutRequest{name, controller::RolloutVerb::kResume, {}, {}});
     App app = *row.app;
     app.metadata.uid = app.metadata.generation = 0;  // whatever has come of it by then
     app.spec.boot.env.erase("BROKEN");

@@ -82,6 +82,31 @@ std::vector<std::string> check_budgets(const World& before, const World& after, 
   return broken;
 }
 
+std::vector<std::string> check_pauses(const World& before, const World& after) {
+  std::vector<std::string> broken;
+  for (const auto& [name, app] : after.apps) {
+    const AppRow* const was = before.apps.find(name);
+    const bool paused = was != nullptr && is_paused_by_hand(was->state) && is_paused_by_hand(app.state);
+    if (!paused || app.deleting) continue;
+    CurrentTemplate current(after, name, app.rollout);
+    for_each_instance(after, name, [&](const InstanceId& id, const InstanceRow& row) {
+      const InstanceRow* const ran = before.instances.find(id);
+      const bool stops = ran != nullptr && ran->goal == InstanceGoal::kRun && row.goal == InstanceGoal::kStop;
+      if (!stops || id.slot >= app.app->spec.replicas || current.covers(id.rollout) || !is_ready(*row.status)) return;
+      const NodeRow* const node = after.nodes.find(row.node);
+      if (node == nullptr || node->health == NodeHealth::kLost) return;
+      if (leaving(after, *node, *app.app, after.as_of) != Leaving::kNo) return;
+      bool stays = false;  // another one in its slot, which is enough
+      for_each_instance(after, name, [&](const InstanceId& other, const InstanceRow& there) {
+        stays |= other.slot == id.slot && there.goal == InstanceGoal::kRun && is_ready(*there.status);
+      });
+      if (stays) return;
+      broken.push_back("paused: " + to_string(id) + " is stopped while its app's rollout is paused");
+    });
+  }
+  return broken;
+}
+
 std::vector<std::string> check_strict_slots(const World& before, const Record& record) {
   std::vector<std::string> broken;
   World world = before;

@@ -15,6 +15,10 @@ namespace unik::sim {
 std::vector<std::string> check_budgets(const controller::World& before, const controller::World& after,
                                        const controller::World& loop);
 
+// Instances of older templates that are stopped while a hand has paused the rollout, though they serve where they may
+// stay.
+std::vector<std::string> check_pauses(const controller::World& before, const controller::World& after);
+
 // Slots in which a strict singleton, or anything beside one, is created while another instance is still wanted, not yet
 // gone, or in quarantine.
 std::vector<std::string> check_strict_slots(const controller::World& before, const controller::Record& record);

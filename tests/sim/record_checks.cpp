@@ -20,6 +20,24 @@ bool moves_something(const Change& change) {
          std::holds_alternative<ObserveInstance>(change) || std::holds_alternative<PutNode>(change);
 }
 
+// Beside old ones that could stay, or where nothing was yet. All else that comes replaces what was there.
+bool begins_in_its_slot(const World& world, const InstanceId& planned) {
+  const AppRow& app = *world.apps.find(planned.app_name());
+  CurrentTemplate current(world, planned.app_name(), app.rollout);
+  bool was_there = app.state.live != 0 || planned.attempt > 1;
+  bool could_stay = false;
+  bool has_to_leave = false;
+  for_each_instance(world, planned.app_name(), [&](const InstanceId& id, const InstanceRow& row) {
+    if (id == planned || id.slot != planned.slot) return;
+    was_there = true;
+    const NodeRow* const node = world.nodes.find(row.node);
+    if (node == nullptr || row.goal == InstanceGoal::kStop || current.covers(id.rollout)) return;
+    const bool may = node->health != NodeHealth::kLost && leaving(world, *node, *app.app, world.as_of) == Leaving::kNo;
+    (may ? could_stay : has_to_leave) = true;
+  });
+  return !was_there || (could_stay && !has_to_leave);
+}
+
 std::int64_t declared_instances(const World& world) {
   return totals_of(world, Symbol(kDefaultTenant)).declared.instances;
 }
@@ -148,13 +166,13 @@ void RecordChecks::check_build(const Operation& build) {
   cluster_.expect(under_way <= 1, std::to_string(under_way) + " builds are under way at once");
 }
 
-// What an operation plans, it plans in its turn. What is adopted was there.
+// An operation begins nothing before its turn. What is adopted was there.
 void RecordChecks::check_turns(const Record& record) {
   for (const Change& change : record.changes) {
     const auto* const put = std::get_if<PutInstance>(&change);
     if (put == nullptr || put->row.goal == InstanceGoal::kStop) continue;
     const bool is_adopted = before_.strays.contains({put->row.node, put->id});
-    if (!is_adopted) check_turn(record, put->id);
+    if (!is_adopted && begins_in_its_slot(cluster_.controller.durable(), put->id)) check_turn(record, put->id);
   }
 }
 
@@ -175,7 +193,7 @@ void RecordChecks::check_turn(const Record& record, const InstanceId& planned) {
     if (const auto* const ended = std::get_if<PutOperation>(&change))
       at_work |=
           ended->operation->target == planned.app_name() && (is_final(*ended->operation) || ended->operation->error);
-  cluster_.expect(at_work || !waits, to_string(planned) + " was planned while its operation waited for its turn");
+  cluster_.expect(at_work || !waits, to_string(planned) + " began while its operation waited for its turn");
 }
 
 void RecordChecks::check_fleet(const Record& record) {
@@ -183,6 +201,7 @@ void RecordChecks::check_fleet(const Record& record) {
   std::vector<std::string> broken = check_nodes(world, record, nodes_.capacity());
   for (std::string& text : check_strict_slots(before_, record)) broken.push_back(std::move(text));
   for (std::string& text : check_held(before_, world)) broken.push_back(std::move(text));
+  for (std::string& text : check_pauses(before_, world)) broken.push_back(std::move(text));
   // One that has just died has no clocks to judge by.
   if (cluster_.controller.is_up())
     for (std::string& text : check_budgets(before_, world, cluster_.controller.world()))

@@ -309,7 +309,7 @@ TEST(FleetFaults, RollbackAfterARestartOfTheOnlyTemplateSaysWhatHasServed) {
   fleet.settle();
   const Result<ApplyReply> reply = fleet.steer("web", RolloutVerb::kRollback);
   ASSERT_FALSE(reply);
-  EXPECT_NE(reply.error().message.find("but the current one, before or after a restart"), std::string::npos)
+  EXPECT_NE(reply.error().message.find("but the declared one, before or after a restart"), std::string::npos)
       << reply.error().message;
 }
 

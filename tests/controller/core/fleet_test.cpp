@@ -251,6 +251,147 @@ TEST(Rollout, PausesAndResumes) {
   EXPECT_EQ(again.error().code, ErrorCode::kConflict);
 }
 
+// What was restarted hangs.
+Fate bad_restart(const InstanceId&, const BootSpec& boot) {
+  return boot.restart > 0 ? Fate::kHangs : Fate::kServes;
+}
+
+TEST(Rollout, ARestartThatFailsGoesBackToTheVeryTemplate) {
+  RolloutPolicy policy;
+  policy.progress_deadline = seconds(30);
+  SimulatedFleet fleet(3);
+  fleet.fate = bad_restart;
+  for (const char* const version : {"1", "2"}) {
+    ASSERT_TRUE(fleet.apply({web_with(policy, version)}));
+    fleet.settle();
+  }
+  const std::set<std::string> before = fleet.serving("web");
+  ASSERT_TRUE(fleet.steer("web", RolloutVerb::kRestart));
+  fleet.pass(seconds(60));
+  EXPECT_EQ(fleet.serving("web"), before);
+  EXPECT_EQ(of_version(fleet, "2"), 4U);
+  const RolloutView view = view_rollout(fleet.world(), fleet.row("web").app->name(), fleet.row("web"));
+  EXPECT_EQ(view.phase, "done");
+  EXPECT_EQ(view.reason, "progress_deadline") << "it is told that the restart failed";
+}
+
+TEST(Rollout, ARestartThatIsAbortedGoesBackToTheVeryTemplate) {
+  SimulatedFleet fleet(3);
+  fleet.fate = bad_restart;
+  for (const char* const version : {"1", "2"}) {
+    ASSERT_TRUE(fleet.apply({web(2, version)}));
+    fleet.settle();
+    ASSERT_TRUE(fleet.steer("web", RolloutVerb::kRestart));
+    fleet.settle();
+    ASSERT_TRUE(fleet.steer("web", RolloutVerb::kAbort)) << version << ": it has served";
+    fleet.settle();
+    EXPECT_EQ(of_version(fleet, version), 2U);
+    EXPECT_EQ(fleet.row("web").state.phase, RolloutPhase::kDone);
+  }
+}
+
+TEST(Rollout, RollbackAfterAnAutomaticOneDeclaresWhatRuns) {
+  SimulatedFleet fleet(3);
+  fleet.fate = [](const InstanceId&, const BootSpec& boot) {
+    return boot.env.at("VERSION") == "3" ? Fate::kCrashLoops : Fate::kServes;
+  };
+  for (const char* const version : {"1", "2", "3"}) {
+    ASSERT_TRUE(fleet.apply({web(2, version)}));
+    fleet.settle();
+  }
+  const std::set<std::string> before = fleet.serving("web");
+  ASSERT_TRUE(fleet.steer("web", RolloutVerb::kRollback));
+  fleet.settle();
+  EXPECT_EQ(fleet.row("web").app->spec.boot.env.at("VERSION"), "2");
+  EXPECT_EQ(fleet.serving("web"), before);
+}
+
+TEST(Rollout, PauseChangeResumeAsOfDeployments) {
+  SimulatedFleet fleet(3);
+  ASSERT_TRUE(fleet.apply({web(2, "1")}));
+  fleet.settle();
+  ASSERT_TRUE(fleet.steer("web", RolloutVerb::kPause));
+  for (const char* const version : {"2", "3"}) {
+    ASSERT_TRUE(fleet.apply({web(2, version)}));
+    fleet.settle();
+    EXPECT_EQ(of_version(fleet, "1"), 2U);
+  }
+  ASSERT_TRUE(fleet.steer("web", RolloutVerb::kResume));
+  fleet.settle();
+  EXPECT_EQ(of_version(fleet, "3"), 2U);
+}
+
+// The second half of the slots shows that the second version is bad.
+TEST(Rollout, PauseAndResumeOfAWayBackKeepWhyItBegan) {
+  SimulatedFleet fleet(3);
+  fleet.fate = [](const InstanceId& id, const BootSpec& boot) {
+    return boot.env.at("VERSION") == "2" && id.slot == 2 ? Fate::kCrashLoops : Fate::kServes;
+  };
+  ASSERT_TRUE(fleet.apply({web(4, "1")}));
+  fleet.settle();
+  ASSERT_TRUE(fleet.apply({web(4, "2")}));
+  const AppName name = fleet.row("web").app->name();
+  while (fleet.row("web").state.reason.empty()) ASSERT_TRUE(fleet.step());
+  ASSERT_EQ(fleet.row("web").state.phase, RolloutPhase::kProgressing);
+  ASSERT_TRUE(fleet.steer("web", RolloutVerb::kPause));
+  fleet.settle();
+  RolloutView view = view_rollout(fleet.world(), name, fleet.row("web"));
+  EXPECT_EQ(view.phase, "paused");
+  EXPECT_EQ(view.reason, "crash_loop");
+  EXPECT_NE(view.message.find("web-2-r"), std::string::npos) << view.message;
+  EXPECT_NE(view.message.find("`unikctl rollout resume web` goes on"), std::string::npos) << view.message;
+  const AppView app = view_app(fleet.world(), name, fleet.row("web"));
+  EXPECT_EQ(app.conditions.back().reason, "RolledBack");
+  EXPECT_EQ(app.conditions.back().message, view.message);
+
+  ASSERT_TRUE(fleet.steer("web", RolloutVerb::kResume));
+  fleet.settle();
+  view = view_rollout(fleet.world(), name, fleet.row("web"));
+  EXPECT_EQ(view.phase, "done");
+  EXPECT_EQ(view.reason, "crash_loop");
+  EXPECT_EQ(of_version(fleet, "1"), 4U);
+}
+
+// All cables are cut, and plugged in again.
+TEST(Rollout, OurOwnBlindnessIsHeldAgainstNoTemplate) {
+  RolloutPolicy policy;
+  policy.progress_deadline = seconds(45);
+  SimulatedFleet fleet(3);
+  ASSERT_TRUE(fleet.apply({web_with(policy, "1")}));
+  fleet.settle();
+  for (const char* const node : {"n1", "n2", "n3"}) fleet.silence(node);
+  ASSERT_TRUE(fleet.apply({web_with(policy, "2")}));
+  fleet.pass(minutes(4));
+  EXPECT_EQ(fleet.row("web").state.phase, RolloutPhase::kProgressing);
+  for (const char* const node : {"n1", "n2", "n3"}) fleet.hear_again(node);
+  fleet.pass(minutes(2));
+  EXPECT_EQ(of_version(fleet, "2"), 4U);
+  EXPECT_EQ(fleet.row("web").state.reason, "");
+}
+
+TEST(Rollout, AfterASilenceTheRestOfTheDeadlineCounts) {
+  RolloutPolicy policy;
+  policy.progress_deadline = minutes(2);
+  SimulatedFleet fleet(3);
+  fleet.fate = [](const InstanceId&, const BootSpec& boot) {
+    return boot.env.at("VERSION") == "2" ? Fate::kHangs : Fate::kServes;
+  };
+  for (const char* const version : {"1", "2"}) {
+    ASSERT_TRUE(fleet.apply({web_with(policy, version)}));
+    fleet.settle();
+  }
+  fleet.pass(seconds(30));
+  for (const char* const node : {"n1", "n2", "n3"}) fleet.silence(node);
+  fleet.pass(minutes(5));
+  EXPECT_EQ(of_version(fleet, "2"), 1U);
+  for (const char* const node : {"n1", "n2", "n3"}) fleet.hear_again(node);
+  fleet.pass(seconds(40));
+  EXPECT_EQ(of_version(fleet, "2"), 1U) << "the first 30 s and the 40 s before a node counts as silent";
+  fleet.pass(seconds(20));
+  EXPECT_EQ(of_version(fleet, "2"), 0U);
+  EXPECT_EQ(fleet.row("web").state.reason, "progress_deadline");
+}
+
 TEST(Rollout, RestartReplacesAllAndRollbackDeclaresAnOlderTemplate) {
   SimulatedFleet fleet(3);
   ASSERT_TRUE(fleet.apply({web(2, "1")}));

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "controller/core/relocate.hpp"
+#include "controller/core/steer.hpp"
 #include "tests/controller/core/planned_world.hpp"
 
 namespace unik::controller {
@@ -164,6 +165,142 @@ TEST(Operations, ADestroyTakesTheTurnOfTheDeployThatItEnds) {
   EXPECT_EQ(state_of(planned, deploy), "failed");
   EXPECT_EQ(planned.operation(deploy).error->reason, "destroyed");
   EXPECT_EQ(state_of(planned, destroy), "running");
+}
+
+// `web` serves on n1, its next template waits, and `other` is at work for as long as n2 does not say that it runs.
+struct Queue {
+  PlannedWorld planned;
+  Operation update;
+
+  Queue() {
+    planned.world().max_operations = 1;
+    planned.add_node("n1");
+    planned.deploy(web("1"));
+    planned.report_all();
+    planned.add_node("n2");
+    planned.deploy(PlannedWorld::app("other"));
+    update = planned.deploy(web("2"));
+    EXPECT_EQ(state_of(planned, update), "pending");
+    EXPECT_EQ(planned.instances("web").size(), 1U) << "the new template began before its turn";
+    EXPECT_EQ(planned.row(planned.instances("web").front()).node, Symbol("n1"));
+  }
+
+  static App web(const std::string& version) {
+    App app = PlannedWorld::app("web", 1, version);
+    app.spec.rollout.emplace().progress_deadline = seconds(60);
+    return app;
+  }
+};
+
+TEST(Operations, ANodeIsDrainedOfAnAppThatWaitsForItsTurn) {
+  Queue queue;
+  PlannedWorld& planned = queue.planned;
+  planned.step([](Draft& draft) { ASSERT_TRUE(admit_drain(draft, {"n1", {}, {}, {}})); });
+  ASSERT_EQ(planned.instances("web").size(), 2U) << "make before break";
+  planned.report_node("n2");
+  planned.report_node("n1");
+  ASSERT_EQ(planned.instances("web").size(), 1U);
+  EXPECT_EQ(planned.row(planned.instances("web").front()).node, Symbol("n2"));
+}
+
+TEST(Operations, WhatIsLostOfAnAppThatWaitsForItsTurnIsReplaced) {
+  Queue queue;
+  PlannedWorld& planned = queue.planned;
+  planned.add_node("n3");
+  for (int minute = 0; minute < 10; ++minute) {
+    planned.pass(seconds(30));
+    for (const char* const node : {"n2", "n3"}) planned.report_node(node, Phase::kPending, "starting");
+  }
+  EXPECT_EQ(planned.world().nodes.find(Symbol("n1"))->health, NodeHealth::kLost);
+  const std::vector<InstanceId> instances = planned.instances("web");
+  EXPECT_TRUE(std::any_of(instances.begin(), instances.end(), [&](const InstanceId& id) {
+    return planned.row(id).node == Symbol("n2") || planned.row(id).node == Symbol("n3");
+  }));
+}
+
+TEST(Operations, AQueueIsHeldAgainstNoTemplate) {
+  Queue queue;
+  PlannedWorld& planned = queue.planned;
+  for (int i = 0; i < 12; ++i) {
+    planned.pass(seconds(10));
+    planned.report_node("n1");
+    planned.report_node("n2", Phase::kPending, "starting");
+  }
+  EXPECT_EQ(state_of(planned, queue.update), "pending");
+  planned.report_all();
+  EXPECT_EQ(state_of(planned, queue.update), "running") << planned.operation(queue.update).message;
+  planned.report_all();
+  EXPECT_EQ(state_of(planned, queue.update), "succeeded");
+}
+
+TEST(Operations, APausedDeployGivesItsTurnToOthers) {
+  PlannedWorld planned;
+  planned.world().max_operations = 1;
+  planned.add_node("n1");
+  planned.deploy(PlannedWorld::app("web"));
+  planned.report_all();
+  const Operation update = planned.deploy(PlannedWorld::app("web", 1, "2"));
+  const auto steer = [&](RolloutVerb verb) {
+    planned.step([&](Draft& draft) {
+      RolloutRequest request;
+      request.app = {Symbol("default"), Symbol("web")};
+      request.verb = verb;
+      ASSERT_TRUE(admit_rollout(draft, request));
+    });
+  };
+  steer(RolloutVerb::kPause);
+  EXPECT_EQ(state_of(planned, update), "pending");
+  ASSERT_TRUE(planned.operation(update).error.has_value());
+  EXPECT_EQ(planned.operation(update).error->reason, "awaits_hand");
+  const Operation other = planned.deploy(PlannedWorld::app("other"));
+  EXPECT_EQ(state_of(planned, other), "running");
+
+  steer(RolloutVerb::kResume);
+  EXPECT_EQ(state_of(planned, update), "pending");
+  EXPECT_FALSE(planned.operation(update).error.has_value()) << "it waits for its turn";
+  planned.report_all();
+  EXPECT_EQ(state_of(planned, other), "succeeded");
+  planned.report_all();
+  EXPECT_EQ(state_of(planned, update), "succeeded");
+}
+
+TEST(Operations, CanariesThatWaitForAHandGiveTheirTurnToOthers) {
+  PlannedWorld planned;
+  planned.world().max_operations = 1;
+  planned.add_node("n1");
+  App app = PlannedWorld::app("web", 2);
+  app.spec.rollout.emplace().strategy = RolloutStrategy::kCanary;
+  app.spec.rollout->canary = {50, seconds(0), Promotion::kManual};
+  planned.deploy(app);
+  planned.report_all();
+  app.spec.boot.env["VERSION"] = "2";
+  const Operation update = planned.deploy(app);
+  EXPECT_EQ(state_of(planned, update), "running");
+  planned.report_all();
+  planned.pass(seconds(5));
+  planned.report_all();
+  EXPECT_EQ(state_of(planned, update), "pending") << planned.operation(update).message;
+  EXPECT_EQ(state_of(planned, planned.deploy(PlannedWorld::app("other"))), "running");
+}
+
+// It is flapping, not progress.
+TEST(Operations, WhatComesAndGoesDoesNotRenewTheDeadline) {
+  PlannedWorld planned;
+  planned.add_node("n1");
+  App app = PlannedWorld::app("web", 2);
+  app.spec.rollout.emplace().progress_deadline = seconds(60);
+  const Operation deploy = planned.deploy(app);
+  for (int i = 0; i < 12; ++i) {
+    planned.pass(seconds(10));
+    std::vector<ObservedInstance> seen;
+    for (const InstanceId& id : planned.instances("web")) {
+      InstanceStatus status;
+      status.phase = id.slot == 0 && i % 2 == 0 ? Phase::kRunning : Phase::kPending;
+      seen.push_back({id, status});
+    }
+    planned.report("n1", std::move(seen));
+  }
+  EXPECT_EQ(state_of(planned, deploy), "failed") << planned.operation(deploy).message;
 }
 
 TEST(Operations, AnAppThatCannotRunFailsItsDeploy) {
