@@ -123,9 +123,10 @@ class Planner {
     return stated == Duration::zero() && unchecked ? kUncheckedProof : stated;
   }
 
-  // What has ended well counts as arrived: it will not become ready again.
+  // What has ended well and is not started again counts as arrived: it will not become ready again.
   bool has_arrived(const Slot& slot, const Joined& instance) {
-    if (instance.row->status->phase == Phase::kExited) return ended_well(*instance.row->status);
+    const InstanceStatus& status = *instance.row->status;
+    if (status.phase == Phase::kExited) return ended_well(status) && !starts_again(facts_.restart, *status.last_exit);
     if (!instance.serves) return false;
     const Duration proof = proof_of(slot, instance);
     if (proof == Duration::zero()) return true;
@@ -139,11 +140,17 @@ class Planner {
 
   void count() {
     bool canaries_arrived = true;
+    bool canary_waits = false;  // to take the place of what serves
+    bool canary_is_under_way = false;
     for (const auto& [index, slot] : slots_) {
       const bool arrived = slot.current != nullptr && has_arrived(slot, *slot.current);
       if (arrived) ++steps_.arrived;
       if (arrived && ended_well(*slot.current->row->status)) ++ended_;
-      if (index < canaries(facts_)) canaries_arrived &= arrived;
+      if (index < canaries(facts_)) {
+        canaries_arrived &= arrived;
+        canary_waits |= slot.current == nullptr && any_may_serve(slot.outdated);
+        canary_is_under_way |= slot.current != nullptr && !arrived;
+      }
       if (!slot.outdated.empty()) anything_old_ = true;
       const bool old_serves = any_serves(slot.outdated) || any_serves(slot.displaced);
       if (index < facts_.replicas && !old_serves && !arrived) {
@@ -157,7 +164,7 @@ class Planner {
     for (const auto& [index, slot] : slots_)
       if (slot.current != nullptr && any_may_serve(slot.outdated) && !may_give_way(slot)) ++surging_;
     steps_.canaries_arrived = canaries_arrived;
-    no_canary_can_come_ = awaits_canaries() && all_canaries_wait() && !has_budget();
+    no_canary_can_come_ = awaits_canaries() && canary_waits && !canary_is_under_way && !has_budget();
   }
 
   bool has_budget() const {
@@ -175,14 +182,6 @@ class Planner {
     // Blue/green: nothing old goes before everything new is there.
     if (facts_.state.blue_green) return steps_.arrived == facts_.replicas;
     return unavailable_ - excused_ <= facts_.policy.max_unavailable;
-  }
-
-  // None has a place yet, and each would take the place of what serves.
-  bool all_canaries_wait() const {
-    return std::all_of(slots_.begin(), slots_.end(), [&](const auto& one) {
-      const auto& [index, slot] = one;
-      return index >= canaries(facts_) || (slot.current == nullptr && any_may_serve(slot.outdated));
-    });
   }
 
   // A held rollout does not spread: what a slot lacks that it has not reached is filled with the template that served.
@@ -285,8 +284,9 @@ class Planner {
         hold(slot.outdated, std::to_string(unavailable_ - excused_) + " missing, at most " +
                                 std::to_string(facts_.policy.max_unavailable) + " may be");
       }
-    const bool replaced = std::ranges::any_of(slot.outdated, [&](const Joined* one) { return replaces(slot, one); }) ||
-                          replaces(slot, slot.current);
+    // What has ended of an older template is no stand-in.
+    const auto stands_in = [&](const Joined* one) { return one->serves && replaces(slot, one); };
+    const bool replaced = std::ranges::any_of(slot.outdated, stands_in) || replaces(slot, slot.current);
     for (const Joined* const old : slot.displaced)
       if (replaced || !may_serve(*old)) stop(*old);
     for (const Joined* const old : slot.lost)
@@ -338,12 +338,12 @@ class Planner {
   std::map<std::uint32_t, Slot> slots_;
   RolloutSteps steps_;
   bool anything_old_ = false;
-  bool no_canary_can_come_ = false;
-  std::uint32_t ended_ = 0;        // slots whose current instance has ended well
-  std::uint32_t surging_ = 0;      // slots where an old and a new instance run side by side, and will
-  std::uint32_t disrupted_ = 0;    // slots that are being moved
-  std::uint32_t unavailable_ = 0;  // slots where nothing serves, or not for long enough
-  std::uint32_t excused_ = 0;      // of these, slots that wait for the canaries, or for room
+  bool no_canary_can_come_ = false;  // none but those that are there
+  std::uint32_t ended_ = 0;          // slots whose current instance has ended well
+  std::uint32_t surging_ = 0;        // slots where an old and a new instance run side by side, and will
+  std::uint32_t disrupted_ = 0;      // slots that are being moved
+  std::uint32_t unavailable_ = 0;    // slots where nothing serves, or not for long enough
+  std::uint32_t excused_ = 0;        // of these, slots that wait for the canaries, or for room
 };
 
 bool is_new(const Joined& one) {
@@ -539,6 +539,7 @@ RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app
   const Shared<BootSpec>* const current = world.templates.find({name, app.rollout});
   facts.checked = current == nullptr || (*current)->check.has_value();
   facts.is_job = is_job(*app.app);
+  facts.restart = app.app->spec.run.restart.policy;
   facts.policy = rollout_policy(world, *app.app);
   // A way back is not measured by what it leads away from.
   if (!app.history.empty() && app.history.back().automatic)

@@ -35,6 +35,7 @@ struct RolloutFacts {
   std::uint32_t replicas = 0;
   bool checked = true;  // a health check says whether an instance serves
   bool is_job = false;  // done when its instances have ended, not when they run
+  RestartPolicy restart = RestartPolicy::kAlways;
   RolloutPolicy policy;
   std::set<std::uint32_t> taken;    // strict: the slots in which something is to be seen gone before another may come
   HeldSlots held;                   // of these, those held by what is none of the app's instances

@@ -249,7 +249,7 @@ void RecordChecks::check_successor(const InstanceId& old) {
     if (id.slot != old.slot || row.goal != InstanceGoal::kRun || !is_ready(*row.status)) return;
     for (const auto& node : cluster_.nodes) {
       const auto vm = node->vms().find(id);
-      cluster_.expect(vm == node->vms().end() || !vm->second.running || vm->second.started,
+      cluster_.expect(vm == node->vms().end() || !vm->second.running || vm->second.started || vm->second.started_before,
                       "successor: " + to_string(old) + " is stopped for " + to_string(id) + ", which has not started");
     }
   });

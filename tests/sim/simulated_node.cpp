@@ -197,6 +197,7 @@ void SimulatedNode::perform(const agent::LaunchVm& effect) {
   ++boots_;
   SimulatedVm vm;
   vm.run = effect.run;
+  vm.started_before = known != vms_.end() && (known->second.started || known->second.started_before);
   vm.address = effect.address;
   vm.process = ++processes_;
   vm.strict = effect.boot.singleton == Singleton::kStrict;

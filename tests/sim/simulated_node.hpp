@@ -31,6 +31,7 @@ struct SimulatedVm {
   std::uint32_t run = 0;
   bool running = true;
   bool started = false;
+  bool started_before = false;  // an earlier run of it did
   std::string address;
   WallTime started_at{};
   std::optional<Exit> exit;
