@@ -248,7 +248,8 @@ std::vector<Joined> diff_app(const World& world, const AppName& name, const AppR
     one.on_lost_node = is_lost(world, row.node);
     one.heard = heard(world, row.node);
     one.may_serve = !row.node.empty() && !one.on_lost_node && is_ready(*row.status);
-    one.serves = one.may_serve && !is_silent(world, row.node);
+    one.serves = one.may_serve && !is_silent(world, row.node) &&
+                 sight(world, row.node, id, row.goal_revision) != Sighting::kAbsent;
     if (id.rollout != app.rollout) return;
     std::uint32_t& attempt = attempts[id.slot];
     attempt = std::max(attempt, id.attempt);

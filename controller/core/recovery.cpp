@@ -5,6 +5,7 @@
 
 #include "api/check.hpp"
 #include "controller/core/diff.hpp"
+#include "controller/core/quota.hpp"
 #include "controller/core/strict.hpp"
 
 namespace unik::controller {
@@ -83,6 +84,8 @@ std::string obstacle(const World& world, Symbol node, const InstanceId& id) {
     return holder + " holds its slot";
   if (const std::optional<InstanceId> other = contender(world, node, id))
     return short_name(*other) + " may run in its slot, of which two must never run at once";
+  if (!lets_in(world, id.app_name(), id.slot, **world.templates.find({id.app_name(), id.rollout})))
+    return "its tenant's quota has no room for it";
   if (!has_room(world, node, **world.templates.find({id.app_name(), id.rollout})))
     return "the room of its node is promised to others";
   return {};

@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "api/backoff.hpp"
+#include "controller/core/diff.hpp"
 #include "controller/core/place.hpp"
 
 namespace unik::controller {
@@ -21,8 +22,9 @@ Duration left_to_wait(const InstanceId& id, const InstanceRow& row, WallTime now
 std::vector<InstanceId> plan_relocation(Draft& draft, const AppRow& app) {
   std::vector<InstanceId> due;
   if (app.deleting) return due;
+  CurrentTemplate current(draft.world(), app.app->name(), app.rollout);
   for_each_instance(draft.world(), app.app->name(), [&](const InstanceId& id, const InstanceRow& row) {
-    if (row.goal == InstanceGoal::kStop || row.node.empty() || id.rollout != app.rollout) return;
+    if (row.goal == InstanceGoal::kStop || row.node.empty() || !current.covers(id.rollout)) return;
     if (id.slot >= app.app->spec.replicas || !cannot_be_started(*row.status)) return;
     const Duration wait = left_to_wait(id, row, draft.now().wall);
     if (wait > Duration::zero()) {

@@ -103,16 +103,18 @@ class Planner {
 
   bool is_taken(std::uint32_t index) const { return facts_.taken.contains(index); }
 
-  // Of several old ones in a slot one is enough: what came and went in between only takes room.
+  // Of several old ones in a slot one is enough: what came and went in between only takes room. In a blue/green rollout
+  // that is the one which has the published ports; a held rollout stops nothing that serves.
   void keep_one_old(Slot& slot) {
     if (slot.outdated.size() < 2) return;
-    const auto rank = [](const Joined* one) {
-      return std::tuple(!one->serves, !may_serve(*one), !one->of_live, one->row->node.empty(), one->row->created_at,
-                        one->id);
+    const auto rank = [this](const Joined* one) {
+      const bool has_ports = facts_.state.blue_green && one->of_live && may_serve(*one);
+      return std::tuple(!has_ports, !one->serves, !may_serve(*one), !one->of_live, one->row->node.empty(),
+                        one->row->created_at, one->id);
     };
     const Joined* const best = std::ranges::min(slot.outdated, {}, rank);
     for (const Joined* const old : slot.outdated)
-      if (old != best) stop(*old);
+      if (old != best && !(is_paused() && may_serve(*old))) stop(*old);
     slot.outdated = {best};
   }
 
@@ -275,8 +277,11 @@ class Planner {
   }
 
   void stop_what_is_replaced(const Slot& slot, bool has_successor) {
+    // Blue/green: one that does not serve for a moment keeps its ports, unless the new one lacks its room.
+    const bool lacks_room = slot.current != nullptr && slot.current->bucket == Bucket::kUnplaced;
+    const bool may_hurry = has_successor && !is_paused() && (!facts_.state.blue_green || lacks_room);
     for (const Joined* const old : slot.outdated)
-      if (may_give_way(slot) || (!may_serve(*old) && has_successor && !is_paused())) {
+      if (may_give_way(slot) || (!may_serve(*old) && may_hurry)) {
         stop(*old);
       } else if (slot.current != nullptr && has_arrived(slot, *slot.current) && is_paused_by_hand(facts_.state)) {
         hold(slot.outdated, kPaused);
@@ -294,15 +299,15 @@ class Planner {
   }
 
   // Whether what has to leave its node, or is lost with it, may go for `one`. In a blue/green rollout what comes is
-  // reached by nobody before all of it is there.
+  // reached by nobody before all of it is there, nor then while it is held.
   bool replaces(const Slot& slot, const Joined* one) {
-    const bool is_reached = !facts_.state.blue_green || steps_.arrived == facts_.replicas;
+    const bool is_reached = !facts_.state.blue_green || (steps_.arrived == facts_.replicas && !is_paused());
     return one != nullptr && (is_reached || one->of_live) && has_arrived(slot, *one);
   }
 
-  // A held rollout takes nothing over: stand-ins come.
+  // Held or not: what serves is reached rather than nothing.
   bool are_ports_dead() const {
-    if (!facts_.state.blue_green || is_paused()) return false;
+    if (!facts_.state.blue_green) return false;
     bool any = false, any_has_ports = false;
     for (const Joined& one : facts_.instances) {
       const bool stays =
@@ -479,6 +484,8 @@ std::set<std::uint32_t> queueing_slots(const World& world, const AppName& name, 
   std::set<std::uint32_t> queueing;
   if (has_turn(world, name)) return queueing;
   std::set<std::uint32_t> begun;
+  std::set<std::uint32_t> stays;  // whatever else leaves the slot
+  std::set<std::uint32_t> leaves;
   for (const Joined& one : facts.instances) {
     switch (one.bucket) {
       case Bucket::kMissing:
@@ -487,12 +494,15 @@ std::set<std::uint32_t> queueing_slots(const World& world, const AppName& name, 
         break;
       case Bucket::kOutdated:
         queueing.insert(one.id.slot);
+        stays.insert(one.id.slot);
         break;
       case Bucket::kCurrent:
+        begun.insert(one.id.slot);
+        break;
       case Bucket::kDisplaced:
       case Bucket::kEvicted:
       case Bucket::kLost:
-        begun.insert(one.id.slot);
+        leaves.insert(one.id.slot);
         break;
       case Bucket::kSurplus:
       case Bucket::kStopping:
@@ -500,6 +510,8 @@ std::set<std::uint32_t> queueing_slots(const World& world, const AppName& name, 
         break;
     }
   }
+  for (const std::uint32_t slot : leaves)
+    if (!stays.contains(slot)) queueing.erase(slot);
   for (const std::uint32_t slot : begun) queueing.erase(slot);
   return queueing;
 }

@@ -70,7 +70,9 @@ void RecordChecks::look_at(const Change& change) {
   if (const auto* const put = std::get_if<PutApp>(&change)) count_rollback(put->row);
   if (const auto* const put = std::get_if<PutInstance>(&change)) {
     if (!put->row.node.empty() && placed_.insert(put->id).second) ++outcome.placed;
-    cluster_.expect(!forgotten_.contains(put->id), to_string(put->id) + " is made again under its old id");
+    const bool is_adopted = before_.strays.contains({put->row.node, put->id});
+    cluster_.expect(is_adopted || !forgotten_.contains(put->id),
+                    to_string(put->id) + " is made again under its old id");
   }
 }
 

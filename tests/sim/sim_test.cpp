@@ -145,7 +145,7 @@ TEST(Simulation, SurvivesARestoredBackup) {
   std::uint64_t quarantined = 0;
   std::uint64_t adopted = 0;
   std::uint64_t strict_boots = 0;
-  const auto [first, last] = seeds(100 / kPointStride);
+  const auto [first, last] = seeds(g_seeds / 3);
   for (std::uint64_t seed = first; seed <= last; ++seed) {
     Options options = options_for(seed);
     options.restore = true;
