@@ -70,9 +70,8 @@ void RecordChecks::look_at(const Change& change) {
   if (const auto* const put = std::get_if<PutApp>(&change)) count_rollback(put->row);
   if (const auto* const put = std::get_if<PutInstance>(&change)) {
     if (!put->row.node.empty() && placed_.insert(put->id).second) ++outcome.placed;
-    const bool is_adopted = before_.strays.contains({put->row.node, put->id});
-    cluster_.expect(is_adopted || !forgotten_.contains(put->id),
-                    to_string(put->id) + " is made again under its old id");
+    if (before_.strays.contains({put->row.node, put->id})) forgotten_.erase(put->id);  // adopted
+    cluster_.expect(!forgotten_.contains(put->id), to_string(put->id) + " is made again under its old id");
   }
 }
 
@@ -211,7 +210,8 @@ void RecordChecks::check_fleet(const Record& record) {
   for (const std::string& text : broken) cluster_.expect(false, text);
   for (const Change& change : record.changes) {
     const auto* const put = std::get_if<PutInstance>(&change);
-    if (put != nullptr && put->row.goal == InstanceGoal::kStop && is_ready(*put->row.status)) check_successor(put->id);
+    if (put == nullptr || put->row.goal != InstanceGoal::kStop || !is_ready(*put->row.status)) continue;
+    if (put->why.cause != to_string(Bucket::kEvicted)) check_successor(put->id);  // that waits for nobody
   }
 }
 
