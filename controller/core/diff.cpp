@@ -159,6 +159,15 @@ Sighting sight(const World& world, Symbol node, const InstanceId& id, std::uint6
   return has_stored(world, observed->report->accepted_stamp, goal_revision) ? Sighting::kAbsent : Sighting::kUnknown;
 }
 
+namespace {
+
+// Its node has reported, and of something else: whatever the table says, nobody sees it serve.
+bool is_unlisted(const World& world, Symbol node, const InstanceId& id) {
+  return world.observed.contains(node) && sight(world, node, id, 0) != Sighting::kPresent;
+}
+
+}  // namespace
+
 CurrentTemplate::CurrentTemplate(const World& world, const AppName& name, std::uint64_t rollout)
     : world_(world), name_(name), rollout_(rollout) {}
 
@@ -248,8 +257,7 @@ std::vector<Joined> diff_app(const World& world, const AppName& name, const AppR
     one.on_lost_node = is_lost(world, row.node);
     one.heard = heard(world, row.node);
     one.may_serve = !row.node.empty() && !one.on_lost_node && is_ready(*row.status);
-    one.serves = one.may_serve && !is_silent(world, row.node) &&
-                 sight(world, row.node, id, row.goal_revision) != Sighting::kAbsent;
+    one.serves = one.may_serve && !is_silent(world, row.node) && !is_unlisted(world, row.node, id);
     if (id.rollout != app.rollout) return;
     std::uint32_t& attempt = attempts[id.slot];
     attempt = std::max(attempt, id.attempt);
