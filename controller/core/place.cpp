@@ -1,6 +1,7 @@
 #include "controller/core/place.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <tuple>
 
@@ -68,8 +69,11 @@ std::string describe_shortage(const Resources& need, const Resources& free) {
   return "cpu is " + format_milli_cpu(need.cpu - free.cpu) + " short";
 }
 
+// A thousandth of what is large is exact enough, and nothing overflows.
 std::int64_t per_mille(std::int64_t part, std::int64_t whole) {
-  return whole <= 0 ? 1000 : part * 1000 / whole;
+  constexpr std::int64_t kMostExact = std::numeric_limits<std::int64_t>::max() / 1000;
+  if (whole <= 0) return 1000;
+  return part <= kMostExact ? part * 1000 / whole : part / std::max<std::int64_t>(whole / 1000, 1);
 }
 
 // How much of what is needed is missing, of what is missing most.
