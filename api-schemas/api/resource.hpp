@@ -193,7 +193,7 @@ struct Canary {
 struct RolloutGate {
   Duration healthy_for{};            // the new instance has been ready for so long
   std::uint32_t boot_factor = 0;     // its boot took at most so many times the median of the old ones
-  std::uint32_t restart_factor = 0;  // restarts an instance, at most so many times those of the old ones, and one
+  std::uint32_t restart_factor = 0;  // restarts in a time, at most so many times the old ones', and one each
 
   bool operator==(const RolloutGate&) const = default;
 };

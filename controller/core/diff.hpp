@@ -40,8 +40,8 @@ struct Joined {
   const InstanceRow* row = nullptr;
   Bucket bucket = Bucket::kMissing;
   std::string_view reason;
-  bool serves = false;      // ready, says a node that is not silent
-  bool may_serve = false;   // or was ready when its node, which is silent and not yet lost, was last heard
+  bool serves = false;      // ready, says a node that is not silent and lists it
+  bool may_serve = false;   // the same, or it was ready when its node, which is not lost, was last heard of it
   bool of_current = false;  // it runs what the app's current rollout runs
   bool of_live = false;     // it runs what the rollout ran that was served as a whole last
   bool on_lost_node = false;

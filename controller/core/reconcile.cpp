@@ -169,9 +169,8 @@ Result<void> plan_instances(Draft& draft, const AppName& name) {
   std::vector<std::pair<InstanceId, NoPlace>> homeless = keep_what_has_nowhere_to_go(draft, app, facts, steps);
   // The rows move with the first change: what is needed of them later is taken now.
   std::map<InstanceId, StopReason> reasons;
-  for (const Joined& instance : instances) {
+  for (const Joined& instance : instances)
     reasons[instance.id] = {std::string(to_string(instance.bucket)), std::string(instance.reason)};
-  }
 
   for (const Joined& instance : instances) {
     if (instance.bucket != Bucket::kGone) continue;

@@ -24,11 +24,8 @@ struct Slot {
 bool any_serves(const std::vector<const Joined*>& instances) {
   return std::any_of(instances.begin(), instances.end(), [](const Joined* one) { return one->serves; });
 }
-bool may_serve(const Joined& one) {
-  return one.serves || one.may_serve;
-}
 bool any_may_serve(const std::vector<const Joined*>& instances) {
-  return std::any_of(instances.begin(), instances.end(), [](const Joined* one) { return may_serve(*one); });
+  return std::any_of(instances.begin(), instances.end(), [](const Joined* one) { return one->may_serve; });
 }
 
 void earlier(std::optional<Time>& time, Time other) {
@@ -108,13 +105,13 @@ class Planner {
   void keep_one_old(Slot& slot) {
     if (slot.outdated.size() < 2) return;
     const auto rank = [this](const Joined* one) {
-      const bool has_ports = facts_.state.blue_green && one->of_live && may_serve(*one);
-      return std::tuple(!has_ports, !one->serves, !may_serve(*one), !one->of_live, one->row->node.empty(),
+      const bool has_ports = facts_.state.blue_green && one->of_live && one->may_serve;
+      return std::tuple(!has_ports, !one->serves, !one->may_serve, !one->of_live, one->row->node.empty(),
                         one->row->created_at, one->id);
     };
     const Joined* const best = std::ranges::min(slot.outdated, {}, rank);
     for (const Joined* const old : slot.outdated)
-      if (old != best && !(is_paused() && may_serve(*old))) stop(*old);
+      if (old != best && !(is_paused() && old->may_serve)) stop(*old);
     slot.outdated = {best};
   }
 
@@ -281,7 +278,7 @@ class Planner {
     const bool lacks_room = slot.current != nullptr && slot.current->bucket == Bucket::kUnplaced;
     const bool may_hurry = has_successor && !is_paused() && (!facts_.state.blue_green || lacks_room);
     for (const Joined* const old : slot.outdated)
-      if (may_give_way(slot) || (!may_serve(*old) && may_hurry)) {
+      if (may_give_way(slot) || (!old->may_serve && may_hurry)) {
         stop(*old);
       } else if (slot.current != nullptr && has_arrived(slot, *slot.current) && is_paused_by_hand(facts_.state)) {
         hold(slot.outdated, kPaused);
@@ -293,7 +290,7 @@ class Planner {
     const auto stands_in = [&](const Joined* one) { return one->serves && replaces(slot, one); };
     const bool replaced = std::ranges::any_of(slot.outdated, stands_in) || replaces(slot, slot.current);
     for (const Joined* const old : slot.displaced)
-      if (replaced || !may_serve(*old)) stop(*old);
+      if (replaced || !old->may_serve) stop(*old);
     for (const Joined* const old : slot.lost)
       if (replaced) stop(*old);
   }
@@ -313,7 +310,7 @@ class Planner {
       const bool stays =
           one.bucket == Bucket::kCurrent || one.bucket == Bucket::kOutdated || one.bucket == Bucket::kDisplaced;
       any |= stays && one.serves;
-      any_has_ports |= stays && one.of_live && may_serve(one);
+      any_has_ports |= stays && one.of_live && one.may_serve;
     }
     return any && !any_has_ports;
   }

@@ -571,7 +571,7 @@ TEST(FleetFaults, OneThatEndsBadlyDoesNotCountAsArrived) {
   n.id = InstanceId{Symbol("t"), Symbol("a"), 0, 2, 1};
   o.row = &old_row;
   o.bucket = Bucket::kOutdated;
-  o.serves = true;
+  o.serves = o.may_serve = true;
   n.row = &new_row;
   n.bucket = Bucket::kCurrent;
   facts.instances = {o, n};

@@ -72,6 +72,10 @@ TEST_P(Rolling, StaysWithinItsBudgetAtEveryStep) {
 INSTANTIATE_TEST_SUITE_P(Budgets, Rolling,
                          testing::Values(Budget{0, 1}, Budget{0, 3}, Budget{1, 0}, Budget{2, 0}, Budget{1, 1}));
 
+std::uint32_t nodes_of(const SimulatedFleet& fleet, NodeHealth health) {
+  return fleet.world().nodes_by_health[static_cast<std::size_t>(health)];
+}
+
 // Drains go round the fleet while the canaries wait for a hand, and again after each way on.
 TEST(Rollout, WhatIsHeldDoesNotSpreadAndNoIdIsUsedTwice) {
   RolloutPolicy policy;
@@ -705,7 +709,7 @@ TEST(LostNode, MostNodesSilentIsOurOwnBlindness) {
   fleet.pass(minutes(10));
   EXPECT_EQ(fleet.running("web"), 5U);
   EXPECT_TRUE(is_isolated(fleet.world(), fleet.world().as_of));
-  EXPECT_EQ(fleet.world().nodes_by_health[static_cast<std::size_t>(NodeHealth::kLost)], 0U);
+  EXPECT_EQ(nodes_of(fleet, NodeHealth::kLost), 0U);
   EXPECT_LE(fleet.world().revision, revision + 5);
   for (const char* node : {"n1", "n2", "n3", "n4", "n5"}) fleet.hear_again(node);
   fleet.pass(seconds(5));
@@ -717,7 +721,7 @@ TEST(LostNode, MostNodesSilentIsOurOwnBlindness) {
 // Those that come back after an outage of ours do not all come at once.
 TEST(LostNode, NoneIsGivenUpForAMinuteAfterMostWereSilent) {
   SimulatedFleet fleet(5);
-  const auto lost = [&] { return fleet.world().nodes_by_health[static_cast<std::size_t>(NodeHealth::kLost)]; };
+  const auto lost = [&] { return nodes_of(fleet, NodeHealth::kLost); };
   for (const char* node : {"n1", "n2", "n3", "n4", "n5"}) fleet.silence(node);
   fleet.pass(minutes(5));
   for (const char* node : {"n1", "n2", "n3", "n4"}) fleet.hear_again(node);
@@ -730,7 +734,7 @@ TEST(LostNode, NoneIsGivenUpForAMinuteAfterMostWereSilent) {
 // A few that are gone for good say nothing about us when another one dies.
 TEST(LostNode, ThoseThatWereLostLongAgoAreNoBlindness) {
   SimulatedFleet fleet(5);
-  const auto lost = [&] { return fleet.world().nodes_by_health[static_cast<std::size_t>(NodeHealth::kLost)]; };
+  const auto lost = [&] { return nodes_of(fleet, NodeHealth::kLost); };
   fleet.silence("n1");
   fleet.pass(minutes(2));
   fleet.silence("n2");
@@ -746,7 +750,7 @@ TEST(LostNode, ThoseThatWereLostLongAgoAreNoBlindness) {
 TEST(SilentNode, IsUnknownAfter40Seconds) {
   SimulatedFleet fleet(5);
   fleet.silence("n1");
-  const auto unknown = [&] { return fleet.world().nodes_by_health[static_cast<std::size_t>(NodeHealth::kUnknown)]; };
+  const auto unknown = [&] { return nodes_of(fleet, NodeHealth::kUnknown); };
   fleet.pass(seconds(37));
   EXPECT_EQ(unknown(), 0U);
   fleet.pass(seconds(5));
@@ -758,7 +762,7 @@ TEST(LostNode, NodesAreGivenUpOneAtATime) {
   fleet.silence("n1");
   fleet.silence("n2");
   fleet.silence("n3");
-  const auto lost = [&] { return fleet.world().nodes_by_health[static_cast<std::size_t>(NodeHealth::kLost)]; };
+  const auto lost = [&] { return nodes_of(fleet, NodeHealth::kLost); };
   // What was heard last may be two seconds old.
   fleet.pass(seconds(57));
   EXPECT_EQ(lost(), 0U);
