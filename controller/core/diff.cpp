@@ -80,7 +80,7 @@ Joined classify(const World& world, const AppRow& app, CurrentTemplate& current,
   if (row.node.empty())
     return joined(id, row, live.covers(id.rollout) ? Bucket::kOutdated : Bucket::kSurplus,
                   "its template was replaced before it had a node");
-  if (current.covers(id.rollout) && is_wanted_again(*app.app, *row.status))
+  if ((current.covers(id.rollout) || live.covers(id.rollout)) && is_wanted_again(*app.app, *row.status))
     return joined(id, row, Bucket::kSurplus, "it has ended, and its app's restart policy wants another in its place");
   Joined by_node = classify_by_node(world, app, id, row, now);
   if (by_node.bucket == Bucket::kCurrent && !current.covers(id.rollout))

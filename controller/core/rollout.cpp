@@ -18,7 +18,8 @@ struct Slot {
   std::vector<const Joined*> outdated;   // of another template; one is kept
   std::vector<const Joined*> displaced;  // to be moved off their nodes
   std::vector<const Joined*> lost;
-  bool reached = false;  // something of the current template is or was here
+  bool reached = false;    // something of the current template is or was here
+  bool loses_old = false;  // one of another template that served goes without having been replaced
 };
 
 bool any_serves(const std::vector<const Joined*>& instances) {
@@ -59,6 +60,7 @@ class Planner {
         continue;
       }
       const bool created = slot.missing != nullptr && create_or_wait(index, slot);
+      if (is_stuck(slot)) stand_in_beside(index, slot);
       stop_what_is_replaced(slot, created || slot.current != nullptr);
     }
     steps_.complete = !anything_old_ && (facts_.is_job ? ended_ : steps_.arrived) == facts_.replicas;
@@ -70,7 +72,7 @@ class Planner {
  private:
   void sort_in(const Joined& instance) {
     Slot& slot = slots_[instance.id.slot];
-    if (instance.row != nullptr && instance.of_current) slot.reached = true;
+    slot.reached |= instance.row != nullptr ? instance.of_current : instance.id.attempt > 1;
     switch (instance.bucket) {
       case Bucket::kMissing:
         slot.missing = &instance;
@@ -87,8 +89,12 @@ class Planner {
         break;
       case Bucket::kLost:
         slot.lost.push_back(&instance);
+        slot.loses_old |= has_served_before(instance);
         break;
       case Bucket::kEvicted:
+        slot.loses_old |= has_served_before(instance);
+        steps_.stop.push_back(instance.id);
+        break;
       case Bucket::kSurplus:
         steps_.stop.push_back(instance.id);
         break;
@@ -97,6 +103,8 @@ class Planner {
         break;
     }
   }
+
+  static bool has_served_before(const Joined& old) { return !old.of_current && is_ready(*old.row->status); }
 
   bool is_taken(std::uint32_t index) const { return facts_.taken.contains(index); }
 
@@ -156,12 +164,17 @@ class Planner {
         ++unavailable_;
         if (slot.current == nullptr ? is_behind_canaries(index) : slot.current->bucket == Bucket::kUnplaced) ++excused_;
       }
-      const Joined* const successor =
-          slot.current != nullptr || slot.outdated.empty() ? slot.current : slot.outdated[0];
+      const Joined* const stand_in = slot.outdated.empty() ? nullptr : slot.outdated[0];
+      const Joined* const successor = slot.current == nullptr || is_stuck(slot) ? stand_in : slot.current;
       if (successor != nullptr && any_may_serve(slot.displaced) && !has_arrived(slot, *successor)) ++disrupted_;
     }
-    for (const auto& [index, slot] : slots_)
-      if (slot.current != nullptr && any_may_serve(slot.outdated) && !may_give_way(slot)) ++surging_;
+    for (const auto& [index, slot] : slots_) {
+      if (slot.current == nullptr || !any_may_serve(slot.outdated) || may_give_way(slot)) continue;
+      ++surging_;
+      if (slot.current->on_lost_node)
+        waits_for_lost_ = "; " + short_name(slot.current->id) + " waits for " + slot.current->row->node.str() +
+                          ", which is lost: a changed template, or deleting the node, frees its place";
+    }
     steps_.canaries_arrived = canaries_arrived;
     no_canary_can_come_ = awaits_canaries() && canary_waits && !canary_is_under_way && !has_budget();
   }
@@ -187,7 +200,8 @@ class Planner {
   InstanceId what_comes(std::uint32_t index, const Slot& slot) const {
     if (slot.missing == nullptr) return slot.current->id;
     const auto stand_in = facts_.stand_ins.find(index);
-    if (slot.reached || stand_in == facts_.stand_ins.end() || !is_held_back(index, slot)) return slot.missing->id;
+    const bool is_kept_out = is_held_back(index, slot) || facts_.queueing.contains(index);
+    if (slot.reached || stand_in == facts_.stand_ins.end() || !is_kept_out) return slot.missing->id;
     const bool waits_for_room = !slot.outdated.empty() && slot.outdated[0]->row->node.empty();
     return waits_for_room ? slot.outdated[0]->id : stand_in->second;
   }
@@ -203,12 +217,39 @@ class Planner {
       if (disrupted_ >= facts_.max_disrupted)
         return hold(slot.displaced, std::to_string(facts_.max_disrupted) + " at a time may be moved");
       ++disrupted_;
-    } else if (facts_.queueing.contains(index)) {
+    } else if (facts_.queueing.contains(index) && !facts_.stand_ins.contains(index)) {
       steps_.holds.emplace_back(slot.missing->id, kQueues);
       return false;
     }
     steps_.create.push_back(slot.outdated.empty() ? what_comes(index, slot) : slot.missing->id);
     return true;
+  }
+
+  // While the rollout is held, a new one that does not serve is no successor of an old one: perhaps it never will. In a
+  // blue/green rollout nobody reaches it.
+  bool is_stuck(const Slot& slot) {
+    if (!is_paused() || slot.current == nullptr) return false;
+    const auto is_new = [](const Joined* one) { return one->of_current && one->may_serve; };
+    if (std::ranges::any_of(slot.displaced, is_new)) return false;
+    return facts_.state.blue_green || (!slot.current->serves && !has_arrived(slot, *slot.current));
+  }
+
+  // What has to leave the slot then is replaced by its like.
+  void stand_in_beside(std::uint32_t index, const Slot& slot) {
+    const auto stand_in = facts_.stand_ins.find(index);
+    if (!slot.outdated.empty()) {
+      if (slot.outdated[0]->row->node.empty()) steps_.create.push_back(slot.outdated[0]->id);
+    } else if (stand_in == facts_.stand_ins.end()) {
+      return;
+    } else if (any_may_serve(slot.displaced)) {
+      if (disrupted_ >= facts_.max_disrupted)
+        return static_cast<void>(
+            hold(slot.displaced, std::to_string(facts_.max_disrupted) + " at a time may be moved"));
+      ++disrupted_;
+      steps_.create.push_back(stand_in->second);
+    } else if (slot.loses_old) {
+      steps_.create.push_back(stand_in->second);
+    }
   }
 
   // Makes room in a slot where what runs, or what comes, is strict, within the budgets; who comes after waits until it
@@ -270,19 +311,22 @@ class Planner {
       return true;
     }
     return hold(slot.outdated, std::to_string(facts_.policy.max_surge) + " beyond the replicas and " +
-                                   std::to_string(facts_.policy.max_unavailable) + " missing at a time");
+                                   std::to_string(facts_.policy.max_unavailable) + " missing at a time" +
+                                   waits_for_lost_);
   }
 
   void stop_what_is_replaced(const Slot& slot, bool has_successor) {
     // Blue/green: one that does not serve for a moment keeps its ports, unless the new one lacks its room.
     const bool lacks_room = slot.current != nullptr && slot.current->bucket == Bucket::kUnplaced;
     const bool may_hurry = has_successor && !is_paused() && (!facts_.state.blue_green || lacks_room);
+    const bool has_arrived_here = slot.current != nullptr && has_arrived(slot, *slot.current);
     for (const Joined* const old : slot.outdated)
-      if (may_give_way(slot) || (!old->may_serve && may_hurry)) {
+      if (may_give_way(slot) || (old->row->node.empty() && has_arrived_here && !facts_.state.blue_green) ||
+          (!old->may_serve && may_hurry)) {
         stop(*old);
-      } else if (slot.current != nullptr && has_arrived(slot, *slot.current) && is_paused_by_hand(facts_.state)) {
+      } else if (has_arrived_here && is_paused_by_hand(facts_.state)) {
         hold(slot.outdated, kPaused);
-      } else if (slot.current != nullptr && !facts_.state.blue_green && has_arrived(slot, *slot.current)) {
+      } else if (has_arrived_here && !facts_.state.blue_green) {
         hold(slot.outdated, std::to_string(unavailable_ - excused_) + " missing, at most " +
                                 std::to_string(facts_.policy.max_unavailable) + " may be");
       }
@@ -346,6 +390,7 @@ class Planner {
   std::uint32_t disrupted_ = 0;      // slots that are being moved
   std::uint32_t unavailable_ = 0;    // slots where nothing serves, or not for long enough
   std::uint32_t excused_ = 0;        // of these, slots that wait for the canaries, or for room
+  std::string waits_for_lost_;       // who takes a share of the surge for as long as its node is lost
 };
 
 bool is_new(const Joined& one) {
@@ -385,20 +430,22 @@ std::set<std::uint32_t> taken_slots(const World& world, const std::vector<Joined
   return taken;
 }
 
-// What may fill each slot that lacks its current instance, of the template that served last. None of a job, which would
-// be run again, and none under a number whose attempts a lost history may have used.
+// What may fill each slot, of the template that served last: for its current instance where that is missing, else
+// beside it, if that may be.
 std::map<std::uint32_t, InstanceId> stand_ins_of(const World& world, const AppName& name, const AppRow& app,
                                                  const std::vector<Joined>& instances) {
   std::map<std::uint32_t, InstanceId> stand_ins;
   const std::uint64_t live = app.state.live;
-  const bool is_known =
-      world.templates.contains({name, live}) && live / kRolloutsPerRecovery == world.cluster.epoch.recovery_count;
-  if (!is_known || is_job(*app.app) || CurrentTemplate(world, name, app.rollout).covers(live)) return stand_ins;
+  if (!has_stand_ins(world, app)) return stand_ins;
+  const bool may_be_beside = !is_strict(world, {name.tenant, name.app, 0, live, 0});
+  const auto is_of_a_slot = [](const Joined& one) {
+    return one.bucket == Bucket::kCurrent || one.bucket == Bucket::kUnplaced;
+  };
   std::map<std::uint32_t, std::uint32_t> attempts = app.retired_live;
   for (const Joined& one : instances)
     if (one.id.rollout == live) attempts[one.id.slot] = std::max(attempts[one.id.slot], one.id.attempt);
   for (const Joined& one : instances)
-    if (one.bucket == Bucket::kMissing)
+    if (one.bucket == Bucket::kMissing || (may_be_beside && is_of_a_slot(one)))
       stand_ins[one.id.slot] = {name.tenant, name.app, one.id.slot, live, attempts[one.id.slot] + 1};
   return stand_ins;
 }
@@ -475,19 +522,22 @@ bool is_on_silent_node(const World& world, const Joined& one) {
   return node == nullptr || node->health != NodeHealth::kReady;
 }
 
-// Those that an old template holds, and before any has served as a whole, those in which nothing was yet. Whatever else
-// comes to a slot replaces what was there, which is no operation's work.
+// Those that an old template holds, and those in which nothing was yet. Whatever else comes to a slot replaces what was
+// there, which is no operation's work.
 std::set<std::uint32_t> queueing_slots(const World& world, const AppName& name, const RolloutFacts& facts) {
   std::set<std::uint32_t> queueing;
   if (has_turn(world, name)) return queueing;
   std::set<std::uint32_t> begun;
   std::set<std::uint32_t> stays;  // whatever else leaves the slot
   std::set<std::uint32_t> leaves;
+  const auto is_filled = [&](const Joined& one) {
+    return one.bucket == Bucket::kMissing && facts.stand_ins.contains(one.id.slot);
+  };
   for (const Joined& one : facts.instances) {
     switch (one.bucket) {
       case Bucket::kMissing:
       case Bucket::kUnplaced:
-        if (facts.state.live == 0 && one.id.attempt == 1) queueing.insert(one.id.slot);
+        if (one.id.attempt == 1 && (facts.state.live == 0 || is_filled(one))) queueing.insert(one.id.slot);
         break;
       case Bucket::kOutdated:
         queueing.insert(one.id.slot);
@@ -573,6 +623,14 @@ RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app
   facts.now = now.boot;
   facts.wall = now.wall;
   return facts;
+}
+
+bool has_stand_ins(const World& world, const AppRow& app) {
+  const AppName name = app.app->name();
+  const std::uint64_t live = app.state.live;
+  const bool is_known =
+      world.templates.contains({name, live}) && live / kRolloutsPerRecovery == world.cluster.epoch.recovery_count;
+  return is_known && !is_job(*app.app) && !CurrentTemplate(world, name, app.rollout).covers(live);
 }
 
 bool may_go_blue_green(const World& world, const AppRow& app) {

@@ -5,8 +5,8 @@
 // proved itself, and no more serve nowhere than may be missing. A strict singleton goes the other way round: the old
 // one stops, as many at a time as may be missing, and nothing new comes to its slot before it is gone. What does not
 // serve is no reason to wait; what is on a silent node neither serves nor is given up. While the rollout is held, what
-// a slot lacks that it has not reached is a stand-in of the template that served last. Pure: everything is in the
-// arguments.
+// a slot lacks that it has not reached, and what leaves a slot in which the new one does not serve, is followed by a
+// stand-in of the template that served last. Pure: everything is in the arguments.
 #pragma once
 
 #include <cstdint>
@@ -66,6 +66,10 @@ struct RolloutSteps {
 
 // What the World holds for the policies to decide from. `now` is also where a clock that stands still is moved to.
 RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app, Now now);
+
+// Whether the template that served last may fill what the current one is kept out of. Not of a job, which would be run
+// again, and not under a number whose attempts a lost history may have used.
+bool has_stand_ins(const World& world, const AppRow& app);
 
 // Whether the published ports may be left to what runs the template that served last: it is in every slot that has
 // anything.

@@ -6,6 +6,7 @@
 
 #include "controller/core/diff.hpp"
 #include "controller/core/node_watch.hpp"
+#include "controller/core/rollout.hpp"
 #include "controller/store/row_json.hpp"
 #include "tests/sim/fleet_checks.hpp"
 
@@ -20,11 +21,15 @@ bool moves_something(const Change& change) {
          std::holds_alternative<ObserveInstance>(change) || std::holds_alternative<PutNode>(change);
 }
 
-// Beside old ones that could stay, or where nothing was yet. All else that comes replaces what was there.
-bool begins_in_its_slot(const World& world, const InstanceId& planned) {
+// Beside old ones that could stay, or where nothing was yet, or only what the template that served last could follow.
+// All else that comes replaces what was there.
+bool begins_in_its_slot(const World& before, const World& world, const InstanceId& planned) {
   const AppRow& app = *world.apps.find(planned.app_name());
   CurrentTemplate current(world, planned.app_name(), app.rollout);
-  bool was_there = app.state.live != 0 || planned.attempt > 1;
+  const bool others_fill = has_stand_ins(world, app) && current.covers(planned.rollout);
+  // One that waited for the room that an old one left had begun with it.
+  const bool has_begun = !others_fill || before.instances.contains(planned);
+  bool was_there = (app.state.live != 0 && has_begun) || planned.attempt > 1;
   bool could_stay = false;
   bool has_to_leave = false;
   for_each_instance(world, planned.app_name(), [&](const InstanceId& id, const InstanceRow& row) {
@@ -173,7 +178,7 @@ void RecordChecks::check_turns(const Record& record) {
     const auto* const put = std::get_if<PutInstance>(&change);
     if (put == nullptr || put->row.goal == InstanceGoal::kStop) continue;
     const bool is_adopted = before_.strays.contains({put->row.node, put->id});
-    if (!is_adopted && begins_in_its_slot(cluster_.controller.durable(), put->id)) check_turn(record, put->id);
+    if (!is_adopted && begins_in_its_slot(before_, cluster_.controller.durable(), put->id)) check_turn(record, put->id);
   }
 }
 

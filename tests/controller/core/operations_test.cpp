@@ -203,6 +203,19 @@ TEST(Operations, ANodeIsDrainedOfAnAppThatWaitsForItsTurn) {
   EXPECT_EQ(planned.row(planned.instances("web").front()).node, Symbol("n2"));
 }
 
+TEST(Operations, MoreReplicasOfAnAppThatWaitsForItsTurnRunTheTemplateThatServes) {
+  Queue queue;
+  PlannedWorld& planned = queue.planned;
+  App more = Queue::web("2");
+  more.spec.replicas = 2;
+  const Operation scaled = planned.deploy(more);
+  EXPECT_EQ(state_of(planned, scaled), "pending");
+  const std::uint64_t served = planned.world().apps.find({Symbol("default"), Symbol("web")})->state.live;
+  const std::vector<InstanceId> instances = planned.instances("web");
+  ASSERT_EQ(instances.size(), 2U);
+  for (const InstanceId& id : instances) EXPECT_EQ(id.rollout, served) << to_string(id);
+}
+
 TEST(Operations, WhatIsLostOfAnAppThatWaitsForItsTurnIsReplaced) {
   Queue queue;
   PlannedWorld& planned = queue.planned;
