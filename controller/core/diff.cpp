@@ -185,6 +185,10 @@ bool is_job(const App& app) {
   return app.spec.run.restart.policy == RestartPolicy::kNever;
 }
 
+bool is_frozen(const AppRow& row) {
+  return row.frozen_generation == row.app->metadata.generation;
+}
+
 bool ended_well(const InstanceStatus& status) {
   return status.phase == Phase::kExited && status.last_exit && *status.last_exit == Exit{ExitKind::kExited, 0};
 }

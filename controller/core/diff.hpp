@@ -81,6 +81,9 @@ bool is_strict(const World& world, const InstanceId& id);
 // more.
 std::optional<Time> lease_over_at(const World& world, const InstanceId& id, const InstanceRow& row);
 
+// Whether its planning failed: nothing of it is planned before its next generation.
+bool is_frozen(const AppRow& row);
+
 // Whether the current rollout runs what the app declares; not so after an automatic rollback. A restart by hand is no
 // difference.
 bool runs_what_is_declared(const World& world, const AppRow& app);

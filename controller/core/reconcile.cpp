@@ -223,7 +223,7 @@ bool has_begun(const World& world, const AppName& name, const AppRow& app) {
 void plan_app(Draft& draft, const AppName& name) {
   const AppRow* const app = draft.world().apps.find(name);
   if (app != nullptr && is_at_rest(draft.world(), name, *app, draft.now().boot)) return;
-  const bool frozen = app != nullptr && app->frozen_generation == app->app->metadata.generation;
+  const bool frozen = app != nullptr && is_frozen(*app);
   const bool turn = has_turn(draft.world(), name);
   const bool is_due = app != nullptr && (turn || has_begun(draft.world(), name, *app));
   if (is_due && !frozen && !draft.world().history_lost) {

@@ -1,15 +1,12 @@
 #include "controller/core/status.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <map>
-#include <tuple>
 #include <utility>
-#include <variant>
 
 #include "controller/core/diff.hpp"
 #include "controller/core/node_watch.hpp"
-#include "controller/core/place.hpp"
+#include "controller/core/place_search.hpp"
 #include "controller/core/recovery.hpp"
 #include "controller/core/rollout.hpp"
 #include "controller/core/steer.hpp"
@@ -17,59 +14,6 @@
 
 namespace unik::controller {
 namespace {
-
-bool is_frozen(const AppRow& row) {
-  return row.frozen_generation == row.app->metadata.generation;
-}
-
-// In a list, what one search for a place costs is multiplied: in larger fleets it shows what the table says.
-constexpr std::size_t kFleetSearchedInLists = 1000;
-
-bool waits_for_place(const InstanceRow& row) {
-  return row.goal == InstanceGoal::kRun && row.node.empty();
-}
-
-// Whether another instance holds the slot of `id`.
-bool is_replacement(const World& world, const InstanceId& id) {
-  return held_share(world, id.app_name(), id.slot).instances > 0;
-}
-
-// Why instances have no place, as of now. The table keeps what was said first: figures that move are no transition.
-class PlaceSearch {
- public:
-  explicit PlaceSearch(const World& world, std::size_t max_nodes = std::numeric_limits<std::size_t>::max())
-      : world_(world), is_on_(world.nodes.size() <= max_nodes) {}
-
-  InstanceStatus status(const InstanceId& id, const InstanceRow& row) {
-    InstanceStatus status = *row.status;
-    const AppRow* const app = world_.apps.find(id.app_name());
-    if (!is_on_ || !waits_for_place(row) || app == nullptr || is_frozen(*app)) return status;
-    const Key key{id.app_name(), id.rollout, is_replacement(world_, id)};
-    const auto [known, is_new] = known_.try_emplace(key);
-    if (is_new) known->second = search(*app, id);
-    if (known->second) {
-      status.reason = known->second->reason;
-      status.message = known->second->message;
-    }
-    return status;
-  }
-
- private:
-  using Key = std::tuple<AppName, std::uint64_t, bool>;  // app, rollout, whether it replaces
-
-  // None when there is a place: the next plan takes it.
-  std::optional<NoPlace> search(const AppRow& app, const InstanceId& id) const {
-    const Shared<BootSpec>* const boot = world_.templates.find({id.app_name(), id.rollout});
-    if (boot == nullptr) return std::nullopt;
-    std::variant<Symbol, NoPlace> choice = Placer(world_, *app.app, **boot, world_.as_of).next(id.slot);
-    if (NoPlace* const none = std::get_if<NoPlace>(&choice)) return std::move(*none);
-    return std::nullopt;
-  }
-
-  const World& world_;
-  const bool is_on_;
-  std::map<Key, std::optional<NoPlace>> known_;
-};
 
 struct Count {
   std::uint32_t ready = 0;
@@ -198,53 +142,22 @@ std::vector<LaunchUrl> urls_of(const World& world, const AppName& name) {
   return urls;
 }
 
-std::string describe(const Condition& condition) {
-  std::string text = condition.type + "=" + condition.status + "/" + condition.reason;
-  if (!condition.message.empty()) text += ": " + condition.message;
-  return text;
+InstanceView view_instance(const World& world, const InstanceId& id, const InstanceRow& row, PlaceSearch& search) {
+  InstanceView view;
+  view.id = id;
+  view.name = short_name(id);
+  view.node = row.node.str();
+  if (const Shared<BootSpec>* const boot = world.templates.find({id.app_name(), id.rollout}))
+    view.image = (*boot)->image;
+  view.goal = to_string(row.goal);
+  view.status = search.status(id, row);
+  const NodeRow* const node = world.nodes.find(row.node);
+  view.node_unknown = node != nullptr && node->health == NodeHealth::kUnknown;
+  view.created_at = row.created_at;
+  return view;
 }
 
-std::string describe_instance(const InstanceId& id, const InstanceRow& row, PlaceSearch& search) {
-  const InstanceStatus status = search.status(id, row);
-  std::string text = short_name(id) + " is " + std::string(to_string(status.phase));
-  if (!row.node.empty()) text += " on " + row.node.str();
-  const bool starting = status.health == Health::kStarting;
-  if (!status.reason.empty() || starting)
-    text += ", " + (status.reason.empty() ? std::string(to_string(Health::kStarting)) : status.reason);
-  if (!status.message.empty()) text += ": " + status.message;
-  return text + restarts_of(status);
-}
-
-// Each node with the first rule that keeps `id` off it; the nearest miss first.
-void explain_placement(const World& world, const AppRow& app, const InstanceId& id,
-                       const std::vector<Joined>& instances, Explanation& explanation) {
-  const Shared<BootSpec>* const boot = world.templates.find({id.app_name(), id.rollout});
-  if (boot == nullptr) return;
-  Placer placer(world, *app.app, **boot, world.as_of, making_way(instances, {id}));
-  std::variant<Symbol, NoPlace> choice = placer.next(id.slot);
-  if (const Symbol* const node = std::get_if<Symbol>(&choice)) {
-    explanation.reasons.push_back("one more instance would go to " + node->str());
-    return;
-  }
-  const NoPlace& none = std::get<NoPlace>(choice);
-  if (none.reason == kQuotaExceeded || world.nodes.empty()) {
-    explanation.reasons.push_back(none.message);
-    return;
-  }
-  for (const Exclusion& exclusion : placer.exclusions())
-    explanation.reasons.push_back("no room on " + exclusion.node.str() + ": " + exclusion.rule);
-}
-
-// Of those that wait for a place one that replaces another, if there is one: its quota holds it back last.
-std::optional<InstanceId> to_explain(const World& world, const std::vector<Joined>& instances) {
-  std::optional<InstanceId> found;
-  for (const Joined& one : instances) {
-    if (one.bucket != Bucket::kUnplaced) continue;
-    if (is_replacement(world, one.id)) return one.id;
-    if (!found) found = one.id;
-  }
-  return found;
-}
+}  // namespace
 
 AppView view_app(const World& world, const AppName& name, const AppRow& row, PlaceSearch& search) {
   const Count total = count(world, name, row);
@@ -263,23 +176,6 @@ AppView view_app(const World& world, const AppName& name, const AppRow& row, Pla
   view.updated_at = row.updated_at;
   return view;
 }
-
-InstanceView view_instance(const World& world, const InstanceId& id, const InstanceRow& row, PlaceSearch& search) {
-  InstanceView view;
-  view.id = id;
-  view.name = short_name(id);
-  view.node = row.node.str();
-  if (const Shared<BootSpec>* const boot = world.templates.find({id.app_name(), id.rollout}))
-    view.image = (*boot)->image;
-  view.goal = to_string(row.goal);
-  view.status = search.status(id, row);
-  const NodeRow* const node = world.nodes.find(row.node);
-  view.node_unknown = node != nullptr && node->health == NodeHealth::kUnknown;
-  view.created_at = row.created_at;
-  return view;
-}
-
-}  // namespace
 
 AppView view_app(const World& world, const AppName& name, const AppRow& row) {
   PlaceSearch search(world, kFleetSearchedInLists);
@@ -326,22 +222,30 @@ RolloutView view_rollout(const World& world, const AppName& name, const AppRow& 
 
 namespace {
 
-// Why the first instance that is still on a drained node has no replacement that serves.
-std::string what_blocks(const World& world, const InstanceId& id, PlaceSearch& search) {
-  std::string why = short_name(id);
-  const InstanceRow& row = *world.instances.find(id);
-  if (row.goal == InstanceGoal::kStop) return why + " is stopping";
-  bool any = false;
-  for_each_instance(world, id.app_name(), [&](const InstanceId& other, const InstanceRow& replacement) {
-    if (any || other == id || other.slot != id.slot || replacement.goal == InstanceGoal::kStop) return;
-    any = true;
-    why += " waits for " + describe_instance(other, replacement, search);
-  });
-  return any ? why : why + " waits for its turn within the app's disruption budget";
+// What `old` waits for: what is there of the template that serves, else of the current one.
+const Joined* successor_of(const Joined& old, const std::vector<Joined>& instances) {
+  const Joined* found = nullptr;
+  for (const Joined& one : instances) {
+    if (one.id.slot != old.id.slot || one.row == nullptr || one.id == old.id) continue;
+    if (one.bucket == Bucket::kOutdated) return &one;
+    if (one.bucket == Bucket::kCurrent || one.bucket == Bucket::kUnplaced) found = &one;
+  }
+  return found;
 }
 
-bool is_foreign(const InstanceId& id, Symbol tenant) {
-  return !tenant.empty() && id.tenant != tenant;
+// Why an instance is still on a drained node.
+std::string what_blocks(const World& world, const InstanceId& id, PlaceSearch& search) {
+  const std::string name = short_name(id);
+  if (world.instances.find(id)->goal == InstanceGoal::kStop) return name + " is stopping";
+  const AppName app = id.app_name();
+  const RolloutFacts facts = facts_of(world, app, *world.apps.find(app), Now{world.as_of, {}});
+  const auto here = std::ranges::find(facts.instances, id, &Joined::id);
+  if (here->bucket == Bucket::kCurrent) return name + " stays: " + std::string(here->reason);
+  for (const auto& [held, why] : plan_rollout(facts).holds)
+    if (held == id) return name + " stays for now: " + why;
+  const Joined* const successor = successor_of(*here, facts.instances);
+  if (successor == nullptr) return name + " waits for its turn within the app's disruption budget";
+  return name + " waits for " + describe_instance(successor->id, *successor->row, search);
 }
 
 Condition drained_condition(const World& world, Symbol name, Symbol tenant, PlaceSearch& search) {
@@ -369,6 +273,23 @@ Condition drained_condition(const World& world, Symbol name, Symbol tenant, Plac
   if (foreign > 0) message += ", " + std::to_string(foreign) + " of other tenants";
   if (!first.empty()) message += ": " + first;
   return {"Drained", "False", is_drain_blocked(world, name) ? "Blocked" : "Draining", std::move(message)};
+}
+
+}  // namespace
+
+bool is_foreign(const InstanceId& id, Symbol tenant) {
+  return !tenant.empty() && id.tenant != tenant;
+}
+
+bool is_drain_blocked(const World& world, Symbol node) {
+  bool blocked = false;
+  for_each_on_node(world, node, [&](const InstanceId& id, const InstanceRow&) {
+    for_each_instance(world, id.app_name(), [&](const InstanceId& other, const InstanceRow& row) {
+      blocked |= other.slot == id.slot && row.goal == InstanceGoal::kRun && row.node.empty();
+    });
+  });
+  for_each_stray(world, node, [&](const InstanceId&, const StrayRow& stray) { blocked |= stray.quarantined; });
+  return blocked;
 }
 
 NodeView view_node(const World& world, Symbol name, const NodeRow& row, Symbol tenant, PlaceSearch& search) {
@@ -420,19 +341,6 @@ NodeView view_node(const World& world, Symbol name, const NodeRow& row, Symbol t
   return view;
 }
 
-}  // namespace
-
-bool is_drain_blocked(const World& world, Symbol node) {
-  bool blocked = false;
-  for_each_on_node(world, node, [&](const InstanceId& id, const InstanceRow&) {
-    for_each_instance(world, id.app_name(), [&](const InstanceId& other, const InstanceRow& row) {
-      blocked |= other.slot == id.slot && row.goal == InstanceGoal::kRun && row.node.empty();
-    });
-  });
-  for_each_stray(world, node, [&](const InstanceId&, const StrayRow& stray) { blocked |= stray.quarantined; });
-  return blocked;
-}
-
 NodeView view_node(const World& world, Symbol name, const NodeRow& row, Symbol tenant) {
   PlaceSearch search(world, kFleetSearchedInLists);
   return view_node(world, name, row, tenant, search);
@@ -482,88 +390,6 @@ StatusView view_status(const World& world, std::string_view tenant) {
   for (QuarantinedView& one : view_quarantine(world))
     if (one.id.tenant == name) view.quarantine.push_back(std::move(one));
   return view;
-}
-
-std::optional<Explanation> explain_app(const World& world, const AppName& name) {
-  const AppRow* const row = world.apps.find(name);
-  if (row == nullptr) return std::nullopt;
-  PlaceSearch search(world);
-  const AppView view = view_app(world, name, *row, search);
-  Explanation explanation;
-  explanation.object = "app/" + name.app.str();
-  explanation.conditions = view.conditions;
-  explanation.summary = view.phase + ", " + describe(view.conditions.front());
-  if (is_frozen(*row)) {
-    explanation.reasons.push_back("planning is stopped for generation " + std::to_string(row->frozen_generation));
-    return explanation;
-  }
-  const std::vector<Joined> instances = diff_app(world, name, *row, world.as_of);
-  for (const Joined& instance : instances) {
-    std::string text = instance.row == nullptr ? short_name(instance.id) + " is not there"
-                                               : describe_instance(instance.id, *instance.row, search);
-    text += " [" + std::string(to_string(instance.bucket)) + ": " + std::string(instance.reason) + "]";
-    explanation.reasons.push_back(std::move(text));
-  }
-  if (const auto id = to_explain(world, instances)) explain_placement(world, *row, *id, instances, explanation);
-  for (const LaunchUrl& url : view.urls)
-    if (!url.problem.empty())
-      explanation.reasons.push_back("port " + url.port_name + " on " + url.node + ": " + url.problem);
-  return explanation;
-}
-
-std::optional<Explanation> explain_instance(const World& world, const InstanceId& id) {
-  const InstanceRow* const row = world.instances.find(id);
-  const AppRow* const app = world.apps.find(id.app_name());
-  if (row == nullptr || app == nullptr) return std::nullopt;
-  Explanation explanation;
-  explanation.object = "instance/" + short_name(id);
-  PlaceSearch search(world);
-  explanation.summary = describe_instance(id, *row, search);
-  const std::vector<Joined> instances = diff_app(world, id.app_name(), *app, world.as_of);
-  for (const Joined& instance : instances)
-    if (instance.id == id)
-      explanation.reasons.push_back(std::string(to_string(instance.bucket)) + ": " + std::string(instance.reason));
-  const NodeRow* const node = world.nodes.find(row->node);
-  if (waits_for_place(*row)) explain_placement(world, *app, id, instances, explanation);
-  if (node != nullptr && (node->health == NodeHealth::kUnknown || node->health == NodeHealth::kLost))
-    explanation.reasons.push_back("node " + row->node.str() +
-                                  (node->health == NodeHealth::kLost ? " is lost" : " is silent") +
-                                  ": this is what it said last");
-  return explanation;
-}
-
-std::optional<Explanation> explain_node(const World& world, Symbol name, Symbol tenant) {
-  const NodeRow* const row = world.nodes.find(name);
-  if (row == nullptr) return std::nullopt;
-  PlaceSearch search(world);
-  const NodeView view = view_node(world, name, *row, tenant, search);
-  Explanation explanation;
-  explanation.object = "node/" + name.str();
-  explanation.conditions = view.conditions;
-  explanation.summary = describe(view.conditions.front());
-  if (view.info) {
-    explanation.reasons.push_back(
-        "runs VMs with " + view.info->accelerator +
-        (view.info->accelerator_reason.empty() ? "" : ", since " + view.info->accelerator_reason));
-    std::uint32_t ended = 0;
-    for_each_on_node(world, name,
-                     [&](const InstanceId&, const InstanceRow& here) { ended += takes_room(here) ? 0 : 1; });
-    explanation.reasons.push_back("can give away " + format_milli_cpu(view.allocatable.cpu) + " CPU and " +
-                                  about_bytes(view.allocatable.memory) + ", has given " +
-                                  format_milli_cpu(view.assigned.cpu) + " and " + about_bytes(view.assigned.memory) +
-                                  " to " + counted(view.instances - ended, "instance") +
-                                  (ended == 0 ? "" : ", and nothing to " + std::to_string(ended) + " that ended"));
-  }
-  std::size_t foreign = 0;
-  for_each_stray(world, name, [&](const InstanceId& id, const StrayRow& stray) {
-    if (is_foreign(id, tenant)) return static_cast<void>(++foreign);
-    explanation.reasons.push_back(stray.quarantined
-                                      ? "runs " + to_string(id) + ", which is quarantined: `unikctl quarantine list`"
-                                      : "is told to stop " + to_string(id) + ", which nobody wants");
-  });
-  if (foreign > 0)
-    explanation.reasons.push_back("runs " + counted(foreign, "instance") + " of other tenants that nobody wants");
-  return explanation;
 }
 
 }  // namespace unik::controller

@@ -3,6 +3,7 @@
 
 #include "codec/json_writer.hpp"
 #include "codec/views_json.hpp"
+#include "controller/core/explain.hpp"
 #include "controller/core/status.hpp"
 #include "controller/http/api.hpp"
 

@@ -3,6 +3,7 @@
 
 #include "api/check.hpp"
 #include "controller/core/diff.hpp"
+#include "controller/core/explain.hpp"
 #include "controller/core/foresee.hpp"
 #include "controller/core/node_watch.hpp"
 #include "controller/core/place.hpp"

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "controller/core/diff.hpp"
+#include "controller/core/explain.hpp"
 #include "controller/core/foresee.hpp"
 #include "controller/core/node_watch.hpp"
 #include "controller/core/status.hpp"
@@ -622,6 +623,76 @@ TEST(DrainNode, IsBlockedWithAReasonUntilThereIsRoomOrTheDeadline) {
   ASSERT_TRUE(fleet.uncordon("n1"));
   fleet.settle();
   EXPECT_EQ(fleet.serving_slots("web"), 4U);
+}
+
+std::string what_holds(const SimulatedFleet& fleet, const std::string& node) {
+  return view_node(fleet.world(), Symbol(node), *fleet.world().nodes.find(Symbol(node))).conditions.back().message;
+}
+
+TEST(DrainNode, SaysThatAnAppWaitsForItsLostNode) {
+  SimulatedFleet fleet(3);
+  App app = web(3, "1");
+  app.spec.disconnect.replace = false;
+  ASSERT_TRUE(fleet.apply({app}));
+  fleet.settle();
+  fleet.silence("n1");
+  fleet.pass(minutes(3));
+  ASSERT_TRUE(fleet.drain("n1"));
+  fleet.settle();
+  EXPECT_NE(what_holds(fleet, "n1").find("stays: its node is lost, and its app waits for it"), std::string::npos)
+      << what_holds(fleet, "n1");
+}
+
+TEST(DrainNode, SaysThatTheBudgetHoldsIt) {
+  SimulatedFleet fleet(3);
+  fleet.fate = [](const InstanceId& id, const BootSpec&) {
+    return id.attempt == 1 ? Fate::kServes : Fate::kCrashLoops;
+  };
+  ASSERT_TRUE(fleet.apply({web(6, "1")}));
+  fleet.settle();
+  ASSERT_TRUE(fleet.drain("n1"));
+  ASSERT_TRUE(fleet.drain("n2"));
+  fleet.pass(seconds(30));
+  const std::string first = what_holds(fleet, "n1");
+  const std::string second = what_holds(fleet, "n2");
+  EXPECT_NE((first + second).find("stays for now: 1 at a time may be moved"), std::string::npos) << first << second;
+  EXPECT_NE((first + second).find("crash_loop"), std::string::npos) << first << second;
+}
+
+TEST(DrainNode, DoesNotWaitForARolloutThatFailed) {
+  SimulatedFleet fleet(3);
+  RolloutPolicy policy;
+  policy.auto_rollback = false;
+  fleet.fate = bad_second;
+  ASSERT_TRUE(fleet.apply({web_with(policy, "1", 2)}));
+  fleet.settle();
+  ASSERT_TRUE(fleet.apply({web_with(policy, "2", 2)}));
+  fleet.settle();
+  ASSERT_EQ(fleet.row("web").state.phase, RolloutPhase::kPaused);
+  std::uint32_t fewest = 2;
+  fleet.on_change = [&] { fewest = std::min(fewest, fleet.serving_slots("web")); };
+  for (const char* const node : {"n1", "n2", "n3"}) {
+    ASSERT_TRUE(fleet.drain(node));
+    fleet.pass(minutes(1));
+    EXPECT_TRUE(is_drained(fleet.world(), Symbol(node))) << what_holds(fleet, node);
+    ASSERT_TRUE(fleet.uncordon(node));
+  }
+  EXPECT_EQ(fewest, 2U);
+  EXPECT_EQ(fleet.serving_slots("web"), 2U);
+}
+
+TEST(ExplainApp, SaysWhatARolloutWaitsFor) {
+  SimulatedFleet fleet(3);
+  ASSERT_TRUE(fleet.apply({web(2, "1")}));
+  fleet.settle();
+  ASSERT_TRUE(fleet.steer("web", RolloutVerb::kPause));
+  ASSERT_TRUE(fleet.apply({web(2, "2")}));
+  fleet.settle();
+  const std::optional<Explanation> why = explain_app(fleet.world(), {Symbol("default"), Symbol("web")});
+  ASSERT_TRUE(why);
+  const auto holds = std::ranges::count_if(
+      why->reasons, [](const std::string& reason) { return reason.ends_with("stays for now: the rollout is paused"); });
+  EXPECT_EQ(holds, 2);
 }
 
 TEST(DrainNode, IsUndoneWithoutMovingBack) {

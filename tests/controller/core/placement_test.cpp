@@ -1,6 +1,7 @@
 // Placement where one plan does not show it: in large fleets, when room comes later, and what is told of it meanwhile.
 #include <gtest/gtest.h>
 
+#include "controller/core/explain.hpp"
 #include "controller/core/status.hpp"
 #include "tests/controller/core/simulated_fleet.hpp"
 
