@@ -372,12 +372,22 @@ class Planner {
     if (!awaits_canaries() || !anything_old_ || !steps_.canaries_arrived) return;
     if (facts_.policy.canary.promote == Promotion::kManual || facts_.stands_still) return;
     if (facts_.state.phase == RolloutPhase::kPaused) return;
-    const Time baked = facts_.clock.baking.value_or(facts_.now) + facts_.policy.canary.bake;
-    if (facts_.now >= baked) {
+    const Duration bake = facts_.policy.canary.bake;
+    const Time baked = facts_.clock.baking.value_or(facts_.now) + bake;
+    // By their nodes' word: one may have fallen silent before it is known to be.
+    if (bake == Duration::zero() || std::min(facts_.now, canaries_heard()) >= baked) {
       steps_.promote = true;
     } else {
-      earlier(steps_.wake_at, baked);
+      earlier(steps_.wake_at, std::max(baked, facts_.now + kListenAgain));
     }
+  }
+
+  // The oldest of the last words of their nodes. Asked when all have come.
+  Time canaries_heard() const {
+    Time heard = Time::max();
+    for (const auto& [index, slot] : slots_)
+      if (index < canaries(facts_)) heard = std::min(heard, slot.current->heard);
+    return heard;
   }
 
   const RolloutFacts& facts_;
