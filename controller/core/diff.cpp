@@ -36,7 +36,7 @@ Joined classify_stopping(const World& world, const InstanceId& id, const Instanc
 // What its node means for an instance; `kCurrent` when nothing. What has ended has nothing left to move, and a job that
 // runs is let end before a drain's deadline: another one beside it would do its work twice.
 Joined classify_by_node(const World& world, const AppRow& app, const InstanceId& id, const InstanceRow& row, Time now) {
-  if (row.status->phase == Phase::kExited) return joined(id, row, Bucket::kCurrent, "it has ended");
+  if (has_ended(*row.status)) return joined(id, row, Bucket::kCurrent, "it has ended");
   const NodeRow* const node = world.nodes.find(row.node);
   UNIK_CHECK(node != nullptr, "an instance on a node that is not there");
   const Disconnect& disconnect = app.app->spec.disconnect;
@@ -67,8 +67,7 @@ Joined classify_by_node(const World& world, const AppRow& app, const InstanceId&
 // It ended under another policy than the app's of today. An agent starts nothing again that has ended: so its room
 // could go to others.
 bool is_wanted_again(const App& app, const InstanceStatus& status) {
-  return status.phase == Phase::kExited && status.reason != kNoGoal && status.last_exit &&
-         starts_again(app.spec.run.restart.policy, *status.last_exit);
+  return has_ended(status) && status.last_exit && starts_again(app.spec.run.restart.policy, *status.last_exit);
 }
 
 Joined classify(const World& world, const AppRow& app, CurrentTemplate& current, CurrentTemplate& live,
@@ -79,7 +78,8 @@ Joined classify(const World& world, const AppRow& app, CurrentTemplate& current,
   if (row.node.empty() && current.covers(id.rollout)) return joined(id, row, Bucket::kUnplaced, "no node fits yet");
   if (row.node.empty())
     return joined(id, row, live.covers(id.rollout) ? Bucket::kOutdated : Bucket::kSurplus,
-                  "its template was replaced before it had a node");
+                  live.covers(id.rollout) ? "it stands in, and no node fits yet"
+                                          : "its template was replaced before it had a node");
   if ((current.covers(id.rollout) || live.covers(id.rollout)) && is_wanted_again(*app.app, *row.status))
     return joined(id, row, Bucket::kSurplus, "it has ended, and its app's restart policy wants another in its place");
   Joined by_node = classify_by_node(world, app, id, row, now);
@@ -187,6 +187,10 @@ bool is_job(const App& app) {
 
 bool is_frozen(const AppRow& row) {
   return row.frozen_generation == row.app->metadata.generation;
+}
+
+bool has_ended(const InstanceStatus& status) {
+  return status.phase == Phase::kExited && status.reason != kNoGoal;
 }
 
 bool ended_well(const InstanceStatus& status) {

@@ -65,6 +65,9 @@ class CurrentTemplate {
 // What runs once: it has come true when it has ended.
 bool is_job(const App& app);
 
+// And is not started again under its id: its agent may still start what has lost its goal.
+bool has_ended(const InstanceStatus& status);
+
 // By itself, with code 0.
 bool ended_well(const InstanceStatus& status);
 

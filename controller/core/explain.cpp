@@ -42,7 +42,7 @@ void explain_placement(const World& world, const AppRow& app, const InstanceId& 
 std::optional<InstanceId> to_explain(const World& world, const std::vector<Joined>& instances) {
   std::optional<InstanceId> found;
   for (const Joined& one : instances) {
-    if (one.bucket != Bucket::kUnplaced) continue;
+    if (one.row == nullptr || !waits_for_place(*one.row)) continue;
     if (is_replacement(world, one.id)) return one.id;
     if (!found) found = one.id;
   }

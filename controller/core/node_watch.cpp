@@ -180,7 +180,7 @@ bool is_drained(const World& world, Symbol node) {
   if (!world.nodes.find(node)->node->spec.drain.enabled) return false;
   bool any = false;
   for_each_on_node(world, node, [&](const InstanceId&, const InstanceRow& row) {
-    any |= row.goal == InstanceGoal::kStop || row.status->phase != Phase::kExited;
+    any |= row.goal == InstanceGoal::kStop || !has_ended(*row.status);
   });
   for_each_stray(world, node, [&](const InstanceId&, const StrayRow&) { any = true; });
   return !any;

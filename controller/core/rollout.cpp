@@ -18,8 +18,9 @@ struct Slot {
   std::vector<const Joined*> outdated;   // of another template; one is kept
   std::vector<const Joined*> displaced;  // to be moved off their nodes
   std::vector<const Joined*> lost;
-  bool reached = false;    // something of the current template is or was here
-  bool loses_old = false;  // one of another template that served goes without having been replaced
+  bool reached = false;      // something of the current template is or was here
+  bool loses_live = false;   // one of the template that served last leaves, or has just gone
+  bool loses_ready = false;  // one of the current template leaves that was ready
 };
 
 bool any_serves(const std::vector<const Joined*>& instances) {
@@ -27,6 +28,10 @@ bool any_serves(const std::vector<const Joined*>& instances) {
 }
 bool any_may_serve(const std::vector<const Joined*>& instances) {
   return std::any_of(instances.begin(), instances.end(), [](const Joined* one) { return one->may_serve; });
+}
+
+bool is_old_that_may_serve(const Joined* one) {
+  return !one->of_current && one->may_serve;
 }
 
 void earlier(std::optional<Time>& time, Time other) {
@@ -72,7 +77,9 @@ class Planner {
  private:
   void sort_in(const Joined& instance) {
     Slot& slot = slots_[instance.id.slot];
-    slot.reached |= instance.row != nullptr ? instance.of_current : instance.id.attempt > 1;
+    // Of one that failed, what has gone is no reason to bring its like.
+    const bool was_here = instance.id.attempt > 1 && is_paused_by_hand(facts_.state);
+    slot.reached |= instance.row != nullptr ? instance.of_current : was_here;
     switch (instance.bucket) {
       case Bucket::kMissing:
         slot.missing = &instance;
@@ -86,25 +93,28 @@ class Planner {
         break;
       case Bucket::kDisplaced:
         slot.displaced.push_back(&instance);
+        note_loss(slot, instance);
         break;
       case Bucket::kLost:
         slot.lost.push_back(&instance);
-        slot.loses_old |= has_served_before(instance);
+        note_loss(slot, instance);
         break;
       case Bucket::kEvicted:
-        slot.loses_old |= has_served_before(instance);
-        steps_.stop.push_back(instance.id);
-        break;
       case Bucket::kSurplus:
         steps_.stop.push_back(instance.id);
+        note_loss(slot, instance);
         break;
       case Bucket::kStopping:
       case Bucket::kGone:
+        slot.loses_live |= instance.of_live;
         break;
     }
   }
 
-  static bool has_served_before(const Joined& old) { return !old.of_current && is_ready(*old.row->status); }
+  static void note_loss(Slot& slot, const Joined& instance) {
+    slot.loses_live |= instance.of_live;
+    slot.loses_ready |= instance.of_current && is_ready(*instance.row->status);
+  }
 
   bool is_taken(std::uint32_t index) const { return facts_.taken.contains(index); }
 
@@ -155,6 +165,7 @@ class Planner {
       if (arrived && ended_well(*slot.current->row->status)) ++ended_;
       if (index < canaries(facts_)) {
         canaries_arrived &= arrived;
+        steps_.canaries_stay &= arrived || (slot.current != nullptr && slot.current->may_serve);
         canary_waits |= slot.current == nullptr && any_may_serve(slot.outdated);
         canary_is_under_way |= slot.current != nullptr && !arrived;
       }
@@ -164,8 +175,10 @@ class Planner {
         ++unavailable_;
         if (slot.current == nullptr ? is_behind_canaries(index) : slot.current->bucket == Bucket::kUnplaced) ++excused_;
       }
-      const Joined* const stand_in = slot.outdated.empty() ? nullptr : slot.outdated[0];
-      const Joined* const successor = slot.current == nullptr || is_stuck(slot) ? stand_in : slot.current;
+      const bool stands_in = slot.current == nullptr || is_stuck(slot);
+      const Joined* const stand_in =
+          slot.outdated.empty() || is_followed_by_its_like(slot) ? nullptr : slot.outdated[0];
+      const Joined* const successor = stands_in ? stand_in : slot.current;
       if (successor != nullptr && any_may_serve(slot.displaced) && !has_arrived(slot, *successor)) ++disrupted_;
     }
     for (const auto& [index, slot] : slots_) {
@@ -189,25 +202,27 @@ class Planner {
   // before it may have stopped serving since. What the canaries hold back would wait for them, and they for it; what no
   // node has room for may wait for the room that an old one leaves.
   bool may_give_way(const Slot& slot) {
-    if (is_paused_by_hand(facts_.state)) return false;
+    if (is_paused()) return false;
     if (slot.current == nullptr || !has_arrived(slot, *slot.current)) return false;
     // Blue/green: nothing old goes before everything new is there.
     if (facts_.state.blue_green) return steps_.arrived == facts_.replicas;
     return unavailable_ - excused_ <= facts_.policy.max_unavailable;
   }
 
-  // A held rollout does not spread: what a slot lacks that it has not reached is filled with the template that served.
+  // A held rollout does not spread: what a slot lacks that it has not reached is filled with the template that served,
+  // and so is what it has reached in vain.
   InstanceId what_comes(std::uint32_t index, const Slot& slot) const {
     if (slot.missing == nullptr) return slot.current->id;
     const auto stand_in = facts_.stand_ins.find(index);
     const bool is_kept_out = is_held_back(index, slot) || facts_.queueing.contains(index);
-    if (slot.reached || stand_in == facts_.stand_ins.end() || !is_kept_out) return slot.missing->id;
+    const bool in_vain = slot.loses_live && (facts_.state.blue_green || !slot.loses_ready);
+    if (stand_in == facts_.stand_ins.end() || !is_kept_out || (slot.reached && !in_vain)) return slot.missing->id;
     const bool waits_for_room = !slot.outdated.empty() && slot.outdated[0]->row->node.empty();
     return waits_for_room ? slot.outdated[0]->id : stand_in->second;
   }
 
   bool create_or_wait(std::uint32_t index, const Slot& slot) {
-    if (!slot.outdated.empty()) {
+    if (!slot.outdated.empty() && !is_followed_by_its_like(slot)) {
       if (is_held(index, slot)) {
         if (slot.outdated[0]->row->node.empty()) steps_.create.push_back(slot.outdated[0]->id);
         return false;
@@ -225,13 +240,17 @@ class Planner {
     return true;
   }
 
+  // While the rollout is held, a new one that served and leaves beside an old one that does not.
+  bool is_followed_by_its_like(const Slot& slot) const {
+    return is_paused() && !facts_.state.blue_green && slot.loses_ready && !any_may_serve(slot.outdated);
+  }
+
   // While the rollout is held, a new one that does not serve is no successor of an old one: perhaps it never will. In a
   // blue/green rollout nobody reaches it.
   bool is_stuck(const Slot& slot) {
     if (!is_paused() || slot.current == nullptr) return false;
-    const auto is_new = [](const Joined* one) { return one->of_current && one->may_serve; };
-    if (std::ranges::any_of(slot.displaced, is_new)) return false;
-    return facts_.state.blue_green || (!slot.current->serves && !has_arrived(slot, *slot.current));
+    if (facts_.state.blue_green) return true;
+    return !slot.loses_ready && !slot.current->serves && !has_arrived(slot, *slot.current);
   }
 
   // What has to leave the slot then is replaced by its like.
@@ -241,13 +260,13 @@ class Planner {
       if (slot.outdated[0]->row->node.empty()) steps_.create.push_back(slot.outdated[0]->id);
     } else if (stand_in == facts_.stand_ins.end()) {
       return;
-    } else if (any_may_serve(slot.displaced)) {
+    } else if (std::ranges::any_of(slot.displaced, is_old_that_may_serve)) {
       if (disrupted_ >= facts_.max_disrupted)
         return static_cast<void>(
             hold(slot.displaced, std::to_string(facts_.max_disrupted) + " at a time may be moved"));
       ++disrupted_;
       steps_.create.push_back(stand_in->second);
-    } else if (slot.loses_old) {
+    } else if (slot.loses_live) {
       steps_.create.push_back(stand_in->second);
     }
   }
@@ -260,19 +279,21 @@ class Planner {
       steps_.holds.emplace_back(slot.missing->id, "what nobody has decided on, or nobody wants, may run in its slot");
     if (any_may_serve(slot.displaced)) {
       if (unavailable_ >= facts_.max_disrupted)
-        return static_cast<void>(
-            hold(slot.displaced, std::to_string(facts_.max_disrupted) + " at a time may be moved"));
+        return static_cast<void>(hold(slot.displaced, missing_of(facts_.max_disrupted)));
       ++unavailable_;
     }
     for (const Joined* const old : slot.displaced) stop(*old);
     if (slot.outdated.empty() || is_held(index, slot)) return;
     const std::uint32_t missing = std::max(facts_.policy.max_unavailable, 1U);
     if (any_may_serve(slot.outdated)) {
-      if (unavailable_ >= missing)
-        return static_cast<void>(hold(slot.outdated, std::to_string(missing) + " may be missing at a time"));
+      if (unavailable_ >= missing) return static_cast<void>(hold(slot.outdated, missing_of(missing)));
       ++unavailable_;
     }
     for (const Joined* const old : slot.outdated) stop(*old);
+  }
+
+  std::string missing_of(std::uint32_t most) const {
+    return std::to_string(unavailable_) + " missing, at most " + std::to_string(most) + " may be";
   }
 
   bool awaits_canaries() const { return facts_.policy.strategy == RolloutStrategy::kCanary && !facts_.state.promoted; }
@@ -324,26 +345,30 @@ class Planner {
       if (may_give_way(slot) || (old->row->node.empty() && has_arrived_here && !facts_.state.blue_green) ||
           (!old->may_serve && may_hurry)) {
         stop(*old);
-      } else if (has_arrived_here && is_paused_by_hand(facts_.state)) {
+      } else if (has_arrived_here && is_paused()) {
         hold(slot.outdated, kPaused);
       } else if (has_arrived_here && !facts_.state.blue_green) {
         hold(slot.outdated, std::to_string(unavailable_ - excused_) + " missing, at most " +
                                 std::to_string(facts_.policy.max_unavailable) + " may be");
       }
-    // What has ended of an older template is no stand-in.
-    const auto stands_in = [&](const Joined* one) { return one->serves && replaces(slot, one); };
-    const bool replaced = std::ranges::any_of(slot.outdated, stands_in) || replaces(slot, slot.current);
     for (const Joined* const old : slot.displaced)
-      if (replaced || !old->may_serve) stop(*old);
+      if (!old->may_serve || is_replaced(slot, *old)) stop(*old);
     for (const Joined* const old : slot.lost)
-      if (replaced) stop(*old);
+      if (is_replaced(slot, *old)) stop(*old);
   }
 
-  // Whether what has to leave its node, or is lost with it, may go for `one`. In a blue/green rollout what comes is
-  // reached by nobody before all of it is there, nor then while it is held.
-  bool replaces(const Slot& slot, const Joined* one) {
+  // What has ended of an older template is no stand-in.
+  bool is_replaced(const Slot& slot, const Joined& old) {
+    const auto stands_in = [&](const Joined* one) { return one->serves && replaces(slot, old, one); };
+    return std::ranges::any_of(slot.outdated, stands_in) || replaces(slot, old, slot.current);
+  }
+
+  // Whether `old`, which has to leave its node or is lost with it, may go for `one`. In a blue/green rollout what comes
+  // is reached by nobody before all of it is there, nor then while it is held: what served until now does not go for
+  // it.
+  bool replaces(const Slot& slot, const Joined& old, const Joined* one) {
     const bool is_reached = !facts_.state.blue_green || (steps_.arrived == facts_.replicas && !is_paused());
-    return one != nullptr && (is_reached || one->of_live) && has_arrived(slot, *one);
+    return one != nullptr && (is_reached || one->of_live || !old.of_live) && has_arrived(slot, *one);
   }
 
   // Held or not: what serves is reached rather than nothing.

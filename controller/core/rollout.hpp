@@ -58,6 +58,7 @@ struct RolloutSteps {
   std::optional<Time> wake_at;                            // when waiting alone may change something
   std::uint32_t arrived = 0;                              // slots whose current instance has proved itself
   bool canaries_arrived = false;
+  bool canaries_stay = true;  // none of them has been seen not to serve
   bool promote = false;       // the canaries have baked
   bool switch_ports = false;  // blue/green: nothing that holds the published ports serves, and something else does
   bool complete =

@@ -162,7 +162,7 @@ void note_progress(Draft& draft, const AppName& name, const RolloutFacts& facts,
   const AppRow& app = *draft.world().apps.find(name);
   if (app.deleting) return;
   RolloutClock clock = facts.clock;
-  if (!steps.canaries_arrived) clock.baking.reset();
+  if (!steps.canaries_stay) clock.baking.reset();
   if (steps.canaries_arrived && !clock.baking) clock.baking = facts.now;
   // One that comes and goes is no progress.
   const bool more_arrived = steps.arrived > clock.most_arrived;
@@ -182,7 +182,10 @@ void note_progress(Draft& draft, const AppName& name, const RolloutFacts& facts,
     draft.wake_at(clock.progressed + facts.policy.progress_deadline);
   if (steps.promote) promote(draft, name);
   if (steps.switch_ports) switch_ports(draft, name);
-  if (steps.complete && app.state.phase != RolloutPhase::kDone && !is_paused_by_hand(app.state)) finish(draft, name);
+  // With no replicas nothing is wrong any more with one that was given up, and nothing is proved.
+  const bool is_open = app.state.phase == RolloutPhase::kProgressing || facts.replicas > 0;
+  if (steps.complete && is_open && app.state.phase != RolloutPhase::kDone && !is_paused_by_hand(app.state))
+    finish(draft, name);
 }
 
 void begin_rollout(AppRow& row, Draft& draft, BootSpec boot, bool automatic, std::string message) {

@@ -254,7 +254,7 @@ Condition drained_condition(const World& world, Symbol name, Symbol tenant, Plac
   std::size_t left = 0;
   std::size_t foreign = 0;
   for_each_on_node(world, name, [&](const InstanceId& id, const InstanceRow& here) {
-    if (here.goal == InstanceGoal::kRun && here.status->phase == Phase::kExited) return;
+    if (here.goal == InstanceGoal::kRun && has_ended(*here.status)) return;
     ++left;
     if (is_foreign(id, tenant))
       ++foreign;

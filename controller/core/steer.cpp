@@ -30,8 +30,11 @@ ApplyReply updated(const Draft& draft, const AppRow& row) {
 }
 
 Error it_failed(const AppRow& row) {
-  return not_now(row,
-                 "it failed (" + row.state.reason + "): `rollout abort` goes back, a changed template tries again");
+  // A way back that failed leads to nothing else: only a hand can say what is to come.
+  const bool was_way_back = !row.history.empty() && row.history.back().automatic;
+  return not_now(row, "it failed (" + row.state.reason + "): `" +
+                          (was_way_back ? "rollback " + row.app->metadata.name + " --to N" : "rollout abort") +
+                          "` goes back, a changed template tries again");
 }
 
 Error resume_first(const AppRow& row) {
@@ -91,8 +94,10 @@ Result<ApplyReply> abort_rollout(Draft& draft, const AppRow& row) {
     return not_now(row, "only one that progresses or is paused can be aborted; `rollback` undoes one that is done");
   const AppName name = row.app->name();
   if (!roll_back(draft, name, {"aborted", "aborted by hand"}, false))
-    return conflict("no_good_template",
-                    "no other template of `" + name.app.str() + "` has served: there is nothing to go back to");
+    return conflict("no_good_template", "no other template of `" + name.app.str() +
+                                            "` has served: there is nothing to go back to; `unikctl rollback " +
+                                            name.app.str() + " --to N` takes any of `unikctl history " +
+                                            name.app.str() + "`");
   return updated(draft, *draft.world().apps.find(name));
 }
 
@@ -102,7 +107,14 @@ Result<ApplyReply> restart(Draft& draft, AppRow row) {
   if (current == nullptr) return internal("template_missing", "the app's current template is not there");
   BootSpec boot = **current;
   ++boot.restart;
+  const RolloutState before = row.state;
   begin_rollout(row, draft, std::move(boot), false, "restarted by hand");
+  if (!runs_what_is_declared(draft.world(), row)) {
+    // What was given up stays told for as long as it is declared.
+    row.state.reason = before.reason;
+    row.state.message = before.message;
+    row.state.failed_generation = before.failed_generation;
+  }
   ApplyReply reply = updated(draft, row);
   draft.change(PutApp{std::move(row)});
   return reply;

@@ -625,6 +625,87 @@ TEST(DrainNode, IsBlockedWithAReasonUntilThereIsRoomOrTheDeadline) {
   EXPECT_EQ(fleet.serving_slots("web"), 4U);
 }
 
+TEST(FailedRollout, IsNotForgottenWhileNothingIsToRun) {
+  SimulatedFleet fleet(3);
+  RolloutPolicy policy;
+  policy.auto_rollback = false;
+  fleet.fate = bad_second;
+  ASSERT_TRUE(fleet.apply({web_with(policy, "1", 2)}));
+  fleet.settle();
+  ASSERT_TRUE(fleet.apply({web_with(policy, "2", 2)}));
+  fleet.settle();
+  ASSERT_EQ(fleet.row("web").state.phase, RolloutPhase::kPaused);
+  ASSERT_TRUE(fleet.apply({web_with(policy, "2", 0)}));
+  fleet.settle();
+  EXPECT_EQ(fleet.row("web").state.phase, RolloutPhase::kPaused);
+  ASSERT_TRUE(fleet.apply({web_with(policy, "2", 2)}));
+  fleet.settle();
+  EXPECT_EQ(fleet.row("web").state.phase, RolloutPhase::kPaused);
+  EXPECT_EQ(of_version(fleet, "1"), 2U);
+  EXPECT_EQ(fleet.serving_slots("web"), 2U);
+}
+
+TEST(FailedRollout, ThatServesAfterAllIsAWayBackForTheNext) {
+  SimulatedFleet fleet(3);
+  bool is_mended = false;
+  fleet.fate = [&](const InstanceId&, const BootSpec& boot) {
+    return boot.env.at("VERSION") == "1" && is_mended ? Fate::kServes : Fate::kCrashLoops;
+  };
+  ASSERT_TRUE(fleet.apply({web(2, "1")}));
+  fleet.settle();
+  ASSERT_EQ(fleet.row("web").state.phase, RolloutPhase::kFailed);
+  ASSERT_TRUE(fleet.apply({web(0, "1")}));
+  fleet.settle();
+  is_mended = true;
+  ASSERT_TRUE(fleet.apply({web(2, "1")}));
+  fleet.settle();
+  EXPECT_EQ(fleet.row("web").state.phase, RolloutPhase::kDone);
+  EXPECT_EQ(fleet.row("web").history.back().outcome, TemplateOutcome::kGood);
+  ASSERT_TRUE(fleet.apply({web(2, "2")}));
+  fleet.settle();
+  EXPECT_EQ(of_version(fleet, "1"), 2U) << "no way back";
+  EXPECT_EQ(fleet.serving_slots("web"), 2U);
+}
+
+TEST(FailedRollout, IsToldAfterARestartOfWhatItWentBackTo) {
+  SimulatedFleet fleet(3);
+  fleet.fate = bad_second;
+  ASSERT_TRUE(fleet.apply({web(2, "1")}));
+  fleet.settle();
+  ASSERT_TRUE(fleet.apply({web(2, "2")}));
+  fleet.settle();
+  const std::string reason = fleet.row("web").state.reason;
+  ASSERT_EQ(reason, "crash_loop");
+  ASSERT_TRUE(fleet.steer("web", RolloutVerb::kRestart));
+  fleet.settle();
+  EXPECT_EQ(fleet.row("web").state.phase, RolloutPhase::kDone);
+  EXPECT_EQ(fleet.row("web").state.reason, reason);
+}
+
+TEST(Canary, BakesOnWhenItsNodeIsHeardAgain) {
+  SimulatedFleet fleet(4);
+  RolloutPolicy policy;
+  policy.strategy = RolloutStrategy::kCanary;
+  policy.canary.percent = 25;
+  policy.canary.bake = minutes(5);
+  ASSERT_TRUE(fleet.apply({web_with(policy, "1")}));
+  fleet.settle();
+  ASSERT_TRUE(fleet.apply({web_with(policy, "2")}));
+  fleet.pass(minutes(3));
+  ASSERT_EQ(of_version(fleet, "2"), 1U);
+  std::string node;
+  for_each_instance(fleet.world(), {Symbol("default"), Symbol("web")},
+                    [&](const InstanceId& id, const InstanceRow& row) {
+                      if (fleet.version_of(id) == "2") node = row.node.str();
+                    });
+  fleet.silence(node);
+  fleet.pass(seconds(50));
+  ASSERT_EQ(nodes_of(fleet, NodeHealth::kUnknown), 1U);
+  fleet.hear_again(node);
+  fleet.pass(seconds(200));
+  EXPECT_EQ(of_version(fleet, "2"), 4U) << "it began to bake anew";
+}
+
 std::string what_holds(const SimulatedFleet& fleet, const std::string& node) {
   return view_node(fleet.world(), Symbol(node), *fleet.world().nodes.find(Symbol(node))).conditions.back().message;
 }
