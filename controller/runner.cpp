@@ -153,7 +153,7 @@ void Runner::run() {
     sinks_.turned(wire::read_clock().boot - begun.boot, events.size());
     // A burst leaves no room behind that nothing else can have.
     if (events.capacity() > kGatherAtMost)
-      events = {};
+      std::vector<Event>().swap(events);
     else
       events.clear();
     turning_ = true;
