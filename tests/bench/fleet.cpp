@@ -91,7 +91,7 @@ InstanceStatus running_at(std::size_t node) {
   status.phase = Phase::kRunning;
   status.address = "127." + std::to_string(1 + node / 65'536) + "." + std::to_string(node / 256 % 256) + "." +
                    std::to_string(node % 256);
-  status.accelerator = "kvm";
+  status.accelerator = Symbol("kvm");
   status.started_at = WallTime(std::chrono::hours(500'000));
   status.boot.total = std::chrono::milliseconds(40);
   return status;
