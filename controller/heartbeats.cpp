@@ -89,6 +89,13 @@ HeartbeatReply Heartbeats::answer(const World& world, Symbol node, const Stamp& 
   return reply;
 }
 
+// Goals are made of the tables alone, so all that are told in one turn share one copy: with a copy of its own for each,
+// every report that follows would copy a page of `observed` again.
+std::shared_ptr<const World> Heartbeats::tables_of(const World& world) {
+  if (!tables_ || tables_->revision != world.revision) tables_ = std::make_shared<const World>(world);
+  return tables_;
+}
+
 void Heartbeats::arrive(World& world, const HeartbeatArrived& event, Time now, LogSessions& logs, Dirty& dirty,
                         Effects& effects) {
   const Report& report = event.report;
@@ -148,7 +155,7 @@ void Heartbeats::arrive(World& world, const HeartbeatArrived& event, Time now, L
   // It may have little left of its leases. The agent comes again soon, and then waits.
   if (comes_back) to_place_.insert(node);
   if (are_goals_due(world, node, report.accepted_stamp)) {
-    effects.list.push_back(Reply{event.id, GoalsReply{std::move(reply), node, std::make_shared<const World>(world)}});
+    effects.list.push_back(Reply{event.id, GoalsReply{std::move(reply), node, tables_of(world)}});
     return;
   }
   if (comes_back || !reply.logs.empty()) {
@@ -191,6 +198,7 @@ void Heartbeats::release(const World& world, Symbol node, std::uint64_t renew, E
 }
 
 void Heartbeats::pass_time(const World& world, Time now, Dirty& dirty, Effects& effects) {
+  tables_.reset();
   while (!park_deadlines_.empty() && park_deadlines_.begin()->first <= now) {
     const Symbol node = park_deadlines_.begin()->second;
     release(world, node, 0, effects);

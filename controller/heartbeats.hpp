@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <vector>
@@ -51,6 +52,7 @@ class Heartbeats {
   // `renew`: a newer heartbeat of the same start that renews the node's leases, 0 where none does.
   void release(const World& world, Symbol node, std::uint64_t renew, Effects& effects);
   bool shows_lost_history(const World& world, Symbol node, const Stamp& accepted);
+  std::shared_ptr<const World> tables_of(const World& world);
 
   Duration every_;
   std::uint64_t loaded_;
@@ -60,6 +62,7 @@ class Heartbeats {
   std::set<std::pair<Time, Symbol>> park_deadlines_;
   std::set<std::pair<Time, Symbol>> silence_;  // one entry a node, looked at again when it is due
   std::set<Symbol> watched_;
+  std::shared_ptr<const World> tables_;  // what this turn's goals are made of; empty between two turns
 };
 
 }  // namespace unik::controller

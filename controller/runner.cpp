@@ -27,8 +27,10 @@ bool may_wait(const Event& event) {
 
 // To make, write, tell and answer records takes a multiple of the memory that the World keeps of them. The allocator
 // would hold on to it for good, since what stays lies between what was freed: so it is given back after so many
-// changes, once nothing more is under way.
+// changes, once nothing more is under way, and after fewer of them when there have been none for a while.
 constexpr std::size_t kReleaseAfter = kMaxChangesPerRecord;
+constexpr std::size_t kReleaseAtRestAfter = kReleaseAfter / 10;
+constexpr Duration kRest = std::chrono::seconds(1);
 
 std::size_t published_changes(const Effects& effects) {
   std::size_t count = 0;
@@ -128,6 +130,7 @@ std::shared_ptr<const World> Runner::world() const {
 void Runner::run() {
   std::vector<Event> events;
   std::size_t changes = 0;                                // since memory was last given back
+  Time changed_at{};                                      // the last of them
   std::optional<Time> wake_at = wire::read_clock().boot;  // the first turn waits for nobody: it is what makes us ready
   while (true) {
     {
@@ -143,8 +146,12 @@ void Runner::run() {
     const Now begun = wire::read_clock();
     Effects effects = loop_.turn(begun, events);
     wake_at = effects.wake_at;
-    changes += published_changes(effects);
-    const bool release = changes >= kReleaseAfter && !begin_commit(effects);
+    if (const std::size_t published = published_changes(effects); published > 0) {
+      changes += published;
+      changed_at = begun.boot;
+    }
+    const bool at_rest = begun.boot - changed_at >= kRest;
+    const bool release = changes >= (at_rest ? kReleaseAtRestAfter : kReleaseAfter) && !begin_commit(effects);
     carry_out(std::move(effects));
     if (release) {
       changes = 0;
@@ -153,7 +160,7 @@ void Runner::run() {
     sinks_.turned(wire::read_clock().boot - begun.boot, events.size());
     // A burst leaves no room behind that nothing else can have.
     if (events.capacity() > kGatherAtMost)
-      events = {};
+      std::vector<Event>().swap(events);
     else
       events.clear();
     turning_ = true;

@@ -91,14 +91,14 @@ class Digest {
 
 void add_status(Digest& digest, const InstanceStatus& status) {
   digest.add(to_string(status.phase));
-  digest.add(status.reason);
-  digest.add(status.message);
+  digest.add(status.reason.str());
+  digest.add(status.message.str());
   digest.add(to_string(status.health));
   digest.add(std::uint64_t{status.restarts});
   digest.add(status.last_exit ? to_string(status.last_exit->kind) : "");
   digest.add(static_cast<std::uint64_t>(status.last_exit ? status.last_exit->code : 0));
   digest.add(status.address);
-  digest.add(status.accelerator);
+  digest.add(status.accelerator.str());
   digest.add(status.started_at.time_since_epoch());
   const BootTimes& boot = status.boot;
   for (const Duration part : {boot.fetch, boot.prepare, boot.start, boot.first_byte, boot.total, boot.healthy})
@@ -132,13 +132,13 @@ InstanceStatus describe(const Instance& instance, Bucket bucket) {
   const PhaseReason phase = describe_bucket(instance, bucket);
   InstanceStatus status;
   status.phase = phase.phase;
-  status.reason = phase.reason;
+  status.reason = std::string(phase.reason);
   status.message = describe_problem(instance, bucket);
   status.health = phase.phase == Phase::kRunning ? instance.health.value : Health::kNone;
   status.restarts = instance.record.restarts;
   status.last_exit = instance.record.last_exit;
   status.address = instance.record.address;
-  status.accelerator = instance.vm.accelerator;
+  status.accelerator = Symbol(instance.vm.accelerator);
   status.started_at = instance.vm.started_at;
   status.boot = instance.vm.boot;
   return status;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "api/ids.hpp"
+#include "api/rare_text.hpp"
 #include "api/time.hpp"
 
 namespace unik {
@@ -56,16 +57,17 @@ struct BootTimes {
   bool operator==(const BootTimes&) const = default;
 };
 
+// A fleet has one of each instance in memory, so that its parts stand in an order without gaps.
 struct InstanceStatus {
   Phase phase = Phase::kPending;
-  std::string reason;
-  std::string message;  // for a person: what happened, what to do
   Health health = Health::kNone;
   std::uint32_t restarts = 0;
+  RareText reason;
+  RareText message;     // for a person: what happened, what to do
+  std::string address;  // where the node reaches the guest, `127.83.4.9`
+  Symbol accelerator;   // `kvm` or `tcg`
   std::optional<Exit> last_exit;
-  std::string address;      // where the node reaches the guest, `127.83.4.9`
-  std::string accelerator;  // `kvm` or `tcg`
-  WallTime started_at{};    // of the last run; the epoch before the first
+  WallTime started_at{};  // of the last run; the epoch before the first
   BootTimes boot;
 
   bool operator==(const InstanceStatus&) const = default;

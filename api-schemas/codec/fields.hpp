@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "api/ids.hpp"
+#include "api/rare_text.hpp"
 #include "api/result.hpp"
 #include "api/time.hpp"
 #include "api/units.hpp"
@@ -108,6 +109,11 @@ class Fields {
 
   bool text(std::string_view name, std::string& out, TextRule rule = any_text) {
     return get(name, [&](const At& at) { store(read_text(at, rule), out); });
+  }
+  bool text(std::string_view name, RareText& out) {
+    return get(name, [&](const At& at) {
+      if (const auto value = read_text(at)) out = std::string(*value);
+    });
   }
   template <std::integral Int>
   bool integer(std::string_view name, Int& out, Int least = std::numeric_limits<Int>::min(),

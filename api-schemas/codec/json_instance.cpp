@@ -16,7 +16,7 @@ void write(JsonWriter& out, const InstanceStatus& status) {
     out.key("last_exit").begin_object().field("kind", to_string(status.last_exit->kind));
     out.field("code", status.last_exit->code).end_object();
   }
-  out.field("address", status.address).field("accelerator", status.accelerator);
+  out.field("address", status.address).field("accelerator", status.accelerator.str());
   write_time(out, "started_at", status.started_at);
   const BootTimes& boot = status.boot;
   out.key("boot").begin_object().field("fetch_us", boot.fetch.count()).field("prepare_us", boot.prepare.count());
@@ -37,7 +37,14 @@ void read(Fields& in, InstanceStatus& status) {
     last.integer("code", exit.code);
   });
   in.text("address", status.address);
-  in.text("accelerator", status.accelerator);
+  in.get("accelerator", [&](const At& at) {
+    const auto text = read_text(at);
+    if (!text) return;
+    if (text->empty() || is_dns_label(*text))
+      status.accelerator = Symbol(*text);
+    else
+      at.want("`kvm`, `tcg` or the like");
+  });
   in.wall_time("started_at", status.started_at);
   in.object("boot", "boot", [&](Fields& boot) {
     boot.micros("fetch_us", status.boot.fetch);

@@ -159,7 +159,7 @@ Table table_of(const std::vector<InstanceView>& instances, WallTime now, bool wi
                           format_boot(boot_time(status.boot)),
                           age(view.created_at, now)};
     if (wide)
-      row.insert(row.end(), {Cell(status.address), Cell(status.accelerator),
+      row.insert(row.end(), {Cell(status.address), Cell(status.accelerator.str()),
                              Cell(status.last_exit ? describe(*status.last_exit) : ""), Cell(short_image(view.image)),
                              Cell(status.message)});
     table.rows.push_back(std::move(row));

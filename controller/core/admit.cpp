@@ -24,7 +24,11 @@ class Applier {
     std::vector<Resource> resources = request_.resources;
     if (Result<void> accepted = accept(draft_.world(), resources); !accepted) return std::move(accepted).error();
     const std::size_t before = draft_.plan().changes.size();
-    for (const Resource& resource : resources) std::visit([this](const auto& value) { put(value); }, resource);
+    for (Resource& resource : resources) std::visit([this](auto& value) { put(value); }, resource);
+    // Last, since the answer goes and the rows stay: what lies between them leaves holes that are of no use.
+    for (std::size_t i = 0; i < resources.size(); ++i)
+      if (reply_.objects[i].verb == ApplyVerb::kCreated)
+        reply_.objects[i].changes = field_changes(nullptr, &resources[i]);
     const bool changed = draft_.plan().changes.size() > before;
     reply_.revision = draft_.world().revision - (changed ? 0 : 1);
     return std::move(reply_);
@@ -33,6 +37,7 @@ class Applier {
  private:
   std::uint64_t next_uid() const { return draft_.world().last_uid + 1; }
 
+  // But for what a new object has, which `run` adds.
   void report(const Resource* before, const Resource& after, bool same) {
     const Metadata& metadata = metadata_of(after);
     AppliedObject object;
@@ -40,10 +45,12 @@ class Applier {
     object.tenant = metadata.tenant;
     object.name = metadata.name;
     object.generation = metadata.generation;
-    if (!same) {
-      object.verb = before == nullptr ? ApplyVerb::kCreated : ApplyVerb::kUpdated;
+    if (before == nullptr) {
+      object.verb = ApplyVerb::kCreated;
+    } else if (!same) {
+      object.verb = ApplyVerb::kUpdated;
       object.changes = field_changes(before, &after);
-      if (before != nullptr) object.effect = effect_between(*before, after);
+      object.effect = effect_between(*before, after);
     }
     reply_.objects.push_back(std::move(object));
   }
@@ -69,7 +76,8 @@ class Applier {
     return value == *before;
   }
 
-  void put(App app) {
+  // Each of these gives its value what is given to what is declared.
+  void put(App& app) {
     const AppName name = app.name();
     const AppRow* const row = draft_.world().apps.find(name);
     app.spec.boot.check = target_of(app.spec.run.health);
@@ -116,7 +124,7 @@ class Applier {
     }
   }
 
-  void put(Node node) {
+  void put(Node& node) {
     const Symbol name(node.metadata.name);
     const NodeRow* const row = draft_.world().nodes.find(name);
     const std::optional<Resource> old = row == nullptr ? std::nullopt : std::optional<Resource>(*row->node);
@@ -169,7 +177,7 @@ class Applier {
       if (std::ranges::find(paths, change.path) != paths.end()) change.effect = ChangeEffect::kReplace;
   }
 
-  void put(Tenant tenant) {
+  void put(Tenant& tenant) {
     const TenantRow* const row = draft_.world().tenants.find(Symbol(tenant.metadata.name));
     const std::optional<Resource> old = row == nullptr ? std::nullopt : std::optional<Resource>(*row->tenant);
     const bool same = settle(tenant, declared(draft_.world(), tenant));

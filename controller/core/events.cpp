@@ -79,8 +79,8 @@ class Teller {
     const InstanceStatus& status = *change.status;
     std::string message(status.message);
     if (status.phase == Phase::kRunning && status.boot.start.count() > 0)
-      message = "booted in " + std::to_string(status.boot.start.count() / 1000) + " ms (" + status.accelerator + ")" +
-                (message.empty() ? "" : "; " + message);
+      message = "booted in " + std::to_string(status.boot.start.count() / 1000) + " ms (" + status.accelerator.str() +
+                ")" + (message.empty() ? "" : "; " + message);
     if (status.health != Health::kNone)
       message += (message.empty() ? "" : "; ") + std::string(to_string(status.health));
     if (status.restarts > 0) message += (message.empty() ? "" : "; ") + counted(status.restarts, "restart");

@@ -499,7 +499,7 @@ std::optional<Verdict> judge_instance(const Joined& one) {
   const InstanceStatus& status = *one.row->status;
   const bool ended_badly = status.phase == Phase::kExited && !ended_well(status);
   if (status.phase != Phase::kFailed && !ended_badly && status.reason != "crash_loop") return std::nullopt;
-  Verdict verdict{status.reason.empty() ? "failed" : status.reason, short_name(one.id) + ": " + status.reason};
+  Verdict verdict{status.reason.empty() ? "failed" : status.reason.str(), short_name(one.id) + ": " + status.reason};
   if (!status.message.empty()) verdict.message += ": " + status.message;
   return verdict;
 }

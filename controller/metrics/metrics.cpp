@@ -185,7 +185,7 @@ void Metrics::committed(const Record& record) {
     } else if (const auto* const seen = std::get_if<ObserveInstance>(&change)) {
       const InstanceStatus& status = *seen->status;
       if (families_->ends_a_boot(seen->id, status))
-        families_->boot_seconds.Add({{"accelerator", status.accelerator}}, kBootSeconds)
+        families_->boot_seconds.Add({{"accelerator", status.accelerator.str()}}, kBootSeconds)
             .Observe(seconds(status.boot.start));
     } else if (const auto* const put_instance = std::get_if<PutInstance>(&change)) {
       if (const std::string& cause = put_instance->why.cause; !cause.empty())

@@ -166,6 +166,7 @@ struct InstanceNames {
   LastName tenant;
   LastName app;
   LastName node;
+  LastName accelerator;
 };
 
 Result<void> read_instance(const Statement& row, InstanceNames& names, World& world) {
@@ -175,10 +176,10 @@ Result<void> read_instance(const Statement& row, InstanceNames& names, World& wo
   InstanceRow value;
   InstanceStatus status;
   value.node = names.node.of(row.text(5));
-  status.reason = row.text(6);
-  status.message = row.text(7);
+  status.reason = std::string(row.text(6));
+  status.message = std::string(row.text(7));
   status.address = row.text(8);
-  status.accelerator = row.text(9);
+  status.accelerator = names.accelerator.of(row.text(9));
   value.goal = static_cast<InstanceGoal>(row.integer(10));
   value.goal_revision = row.unsigned_integer(11);
   value.created_at = wall(row.integer(12));

@@ -48,7 +48,7 @@ std::int64_t checksum(const InstanceId& id, const InstanceRow& row) {
   text.append(id.tenant.str()).append(1, '/').append(id.app.str()).append(1, '/');
   number(id.slot), text += '/', number(id.rollout), text += '/', number(id.attempt);
   for (const std::string* part :
-       {&row.node.str(), &status.reason, &status.message, &status.address, &status.accelerator})
+       {&row.node.str(), &status.reason.str(), &status.message.str(), &status.address, &status.accelerator.str()})
     text.append(1, '\0').append(*part);
   for (const std::int64_t value : numbers_of(row)) text += '\0', number(value);
   return checksum(text);

@@ -145,7 +145,7 @@ struct TableWriter::Statements {
     const InstanceStatus& status = *row->status;
     int place = 6;
     for (const std::string* text :
-         {&row->node.str(), &status.reason, &status.message, &status.address, &status.accelerator})
+         {&row->node.str(), &status.reason.str(), &status.message.str(), &status.address, &status.accelerator.str()})
       statement.bind(place++, *text);
     for (const std::int64_t number : numbers_of(*row)) statement.bind(place++, number);
     return statement.bind(place, checksum(id, *row)).run();

@@ -148,7 +148,7 @@ TEST_F(LoopGoalsTest, ARestartThatCannotBeStoredWaits) {
   host.end_vm(web, {ExitKind::kCrashed, 0});
   host.run_for(1min);
   EXPECT_EQ(host.launches[web], 1U);
-  EXPECT_NE(host.status(web)->message.find("no space left"), std::string::npos);
+  EXPECT_NE(host.status(web)->message.str().find("no space left"), std::string::npos);
   host.record_fails = false;
   host.run_for(40s);
   EXPECT_TRUE(host.is_running(web));

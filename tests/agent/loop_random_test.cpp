@@ -44,7 +44,7 @@ class RandomNode {
     std::set<InstanceId> reported;
     for (const ObservedInstance& seen : host.reported().instances) {
       reported.insert(seen.id);
-      EXPECT_EQ(seen.status.phase, Phase::kRunning) << to_string(seen.id) << ' ' << seen.status.reason;
+      EXPECT_EQ(seen.status.phase, Phase::kRunning) << to_string(seen.id) << ' ' << seen.status.reason.str();
       EXPECT_NE(seen.status.health, Health::kUnhealthy);
     }
     std::set<InstanceId> alive;

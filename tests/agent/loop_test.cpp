@@ -35,7 +35,7 @@ TEST_F(LoopTest, RunsWhatItsGoalsName) {
   EXPECT_EQ(status.phase, Phase::kRunning);
   EXPECT_EQ(status.reason, "");
   EXPECT_EQ(status.health, Health::kNone);
-  EXPECT_EQ(status.accelerator, "tcg");
+  EXPECT_EQ(status.accelerator.str(), "tcg");
   EXPECT_TRUE(status.address.starts_with("127."));
   EXPECT_EQ(host.last_report().accepted_stamp, host.wanted_stamp());
 }
@@ -355,7 +355,7 @@ TEST_F(LoopTest, IgnoresTheEndOfAnEarlierRun) {
   host.inject(VmStarted{web, 0, {}, "kvm", {}, {}});
   host.run_for(5s);
   EXPECT_TRUE(host.is_running(web));
-  EXPECT_EQ(host.status(web)->accelerator, "tcg");
+  EXPECT_EQ(host.status(web)->accelerator.str(), "tcg");
   EXPECT_EQ(host.launches[web], 2U);
 }
 
@@ -389,7 +389,7 @@ TEST_F(LoopTest, RefusesAnotherBootSpecUnderTheSameId) {
   host.want({other});
   host.run_for(2s);
   EXPECT_EQ(host.launches[web], 1U);
-  EXPECT_NE(host.status(web)->message.find("boot spec"), std::string::npos);
+  EXPECT_NE(host.status(web)->message.str().find("boot spec"), std::string::npos);
   host.crash();
   host.start();
   host.end_vm(web,

@@ -91,7 +91,7 @@ InstanceStatus running_at(std::size_t node) {
   status.phase = Phase::kRunning;
   status.address = "127." + std::to_string(1 + node / 65'536) + "." + std::to_string(node / 256 % 256) + "." +
                    std::to_string(node % 256);
-  status.accelerator = "kvm";
+  status.accelerator = Symbol("kvm");
   status.started_at = WallTime(std::chrono::hours(500'000));
   status.boot.total = std::chrono::milliseconds(40);
   return status;
@@ -107,11 +107,13 @@ struct Fleet::Impl {
   }
 
   Result<Connection*> free_connection() {
-    if (!free.empty()) {
-      Connection* const connection = free.back();
-      free.pop_back();
-      return connection;
-    }
+    if (free.empty()) return open_connection();
+    Connection* const connection = free.back();
+    free.pop_back();
+    return connection;
+  }
+
+  Result<Connection*> open_connection() {
     auto connection = std::make_unique<Connection>();
     connection->fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
@@ -137,14 +139,18 @@ struct Fleet::Impl {
   }
 
   Result<void> send(std::string text, std::size_t node, std::uint64_t seq) {
-    Result<Connection*> connection = free_connection();
+    const Result<Connection*> connection = free_connection();
     if (!connection) return connection.error();
     (*connection)->node = node;
     (*connection)->seq = seq;
-    (*connection)->asked = true;
-    (*connection)->out = std::move(text);
+    return send_on(**connection, std::move(text));
+  }
+
+  Result<void> send_on(Connection& connection, std::string text) {
+    connection.asked = true;
+    connection.out = std::move(text);
     ++in_flight;
-    return write(**connection);
+    return write(connection);
   }
 
   Result<void> write(Connection& connection) {
@@ -301,6 +307,24 @@ Result<Fleet> Fleet::start(const wire::Endpoint& endpoint, std::size_t nodes) {
 Fleet::Fleet(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Fleet::Fleet(Fleet&&) noexcept = default;
 Fleet::~Fleet() = default;
+
+Result<void> Fleet::connect(std::size_t count) {
+  std::size_t sent = 0;
+  std::size_t answered = 0;
+  const auto on_answer = [&](Connection&, const Response&) -> Result<void> {
+    ++answered;
+    return {};
+  };
+  while (answered < count) {
+    for (; sent < count && sent - answered < kInFlight; ++sent) {
+      const Result<Connection*> connection = impl_->open_connection();
+      if (!connection) return connection.error();
+      if (Result<void> out = impl_->send_on(**connection, request_text("GET", "/healthz", {})); !out) return out;
+    }
+    if (Result<void> turned = impl_->turn(1, on_answer); !turned) return turned;
+  }
+  return {};
+}
 
 Result<void> Fleet::settle(std::size_t instances) {
   std::deque<std::size_t> due;

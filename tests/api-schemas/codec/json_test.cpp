@@ -162,6 +162,7 @@ TEST(JsonReading, IgnoresWhatItDoesNotKnowAndFillsInWhatIsMissing) {
   InstanceStatus expected;
   expected.phase = Phase::kRunning;
   EXPECT_EQ(*status, expected);
+  EXPECT_EQ(from_json<InstanceStatus>(R"({"accelerator":"Not A Name"})").error().reason, "bad_message");
   EXPECT_EQ(from_json<Stamp>("{}").value(), Stamp{});
   const auto app = from_json<Resource>(
       R"({"apiVersion":"unikctl.dev/v1","kind":"App","metadata":{"name":"web","later":1},"spec":{},"status":{}})");

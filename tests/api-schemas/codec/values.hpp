@@ -294,7 +294,7 @@ inline InstanceStatus status() {
   out.restarts = *rc::gen::arbitrary<std::uint32_t>();
   if (coin()) out.last_exit = Exit{static_cast<ExitKind>(below(5)), *rc::gen::arbitrary<std::int32_t>()};
   out.address = text();
-  out.accelerator = coin() ? "kvm" : "tcg";
+  out.accelerator = Symbol(coin() ? "kvm" : "tcg");
   if (coin()) out.started_at = wall_time();
   for (Duration* part :
        {&out.boot.fetch, &out.boot.prepare, &out.boot.start, &out.boot.first_byte, &out.boot.total, &out.boot.healthy})

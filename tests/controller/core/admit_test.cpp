@@ -74,6 +74,22 @@ TEST(Effect, OfASingletonIsARestart) {
   });
 }
 
+TEST(FieldChanges, OfANewObjectAreAllThatItHas) {
+  PlannedWorld planned;
+  planned.add_node("n1");
+  planned.step([&](Draft& draft) {
+    ApplyRequest request;
+    for (const char* name : {"a", "b"}) request.resources.emplace_back(PlannedWorld::app(name));
+    const Result<ApplyReply> reply = admit_apply(draft, request);
+    ASSERT_TRUE(reply.ok());
+    for (const AppliedObject& object : reply->objects) {
+      const Resource stored(*draft.world().apps.find({Symbol("default"), Symbol(object.name)})->app);
+      EXPECT_EQ(object.verb, ApplyVerb::kCreated);
+      EXPECT_EQ(object.changes, field_changes(nullptr, &stored)) << object.name;
+    }
+  });
+}
+
 TEST(FieldChanges, SpellNewLinesAsPeopleDo) {
   App app = PlannedWorld::app("web");
   const Resource before(app);

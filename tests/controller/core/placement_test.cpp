@@ -110,8 +110,9 @@ TEST(Explain, TellsWhyAnInstanceWaitsAsItIsNow) {
   EXPECT_EQ(fleet.world().revision, before + 1) << "what is told moves, and nothing is written";
   EXPECT_NE(ready().find("n1: it is cordoned"), std::string::npos) << ready();
   const auto& [id, row] = *fleet.world().instances.begin();
-  EXPECT_NE(view_instance(fleet.world(), id, row).status.message.find("cordoned"), std::string::npos);
-  EXPECT_NE(view_status(fleet.world(), "default").instances[0].status.message.find("cordoned"), std::string::npos);
+  EXPECT_NE(view_instance(fleet.world(), id, row).status.message.str().find("cordoned"), std::string::npos);
+  EXPECT_NE(view_status(fleet.world(), "default").instances[0].status.message.str().find("cordoned"),
+            std::string::npos);
   const std::optional<Explanation> why = explain_instance(fleet.world(), id);
   EXPECT_NE(why->summary.find("n1: it is cordoned"), std::string::npos) << why->summary;
 }

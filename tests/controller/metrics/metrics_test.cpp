@@ -54,7 +54,7 @@ TEST(Metrics, ABootIsMeasuredOnceAndEachRestartAgain) {
   const InstanceId id{Symbol("default"), Symbol("web"), 0, 42, 1};
   InstanceStatus status;
   status.phase = Phase::kRunning;
-  status.accelerator = "tcg";
+  status.accelerator = Symbol("tcg");
   status.boot.start = std::chrono::milliseconds(300);
   Metrics metrics;
   const auto count_after = [&](Health health, int started_at) {
