@@ -38,6 +38,8 @@ struct SimulatedVm {
   std::uint64_t process = 0;
   bool strict = false;
   bool job = false;  // it ends by itself
+  bool asked_to_end = false;
+  Duration ends_in{};  // after it was asked to; one that does not listen is killed before
 };
 
 class SimulatedNode {
