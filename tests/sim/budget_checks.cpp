@@ -102,12 +102,11 @@ struct Taken {
   std::uint32_t budget = 0;
 };
 
-Taken taken_by(const World& after, const AppRow& app, CurrentTemplate& current, const InstanceId& id,
-               const InstanceRow& row) {
+Taken taken_by(const World& after, const AppRow& app, bool is_current, const InstanceId& id, const InstanceRow& row) {
   const bool strict = is_strict_slot(after, id.app_name(), app, id.slot);
   if (is_leaving(after, *app.app, row.node))
     return {id, "a move", strict ? app.app->spec.disruption.max_unavailable : 0};
-  if (current.covers(id.rollout)) return {id, "nothing", 0};
+  if (is_current) return {id, "nothing", 0};
   const std::uint32_t stated = app.state.blue_green ? 0 : rollout_policy(after, *app.app).max_unavailable;
   return {id, strict ? "a rollout of what is strict" : "a rollout", strict ? std::max(stated, 1U) : stated};
 }
@@ -119,13 +118,16 @@ void check_budget_of(const World& before, const World& after, const World& loop,
     if (id.slot < app.app->spec.replicas && (serves(after, row) || has_served(row))) serving.insert(id.slot);
   });
   std::map<std::uint32_t, Taken> taken;  // by slot
+  // What the record goes back to at its end may have been old at its begin.
+  CurrentTemplate began_with(before, name, before.apps.find(name)->rollout);
   CurrentTemplate current(after, name, app.rollout), live(after, name, app.state.live);
   for_each_stopped(before, after, name, [&](const InstanceId& id, const InstanceRow& row) {
     if (id.slot >= app.app->spec.replicas || serving.contains(id.slot)) return;
     // Before a blue/green rollout switches, nobody is led to anything but what served last.
     if (app.state.blue_green && !live.covers(id.rollout)) return;
+    const bool is_current = current.covers(id.rollout) && began_with.covers(id.rollout);
     taken[id.slot] = is_forced(loop, after, *app.app, row.node) ? Taken{id, "nobody", kNoBudget}
-                                                                : taken_by(after, app, current, id, row);
+                                                                : taken_by(after, app, is_current, id, row);
   });
   if (taken.empty()) return;
   // As if those with the least budget had gone first: each must find its own kept.

@@ -97,11 +97,17 @@ std::string about(const Table& table, const Key& key, const auto& put) {
   const auto* const row = table.find(key);
   return to_string(key) + (row == nullptr ? " is not there" : " " + change_json(put(*row)));
 }
-// What an operation waits for moves all the time: its figures, and whether it is room or a turn that others have.
-bool is_only_worded_anew(const World& world, const PutOperation& put) {
-  const Shared<Operation>* const row = world.operations.find(put.key);
+// What something waits for moves all the time: its figures, and whether it is room, the quota, or a turn that others
+// have.
+bool is_only_worded_anew(const World& world, const Change& change) {
+  if (const auto* const put = std::get_if<PutInstance>(&change)) {
+    const InstanceRow* const row = world.instances.find(put->id);
+    return row != nullptr && row->node.empty() && put->row.node.empty() && row->goal == put->row.goal;
+  }
+  const auto* const put = std::get_if<PutOperation>(&change);
+  const Shared<Operation>* const row = put == nullptr ? nullptr : world.operations.find(put->key);
   if (row == nullptr) return false;
-  Operation operation = *put.operation;
+  Operation operation = *put->operation;
   operation.message = (*row)->message;
   operation.updated_at = (*row)->updated_at;
   operation.error = (*row)->error;
@@ -132,8 +138,7 @@ void IncrementalCheck::look() {
   std::set<std::string> wanted;
   if (again || ++looks_ % kRestsForEach == 0)
     for (const Change& change : everything_planned(world, cluster_.timeline.now().wall)) {
-      const auto* const put = std::get_if<PutOperation>(&change);
-      if (put == nullptr || !is_only_worded_anew(world, *put)) wanted.insert(about(world, change));
+      if (!is_only_worded_anew(world, change)) wanted.insert(about(world, change));
     }
   for (const std::string& one : wanted)
     cluster_.expect(!again || !wanted_.contains(one),

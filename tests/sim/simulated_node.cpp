@@ -215,6 +215,7 @@ void SimulatedNode::perform(const agent::LaunchVm& effect) {
   vm.process = ++processes_;
   vm.strict = effect.boot.singleton == Singleton::kStrict;
   vm.job = effect.boot.env.contains("JOB");
+  vm.broken = effect.boot.env.contains("BROKEN") || (rotten_ && effect.boot.env.contains("ROTS"));
   vm.ends_in = random_end(random_);
   vms_[effect.id] = vm;
   uplink_.launched(index_, effect.id, effect.boot);
@@ -227,11 +228,11 @@ void SimulatedNode::perform(const agent::LaunchVm& effect) {
     found->second.started_at = timeline_.now().wall;
     deliver(agent::VmStarted{id, run, timeline_.now().wall, "tcg", boot, boot - milliseconds(20)});
   });
-  const bool broken = effect.boot.env.contains("BROKEN") || (rotten_ && effect.boot.env.contains("ROTS"));
-  if (!broken && !vm.job) return;
-  timeline_.after(broken ? boot + milliseconds(200) : kJobTime, [this, id = effect.id, process = vm.process, broken] {
-    end_vm(id, process, Exit{ExitKind::kExited, broken ? 1 : 0});
-  });
+  if (!vm.broken && !vm.job) return;
+  timeline_.after(vm.broken ? boot + milliseconds(200) : kJobTime,
+                  [this, id = effect.id, process = vm.process, broken = vm.broken] {
+                    end_vm(id, process, Exit{ExitKind::kExited, broken ? 1 : 0});
+                  });
 }
 
 void SimulatedNode::end_vm(const InstanceId& id, std::uint64_t process, Exit exit) {
