@@ -83,6 +83,14 @@ bool runs_anything_strict(const World& world, const AppName& name) {
   return strict;
 }
 
+std::set<AppName> apps_that_stop(const Record& record) {
+  std::set<AppName> apps;
+  for (const Change& change : record.changes)
+    if (const auto* const put = std::get_if<PutInstance>(&change); put && put->row.goal == InstanceGoal::kStop)
+      apps.insert(put->id.app_name());
+  return apps;
+}
+
 // The record makes an instance stop that may serve.
 template <typename Visit>
 void for_each_stopped(const World& before, const World& after, const AppName& name, Visit visit) {
@@ -165,10 +173,14 @@ std::set<std::uint32_t> slots_side_by_side(const World& world, const AppName& na
 
 }  // namespace
 
-std::vector<std::string> check_budgets(const World& before, const World& after, const World& loop) {
+std::vector<std::string> check_budgets(const World& before, const World& after, const Record& record,
+                                       const World& loop) {
   std::vector<std::string> broken;
-  for (const auto& [name, app] : after.apps)
-    if (same_app_before(before, name, app) != nullptr) check_budget_of(before, after, loop, name, app, broken);
+  for (const AppName& name : apps_that_stop(record)) {
+    const AppRow* const app = after.apps.find(name);
+    if (app != nullptr && same_app_before(before, name, *app) != nullptr)
+      check_budget_of(before, after, loop, name, *app, broken);
+  }
   return broken;
 }
 
@@ -204,11 +216,13 @@ std::vector<std::string> check_surge(const World& before, const World& after, co
   return broken;
 }
 
-std::vector<std::string> check_gates(const World& before, const World& after, const World& loop, Time now,
-                                     const ReadySince& ready_since) {
+std::vector<std::string> check_gates(const World& before, const World& after, const Record& record, const World& loop,
+                                     Time now, const ReadySince& ready_since) {
   std::vector<std::string> broken;
-  for (const auto& [name, app] : after.apps) {
-    if (same_app_before(before, name, app) == nullptr) continue;
+  for (const AppName& name : apps_that_stop(record)) {
+    const AppRow* const found = after.apps.find(name);
+    if (found == nullptr || same_app_before(before, name, *found) == nullptr) continue;
+    const AppRow& app = *found;
     CurrentTemplate current(after, name, app.rollout);
     const Duration proof = rollout_policy(after, *app.app).gate.healthy_for;
     for_each_stopped(before, after, name, [&](const InstanceId& id, const InstanceRow& row) {

@@ -16,7 +16,7 @@ namespace unik::sim {
 // node's loss, an overdue drain, a deletion or fewer replicas take is nobody's choice. `loop` is the loop's own World,
 // for its clocks.
 std::vector<std::string> check_budgets(const controller::World& before, const controller::World& after,
-                                       const controller::World& loop);
+                                       const controller::Record& record, const controller::World& loop);
 
 // Instances of the current template that the record creates beside what serves: more than `maxSurge` at a time, or
 // before the canaries have proved themselves. A blue/green rollout creates them all at once.
@@ -27,6 +27,7 @@ std::vector<std::string> check_surge(const controller::World& before, const cont
 // `ready_since` tells when the journal began to say that one is ready.
 using ReadySince = std::function<std::optional<Time>(const InstanceId&)>;
 std::vector<std::string> check_gates(const controller::World& before, const controller::World& after,
-                                     const controller::World& loop, Time now, const ReadySince& ready_since);
+                                     const controller::Record& record, const controller::World& loop, Time now,
+                                     const ReadySince& ready_since);
 
 }  // namespace unik::sim
