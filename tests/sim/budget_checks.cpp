@@ -205,6 +205,7 @@ std::vector<std::string> check_surge(const World& before, const World& after, co
     CurrentTemplate current(after, name, app->rollout);
     for (const InstanceId& id : ids) {
       if (!current.covers(id.rollout) || !both.contains(id.slot)) continue;
+      if (is_strict_slot(after, name, *app, id.slot)) continue;  // a row for what waits until the slot is free
       const std::uint32_t surge = rollout_policy(after, *app->app).max_surge;
       if (both.size() > surge)
         broken.push_back("surge: " + to_string(id) + " comes beside what serves in " + std::to_string(both.size()) +
