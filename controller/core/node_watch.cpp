@@ -196,11 +196,9 @@ bool is_isolated(const World& world, Time now) {
   return silent > ready;
 }
 
-void watch_node(Draft& draft, Symbol node) {
-  if (!draft.world().nodes.contains(node)) return;
-  watch_health(draft, node);
-  watch_drain(draft, node);
-  tell_of_drain(draft, node);
+namespace {
+
+void take_report(Draft& draft, Symbol node) {
   const Observed* const observed = draft.world().observed.find(node);
   if (observed == nullptr || draft.world().history_lost) return;
   if (!is_accounted(draft.world(), node)) account_for_node(draft, node);
@@ -208,6 +206,16 @@ void watch_node(Draft& draft, Symbol node) {
   take_transitions(draft, node, *report);
   forget_strays(draft, node);
   wake_apps_that_stop_here(draft, node);
+}
+
+}  // namespace
+
+void watch_node(Draft& draft, Symbol node) {
+  if (!draft.world().nodes.contains(node)) return;
+  watch_health(draft, node);
+  watch_drain(draft, node);
+  take_report(draft, node);
+  tell_of_drain(draft, node);
 }
 
 }  // namespace unik::controller

@@ -106,11 +106,16 @@ class Fold {
   void operator()(const PutNode& change) {
     const Symbol name(change.row.node->metadata.name);
     world_.last_uid = std::max(world_.last_uid, change.row.node->metadata.uid);
-    if (const NodeRow* const before = world_.nodes.find(name)) --world_.nodes_by_health[index_of(before->health)];
+    const NodeRow* const before = world_.nodes.find(name);
+    if (before != nullptr) --world_.nodes_by_health[index_of(before->health)];
     ++world_.nodes_by_health[index_of(change.row.health)];
+    // What runs there may have to leave, or to leave at once, or may stay again.
+    const bool spec_moved = before != nullptr && before->node->spec != change.row.node->spec;
     world_.nodes.set(name, change.row);
     measure(name);
     touch_node(name);
+    if (spec_moved)
+      for_each_on_node(world_, name, [&](const InstanceId& id, const InstanceRow&) { touch_app(id.app_name()); });
     if (dirty_ != nullptr) dirty_->capacity = true;
   }
 
@@ -132,7 +137,9 @@ class Fold {
     const Symbol name(change.row.tenant->metadata.name);
     const TenantRow* const before = world_.tenants.find(name);
     const RequireSignatures old = before == nullptr ? RequireSignatures{} : before->tenant->spec.require_signatures;
+    const bool policy_moved = before != nullptr && before->tenant->spec.rollout != change.row.tenant->spec.rollout;
     world_.tenants.set(name, change.row);
+    if (policy_moved) touch_apps_of(name);
     if (old != change.row.tenant->spec.require_signatures) goals_of_tenant_moved(name);
     // A raised quota or another selector may let in what waits.
     if (dirty_ != nullptr) dirty_->capacity = true;
@@ -213,8 +220,8 @@ class Fold {
       uncount(world_, change.key, **before);
     world_.operations.set(change.key, change.operation);
     count(world_, change.key, *change.operation);
-    if (!is_final(*change.operation) && change.operation->kind != OperationKind::kBuild)
-      touch_app(change.operation->target);
+    // One that ends without ever having had its turn leaves its app to be planned.
+    if (change.operation->kind != OperationKind::kBuild) touch_app(change.operation->target);
   }
 
   void operator()(const RemoveOperation& change) {
@@ -236,6 +243,11 @@ class Fold {
  private:
   void touch_app(const AppName& app) {
     if (dirty_ != nullptr) dirty_->apps.insert(app);
+  }
+  void touch_apps_of(Symbol tenant) {
+    for (auto it = world_.apps.lower_bound({tenant, Symbol()}); it != world_.apps.end() && it->first.tenant == tenant;
+         ++it)
+      touch_app(it->first);
   }
   void touch_node(Symbol node) {
     if (dirty_ != nullptr) dirty_->nodes.insert(node);

@@ -9,15 +9,28 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+constexpr int kAgentsForEach = 50;  // of those who ask
+
 }  // namespace
 
 void Clients::plan() {
-  const Duration pause = cluster_.random.between(milliseconds(200), seconds(6));
+  Tenant other;
+  other.metadata.name = kOtherTenant;
+  controller::ApplyRequest apply;
+  apply.resources.push_back(std::move(other));
+  ask_as("operator", std::move(apply));
+  plan_next();
+}
+
+// A larger fleet has more of them.
+void Clients::plan_next() {
+  const int crowd = 1 + cluster_.options.agents / kAgentsForEach;
+  const Duration pause = cluster_.random.between(milliseconds(200), seconds(6)) / crowd;
   cluster_.timeline.after(pause, [this] {
     if (!cluster_.faulty()) return;
     const controller::Caller caller = next_caller("user");
     ask(caller, random_mutation(caller.trace_id));
-    plan();
+    plan_next();
   });
 }
 
@@ -38,25 +51,31 @@ controller::Mutation Clients::random_mutation(const std::string& trace_id) {
     build.image = built_image(cluster_.controller.durable(), build);
     return build;
   }
-  if (random.chance(0.25)) return random_steering(users(), trace_id);
-  if (random.chance(0.25))
-    return controller::DeleteRequest{
-        Kind::kApp, std::string(kDefaultTenant), {random_app(users()).metadata.name}, trace_id};
-  controller::ApplyRequest apply;
+  if (random.chance(0.3)) return random_steering(users(), cluster_.controller.durable(), trace_id);
+  if (random.chance(0.25)) {
+    const AppName name = random_name(users());
+    return controller::DeleteRequest{Kind::kApp, name.tenant.str(), {name.app.str()}, trace_id};
+  }
+  controller::ApplyRequest apply = random_apply(users());
   apply.follow = random.chance(0.5);
   apply.trace_id = trace_id;
-  apply.resources.push_back(random_app(users()));
   return apply;
 }
 
 void Clients::end_steering() {
-  for (int i = 0; i < cluster_.options.agents; ++i)
-    ask_as("operator", controller::CordonRequest{cluster_.nodes[static_cast<std::size_t>(i)]->name(), true});
-  Tenant tenant;
-  tenant.metadata.name = kDefaultTenant;
+  const controller::World& world = cluster_.controller.durable();
   controller::ApplyRequest apply;
-  apply.resources.push_back(std::move(tenant));
-  for (const auto& [name, row] : cluster_.controller.durable().apps) {
+  for (int i = 0; i < cluster_.options.agents; ++i) {
+    Node node;
+    node.metadata.name = cluster_.nodes[static_cast<std::size_t>(i)]->name();
+    apply.resources.push_back(std::move(node));
+  }
+  for (const auto& [name, row] : world.tenants) {
+    Tenant tenant;
+    tenant.metadata.name = name.str();
+    apply.resources.push_back(std::move(tenant));
+  }
+  for (const auto& [name, row] : world.apps) {
     if (row.deleting) continue;
     if (row.state.held) ask_as("operator", controller::RolloutRequest{name, controller::RolloutVerb::kResume, {}, {}});
     App app = *row.app;
@@ -66,6 +85,14 @@ void Clients::end_steering() {
     app.spec.run.restart = {};
     app.spec.boot.env["LAST"] = "1";
     app.spec.boot.resources = kLeastSize;
+    app.spec.placement.node_selector = {};
+    // What ends or boots slowly by chance is no reason to go back to something else.
+    app.spec.run.stop_timeout = seconds(3);
+    if (app.spec.rollout) {
+      app.spec.rollout->canary.promote = Promotion::kAuto;
+      app.spec.rollout->progress_deadline = std::chrono::minutes(5);
+      app.spec.rollout->gate.boot_factor = app.spec.rollout->gate.restart_factor = 0;
+    }
     apply.resources.push_back(std::move(app));
   }
   ask_as("operator", std::move(apply));
@@ -89,7 +116,7 @@ void Clients::ask(const controller::Caller& caller, controller::Mutation mutatio
   if (auto* const apply = std::get_if<controller::ApplyRequest>(&mutation))
     for (Resource& resource : apply->resources)
       if (auto* const tenant = std::get_if<Tenant>(&resource)) {
-        checks_.asked(caller.idempotency_key, tenant->spec.quota);
+        checks_.asked(caller.idempotency_key, Symbol(tenant->metadata.name), tenant->spec.quota);
         cluster_.saboteur.distort(*tenant);
       }
   keep_asking(caller, mutation);

@@ -22,6 +22,7 @@ class Clients {
   void end_steering();
 
  private:
+  void plan_next();
   Users users();
   controller::Caller next_caller(const char* actor);
   controller::Mutation random_mutation(const std::string& trace_id);

@@ -72,7 +72,7 @@ void Drills::begin() {
       readers_.come();
       return fleet_.change_all_twice();
     case Drill::kSuspended:
-      return cluster_.nodes[0]->suspend(minutes(10));
+      return fleet_.suspend_first();
     case Drill::kQuotaEdge:
       return crowd();
     case Drill::kClockJumps:

@@ -6,50 +6,73 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+constexpr int kNodesForEach = 50;  // of those who do harm
+
 }  // namespace
 
 void Faults::plan() {
-  cluster_.timeline.after(cluster_.random.between(milliseconds(100), seconds(8)), [this] {
+  plan_next([this] { do_harm(); });
+  for (int i = kNodesForEach; i < cluster_.options.agents; i += kNodesForEach) plan_next([this] { harm_some_node(); });
+}
+
+void Faults::plan_next(const std::function<void()>& harm) {
+  cluster_.timeline.after(cluster_.random.between(milliseconds(100), seconds(8)), [this, harm] {
     if (!cluster_.faulty()) return;
-    do_harm();
-    plan();
+    harm();
+    plan_next(harm);
   });
 }
 
 void Faults::do_harm() {
   const Options& options = cluster_.options;
   Random& random = cluster_.random;
-  const std::size_t index = random.below(cluster_.nodes.size());
-  SimulatedNode& node = *cluster_.nodes[index];
   switch (random.below(10)) {
     case 0:
       if (options.crashes) crash_controller();
       break;
     case 1:
+      if (options.disk_faults) fail_disks(some_node());
+      break;
     case 2:
-      if (options.crashes && node.is_up()) crash_agent(node, false);
-      break;
-    case 3:
-      if (options.crashes && node.is_up()) crash_agent(node, true);
-      break;
-    case 4:
-      if (options.network_faults) cut_off(index);
-      break;
-    case 5:
-      if (options.disk_faults) fail_disks(node);
-      break;
-    case 6:
       if (options.clock_jumps)
         cluster_.timeline.jump_wall_clock(random.chance(0.5) ? std::chrono::hours(24) : -std::chrono::hours(24));
       break;
-    case 7:
-      if (options.crashes) node.kill_some_vm();
+    default:
+      harm_some_node();
+  }
+}
+
+SimulatedNode& Faults::some_node() {
+  return *cluster_.nodes[cluster_.random.below(cluster_.nodes.size())];
+}
+
+void Faults::harm_some_node() {
+  const Options& options = cluster_.options;
+  Random& random = cluster_.random;
+  const std::size_t index = random.below(cluster_.nodes.size());
+  SimulatedNode& node = *cluster_.nodes[index];
+  const std::uint64_t harm = random.below(7);
+  if (harm == 0) {
+    if (options.network_faults) cut_off(index);
+    return;
+  }
+  if (!options.crashes) return;
+  switch (harm) {
+    case 1:
+    case 2:
+      if (node.is_up()) crash_agent(node, false);
       break;
-    case 8:
-      if (options.crashes && random.chance(0.3)) node.suspend(random.between(seconds(10), seconds(600)));
+    case 3:
+      if (node.is_up()) crash_agent(node, true);
       break;
-    case 9:
-      if (options.crashes && node.is_up()) crash_agent(node, false, seconds(200));
+    case 4:
+      node.kill_some_vm();
+      break;
+    case 5:
+      if (random.chance(0.3)) node.suspend(random.between(seconds(10), seconds(600)));
+      break;
+    case 6:
+      if (node.is_up()) crash_agent(node, false, seconds(200));
       break;
   }
 }

@@ -1,86 +1,16 @@
 #include "tests/sim/fleet_checks.hpp"
 
 #include <algorithm>
-#include <map>
 #include <set>
 
 #include "controller/core/diff.hpp"
-#include "controller/core/rollout.hpp"
 
 namespace unik::sim {
 namespace {
 
 using namespace controller;
 
-// A turn may be planned later than the World was published that its clocks are read from.
-constexpr Duration kTurnSlack = std::chrono::seconds(10);
-
-bool serves(const World& world, const InstanceRow& row) {
-  return row.goal == InstanceGoal::kRun && !row.node.empty() && !is_silent(world, row.node) && is_ready(*row.status);
-}
-
-// What has ended well is not missing.
-bool has_served(const InstanceRow& row) {
-  return row.goal == InstanceGoal::kRun && ended_well(*row.status);
-}
-
-// Whether the instance's node is left in a way that asks for no replacement first.
-bool is_forced(const World& loop, const World& after, const App& app, Symbol node) {
-  const NodeRow* const row = after.nodes.find(node);
-  if (row == nullptr || row->health == NodeHealth::kLost) return true;
-  const Drain& drain = row->node->spec.drain;
-  return (drain.enabled && drain.deadline <= kTurnSlack) ||
-         leaving(loop, *row, app, loop.as_of + kTurnSlack) == Leaving::kDrainOverdue;
-}
-
-std::uint32_t allowance(const World& world, const AppRow& row) {
-  const App& app = *row.app;
-  const std::uint32_t least = is_strict(world, {app.name().tenant, app.name().app, 0, row.rollout, 0}) ? 1 : 0;
-  return std::max({rollout_policy(world, app).max_unavailable, app.spec.disruption.max_unavailable, least});
-}
-
-struct Slots {
-  std::set<std::uint32_t> serving;  // after
-  std::set<std::uint32_t> taken;    // served until this record
-  bool forced = false;
-};
-
-Slots slots_of(const World& before, const World& after, const World& loop, const AppName& name, const AppRow& app) {
-  Slots slots;
-  for_each_instance(after, name, [&](const InstanceId& id, const InstanceRow& row) {
-    if (id.slot >= app.app->spec.replicas) return;
-    if (serves(after, row) || has_served(row)) slots.serving.insert(id.slot);
-    const InstanceRow* const was = before.instances.find(id);
-    if (was == nullptr || was->goal != InstanceGoal::kRun || row.goal != InstanceGoal::kStop) return;
-    InstanceRow kept = row;
-    kept.goal = InstanceGoal::kRun;
-    if (!serves(after, kept)) return;
-    slots.taken.insert(id.slot);
-    slots.forced |= is_forced(loop, after, *app.app, row.node);
-  });
-  for (const std::uint32_t slot : slots.serving) slots.taken.erase(slot);
-  return slots;
-}
-
 }  // namespace
-
-std::vector<std::string> check_budgets(const World& before, const World& after, const World& loop) {
-  std::vector<std::string> broken;
-  for (const auto& [name, app] : after.apps) {
-    const AppRow* const was = before.apps.find(name);
-    // A namesake that is declared while the one before goes has nothing of its own to keep up.
-    if (app.deleting || was == nullptr || was->deleting) continue;
-    if (was->app->metadata.uid != app.app->metadata.uid) continue;
-    const Slots slots = slots_of(before, after, loop, name, app);
-    if (slots.taken.empty() || slots.forced) continue;
-    const std::uint32_t missing = app.app->spec.replicas - static_cast<std::uint32_t>(slots.serving.size());
-    if (missing <= allowance(after, app)) continue;
-    broken.push_back("unavailable: app " + to_string(name) + " has " + std::to_string(missing) + " of " +
-                     std::to_string(app.app->spec.replicas) + " missing at record " + std::to_string(after.revision) +
-                     ", may have " + std::to_string(allowance(after, app)));
-  }
-  return broken;
-}
 
 std::vector<std::string> check_pauses(const World& before, const World& after) {
   std::vector<std::string> broken;

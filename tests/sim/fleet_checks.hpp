@@ -9,12 +9,6 @@
 
 namespace unik::sim {
 
-// Slots of which the record takes the last instance that serves, beyond what the app's policies let be missing. What a
-// node's loss, an overdue drain, a deletion or fewer replicas take is nobody's choice. `loop` is the loop's own World,
-// for its clocks.
-std::vector<std::string> check_budgets(const controller::World& before, const controller::World& after,
-                                       const controller::World& loop);
-
 // Instances of older templates that are stopped while a hand has paused the rollout, though they serve where they may
 // stay.
 std::vector<std::string> check_pauses(const controller::World& before, const controller::World& after);

@@ -1,6 +1,7 @@
 #include "tests/sim/fleet_drills.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "controller/core/place.hpp"
 #include "controller/core/status.hpp"
@@ -11,6 +12,7 @@ namespace {
 using std::chrono::minutes;
 using std::chrono::seconds;
 
+constexpr Duration kDrainBegins = seconds(30);
 constexpr Duration kDrainDeadline = minutes(2);
 constexpr Duration kGivenUp = minutes(4);  // by then a rollout that cannot go on has been given up
 constexpr std::uint64_t kBadKinds = 3;     // crashing, a bad image, and a bad predecessor beside
@@ -30,11 +32,16 @@ App crashing_app(const std::string& node) {
   return app;
 }
 
-bool is_said_to_be_empty(const controller::World& world, const std::string& name) {
+// What is said of the drain.
+Condition drained(const controller::World& world, const std::string& name) {
   const Symbol node(name);
   const NodeView view = controller::view_node(world, node, *world.nodes.find(node));
-  return std::any_of(view.conditions.begin(), view.conditions.end(),
-                     [](const Condition& one) { return one.type == "Drained" && one.status == "True"; });
+  const auto found = std::ranges::find(view.conditions, "Drained", &Condition::type);
+  return found == view.conditions.end() ? Condition{} : *found;
+}
+
+bool is_said_to_be_empty(const controller::World& world, const std::string& name) {
+  return drained(world, name).status == "True";
 }
 
 }  // namespace
@@ -56,18 +63,23 @@ void FleetDrills::prepare(App& app) const {
 
 void FleetDrills::drain() {
   declare_crashing();
-  cluster_.timeline.after(seconds(30), [this] {
+  cluster_.timeline.after(kDrainBegins, [this] {
     for (const auto& [id, vm] : first().vms())
       if (vm.running && id.app != Symbol("crashing")) before_[id] = vm.process;
     cordon_others(false);
     clients_.ask_as("operator", controller::DrainRequest{first().name(), kDrainDeadline, false, {}});
     check_drain();
   });
+  cluster_.timeline.after(seconds(58), [this] { check_blocked(); });
   if (cluster_.random.chance(0.5)) {
     cluster_.timeline.after(seconds(60), [this] { first().crash(); });
     cluster_.timeline.after(minutes(6), [this] { first().start(); });
   } else {
-    cluster_.timeline.after(seconds(130), [this] { check_undisturbed(); });
+    cluster_.timeline.after(kDrainBegins + kDrainDeadline - seconds(5), [this] {
+      check_blocked();
+      check_undisturbed();
+    });
+    cluster_.timeline.after(kDrainBegins + kDrainDeadline + seconds(45), [this] { check_forced(); });
   }
   cluster_.timeline.after(seconds(200), [this] { cluster_.controller.crash(); });
   cluster_.timeline.after(seconds(205), [this] { cluster_.controller.start(); });
@@ -108,6 +120,24 @@ void FleetDrills::check_drain() {
   if (cluster_.faulty()) cluster_.timeline.after(seconds(1), [this] { check_drain(); });
 }
 
+void FleetDrills::check_blocked() {
+  const Condition said = drained(cluster_.controller.world(), first().name());
+  cluster_.expect(said.status == "False" && said.reason == "Blocked" && !said.message.empty(),
+                  "drain: " + first().name() + " has nowhere to empty itself to, and is said to be " + said.reason +
+                      ": " + said.message);
+}
+
+// What had nowhere to go has been stopped all the same, and that has been seen.
+void FleetDrills::check_forced() {
+  for (const auto& [id, process] : before_) {
+    const auto vm = first().vms().find(id);
+    cluster_.expect(vm == first().vms().end() || !vm->second.running,
+                    "drain: " + to_string(id) + " has outlived the deadline on " + first().name());
+  }
+  cluster_.expect(is_said_to_be_empty(cluster_.controller.world(), first().name()),
+                  "drain: it does not end with its deadline");
+}
+
 // Shortly before the deadline.
 void FleetDrills::check_undisturbed() {
   for (const auto& [id, vm] : first().vms())
@@ -127,6 +157,7 @@ void FleetDrills::roll_out_badly() {
   if (kind == 2)
     for (const auto& node : cluster_.nodes) node->rot();
   die_in_between();
+  if (kind != 2) check_served();
   cluster_.timeline.after(kGivenUp, [this, kind] {
     kind == 2 ? check_given_up() : check_rolled_back();
     placed_ = cluster_.outcome.placed;
@@ -149,6 +180,22 @@ void FleetDrills::redeclare(const std::string& env, const std::string& image) {
     apply.resources.push_back(std::move(app));
   }
   clients_.ask_as("user", std::move(apply));
+}
+
+// By the nodes themselves, second by second: what comes cannot run, and what was there goes on, all of it, or of strict
+// singletons all but one.
+void FleetDrills::check_served() {
+  std::map<AppName, std::set<std::uint32_t>> served;
+  for (const auto& node : cluster_.nodes)
+    for (const auto& [id, vm] : node->vms())
+      if (vm.running && vm.started && !vm.broken) served[id.app_name()].insert(id.slot);
+  for (const auto& [name, row] : cluster_.controller.durable().apps) {
+    const std::size_t least = row.app->spec.replicas - (row.app->spec.boot.singleton == Singleton::kStrict ? 1 : 0);
+    cluster_.expect(served[name].size() >= least, "rollout: of app " + to_string(name) + " only " +
+                                                      std::to_string(served[name].size()) + " serve while it fails");
+  }
+  const bool goes_on = cluster_.timeline.now().boot < *cluster_.drill_began + kGivenUp;
+  if (goes_on) cluster_.timeline.after(seconds(1), [this] { check_served(); });
 }
 
 void FleetDrills::die_in_between() {
@@ -191,7 +238,49 @@ void FleetDrills::check_given_up() {
 
 void FleetDrills::change_all_twice() {
   redeclare("", "img");
-  cluster_.timeline.after(seconds(50), [this] { redeclare("", "img"); });
+  cluster_.timeline.after(seconds(50), [this] {
+    check_all_changed();
+    redeclare("", "img");
+  });
+  cluster_.timeline.after(seconds(100), [this] { check_all_changed(); });
+}
+
+// By then a rollout of three has long come to its end.
+void FleetDrills::check_all_changed() {
+  for (const auto& [name, row] : cluster_.controller.durable().apps)
+    cluster_.expect(row.state.phase == controller::RolloutPhase::kDone && row.state.live == row.rollout,
+                    "rollout: the change of app " + to_string(name) + " is held up");
+}
+
+// ---- Fault 11 ----
+
+void FleetDrills::suspend_first() {
+  for (const auto& [id, vm] : first().vms())
+    if (vm.running) before_[id] = vm.process;
+  first().suspend(minutes(10));
+  cluster_.timeline.after(minutes(10) + std::chrono::microseconds(1), [this] { check_awake(); });
+  cluster_.timeline.after(minutes(11), [this] { check_nothing_unwanted(); });
+}
+
+// Before its agent has had a turn, the guards have ended what has no lease any more.
+void FleetDrills::check_awake() {
+  for (const auto& [id, process] : before_) {
+    const auto vm = first().vms().find(id);
+    const bool goes_on = vm != first().vms().end() && vm->second.running && vm->second.process == process;
+    cluster_.expect(!goes_on || !vm->second.strict,
+                    "the strict " + to_string(id) + " goes on when its host wakes, long after its lease");
+    cluster_.expect(goes_on || vm == first().vms().end() || vm->second.strict,
+                    to_string(id) + " ended while its host slept");
+  }
+}
+
+void FleetDrills::check_nothing_unwanted() {
+  for (const auto& [id, vm] : first().vms()) {
+    const controller::InstanceRow* const row = cluster_.controller.durable().instances.find(id);
+    const bool wanted =
+        row != nullptr && row->node == Symbol(first().name()) && row->goal == controller::InstanceGoal::kRun;
+    cluster_.expect(!vm.running || wanted, to_string(id) + " was replaced while its host slept, and goes on");
+  }
 }
 
 // ---- Nothing but what has moved is planned again ----

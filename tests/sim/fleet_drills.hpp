@@ -1,5 +1,6 @@
 // What operators do to a fleet at rest, at the worst moment: they empty a node for whose instances there is no room
-// (fault 18), roll out what cannot run (fault 19), and change apps of which a node does not hear (fault 5).
+// (fault 18), roll out what cannot run (fault 19), change apps of which a node does not hear (fault 5); and a
+// host sleeps (fault 11).
 #pragma once
 
 #include <cstdint>
@@ -22,6 +23,8 @@ class FleetDrills {
   // While the first node is away.
   void update_unheard();
   void change_all_twice();
+  // The first node's host sleeps for so long that all it runs is replaced.
+  void suspend_first();
   // For what is declared while all nodes are cordoned, over a restart of the controller.
   void make_room_late();
 
@@ -36,6 +39,12 @@ class FleetDrills {
   void cordon(const SimulatedNode& node, bool schedulable);
   void check_drain();
   void check_undisturbed();
+  void check_blocked();
+  void check_forced();
+  void check_served();
+  void check_all_changed();
+  void check_awake();
+  void check_nothing_unwanted();
   void check_rolled_back();
   void check_given_up();
   void redeclare(const std::string& env, const std::string& image);
@@ -43,7 +52,7 @@ class FleetDrills {
 
   SimulatedCluster& cluster_;
   Clients& clients_;
-  std::map<InstanceId, std::uint64_t> before_;  // what the first node ran when its drain began: their processes
+  std::map<InstanceId, std::uint64_t> before_;  // what the first node ran when the drill began: their processes
   std::uint64_t placed_ = 0;                    // when a rollout had been given up
 };
 

@@ -8,7 +8,9 @@
 #include "controller/core/node_watch.hpp"
 #include "controller/core/rollout.hpp"
 #include "controller/store/row_json.hpp"
+#include "tests/sim/budget_checks.hpp"
 #include "tests/sim/fleet_checks.hpp"
+#include "tests/sim/placement_checks.hpp"
 
 namespace unik::sim {
 namespace {
@@ -43,20 +45,35 @@ bool begins_in_its_slot(const World& before, const World& world, const InstanceI
   return !was_there || (could_stay && !has_to_leave);
 }
 
-std::int64_t declared_instances(const World& world) {
-  return totals_of(world, Symbol(kDefaultTenant)).declared.instances;
+bool is_within(const Quota& quota, const TenantUsage& usage, const TenantUsage& before) {
+  return (!quota.instances || usage.instances <= *quota.instances || usage.instances <= before.instances) &&
+         (!quota.cpu || usage.resources.cpu <= *quota.cpu || usage.resources.cpu <= before.resources.cpu) &&
+         (!quota.memory || usage.resources.memory <= *quota.memory ||
+          usage.resources.memory <= before.resources.memory);
 }
 
 }  // namespace
 
-void RecordChecks::take(const Record& record) {
-  remember(record);
-  for (const Change& change : record.changes) look_at(change);
+void RecordChecks::take(const Record& durable) {
+  remember(durable);
+  after_ = cluster_.controller.durable();
+  Record record = durable;
+  for (Change& change : cluster_.saboteur.forged(before_, after_, record)) {
+    controller::apply(after_, change);
+    record.changes.push_back(std::move(change));
+  }
+  cluster_.saboteur.distort(after_);
+  const auto planned = begun_.extract(record.seq);
+  const std::optional<Time> begun = planned.empty() ? std::nullopt : std::optional(planned.mapped());
+  for (const Change& change : record.changes) {
+    look_at(change);
+    note_readiness(change, begun.value_or(cluster_.timeline.now().boot));
+  }
   check_derived(record);
-  check_quota(record);
+  check_quotas(record);
   check_turns(record);
-  check_fleet(record);
-  check_brake(record);
+  check_fleet(record, begun);
+  check_brake(record, begun);
   before_ = cluster_.controller.durable();
 }
 
@@ -68,7 +85,7 @@ void RecordChecks::look_at(const Change& change) {
   if (const auto* const put = std::get_if<PutOperation>(&change); put != nullptr && put->operation->build)
     check_build(*put->operation);
   if (const auto* const removed = std::get_if<RemoveInstance>(&change)) {
-    check_forgotten(removed->id);
+    if (!is_left_with_its_node(removed->id)) check_forgotten(removed->id);
     forgotten_.insert(removed->id);
   }
   if (std::holds_alternative<PutStray>(change)) ++outcome.strays;
@@ -78,6 +95,16 @@ void RecordChecks::look_at(const Change& change) {
     if (before_.strays.contains({put->row.node, put->id})) forgotten_.erase(put->id);  // adopted
     cluster_.expect(!forgotten_.contains(put->id), to_string(put->id) + " is made again under its old id");
   }
+}
+
+// A node that is silent shows nobody that what it runs serves; that the journal does not say.
+void RecordChecks::note_readiness(const Change& change, Time now) {
+  const auto note = [&](const InstanceId& id, const InstanceStatus& status) {
+    is_ready(status) ? static_cast<void>(ready_since_.emplace(id, now)) : static_cast<void>(ready_since_.erase(id));
+  };
+  if (const auto* const put = std::get_if<PutInstance>(&change)) note(put->id, *put->row.status);
+  if (const auto* const seen = std::get_if<ObserveInstance>(&change)) note(seen->id, *seen->status);
+  if (const auto* const removed = std::get_if<RemoveInstance>(&change)) ready_since_.erase(removed->id);
 }
 
 // Every byte that decides what a record means.
@@ -91,6 +118,7 @@ void RecordChecks::remember(const Record& record) {
 
 void RecordChecks::begin_again() {
   before_ = cluster_.controller.durable();
+  ready_since_.clear();
   cluster_.outcome.journal.clear();
   keys_.clear();
   forgotten_.clear();
@@ -99,6 +127,12 @@ void RecordChecks::begin_again() {
     for (const Change& change : record.changes)
       if (const auto* const put = std::get_if<PutAnswer>(&change)) keys_.insert(put->key);
   }
+}
+
+// A lost node that is deleted takes what it ran with it, but for strict singletons: should it return, that is nobody's.
+bool RecordChecks::is_left_with_its_node(const InstanceId& id) const {
+  const InstanceRow* const row = before_.instances.find(id);
+  return row != nullptr && is_lost(before_, row->node) && !after_.nodes.contains(row->node) && !is_strict(before_, id);
 }
 
 // An instance is forgotten only when its VM is gone; a disk that gave back an old record may have brought it back,
@@ -119,47 +153,57 @@ void RecordChecks::check_forgotten(const InstanceId& id) {
 
 // What is kept up with each change is what a recount gives.
 void RecordChecks::check_derived(const Record& record) {
-  const World& world = cluster_.controller.durable();
+  constexpr int kLarge = 100;  // agents: a recount of such a fleet takes longer than all else
+  if (cluster_.options.agents > kLarge && record.seq % 16 != 0) return;
+  const World& world = after_;
   World recounted = world;
   derive(recounted);
   cluster_.expect(same_tables(world, recounted), "a recount gives other sums at record " + std::to_string(record.seq));
 }
 
-// Nobody declares more than the quota lets them; what was declared before it became less may stay. Within a record one
-// change comes after the other: it may be the last that was asked for that lowers the quota.
-void RecordChecks::check_quota(const Record& record) {
+// Nobody declares or places more than the quota lets them; what was there before it became less may stay. One request
+// comes after the other, and ends with its answer: what counts of it is what it comes to.
+void RecordChecks::check_quotas(const Record& record) {
   World world = before_;
   world.revision = record.seq;
+  Totals before = world.usage;
   for (const Change& change : record.changes) {
-    const std::int64_t before = declared_instances(world);
-    const TenantUsage placed_before = totals_of(world, Symbol(kDefaultTenant)).placed;
+    const Totals placed_before = world.usage;
     controller::apply(world, change);
-    check_placed(placed_before, world, record);
-    if (const auto* const put = std::get_if<PutAnswer>(&change))
-      if (const auto asked = quotas_.find(put->key); asked != quotas_.end()) quota_ = asked->second;
-    const std::int64_t instances = declared_instances(world);
-    cluster_.expect(!quota_.instances || instances <= *quota_.instances || instances <= before,
-                    "quota: the tenant declares " + std::to_string(instances) + " instances at record " +
-                        std::to_string(record.seq));
+    for (const auto& [tenant, totals] : world.usage) check_placed(world, tenant, placed_before, totals);
+    if (const auto* const removed = std::get_if<RemoveTenant>(&change)) quotas_.erase(removed->name);
+    const auto* const answer = std::get_if<PutAnswer>(&change);
+    if (answer == nullptr) continue;
+    if (const auto asked = asked_.find(answer->key); asked != asked_.end())
+      for (const auto& [tenant, quota] : asked->second) quotas_[tenant] = quota;
+    for (const auto& [tenant, totals] : world.usage) check_declared(world, tenant, before, totals);
+    before = world.usage;
   }
+  for (const auto& [tenant, totals] : world.usage) check_declared(world, tenant, before, totals);
 }
 
-// What is placed stays within the quota that the tenant has at that moment, whatever its apps declare; what was placed
-// before it was lowered may stay, and is replaced by nothing larger.
-void RecordChecks::check_placed(const TenantUsage& before, const World& world, const Record& record) {
-  const TenantRow* const tenant = world.tenants.find(Symbol(kDefaultTenant));
+void RecordChecks::check_declared(const World& world, Symbol tenant, const Totals& before, const TenantTotals& totals) {
+  const auto quota = quotas_.find(tenant);
+  if (quota == quotas_.end()) return;
+  const TenantTotals* const had = before.find(tenant);
+  cluster_.expect(
+      is_within(quota->second, totals.declared, had == nullptr ? TenantUsage{} : had->declared),
+      "quota: tenant " + tenant.str() + " declares more than it may at record " + std::to_string(world.revision));
+}
+
+// Whatever the tenant's apps declare. What was placed before the quota was lowered is replaced by nothing larger.
+void RecordChecks::check_placed(const World& world, Symbol name, const Totals& before, const TenantTotals& totals) {
+  const TenantRow* const tenant = world.tenants.find(name);
   const Quota quota = tenant == nullptr ? Quota{} : tenant->tenant->spec.quota;  // the first record makes it
-  const TenantUsage after = totals_of(world, Symbol(kDefaultTenant)).placed;
-  const bool fits =
-      (!quota.instances || after.instances <= *quota.instances || after.instances <= before.instances) &&
-      (!quota.cpu || after.resources.cpu <= *quota.cpu || after.resources.cpu <= before.resources.cpu) &&
-      (!quota.memory || after.resources.memory <= *quota.memory || after.resources.memory <= before.resources.memory);
-  cluster_.expect(fits, "quota: more is placed than the tenant may have at record " + std::to_string(record.seq));
+  const TenantTotals* const had = before.find(name);
+  cluster_.expect(
+      is_within(quota, totals.placed, had == nullptr ? TenantUsage{} : had->placed),
+      "quota: more is placed than tenant " + name.str() + " may have at record " + std::to_string(world.revision));
 }
 
 // What was built is declared in the very record that says so, and one build is under way at a time.
 void RecordChecks::check_build(const Operation& build) {
-  const World& world = cluster_.controller.durable();
+  const World& world = after_;
   if (build.state == OperationState::kSucceeded) {
     ++cluster_.outcome.built;
     const AppRow* const app = world.apps.find(build.target);
@@ -172,19 +216,20 @@ void RecordChecks::check_build(const Operation& build) {
   cluster_.expect(under_way <= 1, std::to_string(under_way) + " builds are under way at once");
 }
 
-// An operation begins nothing before its turn. What is adopted was there.
+// An operation begins nothing before its turn. What is adopted was there, and a row without a node only says what is
+// short.
 void RecordChecks::check_turns(const Record& record) {
   for (const Change& change : record.changes) {
     const auto* const put = std::get_if<PutInstance>(&change);
-    if (put == nullptr || put->row.goal == InstanceGoal::kStop) continue;
+    if (put == nullptr || put->row.goal == InstanceGoal::kStop || put->row.node.empty()) continue;
     const bool is_adopted = before_.strays.contains({put->row.node, put->id});
-    if (!is_adopted && begins_in_its_slot(before_, cluster_.controller.durable(), put->id)) check_turn(record, put->id);
+    if (!is_adopted && begins_in_its_slot(before_, after_, put->id)) check_turn(record, put->id);
   }
 }
 
 // An operation that comes back from a silent node takes its turn at once, so that only new ones are counted.
 void RecordChecks::check_turn(const Record& record, const InstanceId& planned) {
-  const World& world = cluster_.controller.durable();
+  const World& world = after_;
   bool at_work = false;
   bool waits = false;
   for (const auto& [key, operation] : world.operations) {
@@ -202,16 +247,28 @@ void RecordChecks::check_turn(const Record& record, const InstanceId& planned) {
   cluster_.expect(at_work || !waits, to_string(planned) + " began while its operation waited for its turn");
 }
 
-void RecordChecks::check_fleet(const Record& record) {
-  const World& world = cluster_.controller.durable();
+void RecordChecks::check_fleet(const Record& record, std::optional<Time> begun) {
+  const World& world = after_;
   std::vector<std::string> broken = check_nodes(world, record, nodes_.capacity());
   for (std::string& text : check_strict_slots(before_, record)) broken.push_back(std::move(text));
   for (std::string& text : check_held(before_, world)) broken.push_back(std::move(text));
   for (std::string& text : check_pauses(before_, world)) broken.push_back(std::move(text));
+  for (std::string& text : check_surge(before_, world, record)) broken.push_back(std::move(text));
+  for (std::string& text : check_placements(before_, world, record, nodes_.capacity()))
+    broken.push_back(std::move(text));
+  for (std::string& text : check_host_ports(world)) broken.push_back(std::move(text));
   // One that has just died has no clocks to judge by.
-  if (cluster_.controller.is_up())
-    for (std::string& text : check_budgets(before_, world, cluster_.controller.world()))
+  if (cluster_.controller.is_up()) {
+    const World& loop = cluster_.controller.world();
+    const auto since = [this](const InstanceId& id) {
+      const auto found = ready_since_.find(id);
+      return found == ready_since_.end() ? std::nullopt : std::optional(found->second);
+    };
+    for (std::string& text : check_budgets(before_, world, record, loop)) broken.push_back(std::move(text));
+    for (std::string& text :
+         check_gates(before_, world, record, loop, begun.value_or(cluster_.timeline.now().boot), since))
       broken.push_back(std::move(text));
+  }
   for (const std::string& text : broken) cluster_.expect(false, text);
   for (const Change& change : record.changes) {
     const auto* const put = std::get_if<PutInstance>(&change);
@@ -225,25 +282,29 @@ void RecordChecks::count_rollback(const AppRow& row) {
   if (rollbacks_.emplace(row.app->name(), row.history.back().rollout).second) ++cluster_.outcome.rollbacks;
 }
 
+void RecordChecks::forget_heartbeats(Symbol node) {
+  for (std::size_t i = 0; i < cluster_.nodes.size(); ++i)
+    if (Symbol(cluster_.nodes[i]->name()) == node) cluster_.arrived[i].reset();
+}
+
 // Silence may be our own: nodes are given up one by one, and none while most are silent, by what has really arrived.
-void RecordChecks::check_brake(const Record& record) {
+void RecordChecks::check_brake(const Record& record, std::optional<Time> begun) {
   constexpr Duration kSlack = std::chrono::seconds(5);
-  const auto planned = begun_.extract(record.seq);
-  if (planned.empty()) return;
-  const Time begun = planned.mapped();
+  if (!begun) return;
   for (const Change& change : record.changes) {
+    if (const auto* const removed = std::get_if<RemoveNode>(&change)) forget_heartbeats(removed->name);
     const auto* const put = std::get_if<PutNode>(&change);
     if (put == nullptr || put->row.health != NodeHealth::kLost) continue;
     const std::string& name = put->row.node->metadata.name;
     const NodeRow* const was = before_.nodes.find(Symbol(name));
     if (was != nullptr && was->health == NodeHealth::kLost) continue;
-    cluster_.expect(!last_lost_ || begun >= *last_lost_ + kLostEvery,
+    cluster_.expect(!last_lost_ || *begun >= *last_lost_ + kLostEvery,
                     "brake: " + name + " is given up right after another");
     last_lost_ = begun;
     std::size_t known = 0, silent = 0;
     for (const std::optional<Time>& arrived : cluster_.arrived) {
       known += arrived.has_value();
-      silent += arrived && begun >= *arrived + kLostLimit + kSlack;
+      silent += arrived && *begun >= *arrived + kLostLimit + kSlack;
     }
     cluster_.expect(2 * silent <= known, "brake: " + name + " is given up while " + std::to_string(silent) + " of " +
                                              std::to_string(known) + " are silent");

@@ -26,7 +26,7 @@ class RecordChecks {
   // Keeps the record for the outcome's journal and looks at what it has made of the tables.
   void take(const controller::Record& record);
   // A request with this key asks for this quota. Of several the last that takes effect is the one that binds.
-  void asked(const std::string& key, const Quota& quota) { quotas_[key] = quota; }
+  void asked(const std::string& key, Symbol tenant, const Quota& quota) { asked_[key][tenant] = quota; }
   // An older store is in the place of the one before. Requests of the records that are lost may take effect again, and
   // what they declared is undone.
   void begin_again();
@@ -34,30 +34,38 @@ class RecordChecks {
  private:
   void remember(const controller::Record& record);
   void look_at(const controller::Change& change);
+  bool is_left_with_its_node(const InstanceId& id) const;
   void check_forgotten(const InstanceId& id);
   void check_derived(const controller::Record& record);
-  void check_placed(const controller::TenantUsage& before, const controller::World& world,
-                    const controller::Record& record);
-  void check_quota(const controller::Record& record);
+  using Totals = controller::CowMap<Symbol, controller::TenantTotals>;
+  void check_declared(const controller::World& world, Symbol tenant, const Totals& before,
+                      const controller::TenantTotals& totals);
+  void check_placed(const controller::World& world, Symbol name, const Totals& before,
+                    const controller::TenantTotals& totals);
+  void check_quotas(const controller::Record& record);
   void check_turns(const controller::Record& record);
   void check_build(const Operation& build);
   void check_turn(const controller::Record& record, const InstanceId& planned);
-  void check_fleet(const controller::Record& record);
+  void check_fleet(const controller::Record& record, std::optional<Time> begun);
   void check_successor(const InstanceId& old);
-  void check_brake(const controller::Record& record);
+  void check_brake(const controller::Record& record, std::optional<Time> begun);
+  void forget_heartbeats(Symbol node);
+  void note_readiness(const controller::Change& change, Time now);
   void count_rollback(const controller::AppRow& row);
 
   SimulatedCluster& cluster_;
   const NodeChecks& nodes_;
   controller::World before_;  // the durable one, before the record that is looked at
+  controller::World after_;   // and after it, as the checks are shown it
   std::set<std::string> keys_;
   std::set<InstanceId> placed_;
   std::set<InstanceId> forgotten_;
   std::set<std::pair<AppName, std::uint64_t>> rollbacks_;  // apps, and the rollouts that nobody asked for
   std::map<std::uint64_t, Time> begun_;                    // by record
   std::optional<Time> last_lost_;                          // when the loop last gave a node up
-  std::map<std::string, Quota> quotas_;                    // by the key of the request that asked for it
-  Quota quota_;                                            // the last one that was taken
+  std::map<InstanceId, Time> ready_since_;                 // by when the record began that says so
+  std::map<std::string, std::map<Symbol, Quota>> asked_;   // by the key of the request, and the tenant
+  std::map<Symbol, Quota> quotas_;                         // the last ones that were taken
 };
 
 }  // namespace unik::sim

@@ -3,6 +3,9 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
+#include <variant>
+#include <vector>
 
 #include "controller/core/diff.hpp"
 #include "controller/core/reconcile.hpp"
@@ -64,11 +67,15 @@ void check_fold(SimulatedCluster& cluster) {
   cluster.expect(same_tables(folded, cluster.controller.durable()), "folding the journal does not give the tables");
 }
 
-void expect_no_plan(SimulatedCluster& cluster, const World& world, const std::string& name) {
+std::vector<Change> everything_planned(const World& world, WallTime wall) {
   Dirty everything;
   everything.everything = true;
-  const Plan plan = reconcile(world, everything, Now{world.as_of, cluster.timeline.now().wall});
-  for (const Change& change : plan.changes) cluster.expect(false, name + " still changes " + change_json(change));
+  return reconcile(world, everything, Now{world.as_of, wall}).changes;
+}
+
+void expect_no_plan(SimulatedCluster& cluster, const World& world, const std::string& name) {
+  for (const Change& change : everything_planned(world, cluster.timeline.now().wall))
+    cluster.expect(false, name + " still changes " + change_json(change));
 }
 
 // What is left to do for a plan of everything, by a World that has heard every node, is nothing.
@@ -81,6 +88,66 @@ void check_settled(SimulatedCluster& cluster) {
 }
 
 }  // namespace
+
+namespace {
+
+// What the change is about, and the row as it stands.
+template <typename Table, typename Key>
+std::string about(const Table& table, const Key& key, const auto& put) {
+  const auto* const row = table.find(key);
+  return to_string(key) + (row == nullptr ? " is not there" : " " + change_json(put(*row)));
+}
+// What something waits for moves all the time: its figures, and whether it is room, the quota, or a turn that others
+// have.
+bool is_only_worded_anew(const World& world, const Change& change) {
+  if (const auto* const put = std::get_if<PutInstance>(&change)) {
+    const InstanceRow* const row = world.instances.find(put->id);
+    return row != nullptr && row->node.empty() && put->row.node.empty() && row->goal == put->row.goal;
+  }
+  const auto* const put = std::get_if<PutOperation>(&change);
+  const Shared<Operation>* const row = put == nullptr ? nullptr : world.operations.find(put->key);
+  if (row == nullptr) return false;
+  Operation operation = *put->operation;
+  operation.message = (*row)->message;
+  operation.updated_at = (*row)->updated_at;
+  operation.error = (*row)->error;
+  return operation == **row;
+}
+std::string about(const World& world, const Change& change) {
+  const auto instance = [&](const InstanceId& id) {
+    return about(world.instances, id, [&](const InstanceRow& row) { return PutInstance{id, row}; });
+  };
+  if (const auto* const put = std::get_if<PutInstance>(&change)) return instance(put->id);
+  if (const auto* const removed = std::get_if<RemoveInstance>(&change)) return instance(removed->id);
+  if (const auto* const put = std::get_if<PutApp>(&change))
+    return about(world.apps, put->row.app->name(), [](const AppRow& row) { return PutApp{row}; });
+  if (const auto* const put = std::get_if<PutOperation>(&change))
+    return about(world.operations, put->key, [&](const Shared<Operation>& operation) {
+      return PutOperation{put->key, operation};
+    });
+  return change_json(change);
+}
+
+}  // namespace
+
+void IncrementalCheck::look() {
+  const Time now = cluster_.timeline.now().boot;
+  if (!wanted_.empty() && now < looked_ + kPatience) return;
+  const World& world = cluster_.controller.world();
+  const bool again = !wanted_.empty() && world.started == started_;
+  std::set<std::string> wanted;
+  if (again || ++looks_ % kRestsForEach == 0)
+    for (const Change& change : everything_planned(world, cluster_.timeline.now().wall)) {
+      if (!is_only_worded_anew(world, change)) wanted.insert(about(world, change));
+    }
+  for (const std::string& one : wanted)
+    cluster_.expect(!again || !wanted_.contains(one),
+                    "at record " + std::to_string(world.revision) +
+                        " a plan of everything would change what no other plan does: " + one);
+  wanted_ = again ? std::set<std::string>{} : std::move(wanted);
+  looked_ = now;
+  started_ = world.started;
+}
 
 void check_rest(SimulatedCluster& cluster) {
   const Running running = check_running(cluster);

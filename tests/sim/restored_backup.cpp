@@ -47,8 +47,8 @@ void RestoredBackup::find_unknown() {
       const controller::InstanceRow* const row = world.instances.find(id);
       const bool known = (row != nullptr && row->node == node) || world.strays.contains({node, id});
       // One of a broken app ends by itself soon after its start, a job a little later, a strict singleton with its
-      // lease.
-      const bool lasts = vm.running && vm.started && !vm.job && !vm.strict &&
+      // lease; what the lost history stopped may take its time.
+      const bool lasts = vm.running && vm.started && !vm.job && !vm.strict && !vm.asked_to_end &&
                          cluster_.timeline.now().wall - vm.started_at > seconds(2);
       if (lasts && !known) unknown_[{i, id}] = vm.process;
     }

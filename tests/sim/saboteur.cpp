@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "controller/core/node_watch.hpp"
+#include "tests/sim/forgery.hpp"
 
 namespace unik::sim {
 namespace {
@@ -22,6 +23,13 @@ void hide_strays(Report& report, const controller::World& durable) {
   std::erase_if(report.body->instances, [&](const ObservedInstance& one) {
     const controller::InstanceRow* const row = durable.instances.find(one.id);
     return row == nullptr || row->node != Symbol(report.node);
+  });
+}
+
+void hide_what_is_stopped(Report& report, const controller::World& durable) {
+  std::erase_if(report.body->instances, [&](const ObservedInstance& one) {
+    const controller::InstanceRow* const row = durable.instances.find(one.id);
+    return row != nullptr && row->goal == controller::InstanceGoal::kStop;
   });
 }
 
@@ -51,6 +59,7 @@ void Saboteur::distort(Report& report, const controller::World& durable) {
   }
   if (bug_ == PlantedBug::kEagerReports && report.body) claim_readiness(*report.body);
   if (bug_ == PlantedBug::kNoStrayBucket && report.body) hide_strays(report, durable);
+  if (bug_ == PlantedBug::kEarlyAbsence && report.body) hide_what_is_stopped(report, durable);
 }
 
 void Saboteur::distort(HeartbeatReply& reply, std::uint64_t seq, int node, bool faulty) {
@@ -65,6 +74,19 @@ void Saboteur::distort(HeartbeatReply& reply, std::uint64_t seq, int node, bool 
 
 void Saboteur::distort(Tenant& tenant) const {
   if (bug_ == PlantedBug::kNoQuota) tenant.spec.quota = {};
+}
+
+std::vector<controller::Change> Saboteur::forged(const controller::World& before, const controller::World& after,
+                                                 const controller::Record& record) const {
+  return forged_changes(bug_, before, after, record);
+}
+
+void Saboteur::distort(controller::World& tables) const {
+  if (bug_ != PlantedBug::kMiscount) return;
+  const Symbol tenant(kDefaultTenant);
+  controller::TenantTotals totals = controller::totals_of(tables, tenant);
+  ++totals.placed.instances;
+  tables.usage.set(tenant, totals);
 }
 
 // Goals that arrive look newer than all that arrived before.

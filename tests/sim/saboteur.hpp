@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <vector>
 
 #include "agent/ports.hpp"
 #include "controller/core/world.hpp"
@@ -32,6 +33,18 @@ enum class PlantedBug : std::uint8_t {
   kEchoes,              // most nodes are heard although they are cut off
   kReadAhead,           // readers are shown what is not durable yet
   kDeafNode,            // a node hears of no new goals any more
+  kEarlyAbsence,        // reports leave out what is still being stopped
+  // What the checks are shown of a record is forged (forgery.hpp), or of the tables:
+  kHastyRollouts,   // an old instance is stopped before its successor serves
+  kHastyMoves,      // the same, of one that has to leave its node
+  kDeafToPauses,    // a rollout goes on while it is paused
+  kNoGates,         // an old instance is stopped as soon as its successor is ready
+  kCrowdedSlots,    // a strict singleton comes before the one before is gone
+  kBoundlessSurge,  // everything new comes at once
+  kBlindPlacement,  // nodes are chosen whatever their taints
+  kQueueJumpers,    // an app begins before its operation's turn
+  kMiscount,        // what a tenant uses is no recount
+  kLooseTables,     // a table moves outside the journal
 };
 
 class Saboteur {
@@ -47,6 +60,10 @@ class Saboteur {
   void distort(HeartbeatReply& reply, std::uint64_t seq, int node, bool faulty);
   void distort(Tenant& tenant) const;
   agent::Event distorted(agent::Event event);
+  // What the checks are shown of a record's changes, and of the tables after it.
+  std::vector<controller::Change> forged(const controller::World& before, const controller::World& after,
+                                         const controller::Record& record) const;
+  void distort(controller::World& tables) const;
   // Whether the controller is to hear what a node says that is cut off.
   bool carries_all_the_same(int node) const { return bug_ == PlantedBug::kEchoes && node < 3; }
 

@@ -69,6 +69,8 @@ void SimulatedController::turn() {
     carry_out(effect);
     if (life != life_) return;
   }
+  const bool rests = !effects.wake_at || *effects.wake_at > timeline_.now().boot + controller::kLeastPlanGap;
+  if (rests && on_rest && journal_.is_settled()) on_rest();
   if (!effects.wake_at || (wake_at_ && *wake_at_ <= *effects.wake_at && *wake_at_ > timeline_.now().boot)) return;
   wake_at_ = effects.wake_at;
   // As in the running controller, a turn comes at least every second: silence is counted in turns.

@@ -38,6 +38,8 @@ class SimulatedController {
   const controller::World& world() const { return loop_->world(); }
   // Told of each World that readers are to see.
   std::function<void(std::shared_ptr<const controller::World>)> on_publish;
+  // Told at the end of a turn that leaves nothing to be done but what time will bring.
+  std::function<void()> on_rest;
   // Asked before and after each write of the journal and each reply: true kills the controller at that very point.
   std::function<bool()> dies_here;
   // What did not hold, the journal and the builder apart.

@@ -36,6 +36,7 @@ void SimulatedJournal::land() {
   const double luck = static_cast<double>(random_.below(1000)) / 1000;
   if (failing_ && luck < kRefused) {
     flight_.reset();
+    owing_ = true;
     return post_(controller::Rejected{seq, exhausted("disk_full", "simulated")});
   }
   const bool unclear = failing_ && luck < kRefused + kUnclear;
@@ -54,6 +55,7 @@ void SimulatedJournal::reopen() {
     if (life != life_) return;
     if (failing_ && random_.chance(kStillClosed))
       return post_(controller::StoreStillClosed{unavailable("io_error", "simulated")});
+    owing_ = flight_ && !flight_->durable;
     flight_.reset();
     post_(controller::StoreReopened{durable_.revision});
   });
@@ -63,6 +65,7 @@ void SimulatedJournal::crash() {
   ++life_;
   if (flight_ && !flight_->durable && random_.chance(0.5)) persist(*flight_->record);
   flight_.reset();
+  owing_ = false;
 }
 
 void SimulatedJournal::copy() {
@@ -81,6 +84,7 @@ void SimulatedJournal::persist(const controller::Record& record) {
     return;
   }
   controller::apply(durable_, record);
+  owing_ = false;
   records_.push_back(record);
   if (on_durable) on_durable(record);
 }

@@ -26,6 +26,10 @@ class SimulatedJournal {
   // A commit under way is on disk or not, as chance has it, and nothing that was asked is answered.
   void crash();
   void set_failing(bool failing) { failing_ = failing; }
+  // No commit is under way, and what was to be committed last is.
+  bool is_settled() const { return !flight_ && !owing_; }
+  // A planted bug: a table moves, and no record says so.
+  void move_a_table() { ++durable_.last_uid; }
   // How long a commit takes at most.
   void set_longest_commit(Duration longest) { longest_ = longest; }
   // Copies the store aside, and puts the copy back while the controller is down: a restored backup.
@@ -59,6 +63,7 @@ class SimulatedJournal {
   bool failing_ = false;
   Duration longest_ = std::chrono::milliseconds(8);
   std::optional<Flight> flight_;
+  bool owing_ = false;  // a commit did not happen, and has not been tried again
   controller::World durable_;
   std::vector<controller::Record> records_;
   controller::World copied_;

@@ -13,6 +13,19 @@ using std::chrono::seconds;
 
 constexpr std::size_t kRecordsKept = 8;
 constexpr milliseconds kJobTime(5000);
+constexpr milliseconds kKillTime(12);
+
+// Most apps end at once, some finish what they have begun, and a few do not listen.
+Duration random_end(Random& random) {
+  if (random.chance(0.7)) return random.between(milliseconds(5), milliseconds(60));
+  return random.chance(0.7) ? random.between(milliseconds(60), seconds(3)) : random.between(seconds(3), seconds(60));
+}
+
+// Some hosts are busy, and some starts are slow.
+Duration random_boot(Random& random) {
+  return random.chance(0.9) ? random.between(milliseconds(120), milliseconds(300))
+                            : random.between(milliseconds(300), seconds(3));
+}
 
 NodeInfo node_info() {
   NodeInfo info;
@@ -158,7 +171,7 @@ void SimulatedNode::perform(const agent::SendRegister& effect) {
   request.node = name_;
   request.agent_id = agent_id();
   request.agent_start = effect.agent_start;
-  request.labels = {{"zone", index_ % 2 == 0 ? "a" : "b"}};
+  request.labels = {{"zone", index_ % 2 == 0 ? "a" : "b"}, {"rack", std::to_string(index_ % 3)}};
   request.info = node_info();
   uplink_.send_register(index_, std::move(request), life_);
 }
@@ -202,21 +215,24 @@ void SimulatedNode::perform(const agent::LaunchVm& effect) {
   vm.process = ++processes_;
   vm.strict = effect.boot.singleton == Singleton::kStrict;
   vm.job = effect.boot.env.contains("JOB");
+  vm.broken = effect.boot.env.contains("BROKEN") || (rotten_ && effect.boot.env.contains("ROTS"));
+  vm.ends_in = random_end(random_);
   vms_[effect.id] = vm;
   uplink_.launched(index_, effect.id, effect.boot);
   if (vm.strict) guard(effect.id, vm.process);
-  timeline_.after(milliseconds(200), [this, id = effect.id, process = vm.process, run = effect.run] {
+  const Duration boot = random_boot(random_);
+  timeline_.after(boot, [this, id = effect.id, process = vm.process, run = effect.run, boot] {
     const auto found = vms_.find(id);
     if (found == vms_.end() || found->second.process != process || !found->second.running) return;
     found->second.started = true;
     found->second.started_at = timeline_.now().wall;
-    deliver(agent::VmStarted{id, run, timeline_.now().wall, "tcg", milliseconds(200), milliseconds(180)});
+    deliver(agent::VmStarted{id, run, timeline_.now().wall, "tcg", boot, boot - milliseconds(20)});
   });
-  const bool broken = effect.boot.env.contains("BROKEN") || (rotten_ && effect.boot.env.contains("ROTS"));
-  if (!broken && !vm.job) return;
-  timeline_.after(broken ? milliseconds(400) : kJobTime, [this, id = effect.id, process = vm.process, broken] {
-    end_vm(id, process, Exit{ExitKind::kExited, broken ? 1 : 0});
-  });
+  if (!vm.broken && !vm.job) return;
+  timeline_.after(vm.broken ? boot + milliseconds(200) : kJobTime,
+                  [this, id = effect.id, process = vm.process, broken = vm.broken] {
+                    end_vm(id, process, Exit{ExitKind::kExited, broken ? 1 : 0});
+                  });
 }
 
 void SimulatedNode::end_vm(const InstanceId& id, std::uint64_t process, Exit exit) {
@@ -234,7 +250,9 @@ void SimulatedNode::perform(const agent::StopVm& effect) {
     answer(milliseconds(1), agent::VmEnded{effect.id, run, Exit{ExitKind::kSignaled, 15}, std::nullopt});
     return;
   }
-  timeline_.after(milliseconds(12), [this, id = effect.id, process = found->second.process] {
+  found->second.asked_to_end = true;
+  const Duration takes = effect.step == agent::StopStep::kAsk ? found->second.ends_in : Duration(kKillTime);
+  timeline_.after(takes, [this, id = effect.id, process = found->second.process] {
     end_vm(id, process, Exit{ExitKind::kSignaled, 15});
   });
 }
@@ -254,12 +272,20 @@ void SimulatedNode::perform(const agent::ProbeHealth& effect) {
   answer(milliseconds(3), agent::ProbeDone{effect.id, effect.probe, passed, passed ? "200" : "connection refused"});
 }
 
+// A port of the host goes to whoever comes first.
 void SimulatedNode::perform(const agent::Publish& effect) {
   agent::Published published;
   published.version = effect.version;
-  for (const agent::Route& route : effect.routes)
+  std::set<std::uint16_t> taken;
+  for (const agent::Route& route : effect.routes) {
+    const std::uint16_t port = route.publication.host_port.value_or(0);
+    const bool free = port == 0 || taken.insert(port).second;
     published.publications.push_back({route.app, route.publication.port_name, route.publication.port, "127.0.0.1",
-                                      route.publication.host_port.value_or(30000), ""});
+                                      static_cast<std::uint16_t>(!free       ? 0
+                                                                 : port == 0 ? 30000
+                                                                             : port),
+                                      free ? "" : "address in use"});
+  }
   answer(milliseconds(1), std::move(published));
 }
 

@@ -37,7 +37,10 @@ struct SimulatedVm {
   std::optional<Exit> exit;
   std::uint64_t process = 0;
   bool strict = false;
-  bool job = false;  // it ends by itself
+  bool job = false;     // it ends by itself
+  bool broken = false;  // and this one badly, soon after its start
+  bool asked_to_end = false;
+  Duration ends_in{};  // after it was asked to; one that does not listen is killed before
 };
 
 class SimulatedNode {

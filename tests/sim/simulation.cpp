@@ -35,6 +35,7 @@ class Simulation {
       records_.take(record);
       readers_.remember();
     };
+    cluster_.controller.on_rest = [this] { incremental_.look(); };
     cluster_.controller.on_publish = [this](std::shared_ptr<const controller::World> world) {
       readers_.publish(std::move(world));
     };
@@ -85,6 +86,7 @@ class Simulation {
 
   void heal() {
     faults_.heal();
+    if (cluster_.options.bug == PlantedBug::kLooseTables) cluster_.controller.journal().move_a_table();
     if (cluster_.options.drill != Drill::kNone) return;
     // By then every request of before has had its answer.
     cluster_.timeline.after(seconds(20),
@@ -115,6 +117,7 @@ class Simulation {
   Clients clients_{cluster_, records_};
   Faults faults_{cluster_};
   Readers readers_{cluster_};
+  IncrementalCheck incremental_{cluster_};
   Drills drills_{cluster_, clients_, readers_};
   RestoredBackup backup_{cluster_, clients_, node_checks_, records_};
 };

@@ -507,6 +507,18 @@ TEST(Placement, TaintsKeepAwayAndMoveWhatDoesNotTolerateThem) {
   EXPECT_EQ(fleet.serving_slots("web"), 3U);
 }
 
+// By the request's own record, and not only by the next plan of everything.
+TEST(Placement, ATaintMovesWhatIsThereAtOnce) {
+  SimulatedFleet fleet(2);
+  ASSERT_TRUE(fleet.apply({web(1, "1")}));
+  fleet.settle();
+  const InstanceId first{Symbol("default"), Symbol("web"), 0, fleet.row("web").rollout, 1};
+  Node evicting = *fleet.world().nodes.find(fleet.world().instances.find(first)->node)->node;
+  evicting.spec.taints = {{"broken", "", TaintEffect::kNoExecute}};
+  ASSERT_TRUE(fleet.apply({evicting}));
+  EXPECT_EQ(fleet.running("web"), 2U) << "its successor has come";
+}
+
 TEST(Placement, SpreadsOverALabelBeforeItSpreadsOverNodes) {
   SimulatedFleet fleet(5);  // zone a: n1 n3 n5, zone b: n2 n4
   App app = web(4, "1");

@@ -47,6 +47,47 @@ TEST(World, RoomThatIsGivenBackIsTold) {
   EXPECT_TRUE(capacity_after(PutNode{*planned.world().nodes.find(Symbol("n1"))}));
 }
 
+// What lies on a node, or follows its tenant, is planned with the very record that changes these.
+TEST(World, WhatAChangedPolicyReachesIsPlannedAgain) {
+  PlannedWorld planned;
+  planned.add_node("n1");
+  planned.add_node("n2");
+  const Operation deploy = planned.deploy(PlannedWorld::app("web"));
+  planned.report_all();
+  const AppName web{Symbol("default"), Symbol("web")};
+  const auto is_planned_after = [&](const Change& change) {
+    World world = planned.world();
+    ++world.revision;
+    Dirty dirty;
+    apply(world, change, &dirty);
+    return dirty.apps.contains(web);
+  };
+  const Symbol there = planned.row(planned.instances("web").front()).node;
+  const auto changed = [&](Symbol name, const auto& change) {
+    NodeRow row = *planned.world().nodes.find(name);
+    Node node = *row.node;
+    change(node);
+    row.node = std::move(node);
+    return PutNode{std::move(row)};
+  };
+  const auto taint = [](Node& node) { node.spec.taints = {{"broken", "", TaintEffect::kNoExecute}}; };
+  const Symbol elsewhere(there == Symbol("n1") ? "n2" : "n1");
+  EXPECT_TRUE(is_planned_after(changed(there, taint)));
+  EXPECT_TRUE(is_planned_after(changed(there, [](Node& node) { node.spec.drain.force = true; })));
+  EXPECT_FALSE(is_planned_after(changed(there, [](Node&) {})));
+  EXPECT_FALSE(is_planned_after(changed(elsewhere, taint)));
+
+  TenantRow tenant = *planned.world().tenants.find(Symbol("default"));
+  EXPECT_FALSE(is_planned_after(PutTenant{tenant}));
+  Tenant patient = *tenant.tenant;
+  patient.spec.rollout.emplace().progress_deadline = std::chrono::hours(1);
+  tenant.tenant = std::move(patient);
+  EXPECT_TRUE(is_planned_after(PutTenant{std::move(tenant)}));
+
+  EXPECT_EQ(planned.operation(deploy).state, OperationState::kSucceeded);
+  EXPECT_TRUE(is_planned_after(PutOperation{*parse_operation_key(deploy.operation_id), planned.operation(deploy)}));
+}
+
 // Two of a slot count once, and for the larger in each dimension, until the larger has gone.
 TEST(World, ASlotHoldsTheLargestOfWhatRunsInIt) {
   PlannedWorld planned;
