@@ -122,15 +122,18 @@ Taken taken_by(const World& after, const AppRow& app, bool is_current, const Ins
 void check_budget_of(const World& before, const World& after, const World& loop, const AppName& name, const AppRow& app,
                      std::vector<std::string>& broken) {
   std::set<std::uint32_t> serving;
+  std::set<std::uint32_t> kept;  // by what may serve, on a node that is silent
   for_each_instance(after, name, [&](const InstanceId& id, const InstanceRow& row) {
-    if (id.slot < app.app->spec.replicas && (serves(after, row) || has_served(row))) serving.insert(id.slot);
+    if (id.slot >= app.app->spec.replicas) return;
+    if (serves(after, row) || has_served(row)) serving.insert(id.slot);
+    if (row.goal == InstanceGoal::kRun && may_serve(after, row)) kept.insert(id.slot);
   });
   std::map<std::uint32_t, Taken> taken;  // by slot
   // What the record goes back to at its end may have been old at its begin.
   CurrentTemplate began_with(before, name, before.apps.find(name)->rollout);
   CurrentTemplate current(after, name, app.rollout), live(after, name, app.state.live);
   for_each_stopped(before, after, name, [&](const InstanceId& id, const InstanceRow& row) {
-    if (id.slot >= app.app->spec.replicas || serving.contains(id.slot)) return;
+    if (id.slot >= app.app->spec.replicas || serving.contains(id.slot) || kept.contains(id.slot)) return;
     // Before a blue/green rollout switches, nobody is led to anything but what served last.
     if (app.state.blue_green && !live.covers(id.rollout)) return;
     const bool is_current = current.covers(id.rollout) && began_with.covers(id.rollout);
