@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,6 +23,7 @@ struct Progress {
   std::uint32_t ended = 0;    // well
   std::uint32_t attempts = 0;
   bool old_ones_left = false;
+  bool has_empty_slots = false;             // slots in which nothing is, nor waits
   bool moving = false;                      // something is expected to happen by itself
   std::optional<Error> block;               // why nothing happens for the first of those for which nothing does
   const InstanceStatus* trouble = nullptr;  // of the first current instance that cannot come to serve
@@ -59,8 +61,11 @@ Progress progress_of(const World& world, const AppName& name, const AppRow& app)
   Progress progress;
   progress.desired = app.app->spec.replicas;
   CurrentTemplate current(world, name, app.rollout);
+  std::set<std::uint32_t> filled;
   for_each_instance(world, name, [&](const InstanceId& id, const InstanceRow& row) {
-    if (row.goal == InstanceGoal::kStop || is_lost(world, row.node)) return;
+    if (row.goal == InstanceGoal::kStop) return;
+    filled.insert(id.slot);
+    if (is_lost(world, row.node)) return;
     if (!current.covers(id.rollout)) {
       progress.old_ones_left = true;
       return;
@@ -83,6 +88,7 @@ Progress progress_of(const World& world, const AppName& name, const AppRow& app)
     if (!block) progress.moving = true;
     if (block && !progress.block) progress.block = std::move(block);
   });
+  progress.has_empty_slots = filled.size() < progress.desired;
   return progress;
 }
 
@@ -151,7 +157,9 @@ void follow_deploy(const World& world, bool turn, Operation& operation) {
     if (!job || progress.ended >= progress.desired) operation.state = OperationState::kSucceeded;
     return;
   }
-  if (const auto hand = awaited_hand(world, operation.target, *app); hand && progress.old_ones_left)
+  // What is still to come waits for no hand, and so for its turn.
+  const bool needs_turn = !turn && progress.has_empty_slots;
+  if (const auto hand = awaited_hand(world, operation.target, *app); hand && progress.old_ones_left && !needs_turn)
     return wait_for(operation, unavailable("awaits_hand", *hand), message + ", " + *hand);
   if (!turn) return wait_for_turn(world, operation);
   if (operation.attempts > 1) message += ", attempt " + std::to_string(operation.attempts);

@@ -246,6 +246,32 @@ TEST(Operations, AQueueIsHeldAgainstNoTemplate) {
   EXPECT_EQ(state_of(planned, queue.update), "succeeded");
 }
 
+TEST(Operations, APausedDeployBeginsItsEmptySlotsWhenItHasItsTurn) {
+  PlannedWorld planned;
+  planned.world().max_operations = 1;
+  planned.add_node("n1");
+  planned.deploy(PlannedWorld::app("web"));
+  planned.report_node("n1", Phase::kPending, "crash_loop");
+  planned.deploy(PlannedWorld::app("other"));
+  const Operation update = planned.deploy(PlannedWorld::app("web", 3, "2"));
+  ASSERT_EQ(state_of(planned, update), "pending");
+  planned.step([&](Draft& draft) {
+    RolloutRequest request;
+    request.app = {Symbol("default"), Symbol("web")};
+    request.verb = RolloutVerb::kPause;
+    ASSERT_TRUE(admit_rollout(draft, request));
+  });
+  EXPECT_EQ(planned.instances("web").size(), 1U) << "it began before its turn";
+  EXPECT_EQ(planned.world().queued_operations.size(), 1U);
+
+  planned.report_all();
+  planned.report_all();
+  EXPECT_EQ(planned.instances("web").size(), 3U);
+  ASSERT_TRUE(planned.operation(update).error.has_value());
+  EXPECT_EQ(planned.operation(update).error->reason, "awaits_hand");
+  EXPECT_TRUE(planned.plan().changes.empty());
+}
+
 TEST(Operations, APausedDeployGivesItsTurnToOthers) {
   PlannedWorld planned;
   planned.world().max_operations = 1;
