@@ -214,7 +214,7 @@ Result<void> check_policies(const runtimes::BlobStore& artifacts, const World& w
 Result<void> check_way_back(const runtimes::BlobStore& artifacts, const World& world, const RolloutRequest& request) {
   const AppRow* const row = world.apps.find(request.app);
   if (row == nullptr || request.verb != RolloutVerb::kRollback) return {};
-  const TemplateNote* const good = request.to ? nullptr : last_good(world, request.app, *row);
+  const TemplateNote* const good = request.to ? nullptr : last_good_undeclared(world, request.app, *row);
   const std::uint64_t to = request.to ? *request.to : good != nullptr ? good->rollout : 0;
   const Shared<BootSpec>* const boot = world.templates.find({request.app, to});
   if (boot == nullptr) return {};  // said by who carries it out
