@@ -221,7 +221,7 @@ Result<ApplyReply> Api::destroy(const std::vector<std::string>& names) const {
 Result<ApplyReply> Api::remove(Kind kind, const std::string& name) const {
   const KindNames& names = unik::names_of(kind);
   const std::string path = "/v1/" + std::string(names.plural) + "/" + wire::percent_encode(name);
-  return read<ApplyReply>(request("DELETE", names.in_tenant ? in_tenant(path) : path));
+  return read<ApplyReply>(request("DELETE", names.in_tenant ? in_tenant(path) : for_tenant(path)));
 }
 
 Result<ApplyReply> Api::set_schedulable(const std::string& node, bool schedulable) const {

@@ -88,11 +88,14 @@ Result<void> check_tenants(const Manifests& manifests, const std::string& tenant
                                      ", which was chosen (--tenant, UNIKCTL_TENANT or the context), and found "
                                      "what is not");
   for (const codec::ParsedManifest& manifest : manifests.documents) {
-    const App* const app = std::get_if<App>(&manifest.resource);
-    if (app == nullptr || app->metadata.tenant == tenant) continue;
-    const std::string found = "want " + tenant + ", got " + app->metadata.tenant + "; say --tenant " +
-                              app->metadata.tenant + " if that is meant";
-    error.details.push_back(put_at({"", 0, 0, "metadata.tenant", found}, manifests, manifest));
+    const Metadata& metadata = metadata_of(manifest.resource);
+    const bool is_tenant = std::holds_alternative<Tenant>(manifest.resource);
+    if (!is_tenant && !std::holds_alternative<App>(manifest.resource)) continue;
+    const std::string& named = is_tenant ? metadata.name : metadata.tenant;
+    if (named == tenant) continue;
+    const std::string found = "want " + tenant + ", got " + named + "; say --tenant " + named + " if that is meant";
+    const char* const field = is_tenant ? "metadata.name" : "metadata.tenant";
+    error.details.push_back(put_at({"", 0, 0, field, found}, manifests, manifest));
   }
   return error.details.empty() ? Result<void>() : Result<void>(std::move(error));
 }

@@ -18,7 +18,7 @@ struct Manifests {
 };
 
 // Reads (cli/manifest_files.hpp) and parses; all faults of all files at once. Apps are of `target`'s tenant: one that
-// names another is refused where that tenant was chosen, `invalid`/`tenant_mismatch`.
+// names another is refused where that tenant was chosen, and so is another Tenant, `invalid`/`tenant_mismatch`.
 Result<Manifests> read_manifests(const Session& session, const std::vector<std::string>& paths, const Target& target);
 
 // What the control plane lacks of images and signatures is sent to it, or, where nothing is to be written, promised.

@@ -24,7 +24,7 @@ struct ApplyRequest {
 
 struct DeleteRequest {
   Kind kind = Kind::kApp;
-  std::string tenant;  // of apps
+  std::string tenant;  // of apps; of nodes and tenants that of who asks, or empty: everything is told
   std::vector<std::string> names;
   std::string trace_id;
 };

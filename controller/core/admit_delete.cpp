@@ -73,16 +73,32 @@ Result<ApplyReply> delete_apps(Draft& draft, const DeleteRequest& request) {
   return reply;
 }
 
+// Whether who asks may be told of what is `tenant`'s.
+bool is_told(const DeleteRequest& request, Symbol tenant) {
+  return request.tenant.empty() || tenant == Symbol(request.tenant);
+}
+
+std::string destroy_command(const AppName& app) {
+  const std::string command = "unikctl destroy " + app.app.str();
+  return app.tenant == Symbol(kDefaultTenant) ? command : command + " --tenant " + app.tenant.str();
+}
+
 // What has ended is not moved by a drain: it would do its work a second time.
-std::string how_to_empty(const World& world, Symbol node) {
-  std::optional<InstanceId> ended;
+std::string how_to_empty(const World& world, Symbol node, const DeleteRequest& request) {
+  std::optional<AppName> ended;
   bool all_ended = true;
   for_each_on_node(world, node, [&](const InstanceId& id, const InstanceRow& row) {
     if (takes_room(row)) all_ended = false;
-    if (!takes_room(row) && !ended) ended = id;
+    if (!ended && is_told(request, id.tenant)) ended = id.app_name();
   });
-  if (!all_ended || !ended) return "drain it first (`unikctl node drain " + node.str() + "`)";
-  return "what has ended there goes with its app (`unikctl destroy " + ended->app.str() + "`)";
+  if (!all_ended) return "drain it first (`unikctl node drain " + node.str() + "`)";
+  if (!ended) return "what has ended there goes with its app, which is another tenant's";
+  return "what has ended there goes with its app (`" + destroy_command(*ended) + "`)";
+}
+
+std::string strict_one(const InstanceId& id, const DeleteRequest& request) {
+  if (!is_told(request, id.tenant)) return "a strict singleton of another tenant: wait until it has been replaced";
+  return "the strict singleton " + short_name(id) + ": wait until it has been replaced, or destroy its app first";
 }
 
 Result<ApplyReply> delete_nodes(Draft& draft, const DeleteRequest& request) {
@@ -91,11 +107,10 @@ Result<ApplyReply> delete_nodes(Draft& draft, const DeleteRequest& request) {
     const bool lost = draft.world().nodes.find(Symbol(name))->health == NodeHealth::kLost;
     if (const NodeLoad* const load = draft.world().loads.find(Symbol(name)); load->instances > 0 && !lost)
       return conflict("node_in_use", "node `" + name + "` has " + counted(load->instances, "instance") + ": " +
-                                         how_to_empty(draft.world(), Symbol(name)));
+                                         how_to_empty(draft.world(), Symbol(name), request));
     // Of a lost node nobody will ever say that its instances are gone, and a strict one may still have its lease.
     if (const std::optional<InstanceId> strict = strict_instance_on(draft.world(), Symbol(name)))
-      return conflict("node_in_use", "node `" + name + "` may still run the strict singleton " + short_name(*strict) +
-                                         ": wait until it has been replaced, or destroy its app first");
+      return conflict("node_in_use", "node `" + name + "` may still run " + strict_one(*strict, request));
     if (const auto over = all_leases_over_at(draft.world(), Symbol(name)); lost && over && draft.now().boot < *over)
       return conflict("node_in_use",
                       "node `" + name + "` may still run a strict singleton that is in quarantine: wait " +
@@ -122,6 +137,7 @@ Result<ApplyReply> delete_nodes(Draft& draft, const DeleteRequest& request) {
 
 Result<ApplyReply> delete_tenants(Draft& draft, const DeleteRequest& request) {
   for (const std::string& name : request.names) {
+    if (!is_told(request, Symbol(name))) return no_such(Kind::kTenant, name);
     if (name == kDefaultTenant) return conflict("default_tenant", "the tenant `default` cannot be deleted");
     if (!draft.world().tenants.contains(Symbol(name))) return no_such(Kind::kTenant, name);
     const auto first = draft.world().apps.lower_bound({Symbol(name), {}});

@@ -10,6 +10,7 @@
 #include "controller/core/diff.hpp"
 #include "controller/core/node_watch.hpp"
 #include "controller/core/reconcile.hpp"
+#include "controller/core/rollout.hpp"
 #include "controller/core/why_there.hpp"
 #include "controller/core/wording.hpp"
 
@@ -41,7 +42,7 @@ using Placements = std::map<InstanceId, PlacementView>;
 
 // The last word on each instance that the plan, which was made on `world`, places or cannot place.
 void tell(World world, const Plan& plan, Placements& placements) {
-  std::optional<App> app;
+  std::optional<TemplateKey> told;
   std::optional<WhyThere> why;
   const Time now = world.as_of;
   ++world.revision;
@@ -51,10 +52,9 @@ void tell(World world, const Plan& plan, Placements& placements) {
       PlacementView view{put->id.tenant.str(), short_name(put->id), put->row.node.str(), put->row.status->reason,
                          put->row.status->message};
       if (!put->row.node.empty()) {
-        if (!why || app->name() != put->id.app_name()) {
-          app = *world.apps.find(put->id.app_name())->app;
-          why.emplace(world, *app, now);
-        }
+        const TemplateKey runs{put->id.app_name(), put->id.rollout};
+        if (told != runs) why.emplace(world, *world.apps.find(runs.app)->app, **world.templates.find(runs), now);
+        told = runs;
         view.message = why->next(put->row.node);
       }
       placements[put->id] = std::move(view);
@@ -142,22 +142,47 @@ void give_up(Draft& draft, const std::set<Symbol>& lost, std::vector<std::string
   }
 }
 
+// Whether `other` does in a slot what `lost` did. What comes in a blue/green rollout is reached by nobody before that
+// switches.
+bool stands_in(const Joined& other, const Joined& lost, const RolloutFacts& facts) {
+  if (other.row == nullptr || other.on_lost_node || other.row->goal != InstanceGoal::kRun) return false;
+  if (facts.state.blue_green && lost.of_live && !other.of_live) return false;
+  return other.id.slot == lost.id.slot;
+}
+
+std::string why_left(const AppRow& app, const Joined& lost, const RolloutFacts& facts, const RolloutSteps& steps) {
+  for (const auto& [id, why] : steps.holds)
+    if (id.slot == lost.id.slot) return why;
+  if (is_frozen(app)) return "the app is frozen";
+  if (facts.state.blue_green) return "the blue/green rollout has not switched";
+  return std::string(lost.reason);
+}
+
 // What nobody replaces, however long its node is away.
-void tell_what_waits(const World& world, const std::set<Symbol>& lost, Symbol tenant, std::vector<std::string>& notes) {
-  std::map<std::pair<AppName, Symbol>, std::size_t> waiting;
-  for (const Symbol name : lost) {
-    if (!is_lost(world, name)) continue;
-    for_each_on_node(world, name, [&](const InstanceId& id, const InstanceRow& row) {
-      const AppRow& app = *world.apps.find(id.app_name());
-      const bool is_wanted = row.goal == InstanceGoal::kRun && takes_room(row);
-      if (is_wanted && !app.app->spec.disconnect.replace && (tenant.empty() || id.tenant == tenant))
-        ++waiting[{id.app_name(), name}];
-    });
+void tell_what_waits(const World& world, const std::set<AppName>& apps, Symbol tenant,
+                     std::vector<std::string>& notes) {
+  for (const AppName& name : apps) {
+    const AppRow* const app = world.apps.find(name);
+    if (app == nullptr || (!tenant.empty() && name.tenant != tenant)) continue;
+    const RolloutFacts facts = facts_of(world, name, *app, Now{world.as_of, {}});
+    const RolloutSteps steps = plan_rollout(facts);
+    std::map<std::pair<Symbol, std::string>, std::size_t> left;  // by node and reason
+    for (const Joined& one : facts.instances) {
+      if (!one.on_lost_node || one.row->goal != InstanceGoal::kRun || !takes_room(*one.row)) continue;
+      const auto replaces = [&](const Joined& other) { return stands_in(other, one, facts); };
+      if (one.bucket == Bucket::kSurplus || std::ranges::any_of(facts.instances, replaces)) continue;
+      const bool may_replace = app->app->spec.disconnect.replace;
+      ++left[{one.row->node, may_replace ? why_left(*app, one, facts, steps) : std::string()}];
+    }
+    for (const auto& [where, count] : left) {
+      const auto& [node, why] = where;
+      const std::string what = object_of(name) + ": " + counted(count, "instance");
+      notes.push_back(why.empty()
+                          ? what + (count == 1 ? " waits for " : " wait for ") + node.str() +
+                                " and is not replaced, as disconnect.replace says"
+                          : what + " on " + node.str() + (count == 1 ? " is" : " are") + " not replaced: " + why);
+    }
   }
-  for (const auto& [where, count] : waiting)
-    notes.push_back(object_of(where.first) + ": " + counted(count, "instance") +
-                    (count == 1 ? " waits for " : " wait for ") + where.second.str() +
-                    " and is not replaced, as disconnect.replace says");
 }
 
 }  // namespace
@@ -208,7 +233,7 @@ Result<ApplyReply> foresee_loss(const World& world, const std::vector<std::strin
     work.apps = apps;
     draft = next_draft(base, world.as_of);
   }
-  tell_what_waits(base, lost, tenant, reply.notes);
+  tell_what_waits(base, apps, tenant, reply.notes);
   return finish(world, std::move(reply), std::move(placements), tenant);
 }
 

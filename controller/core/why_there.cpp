@@ -24,8 +24,7 @@ std::string comparison(const World& world, const App& app) {
 }
 
 // What the Placer says of each node when nothing could hold an instance: of those that no rule keeps out, the shortage.
-std::vector<Exclusion> exclusions(const World& world, const App& app, Time now, Bytes more_than_any) {
-  BootSpec boot = app.spec.boot;
+std::vector<Exclusion> exclusions(const World& world, const App& app, BootSpec boot, Time now, Bytes more_than_any) {
   boot.resources.memory = more_than_any;
   std::vector<Exclusion> all = Placer(world, app, boot, now).exclusions();
   std::ranges::sort(all, {}, &Exclusion::node);
@@ -54,12 +53,12 @@ std::string told(const std::map<std::string, std::size_t>& kept_out, std::size_t
 
 }  // namespace
 
-WhyThere::WhyThere(const World& world, const App& app, Time now)
+WhyThere::WhyThere(const World& world, const App& app, const BootSpec& boot, Time now)
     : by_(comparison(world, app)), compared_(world.nodes.size() <= kMostNodesTold) {
   if (!compared_) return;
   // A shortage differs with what is short, a rule does not.
-  const std::vector<Exclusion> once = exclusions(world, app, now, Bytes{std::int64_t{1} << 60});
-  const std::vector<Exclusion> again = exclusions(world, app, now, Bytes{std::int64_t{1} << 59});
+  const std::vector<Exclusion> once = exclusions(world, app, boot, now, Bytes{std::int64_t{1} << 60});
+  const std::vector<Exclusion> again = exclusions(world, app, boot, now, Bytes{std::int64_t{1} << 59});
   for (std::size_t i = 0; i < std::min(once.size(), again.size()); ++i) {
     if (once[i] == again[i]) {
       ++kept_out_[once[i].rule];
@@ -67,7 +66,7 @@ WhyThere::WhyThere(const World& world, const App& app, Time now)
     }
     const Symbol name = once[i].node;
     const NodeRow& row = *world.nodes.find(name);
-    Room room{footprint(app.spec.boot, row), allocatable(row)};
+    Room room{footprint(boot, row), allocatable(row)};
     room.free -= world.loads.find(name)->assigned;
     eligible_.emplace(name, room);
   }

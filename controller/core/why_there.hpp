@@ -9,10 +9,11 @@
 
 namespace unik::controller {
 
-// The instances of one app, one after the other. `world` is as it is before the first of them is placed.
+// The instances of one app that run `boot`, one after the other. `world` is as it is before the first of them is
+// placed.
 class WhyThere {
  public:
-  WhyThere(const World& world, const App& app, Time now);
+  WhyThere(const World& world, const App& app, const BootSpec& boot, Time now);
 
   // For the next one, which goes to `node` and takes its room there.
   std::string next(Symbol node);

@@ -214,7 +214,7 @@ Result<void> check_policies(const runtimes::BlobStore& artifacts, const World& w
 Result<void> check_way_back(const runtimes::BlobStore& artifacts, const World& world, const RolloutRequest& request) {
   const AppRow* const row = world.apps.find(request.app);
   if (row == nullptr || request.verb != RolloutVerb::kRollback) return {};
-  const TemplateNote* const good = request.to ? nullptr : last_good(world, request.app, *row);
+  const TemplateNote* const good = request.to ? nullptr : last_good_undeclared(world, request.app, *row);
   const std::uint64_t to = request.to ? *request.to : good != nullptr ? good->rollout : 0;
   const Shared<BootSpec>* const boot = world.templates.find({request.app, to});
   if (boot == nullptr) return {};  // said by who carries it out
@@ -438,7 +438,7 @@ void handle_delete(ApiContext& context, Kind kind, const PathValues& path, const
                    const wire::Responder& responder) {
   DeleteRequest deletion;
   deletion.kind = kind;
-  deletion.tenant = names_of(kind).in_tenant ? tenant_of(request) : "";
+  deletion.tenant = names_of(kind).in_tenant ? tenant_of(request) : query_text(request, "tenant");
   deletion.names = {path.at("name")};
   deletion.trace_id = request.trace_id;
   ask(context, request, responder, kind == Kind::kApp ? 202 : 200, std::move(deletion));
@@ -503,7 +503,7 @@ void add_changing_routes(ApiContext& context, std::vector<Route>& routes) {
            handle_delete(context, kind, path, request, responder);
          },
          {},
-         names_of(kind).in_tenant ? QueryRules{{"tenant", QueryRule::kName}} : QueryRules{}});
+         {{"tenant", QueryRule::kName}}});
   }
   for (const bool schedulable : {false, true}) {
     routes.push_back(

@@ -938,6 +938,31 @@ TEST_F(Verbs, AManifestOfAnotherTenantIsRefusedWhereOneWasChosen) {
   EXPECT_EQ(unikctl({"apply", "-f", "web.yaml"}).code, 0);
 }
 
+TEST_F(Verbs, AnotherTenantThanTheChosenOneIsNeitherShownNorChanged) {
+  write("b.yaml", "apiVersion: unikctl.dev/v1\nkind: Tenant\nmetadata: {name: team-b}\n");
+  for (const char* const verb : {"apply", "diff"}) {
+    for (const char* const chosen : {"team-a", "default"}) {
+      const RunResult refused = unikctl({verb, "-f", "b.yaml", "--tenant", chosen});
+      EXPECT_EQ(refused.code, 2) << refused.err;
+      EXPECT_NE(refused.err.find("b.yaml:3:18: metadata.name: want " + std::string(chosen) + ", got team-b"),
+                std::string::npos)
+          << refused.err;
+    }
+  }
+  EXPECT_TRUE(controller.seen().empty());
+  controller.answer("POST /v1/apply", 200, codec::to_json(ApplyReply{}));
+  EXPECT_EQ(unikctl({"apply", "-f", "b.yaml", "--tenant", "team-b"}).code, 0);
+  EXPECT_EQ(unikctl({"apply", "-f", "b.yaml"}).code, 0) << "nobody was chosen";
+}
+
+TEST_F(Verbs, DeletionsSayWhichTenantWasChosen) {
+  controller.answer("DELETE /v1/nodes/n1", 200, codec::to_json(ApplyReply{}));
+  unikctl({"delete", "node", "n1"});
+  unikctl({"delete", "node", "n1", "--tenant", "team-b"});
+  EXPECT_EQ(controller.seen("DELETE /v1/nodes/n1")[0].target, "/v1/nodes/n1");
+  EXPECT_EQ(controller.seen("DELETE /v1/nodes/n1")[1].target, "/v1/nodes/n1?tenant=team-b");
+}
+
 TEST_F(Verbs, QuestionsAboutWhatIsInNoTenantSayWhichOneWasChosen) {
   controller.answer("GET /v1/tenants", 200, R"({"items":[],"revision":1})");
   controller.answer("GET /v1/operations/op-1-0", 200, operation_json(OperationState::kRunning));

@@ -461,7 +461,7 @@ class Reader {
       if (words.empty() || !parse_kind(words[0])) refuse(at, "want `KIND NAME...`");
       asked.remove.emplace();
       asked.remove->kind = *parse_kind(words[0]);
-      asked.remove->tenant = kDefaultTenant;
+      if (names_of(asked.remove->kind).in_tenant) asked.remove->tenant = kDefaultTenant;
       asked.remove->names.assign(words.begin() + 1, words.end());
     } else if (name == "cordon" || name == "uncordon") {
       asked.cordon = CordonRequest{value.as<std::string>(), name == "uncordon"};
@@ -489,6 +489,7 @@ class Reader {
       whatif(value);
     } else if (name == "asked_for") {
       asked.tenant = Symbol(value.as<std::string>());
+      if (asked.remove) asked.remove->tenant = asked.tenant.str();
     } else if (name == "key") {
       asked.key = value.as<std::string>();
     } else {

@@ -74,5 +74,68 @@ TEST_F(ApplyImage, ThatIsPromisedIsTakenForADryRunAlone) {
   EXPECT_EQ(runner_->world()->apps.find({Symbol("default"), Symbol("web")}), nullptr);
 }
 
+// Jobs have served as a whole when they have ended, which takes no time.
+class ApplyJob : public ApplyImage {
+ protected:
+  ApplyJob() {
+    runner_->ask(
+        [](RequestId id) {
+          RegisterRequest request;
+          request.node = "n1";
+          request.agent_id = "a1";
+          request.agent_start = 1;
+          request.info.capacity = {MilliCpu{4000}, mebibytes(4096)};
+          return Event(RegisterAsked{id, "", request});
+        },
+        [](const Answer&) {});
+    report();
+  }
+
+  // Every instance has ended well, says its node.
+  void report() {
+    settle();
+    Report report;
+    report.node = "n1";
+    report.agent_start = 1;
+    report.seq = report.digest = ++reports_;
+    report.body.emplace();
+    const std::shared_ptr<const World> world = runner_->world();
+    // With the first one it has no goals yet.
+    if (reports_ > 1) report.accepted_stamp = {world->cluster.cluster_id, world->cluster.epoch, world->revision};
+    for (const auto& [id, row] : world->instances) {
+      if (row.goal != InstanceGoal::kRun) continue;
+      ObservedInstance ended;
+      ended.id = id;
+      ended.status.phase = Phase::kExited;
+      ended.status.last_exit = Exit{ExitKind::kExited, 0};
+      report.body->instances.push_back(ended);
+    }
+    runner_->ask([&](RequestId id) { return Event(HeartbeatArrived{id, report}); }, [](const Answer&) {});
+    settle();
+  }
+
+  // Requests are answered in the order that they come in: what came before has been carried out.
+  void settle() { declare("{}"); }
+
+  void declare(const std::string& tenant) {
+    const std::string manifest = "apiVersion: unikctl.dev/v1\nkind: Tenant\nmetadata: {name: default}\nspec: ";
+    const std::string reply = post("/v1/apply", manifest + tenant + "\n");
+    EXPECT_NE(reply.find("\"objects\""), std::string::npos) << reply;
+  }
+
+  std::uint64_t reports_ = 0;
+};
+
+TEST_F(ApplyJob, ThatPoliciesRefuseIsNoWayBackAfterARestartEither) {
+  for (const char* const program : {"/old", "/new"}) {
+    ASSERT_EQ(apply(put_image("", {program}), ", restart: {policy: never}"), "applied");
+    report();
+  }
+  declare("{allowContainers: false}");
+  EXPECT_EQ(post("/v1/rollouts/web/rollback", ""), "container_image");
+  ASSERT_NE(post("/v1/rollouts/web/restart", "").find("updated"), std::string::npos);
+  EXPECT_EQ(post("/v1/rollouts/web/rollback", ""), "container_image");
+}
+
 }  // namespace
 }  // namespace unik::controller

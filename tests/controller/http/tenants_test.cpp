@@ -27,6 +27,17 @@ class Tenants : public ServedApi {
     return response->ok() ? response->body : wire::error_of(*response).reason;
   }
 
+  // The error, or `deleted`.
+  std::string remove(const std::string& target) {
+    wire::ClientRequest request;
+    request.method = "DELETE";
+    request.endpoint = server_->endpoints()[0];
+    request.target = target;
+    const auto response = wire::fetch(request);
+    if (!response) return to_string(response.error());
+    return response->ok() ? "deleted" : wire::error_of(*response).reason;
+  }
+
   // The only operation's id.
   std::string build_of(const std::string& tenant) {
     const runtimes::Digest source = context_->artifacts.put("a bundle")->digest;
@@ -56,6 +67,14 @@ TEST_F(Tenants, OneThatAsksIsToldOfItselfAlone) {
   EXPECT_EQ(get("/v1/tenants/team-a?tenant=team-b"), "tenant_not_found");
   EXPECT_TRUE(names(get("/v1/tenants/team-b?tenant=team-b"), "team-b"));
   EXPECT_TRUE(names(get("/v1/tenants"), "team-a") && names(get("/v1/tenants"), "default"));
+}
+
+TEST_F(Tenants, OneThatAsksDeletesNoOther) {
+  EXPECT_EQ(remove("/v1/tenants/team-a?tenant=team-b"), "tenant_not_found");
+  EXPECT_EQ(remove("/v1/tenants/default?tenant=team-b"), "tenant_not_found");
+  EXPECT_EQ(remove("/v1/tenants/team-b?tenant=team-b"), "deleted");
+  EXPECT_EQ(remove("/v1/tenants/team-a"), "deleted");
+  EXPECT_EQ(remove("/v1/nodes/n1?tenant=team-b"), "node_not_found");
 }
 
 TEST_F(Tenants, EventsAreThoseOfWhoAsks) {
