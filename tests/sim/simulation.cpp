@@ -1,5 +1,6 @@
 #include "tests/sim/simulation.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -46,7 +47,10 @@ class Simulation {
     plan();
     cluster_.timeline.run_until(cluster_.end_of_faults);
     heal();
-    cluster_.timeline.run_until(cluster_.end_of_faults + cluster_.options.quiet);
+    Time end = cluster_.end_of_faults + cluster_.options.quiet;
+    cluster_.timeline.run_until(end);
+    // Twenty replicas, one after the other, take longer than any fault.
+    for (int more = 0; more < 10 && is_rolling_out(); ++more) cluster_.timeline.run_until(end += seconds(30));
     check_rest(cluster_);
     drills_.check_churn();
     return outcome();
@@ -82,6 +86,12 @@ class Simulation {
       drills_.plan();
     }
     if (cluster_.options.restore) backup_.plan_copy();
+  }
+
+  bool is_rolling_out() const {
+    return std::ranges::any_of(cluster_.controller.durable().apps, [](const auto& app) {
+      return app.second.state.phase == controller::RolloutPhase::kProgressing;
+    });
   }
 
   void heal() {
