@@ -115,8 +115,8 @@ void wait_for(Operation& operation, Error block, std::string message) {
 
 void wait_for_turn(const World& world, Operation& operation) {
   operation.state = OperationState::kPending;
-  operation.message =
-      "waits for its turn: " + std::to_string(world.max_operations) + " operations are at work, the most that may be";
+  operation.message = "waits for its turn: " + counted(world.max_operations, "operation") +
+                      (world.max_operations == 1 ? " is" : " are") + " at work, the most that may be";
   operation.error.reset();
 }
 

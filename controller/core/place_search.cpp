@@ -9,13 +9,9 @@
 namespace unik::controller {
 namespace {
 
-// None when there is a place: the next plan takes it.
-std::optional<NoPlace> search(const World& world, const AppRow& app, const InstanceId& id) {
-  const Shared<BootSpec>* const boot = world.templates.find({id.app_name(), id.rollout});
-  if (boot == nullptr) return std::nullopt;
-  std::variant<Symbol, NoPlace> choice = Placer(world, *app.app, **boot, world.as_of).next(id.slot);
-  if (NoPlace* const none = std::get_if<NoPlace>(&choice)) return std::move(*none);
-  return std::nullopt;
+std::variant<Symbol, NoPlace> search(const World& world, const AppRow& app, const BootSpec& boot,
+                                     const InstanceId& id) {
+  return Placer(world, *app.app, boot, world.as_of).next(id.slot);
 }
 
 }  // namespace
@@ -37,10 +33,13 @@ InstanceStatus PlaceSearch::status(const InstanceId& id, const InstanceRow& row)
   if (!is_on_ || !waits_for_place(row) || app == nullptr || is_frozen(*app)) return status;
   const Key key{id.app_name(), id.rollout, is_replacement(world_, id)};
   const auto [known, is_new] = known_.try_emplace(key);
-  if (is_new) known->second = search(world_, *app, id);
-  if (known->second) {
-    status.reason = known->second->reason;
-    status.message = known->second->message;
+  const Shared<BootSpec>* const boot = world_.templates.find({id.app_name(), id.rollout});
+  if (is_new && boot != nullptr) known->second = search(world_, *app, **boot, id);
+  if (const NoPlace* const none = std::get_if<NoPlace>(&known->second)) {
+    status.reason = none->reason;
+    status.message = none->message;
+  } else if (const Symbol node = std::get<Symbol>(known->second); !node.empty()) {
+    status.message = node.str() + " has room for it now";
   }
   return status;
 }

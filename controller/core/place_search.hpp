@@ -5,9 +5,9 @@
 #include <cstddef>
 #include <limits>
 #include <map>
-#include <optional>
 #include <string>
 #include <tuple>
+#include <variant>
 
 #include "controller/core/place.hpp"
 
@@ -34,7 +34,7 @@ class PlaceSearch {
 
   const World& world_;
   const bool is_on_;
-  std::map<Key, std::optional<NoPlace>> known_;
+  std::map<Key, std::variant<Symbol, NoPlace>> known_;  // no node: not searched for
 };
 
 // `web-0-r7-1 is running on n1, starting`.

@@ -187,7 +187,7 @@ Result<void> plan_instances(Draft& draft, const AppName& name) {
   std::vector<InstanceId> to_place = steps.create;
   for (const Joined& instance : instances)
     if (instance.bucket == Bucket::kUnplaced && !facts.taken.contains(instance.id.slot) &&
-        !facts.queueing.contains(instance.id.slot))
+        !facts.queueing.contains(instance.id.slot) && steps.comes[instance.id.slot] == instance.id)
       to_place.push_back(instance.id);
   place_all(draft, *app.app, to_place, making_way(instances, to_place));
   note_progress(draft, name, facts, steps);

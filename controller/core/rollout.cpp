@@ -64,6 +64,9 @@ class Planner {
         clear(index, slot);
         continue;
       }
+      if (slot.missing != nullptr && slot.missing->row != nullptr) steps_.holds.emplace_back(slot.missing->id, kPaused);
+      if (slot.current != nullptr && slot.current->bucket == Bucket::kUnplaced && facts_.queueing.contains(index))
+        steps_.holds.emplace_back(slot.current->id, kQueues);
       const bool created = slot.missing != nullptr && create_or_wait(index, slot);
       if (is_stuck(slot)) stand_in_beside(index, slot);
       stop_what_is_replaced(slot, created || slot.current != nullptr);
@@ -79,7 +82,12 @@ class Planner {
     Slot& slot = slots_[instance.id.slot];
     // Of one that failed, what has gone is no reason to bring its like.
     const bool was_here = instance.id.attempt > 1 && is_paused_by_hand(facts_.state);
-    slot.reached |= instance.row != nullptr ? instance.of_current : was_here;
+    const bool is_kept_out = is_kept_out_for_now(instance);
+    slot.reached |= instance.row != nullptr ? instance.of_current && !is_kept_out : was_here;
+    if (is_kept_out) {
+      slot.missing = &instance;
+      return;
+    }
     switch (instance.bucket) {
       case Bucket::kMissing:
         slot.missing = &instance;
@@ -111,6 +119,12 @@ class Planner {
     }
   }
 
+  // While the rollout is held, what has never had a node gets none.
+  bool is_kept_out_for_now(const Joined& one) const {
+    return one.bucket == Bucket::kUnplaced && is_paused() && one.id.attempt == 1 &&
+           facts_.stand_ins.contains(one.id.slot);
+  }
+
   static void note_loss(Slot& slot, const Joined& instance) {
     slot.loses_live |= instance.of_live;
     slot.loses_ready |= instance.of_current && is_ready(*instance.row->status);
@@ -119,11 +133,11 @@ class Planner {
   bool is_taken(std::uint32_t index) const { return facts_.taken.contains(index); }
 
   // Of several old ones in a slot one is enough: what came and went in between only takes room. In a blue/green rollout
-  // that is the one which has the published ports; a held rollout stops nothing that serves.
+  // that is the one which has the published ports, or comes for it; a held rollout stops nothing that serves.
   void keep_one_old(Slot& slot) {
     if (slot.outdated.size() < 2) return;
     const auto rank = [this](const Joined* one) {
-      const bool has_ports = facts_.state.blue_green && one->of_live && one->may_serve;
+      const bool has_ports = facts_.state.blue_green && one->of_live && (one->may_serve || is_paused());
       return std::tuple(!has_ports, !one->serves, !one->may_serve, !one->of_live, one->row->node.empty(),
                         one->row->created_at, one->id);
     };
@@ -176,8 +190,7 @@ class Planner {
         if (slot.current == nullptr ? is_behind_canaries(index) : slot.current->bucket == Bucket::kUnplaced) ++excused_;
       }
       const bool stands_in = slot.current == nullptr || is_stuck(slot);
-      const Joined* const stand_in =
-          slot.outdated.empty() || is_followed_by_its_like(slot) ? nullptr : slot.outdated[0];
+      const Joined* const stand_in = is_made_up_for(slot) ? slot.outdated[0] : nullptr;
       const Joined* const successor = stands_in ? stand_in : slot.current;
       if (successor != nullptr && any_may_serve(slot.displaced) && !has_arrived(slot, *successor)) ++disrupted_;
     }
@@ -222,7 +235,8 @@ class Planner {
   }
 
   bool create_or_wait(std::uint32_t index, const Slot& slot) {
-    if (!slot.outdated.empty() && !is_followed_by_its_like(slot)) {
+    const bool lacks = is_paused() && (slot.loses_live || slot.loses_ready) && !is_made_up_for(slot);
+    if (!slot.outdated.empty() && !lacks) {
       if (is_held(index, slot)) {
         if (slot.outdated[0]->row->node.empty()) steps_.create.push_back(slot.outdated[0]->id);
         return false;
@@ -236,13 +250,17 @@ class Planner {
       steps_.holds.emplace_back(slot.missing->id, kQueues);
       return false;
     }
-    steps_.create.push_back(slot.outdated.empty() ? what_comes(index, slot) : slot.missing->id);
+    steps_.create.push_back(slot.outdated.empty() || lacks ? what_comes(index, slot) : slot.missing->id);
     return true;
   }
 
-  // While the rollout is held, a new one that served and leaves beside an old one that does not.
-  bool is_followed_by_its_like(const Slot& slot) const {
-    return is_paused() && !facts_.state.blue_green && slot.loses_ready && !any_may_serve(slot.outdated);
+  // Whether an old one stays for what leaves: one that serves and is reached, or one of the template that served last,
+  // which may still come to, unless a new one served.
+  bool is_made_up_for(const Slot& slot) const {
+    const bool new_one_served = slot.loses_ready && !facts_.state.blue_green;
+    return std::ranges::any_of(slot.outdated, [&](const Joined* old) {
+      return old->may_serve ? old->of_live || !facts_.state.blue_green : old->of_live && !new_one_served;
+    });
   }
 
   // While the rollout is held, a new one that does not serve is no successor of an old one: perhaps it never will. In a
@@ -256,7 +274,7 @@ class Planner {
   // What has to leave the slot then is replaced by its like.
   void stand_in_beside(std::uint32_t index, const Slot& slot) {
     const auto stand_in = facts_.stand_ins.find(index);
-    if (!slot.outdated.empty()) {
+    if (is_made_up_for(slot)) {
       if (slot.outdated[0]->row->node.empty()) steps_.create.push_back(slot.outdated[0]->id);
     } else if (stand_in == facts_.stand_ins.end()) {
       return;
@@ -465,22 +483,27 @@ std::set<std::uint32_t> taken_slots(const World& world, const std::vector<Joined
   return taken;
 }
 
-// What may fill each slot, of the template that served last: for its current instance where that is missing, else
+// What may fill each slot, of the template that served last: for its current instance where that has not come, else
 // beside it, if that may be.
 std::map<std::uint32_t, InstanceId> stand_ins_of(const World& world, const AppName& name, const AppRow& app,
                                                  const std::vector<Joined>& instances) {
   std::map<std::uint32_t, InstanceId> stand_ins;
   const std::uint64_t live = app.state.live;
   if (!has_stand_ins(world, app)) return stand_ins;
-  const bool may_be_beside = !is_strict(world, {name.tenant, name.app, 0, live, 0});
-  const auto is_of_a_slot = [](const Joined& one) {
-    return one.bucket == Bucket::kCurrent || one.bucket == Bucket::kUnplaced;
+  const auto is_strict_one = [&](std::uint64_t rollout) {
+    return is_strict(world, {name.tenant, name.app, 0, rollout, 0});
+  };
+  const bool may_be_beside = !is_strict_one(live) && !is_strict_one(app.rollout);
+  const auto is_filled_from_here = [&](const Joined& one) {
+    const bool has_never_come = one.bucket == Bucket::kUnplaced && one.id.attempt == 1;
+    const bool is_there = one.bucket == Bucket::kUnplaced || one.bucket == Bucket::kCurrent;
+    return one.bucket == Bucket::kMissing || has_never_come || (is_there && may_be_beside);
   };
   std::map<std::uint32_t, std::uint32_t> attempts = app.retired_live;
   for (const Joined& one : instances)
     if (one.id.rollout == live) attempts[one.id.slot] = std::max(attempts[one.id.slot], one.id.attempt);
   for (const Joined& one : instances)
-    if (one.bucket == Bucket::kMissing || (may_be_beside && is_of_a_slot(one)))
+    if (is_filled_from_here(one))
       stand_ins[one.id.slot] = {name.tenant, name.app, one.id.slot, live, attempts[one.id.slot] + 1};
   return stand_ins;
 }

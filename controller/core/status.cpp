@@ -227,7 +227,7 @@ const Joined* successor_of(const Joined& old, const std::vector<Joined>& instanc
   const Joined* found = nullptr;
   for (const Joined& one : instances) {
     if (one.id.slot != old.id.slot || one.row == nullptr || one.id == old.id) continue;
-    if (one.bucket == Bucket::kOutdated) return &one;
+    if (one.bucket == Bucket::kOutdated && one.of_live) return &one;
     if (one.bucket == Bucket::kCurrent || one.bucket == Bucket::kUnplaced) found = &one;
   }
   return found;
@@ -245,7 +245,7 @@ std::string what_blocks(const World& world, const InstanceId& id, PlaceSearch& s
     if (held == id) return name + " stays for now: " + why;
   const Joined* const successor = successor_of(*here, facts.instances);
   if (successor == nullptr) return name + " waits for its turn within the app's disruption budget";
-  return name + " waits for " + describe_instance(successor->id, *successor->row, search);
+  return name + " waits: " + describe_instance(successor->id, *successor->row, search);
 }
 
 Condition drained_condition(const World& world, Symbol name, Symbol tenant, PlaceSearch& search) {

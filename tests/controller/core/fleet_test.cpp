@@ -679,6 +679,40 @@ TEST(FailedRollout, ThatServesAfterAllIsAWayBackForTheNext) {
   EXPECT_EQ(fleet.serving_slots("web"), 2U);
 }
 
+TEST(HeldRollout, NeverRunsAStrictOneBesideAStandIn) {
+  SimulatedFleet fleet(3);
+  for (const char* const name : {"n2", "n3"}) {
+    Node cordoned;
+    cordoned.metadata.name = name;
+    cordoned.spec.schedulable = false;
+    ASSERT_TRUE(fleet.apply({cordoned}));
+  }
+  ASSERT_TRUE(fleet.apply({web(1, "1")}));
+  fleet.settle();
+  App strict = web(1, "2");
+  strict.spec.boot.singleton = Singleton::kStrict;
+  strict.spec.boot.resources.memory = mebibytes(4096);
+  ASSERT_TRUE(fleet.apply({strict}));
+  fleet.settle();
+  ASSERT_TRUE(fleet.steer("web", RolloutVerb::kPause));
+  std::uint32_t most = 0;
+  fleet.on_change = [&] { most = std::max(most, fleet.running("web")); };
+  ASSERT_TRUE(fleet.uncordon("n2"));
+  ASSERT_TRUE(fleet.uncordon("n3"));
+  ASSERT_TRUE(fleet.drain("n1"));
+  fleet.pass(minutes(1));
+  EXPECT_EQ(most, 1U);
+  EXPECT_TRUE(is_drained(fleet.world(), Symbol("n1")));
+  EXPECT_EQ(of_version(fleet, "1"), 1U);
+  EXPECT_EQ(fleet.serving_slots("web"), 1U);
+
+  ASSERT_TRUE(fleet.steer("web", RolloutVerb::kResume));
+  fleet.pass(minutes(1));
+  EXPECT_EQ(most, 1U);
+  EXPECT_EQ(fleet.serving("web").size(), 1U);
+  EXPECT_EQ(of_version(fleet, "1"), 0U);
+}
+
 TEST(FailedRollout, IsToldAfterARestartOfWhatItWentBackTo) {
   SimulatedFleet fleet(3);
   fleet.fate = bad_second;
