@@ -681,17 +681,16 @@ TEST(FailedRollout, ThatServesAfterAllIsAWayBackForTheNext) {
 
 TEST(HeldRollout, NeverRunsAStrictOneBesideAStandIn) {
   SimulatedFleet fleet(3);
-  for (const char* const name : {"n2", "n3"}) {
+  ASSERT_TRUE(fleet.apply({web(1, "1")}));
+  fleet.settle();
+  for (const char* const name : {"n1", "n2", "n3"}) {
     Node cordoned;
     cordoned.metadata.name = name;
     cordoned.spec.schedulable = false;
     ASSERT_TRUE(fleet.apply({cordoned}));
   }
-  ASSERT_TRUE(fleet.apply({web(1, "1")}));
-  fleet.settle();
   App strict = web(1, "2");
   strict.spec.boot.singleton = Singleton::kStrict;
-  strict.spec.boot.resources.memory = mebibytes(4096);
   ASSERT_TRUE(fleet.apply({strict}));
   fleet.settle();
   ASSERT_TRUE(fleet.steer("web", RolloutVerb::kPause));
@@ -699,6 +698,7 @@ TEST(HeldRollout, NeverRunsAStrictOneBesideAStandIn) {
   fleet.on_change = [&] { most = std::max(most, fleet.running("web")); };
   ASSERT_TRUE(fleet.uncordon("n2"));
   ASSERT_TRUE(fleet.uncordon("n3"));
+  ASSERT_FALSE(is_drained(fleet.world(), Symbol("n1")));
   ASSERT_TRUE(fleet.drain("n1"));
   fleet.pass(minutes(1));
   EXPECT_EQ(most, 1U);
