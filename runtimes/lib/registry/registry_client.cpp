@@ -376,6 +376,14 @@ Result<bool> RegistryClient::put_manifest(std::string_view reference, std::strin
   request.headers.set("Content-Type", std::string(media_type));
   request.body = text;
   auto answer = state_->send_patiently(request, {scope_of(repository(), true)});
+  // A tag has no digest that could be wrong: the registry has read what another writes just now.
+  const auto is_half_written = [&] {
+    return answer && answer->status == 400 && told(*answer).starts_with("DIGEST_INVALID") && !parse_digest(reference);
+  };
+  for (int attempt = 1; is_half_written() && attempt < state_->attempts(); ++attempt) {
+    state_->pause(attempt);
+    answer = state_->send_patiently(request, {scope_of(repository(), true)});
+  }
   if (!answer) return std::move(answer).error();
   if (!answer->ok()) return state_->error_of(*answer, repository() + ":" + std::string(reference));
   const auto said = parse_digest(answer->headers.get("Docker-Content-Digest"));

@@ -436,6 +436,28 @@ TEST_F(SimulatedRegistryTest, ABusyRegistryIsGivenTheTimeItAsksFor) {
   EXPECT_GE(paused_, 7'000'000);
 }
 
+TEST_F(SimulatedRegistryTest, ATagThatAnotherWritesIsWrittenAgain) {
+  const std::string half_written =
+      R"({"errors":[{"code":"DIGEST_INVALID","message":"provided digest did not match"}]})";
+  std::atomic<int> asked = 0;
+  std::atomic<int> times = 2;
+  SimulatedRegistry registry([&](const wire::HttpRequest& request) {
+    if (request.path == "/v2/") return reply(200);
+    return ++asked <= times ? reply(400, half_written) : reply(201);
+  });
+  RegistryClient client(name_of(registry.host() + "/web"), quick());
+  ASSERT_OK(client.put_manifest("registry.json", "{}", kIndexMediaType));
+  EXPECT_EQ(asked, 3);
+
+  asked = 0;
+  times = 100;
+  EXPECT_FALSE(client.put_manifest("registry.json", "{}", kIndexMediaType).ok());
+  EXPECT_EQ(asked, kRegistryAttempts);
+  asked = 0;
+  EXPECT_FALSE(client.put_manifest(to_string(sha256("{}")), "{}", kIndexMediaType).ok());
+  EXPECT_EQ(asked, 1) << "a digest that is wrong stays so";
+}
+
 TEST_F(SimulatedRegistryTest, OneThatStaysBusyIsAskedSixTimes) {
   std::atomic<int> asked = 0;
   SimulatedRegistry registry([&](const wire::HttpRequest& request) {
