@@ -190,7 +190,7 @@ class Planner {
         if (slot.current == nullptr ? is_behind_canaries(index) : slot.current->bucket == Bucket::kUnplaced) ++excused_;
       }
       const bool stands_in = slot.current == nullptr || is_stuck(slot);
-      const Joined* const stand_in = is_made_up_for(slot) ? slot.outdated[0] : nullptr;
+      const Joined* const stand_in = is_made_up_for(index, slot) ? slot.outdated[0] : nullptr;
       const Joined* const successor = stands_in ? stand_in : slot.current;
       if (successor != nullptr && any_may_serve(slot.displaced) && !has_arrived(slot, *successor)) ++disrupted_;
     }
@@ -235,7 +235,8 @@ class Planner {
   }
 
   bool create_or_wait(std::uint32_t index, const Slot& slot) {
-    const bool lacks = is_paused() && (slot.loses_live || slot.loses_ready) && !is_made_up_for(slot);
+    const bool leaves = slot.loses_live || slot.loses_ready;
+    const bool lacks = leaves && is_held_back(index, slot) && !is_made_up_for(index, slot);
     if (!slot.outdated.empty() && !lacks) {
       if (is_held(index, slot)) {
         if (slot.outdated[0]->row->node.empty()) steps_.create.push_back(slot.outdated[0]->id);
@@ -254,9 +255,10 @@ class Planner {
     return true;
   }
 
-  // Whether an old one stays for what leaves: one that serves and is reached, or one of the template that served last,
-  // which may still come to, unless a new one served.
-  bool is_made_up_for(const Slot& slot) const {
+  // Whether an old one stays for what leaves. While the slot is held that is one that serves and is reached, or one of
+  // the template that served last, which may still come to, unless a new one served.
+  bool is_made_up_for(std::uint32_t index, const Slot& slot) const {
+    if (!is_held_back(index, slot)) return !slot.outdated.empty();
     const bool new_one_served = slot.loses_ready && !facts_.state.blue_green;
     return std::ranges::any_of(slot.outdated, [&](const Joined* old) {
       return old->may_serve ? old->of_live || !facts_.state.blue_green : old->of_live && !new_one_served;
@@ -274,7 +276,7 @@ class Planner {
   // What has to leave the slot then is replaced by its like.
   void stand_in_beside(std::uint32_t index, const Slot& slot) {
     const auto stand_in = facts_.stand_ins.find(index);
-    if (is_made_up_for(slot)) {
+    if (is_made_up_for(index, slot)) {
       if (slot.outdated[0]->row->node.empty()) steps_.create.push_back(slot.outdated[0]->id);
     } else if (stand_in == facts_.stand_ins.end()) {
       return;
