@@ -19,7 +19,7 @@ struct Slot {
   std::vector<const Joined*> displaced;  // to be moved off their nodes
   std::vector<const Joined*> lost;
   bool reached = false;      // something of the current template is or was here
-  bool loses_live = false;   // one of the template that served last leaves, or has just gone
+  bool loses_live = false;   // one of the template that served last leaves, or has just gone; or an old one that serves
   bool loses_ready = false;  // one of the current template leaves that was ready
 };
 
@@ -30,6 +30,9 @@ bool any_may_serve(const std::vector<const Joined*>& instances) {
   return std::any_of(instances.begin(), instances.end(), [](const Joined* one) { return one->may_serve; });
 }
 
+bool is_of_another(const Joined* one) {
+  return !one->of_current;
+}
 bool is_old_that_may_serve(const Joined* one) {
   return !one->of_current && one->may_serve;
 }
@@ -71,7 +74,8 @@ class Planner {
       if (is_stuck(slot)) stand_in_beside(index, slot);
       stop_what_is_replaced(slot, created || slot.current != nullptr);
     }
-    steps_.complete = !anything_old_ && (facts_.is_job ? ended_ : steps_.arrived) == facts_.replicas;
+    const bool is_filled_up = is_paused() && !steps_.create.empty();
+    steps_.complete = !anything_old_ && !is_filled_up && (facts_.is_job ? ended_ : steps_.arrived) == facts_.replicas;
     steps_.switch_ports = !steps_.complete && are_ports_dead();
     bake();
     return std::move(steps_);
@@ -80,14 +84,11 @@ class Planner {
  private:
   void sort_in(const Joined& instance) {
     Slot& slot = slots_[instance.id.slot];
-    // Of one that failed, what has gone is no reason to bring its like.
-    const bool was_here = instance.id.attempt > 1 && is_paused_by_hand(facts_.state);
-    const bool is_kept_out = is_kept_out_for_now(instance);
-    slot.reached |= instance.row != nullptr ? instance.of_current && !is_kept_out : was_here;
-    if (is_kept_out) {
+    if (is_kept_out_for_now(instance)) {
       slot.missing = &instance;
       return;
     }
+    slot.reached |= instance.row != nullptr && instance.of_current;
     switch (instance.bucket) {
       case Bucket::kMissing:
         slot.missing = &instance;
@@ -126,8 +127,9 @@ class Planner {
   }
 
   static void note_loss(Slot& slot, const Joined& instance) {
-    slot.loses_live |= instance.of_live;
-    slot.loses_ready |= instance.of_current && is_ready(*instance.row->status);
+    const bool was_ready = is_ready(*instance.row->status);
+    slot.loses_live |= instance.of_live || (!instance.of_current && was_ready);
+    slot.loses_ready |= instance.of_current && was_ready;
   }
 
   bool is_taken(std::uint32_t index) const { return facts_.taken.contains(index); }
@@ -183,7 +185,9 @@ class Planner {
         canary_waits |= slot.current == nullptr && any_may_serve(slot.outdated);
         canary_is_under_way |= slot.current != nullptr && !arrived;
       }
-      if (!slot.outdated.empty()) anything_old_ = true;
+      const bool old_ones_leave =
+          std::ranges::any_of(slot.displaced, is_of_another) || std::ranges::any_of(slot.lost, is_of_another);
+      if (!slot.outdated.empty() || (is_paused() && old_ones_leave)) anything_old_ = true;
       const bool old_serves = any_serves(slot.outdated) || any_serves(slot.displaced);
       if (index < facts_.replicas && !old_serves && !arrived) {
         ++unavailable_;
@@ -235,8 +239,7 @@ class Planner {
   }
 
   bool create_or_wait(std::uint32_t index, const Slot& slot) {
-    const bool leaves = slot.loses_live || slot.loses_ready;
-    const bool lacks = leaves && is_held_back(index, slot) && !is_made_up_for(index, slot);
+    const bool lacks = lacks_its_like(index, slot);
     if (!slot.outdated.empty() && !lacks) {
       if (is_held(index, slot)) {
         if (slot.outdated[0]->row->node.empty()) steps_.create.push_back(slot.outdated[0]->id);
@@ -253,6 +256,12 @@ class Planner {
     }
     steps_.create.push_back(slot.outdated.empty() || lacks ? what_comes(index, slot) : slot.missing->id);
     return true;
+  }
+
+  // While the slot is held.
+  bool lacks_its_like(std::uint32_t index, const Slot& slot) const {
+    const bool leaves = slot.loses_live || slot.loses_ready;
+    return leaves && is_held_back(index, slot) && !is_made_up_for(index, slot);
   }
 
   // Whether an old one stays for what leaves. While the slot is held that is one that serves and is reached, or one of
@@ -275,6 +284,7 @@ class Planner {
 
   // What has to leave the slot then is replaced by its like.
   void stand_in_beside(std::uint32_t index, const Slot& slot) {
+    if (!facts_.may_stand_beside) return;
     const auto stand_in = facts_.stand_ins.find(index);
     if (is_made_up_for(index, slot)) {
       if (slot.outdated[0]->row->node.empty()) steps_.create.push_back(slot.outdated[0]->id);
@@ -303,6 +313,9 @@ class Planner {
       ++unavailable_;
     }
     for (const Joined* const old : slot.displaced) stop(*old);
+    if (lacks_its_like(index, slot))
+      for (const Joined* const old : slot.outdated)
+        if (!old->may_serve) return stop(*old);
     if (slot.outdated.empty() || is_held(index, slot)) return;
     const std::uint32_t missing = std::max(facts_.policy.max_unavailable, 1U);
     if (any_may_serve(slot.outdated)) {
@@ -485,6 +498,14 @@ std::set<std::uint32_t> taken_slots(const World& world, const std::vector<Joined
   return taken;
 }
 
+// Whether one of the template that served last may run beside one of the current template.
+bool may_stand_beside(const World& world, const AppName& name, const AppRow& app) {
+  const auto is_strict_one = [&](std::uint64_t rollout) {
+    return is_strict(world, {name.tenant, name.app, 0, rollout, 0});
+  };
+  return !is_strict_one(app.state.live) && !is_strict_one(app.rollout);
+}
+
 // What may fill each slot, of the template that served last: for its current instance where that has not come, else
 // beside it, if that may be.
 std::map<std::uint32_t, InstanceId> stand_ins_of(const World& world, const AppName& name, const AppRow& app,
@@ -492,10 +513,7 @@ std::map<std::uint32_t, InstanceId> stand_ins_of(const World& world, const AppNa
   std::map<std::uint32_t, InstanceId> stand_ins;
   const std::uint64_t live = app.state.live;
   if (!has_stand_ins(world, app)) return stand_ins;
-  const auto is_strict_one = [&](std::uint64_t rollout) {
-    return is_strict(world, {name.tenant, name.app, 0, rollout, 0});
-  };
-  const bool may_be_beside = !is_strict_one(live) && !is_strict_one(app.rollout);
+  const bool may_be_beside = may_stand_beside(world, name, app);
   const auto is_filled_from_here = [&](const Joined& one) {
     const bool has_never_come = one.bucket == Bucket::kUnplaced && one.id.attempt == 1;
     const bool is_there = one.bucket == Bucket::kUnplaced || one.bucket == Bucket::kCurrent;
@@ -663,6 +681,7 @@ RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app
   // A way back is not measured by what it leads away from.
   if (!app.history.empty() && app.history.back().automatic)
     facts.policy.gate.boot_factor = facts.policy.gate.restart_factor = 0;
+  facts.may_stand_beside = may_stand_beside(world, name, app);
   facts.stand_ins = stand_ins_of(world, name, app, facts.instances);
   if (was_ever_strict(world, name)) {
     const bool strict = is_strict(world, {name.tenant, name.app, 0, app.rollout, 0}) ||
