@@ -110,7 +110,7 @@ std::vector<std::pair<InstanceId, NoPlace>> keep_what_has_nowhere_to_go(const Dr
                                                                         const RolloutFacts& facts,
                                                                         RolloutSteps& steps) {
   const auto is_taken = [&](const Joined& one) {
-    return one.row != nullptr && facts.taken.contains(one.id.slot) && steps.comes.contains(one.id.slot);
+    return one.row != nullptr && steps.taken.contains(one.id.slot) && steps.comes.contains(one.id.slot);
   };
   std::vector<const Joined*> would_go;
   for (const Joined& one : facts.instances) {
@@ -186,7 +186,7 @@ Result<void> plan_instances(Draft& draft, const AppName& name) {
     if (!draft.world().instances.contains(id)) leave_unplaced(draft, id, new_row(draft), std::move(none));
   std::vector<InstanceId> to_place = steps.create;
   for (const Joined& instance : instances)
-    if (instance.bucket == Bucket::kUnplaced && !facts.taken.contains(instance.id.slot) &&
+    if (instance.bucket == Bucket::kUnplaced && !steps.taken.contains(instance.id.slot) &&
         !facts.queueing.contains(instance.id.slot) && steps.comes[instance.id.slot] == instance.id)
       to_place.push_back(instance.id);
   place_all(draft, *app.app, to_place, making_way(instances, to_place));

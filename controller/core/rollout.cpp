@@ -63,7 +63,8 @@ class Planner {
     count();
     for (const auto& [index, slot] : slots_) {
       if (slot.missing != nullptr || slot.current != nullptr) steps_.comes[index] = what_comes(index, slot);
-      if (is_taken(index)) {
+      if (is_taken(index, slot)) {
+        steps_.taken.insert(index);
         clear(index, slot);
         continue;
       }
@@ -132,7 +133,13 @@ class Planner {
     slot.loses_ready |= instance.of_current && was_ready;
   }
 
-  bool is_taken(std::uint32_t index) const { return facts_.taken.contains(index); }
+  // By what is strict, or before what is.
+  bool is_taken(std::uint32_t index, const Slot& slot) const {
+    if (facts_.taken.contains(index)) return true;
+    const Joined* const newest = slot.missing != nullptr ? slot.missing : slot.current;
+    if (newest == nullptr || !facts_.occupied.contains(index)) return false;
+    return steps_.comes.at(index) == newest->id ? facts_.current_is_strict : facts_.live_is_strict;
+  }
 
   // Of several old ones in a slot one is enough: what came and went in between only takes room. In a blue/green rollout
   // that is the one which has the published ports, or comes for it; a held rollout stops nothing that serves.
@@ -211,8 +218,8 @@ class Planner {
 
   bool has_budget() const {
     const std::uint32_t missing = facts_.policy.max_unavailable;
-    return !facts_.taken.empty() ? unavailable_ < std::max(missing, 1U)
-                                 : surging_ < facts_.policy.max_surge || unavailable_ < missing;
+    const bool strict = !facts_.taken.empty() || (facts_.current_is_strict && !facts_.occupied.empty());
+    return strict ? unavailable_ < std::max(missing, 1U) : surging_ < facts_.policy.max_surge || unavailable_ < missing;
   }
 
   // An old one that serves goes when its successor has proved itself, and as many serve as have to: those that came
@@ -475,9 +482,9 @@ bool was_ever_strict(const World& world, const AppName& name) {
   return false;
 }
 
-// What the app's own instances hold: all of them where what comes is strict, else those that are strict themselves.
-std::set<std::uint32_t> taken_slots(const World& world, const std::vector<Joined>& instances, bool next_is_strict) {
-  std::set<std::uint32_t> taken;
+// Slots in which something else than the current instance has a node.
+std::set<std::uint32_t> occupied_slots(const World& world, const std::vector<Joined>& instances, bool by_strict_ones) {
+  std::set<std::uint32_t> occupied;
   for (const Joined& one : instances) {
     if (one.row == nullptr || one.row->node.empty()) continue;
     switch (one.bucket) {
@@ -492,10 +499,10 @@ std::set<std::uint32_t> taken_slots(const World& world, const std::vector<Joined
       case Bucket::kLost:
       case Bucket::kSurplus:
       case Bucket::kStopping:
-        if (next_is_strict || is_strict(world, one.id)) taken.insert(one.id.slot);
+        if (!by_strict_ones || is_strict(world, one.id)) occupied.insert(one.id.slot);
     }
   }
-  return taken;
+  return occupied;
 }
 
 // Whether one of the template that served last may run beside one of the current template.
@@ -684,9 +691,11 @@ RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app
   facts.may_stand_beside = may_stand_beside(world, name, app);
   facts.stand_ins = stand_ins_of(world, name, app, facts.instances);
   if (was_ever_strict(world, name)) {
-    const bool strict = is_strict(world, {name.tenant, name.app, 0, app.rollout, 0}) ||
-                        (!facts.stand_ins.empty() && is_strict(world, facts.stand_ins.begin()->second));
-    facts.taken = taken_slots(world, facts.instances, strict);
+    facts.current_is_strict = is_strict(world, {name.tenant, name.app, 0, app.rollout, 0});
+    facts.live_is_strict = is_strict(world, {name.tenant, name.app, 0, app.state.live, 0});
+    facts.taken = occupied_slots(world, facts.instances, true);
+    facts.occupied = occupied_slots(world, facts.instances, false);
+    const bool strict = facts.current_is_strict || (facts.live_is_strict && !facts.stand_ins.empty());
     facts.held = slots_held_by_strays(world, name, strict, now.boot);
     facts.taken.insert(facts.held.slots.begin(), facts.held.slots.end());
   }

@@ -37,9 +37,12 @@ struct RolloutFacts {
   bool is_job = false;  // done when its instances have ended, not when they run
   RestartPolicy restart = RestartPolicy::kAlways;
   RolloutPolicy policy;
-  std::set<std::uint32_t> taken;    // strict: the slots in which something is to be seen gone before another may come
-  HeldSlots held;                   // of these, those held by what is none of the app's instances
-  std::uint32_t max_disrupted = 1;  // instances that may be moved off their nodes at a time
+  bool current_is_strict = false;
+  bool live_is_strict = false;
+  std::set<std::uint32_t> taken;     // slots in which what is strict is to be seen gone before another may come
+  std::set<std::uint32_t> occupied;  // slots in which that is so where what comes is strict
+  HeldSlots held;                    // of these, those held by what is none of the app's instances
+  std::uint32_t max_disrupted = 1;   // instances that may be moved off their nodes at a time
   std::map<std::uint32_t, InstanceId> stand_ins;  // by slot: what would come of the template that served last
   bool may_stand_beside = true;                   // these beside the current ones: none of both is strict
   RolloutState state;
@@ -54,6 +57,7 @@ struct RolloutFacts {
 struct RolloutSteps {
   std::vector<InstanceId> create;             // or, of a stand-in that is there, place
   std::map<std::uint32_t, InstanceId> comes;  // by slot: what holds it when all that goes has gone
+  std::set<std::uint32_t> taken;              // slots in which nothing comes before what is there has been seen gone
   std::vector<InstanceId> stop;
   std::vector<std::pair<InstanceId, std::string>> holds;  // what stays for now or comes later, and why
   std::optional<Time> wake_at;                            // when waiting alone may change something
