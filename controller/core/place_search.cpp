@@ -1,20 +1,11 @@
 #include "controller/core/place_search.hpp"
 
-#include <utility>
 #include <variant>
 
 #include "controller/core/diff.hpp"
 #include "controller/core/wording.hpp"
 
 namespace unik::controller {
-namespace {
-
-std::variant<Symbol, NoPlace> search(const World& world, const AppRow& app, const BootSpec& boot,
-                                     const InstanceId& id) {
-  return Placer(world, *app.app, boot, world.as_of).next(id.slot);
-}
-
-}  // namespace
 
 bool waits_for_place(const InstanceRow& row) {
   return row.goal == InstanceGoal::kRun && row.node.empty();
@@ -34,7 +25,7 @@ InstanceStatus PlaceSearch::status(const InstanceId& id, const InstanceRow& row)
   const Key key{id.app_name(), id.rollout, is_replacement(world_, id)};
   const auto [known, is_new] = known_.try_emplace(key);
   const Shared<BootSpec>* const boot = world_.templates.find({id.app_name(), id.rollout});
-  if (is_new && boot != nullptr) known->second = search(world_, *app, **boot, id);
+  if (is_new && boot != nullptr) known->second = Placer(world_, *app->app, **boot, world_.as_of).next(id.slot);
   if (const NoPlace* const none = std::get_if<NoPlace>(&known->second)) {
     status.reason = none->reason;
     status.message = none->message;

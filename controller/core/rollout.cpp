@@ -19,7 +19,7 @@ struct Slot {
   std::vector<const Joined*> displaced;  // to be moved off their nodes
   std::vector<const Joined*> lost;
   bool reached = false;      // something of the current template is or was here
-  bool loses_live = false;   // one of the template that served last leaves, or has just gone; or an old one that serves
+  bool loses_old = false;    // one of the template that served last, or that was ready, leaves or has just gone
   bool loses_ready = false;  // one of the current template leaves that was ready
 };
 
@@ -116,7 +116,7 @@ class Planner {
         break;
       case Bucket::kStopping:
       case Bucket::kGone:
-        slot.loses_live |= instance.of_live;
+        slot.loses_old |= instance.of_live;
         break;
     }
   }
@@ -129,7 +129,7 @@ class Planner {
 
   static void note_loss(Slot& slot, const Joined& instance) {
     const bool was_ready = is_ready(*instance.row->status);
-    slot.loses_live |= instance.of_live || (!instance.of_current && was_ready);
+    slot.loses_old |= instance.of_live || (!instance.of_current && was_ready);
     slot.loses_ready |= instance.of_current && was_ready;
   }
 
@@ -239,7 +239,7 @@ class Planner {
     if (slot.missing == nullptr) return slot.current->id;
     const auto stand_in = facts_.stand_ins.find(index);
     const bool is_kept_out = is_held_back(index, slot) || facts_.queueing.contains(index);
-    const bool in_vain = slot.loses_live && (facts_.state.blue_green || !slot.loses_ready);
+    const bool in_vain = slot.loses_old && (facts_.state.blue_green || !slot.loses_ready);
     if (stand_in == facts_.stand_ins.end() || !is_kept_out || (slot.reached && !in_vain)) return slot.missing->id;
     const bool waits_for_room = !slot.outdated.empty() && slot.outdated[0]->row->node.empty();
     return waits_for_room ? slot.outdated[0]->id : stand_in->second;
@@ -267,7 +267,7 @@ class Planner {
 
   // While the slot is held.
   bool lacks_its_like(std::uint32_t index, const Slot& slot) const {
-    const bool leaves = slot.loses_live || slot.loses_ready;
+    const bool leaves = slot.loses_old || slot.loses_ready;
     return leaves && is_held_back(index, slot) && !is_made_up_for(index, slot);
   }
 
@@ -291,7 +291,7 @@ class Planner {
 
   // What has to leave the slot then is replaced by its like.
   void stand_in_beside(std::uint32_t index, const Slot& slot) {
-    if (!facts_.may_stand_beside) return;
+    if (facts_.current_is_strict || facts_.live_is_strict) return;
     const auto stand_in = facts_.stand_ins.find(index);
     if (is_made_up_for(index, slot)) {
       if (slot.outdated[0]->row->node.empty()) steps_.create.push_back(slot.outdated[0]->id);
@@ -303,7 +303,7 @@ class Planner {
             hold(slot.displaced, std::to_string(facts_.max_disrupted) + " at a time may be moved"));
       ++disrupted_;
       steps_.create.push_back(stand_in->second);
-    } else if (slot.loses_live) {
+    } else if (slot.loses_old) {
       steps_.create.push_back(stand_in->second);
     }
   }
@@ -505,22 +505,13 @@ std::set<std::uint32_t> occupied_slots(const World& world, const std::vector<Joi
   return occupied;
 }
 
-// Whether one of the template that served last may run beside one of the current template.
-bool may_stand_beside(const World& world, const AppName& name, const AppRow& app) {
-  const auto is_strict_one = [&](std::uint64_t rollout) {
-    return is_strict(world, {name.tenant, name.app, 0, rollout, 0});
-  };
-  return !is_strict_one(app.state.live) && !is_strict_one(app.rollout);
-}
-
 // What may fill each slot, of the template that served last: for its current instance where that has not come, else
 // beside it, if that may be.
 std::map<std::uint32_t, InstanceId> stand_ins_of(const World& world, const AppName& name, const AppRow& app,
-                                                 const std::vector<Joined>& instances) {
+                                                 const std::vector<Joined>& instances, bool may_be_beside) {
   std::map<std::uint32_t, InstanceId> stand_ins;
   const std::uint64_t live = app.state.live;
   if (!has_stand_ins(world, app)) return stand_ins;
-  const bool may_be_beside = may_stand_beside(world, name, app);
   const auto is_filled_from_here = [&](const Joined& one) {
     const bool has_never_come = one.bucket == Bucket::kUnplaced && one.id.attempt == 1;
     const bool is_there = one.bucket == Bucket::kUnplaced || one.bucket == Bucket::kCurrent;
@@ -688,11 +679,11 @@ RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app
   // A way back is not measured by what it leads away from.
   if (!app.history.empty() && app.history.back().automatic)
     facts.policy.gate.boot_factor = facts.policy.gate.restart_factor = 0;
-  facts.may_stand_beside = may_stand_beside(world, name, app);
-  facts.stand_ins = stand_ins_of(world, name, app, facts.instances);
+  facts.current_is_strict = is_strict(world, {name.tenant, name.app, 0, app.rollout, 0});
+  facts.live_is_strict = is_strict(world, {name.tenant, name.app, 0, app.state.live, 0});
+  const bool any_is_strict = facts.current_is_strict || facts.live_is_strict;
+  facts.stand_ins = stand_ins_of(world, name, app, facts.instances, !any_is_strict);
   if (was_ever_strict(world, name)) {
-    facts.current_is_strict = is_strict(world, {name.tenant, name.app, 0, app.rollout, 0});
-    facts.live_is_strict = is_strict(world, {name.tenant, name.app, 0, app.state.live, 0});
     facts.taken = occupied_slots(world, facts.instances, true);
     facts.occupied = occupied_slots(world, facts.instances, false);
     const bool strict = facts.current_is_strict || (facts.live_is_strict && !facts.stand_ins.empty());

@@ -44,7 +44,6 @@ struct RolloutFacts {
   HeldSlots held;                    // of these, those held by what is none of the app's instances
   std::uint32_t max_disrupted = 1;   // instances that may be moved off their nodes at a time
   std::map<std::uint32_t, InstanceId> stand_ins;  // by slot: what would come of the template that served last
-  bool may_stand_beside = true;                   // these beside the current ones: none of both is strict
   RolloutState state;
   const CowMap<InstanceId, Time>* ready_since = nullptr;
   RolloutClock clock;

@@ -637,16 +637,22 @@ TEST(DrainNode, IsBlockedWithAReasonUntilThereIsRoomOrTheDeadline) {
   EXPECT_EQ(fleet.serving_slots("web"), 4U);
 }
 
-TEST(FailedRollout, IsNotForgottenWhileNothingIsToRun) {
-  SimulatedFleet fleet(3);
+// Two of the first version serve; the second has failed, and is not rolled back.
+RolloutPolicy fail_second_of_two(SimulatedFleet& fleet) {
   RolloutPolicy policy;
   policy.auto_rollback = false;
   fleet.fate = bad_second;
-  ASSERT_TRUE(fleet.apply({web_with(policy, "1", 2)}));
-  fleet.settle();
-  ASSERT_TRUE(fleet.apply({web_with(policy, "2", 2)}));
-  fleet.settle();
-  ASSERT_EQ(fleet.row("web").state.phase, RolloutPhase::kPaused);
+  for (const char* const version : {"1", "2"}) {
+    EXPECT_TRUE(fleet.apply({web_with(policy, version, 2)}).ok());
+    fleet.settle();
+  }
+  EXPECT_EQ(fleet.row("web").state.phase, RolloutPhase::kPaused);
+  return policy;
+}
+
+TEST(FailedRollout, IsNotForgottenWhileNothingIsToRun) {
+  SimulatedFleet fleet(3);
+  const RolloutPolicy policy = fail_second_of_two(fleet);
   ASSERT_TRUE(fleet.apply({web_with(policy, "2", 0)}));
   fleet.settle();
   EXPECT_EQ(fleet.row("web").state.phase, RolloutPhase::kPaused);
@@ -795,14 +801,7 @@ TEST(DrainNode, SaysThatTheBudgetHoldsIt) {
 
 TEST(DrainNode, DoesNotWaitForARolloutThatFailed) {
   SimulatedFleet fleet(3);
-  RolloutPolicy policy;
-  policy.auto_rollback = false;
-  fleet.fate = bad_second;
-  ASSERT_TRUE(fleet.apply({web_with(policy, "1", 2)}));
-  fleet.settle();
-  ASSERT_TRUE(fleet.apply({web_with(policy, "2", 2)}));
-  fleet.settle();
-  ASSERT_EQ(fleet.row("web").state.phase, RolloutPhase::kPaused);
+  fail_second_of_two(fleet);
   std::uint32_t fewest = 2;
   fleet.on_change = [&] { fewest = std::min(fewest, fleet.serving_slots("web")); };
   for (const char* const node : {"n1", "n2", "n3"}) {
