@@ -101,6 +101,21 @@ std::string strict_one(const InstanceId& id, const DeleteRequest& request) {
   return "the strict singleton " + short_name(id) + ": wait until it has been replaced, or destroy its app first";
 }
 
+// Of a lost node nobody will ever say that they are gone. They stop with their rows, so that the plan sees what leaves
+// their slots. Should the node return, they are strays and are stopped.
+void take_instances_off(Draft& draft, Symbol node) {
+  std::vector<std::pair<InstanceId, InstanceRow>> instances;
+  for_each_on_node(draft.world(), node,
+                   [&](const InstanceId& id, const InstanceRow& row) { instances.emplace_back(id, row); });
+  for (auto& [id, row] : instances) {
+    const bool stopped = std::exchange(row.goal, InstanceGoal::kStop) == InstanceGoal::kStop;
+    row.goal_revision = draft.world().revision;
+    row.node = {};
+    draft.change(
+        PutInstance{id, std::move(row), stopped ? StopReason{} : StopReason{"lost", "its node has been deleted"}});
+  }
+}
+
 Result<ApplyReply> delete_nodes(Draft& draft, const DeleteRequest& request) {
   for (const std::string& name : request.names) {
     if (!draft.world().nodes.contains(Symbol(name))) return no_such(Kind::kNode, name);
@@ -119,11 +134,7 @@ Result<ApplyReply> delete_nodes(Draft& draft, const DeleteRequest& request) {
   ApplyReply reply;
   for (const std::string& name : std::set(request.names.begin(), request.names.end())) {
     reply.objects.push_back(deleted(Kind::kNode, draft.world().nodes.find(Symbol(name))->node->metadata));
-    // Of a lost node nobody will ever say that they are gone. Should it return, they are strays and are stopped.
-    std::vector<InstanceId> instances;
-    for_each_on_node(draft.world(), Symbol(name),
-                     [&](const InstanceId& id, const InstanceRow&) { instances.push_back(id); });
-    for (const InstanceId& id : instances) draft.change(RemoveInstance{id});
+    take_instances_off(draft, Symbol(name));
     std::vector<StrayKey> strays;
     for_each_stray(draft.world(), Symbol(name), [&](const InstanceId& id, const StrayRow&) {
       strays.push_back({Symbol(name), id});

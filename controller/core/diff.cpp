@@ -22,7 +22,7 @@ Joined joined(const InstanceId& id, const InstanceRow& row, Bucket bucket, std::
 
 // An instance that was asked to stop.
 Joined classify_stopping(const World& world, const InstanceId& id, const InstanceRow& row, Time now) {
-  if (row.node.empty()) return joined(id, row, Bucket::kGone, "it never had a node");
+  if (row.node.empty()) return joined(id, row, Bucket::kGone, "no node has it");
   const Sighting seen = sight(world, row.node, id, row.goal_revision);
   if (seen == Sighting::kAbsent)
     return joined(id, row, Bucket::kGone, "its node has stored the goal and runs it no longer");

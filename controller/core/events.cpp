@@ -66,7 +66,7 @@ class Teller {
   void operator()(const PutInstance& change) {
     if (change.row.goal == InstanceGoal::kStop)
       return instance(change.id, "stopping",
-                      (change.row.node.empty() ? "it never had a node" : "on " + change.row.node.str()) +
+                      (change.row.node.empty() ? "no node has it" : "on " + change.row.node.str()) +
                           (change.why.text.empty() ? "" : ": " + change.why.text));
     if (change.row.node.empty()) return instance(change.id, change.row.status->reason, change.row.status->message);
     instance(change.id, "placed", "on " + change.row.node.str());

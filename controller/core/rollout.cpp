@@ -21,6 +21,7 @@ struct Slot {
   bool reached = false;      // something of the current template is or was here
   bool loses_old = false;    // one of the template that served last, or that was ready, leaves or has just gone
   bool loses_ready = false;  // one of the current template leaves that was ready
+  bool holds_lost = false;   // one on a lost node leaves, which may take until that node returns
 };
 
 bool any_serves(const std::vector<const Joined*>& instances) {
@@ -114,11 +115,16 @@ class Planner {
         steps_.stop.push_back(instance.id);
         note_loss(slot, instance);
         break;
-      case Bucket::kStopping:
       case Bucket::kGone:
+        // It never had a node, or its node has been deleted under it.
+        if (instance.row->node.empty()) note_loss(slot, instance);
+        [[fallthrough]];
+      case Bucket::kStopping:
         slot.loses_old |= instance.of_live;
         break;
     }
+    const bool leaves_lost = instance.bucket == Bucket::kLost || instance.bucket == Bucket::kStopping;
+    slot.holds_lost |= leaves_lost && instance.on_lost_node;
   }
 
   // While the rollout is held, what has never had a node gets none.
@@ -349,10 +355,11 @@ class Planner {
   }
 
   // Also where nothing serves just now: a held rollout does not spread through a hiccup. But where such slots have used
-  // up what may be missing, no canary could ever come.
+  // up what may be missing, no canary could ever come, unless what is strict could not come there either.
   bool is_held_back(std::uint32_t index, const Slot& slot) const {
     const bool serves = any_may_serve(slot.outdated) || any_may_serve(slot.displaced);
-    return is_paused() || (is_behind_canaries(index) && (serves || !no_canary_can_come_));
+    const bool could_come = !facts_.current_is_strict || !slot.holds_lost;
+    return is_paused() || (is_behind_canaries(index) && (serves || !no_canary_can_come_ || !could_come));
   }
 
   bool is_held(std::uint32_t index, const Slot& slot) {
