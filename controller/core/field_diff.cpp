@@ -4,7 +4,7 @@
 #include <map>
 #include <string>
 
-#include "controller/core/rollout.hpp"
+#include "controller/core/rollout_facts.hpp"
 
 namespace unik::controller {
 namespace {

@@ -10,7 +10,7 @@
 #include "api/check.hpp"
 #include "controller/core/diff.hpp"
 #include "controller/core/relocate.hpp"
-#include "controller/core/rollout.hpp"
+#include "controller/core/rollout_facts.hpp"
 #include "controller/core/steer.hpp"
 #include "controller/core/wording.hpp"
 

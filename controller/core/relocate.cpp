@@ -7,7 +7,7 @@
 #include "api/backoff.hpp"
 #include "controller/core/diff.hpp"
 #include "controller/core/place.hpp"
-#include "controller/core/rollout.hpp"
+#include "controller/core/rollout_facts.hpp"
 
 namespace unik::controller {
 namespace {

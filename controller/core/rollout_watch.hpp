@@ -4,6 +4,7 @@
 
 #include "controller/core/plan.hpp"
 #include "controller/core/rollout.hpp"
+#include "controller/core/rollout_gates.hpp"
 
 namespace unik::controller {
 

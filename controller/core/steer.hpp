@@ -6,7 +6,7 @@
 #include <string>
 
 #include "controller/core/admit.hpp"
-#include "controller/core/rollout.hpp"
+#include "controller/core/rollout_gates.hpp"
 
 namespace unik::controller {
 

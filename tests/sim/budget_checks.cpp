@@ -9,7 +9,7 @@
 #include <variant>
 
 #include "controller/core/diff.hpp"
-#include "controller/core/rollout.hpp"
+#include "controller/core/rollout_facts.hpp"
 
 namespace unik::sim {
 namespace {

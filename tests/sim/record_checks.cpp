@@ -6,7 +6,7 @@
 
 #include "controller/core/diff.hpp"
 #include "controller/core/node_watch.hpp"
-#include "controller/core/rollout.hpp"
+#include "controller/core/rollout_facts.hpp"
 #include "controller/store/row_json.hpp"
 #include "tests/sim/budget_checks.hpp"
 #include "tests/sim/fleet_checks.hpp"
