@@ -44,20 +44,6 @@ void uncount(World& world, const OperationKey& key, const Operation& operation) 
   if (is_at_work(operation)) --world.operations_at_work;
 }
 
-void derive_usage(World& world) {
-  std::map<Symbol, TenantTotals> totals;
-  for (const auto& [name, row] : world.apps) totals[name.tenant].declared += usage_of(*row.app, row.app->spec.replicas);
-  const InstanceId* last = nullptr;
-  for (const auto& [id, row] : world.instances) {
-    if (last == nullptr || last->app_name() != id.app_name() || last->slot != id.slot)
-      totals[id.tenant].placed += held_share(world, id.app_name(), id.slot);
-    last = &id;
-  }
-  world.usage = {};
-  for (const auto& [tenant, one] : totals)
-    if (one != TenantTotals{}) world.usage.set(tenant, one);
-}
-
 ImageTemplate image_template(const TemplateKey& key, const BootSpec& boot) {
   return {stable_hash(boot.image), key};
 }
@@ -371,6 +357,20 @@ void merge(Dirty& into, Dirty from) {
   into.nodes.merge(from.nodes);
   into.capacity |= from.capacity;
   into.everything |= from.everything;
+}
+
+void derive_usage(World& world) {
+  std::map<Symbol, TenantTotals> totals;
+  for (const auto& [name, row] : world.apps) totals[name.tenant].declared += usage_of(*row.app, row.app->spec.replicas);
+  const InstanceId* last = nullptr;
+  for (const auto& [id, row] : world.instances) {
+    if (last == nullptr || last->app_name() != id.app_name() || last->slot != id.slot)
+      totals[id.tenant].placed += held_share(world, id.app_name(), id.slot);
+    last = &id;
+  }
+  world.usage = {};
+  for (const auto& [tenant, one] : totals)
+    if (one != TenantTotals{}) world.usage.set(tenant, one);
 }
 
 void derive(World& world) {

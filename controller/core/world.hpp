@@ -176,6 +176,9 @@ struct World {
 // Fills the derived parts from the tables, for a World that was read from a store.
 void derive(World& world);
 
+// Fills `usage` alone.
+void derive_usage(World& world);
+
 // Whether the durable parts are the same.
 bool same_tables(const World& a, const World& b);
 
