@@ -65,12 +65,16 @@ Progress progress_of(const World& world, const AppName& name, const AppRow& app)
   for_each_instance(world, name, [&](const InstanceId& id, const InstanceRow& row) {
     if (row.goal == InstanceGoal::kStop) return;
     filled.insert(id.slot);
-    if (is_lost(world, row.node)) return;
+    const InstanceStatus& status = *row.status;
+    const bool lost = is_lost(world, row.node) && !has_ended(status);
     if (!current.covers(id.rollout)) {
-      progress.old_ones_left = true;
+      progress.old_ones_left |= !lost;
       return;
     }
-    const InstanceStatus& status = *row.status;
+    if (lost) {
+      if (!progress.block) progress.block = block_of(world, id, row);
+      return;
+    }
     if (!row.node.empty()) progress.attempts = std::max(progress.attempts, status.restarts + id.attempt);
     if (is_ready(status) || ended_well(status)) {
       ++progress.arrived;
@@ -140,7 +144,10 @@ void follow_deploy(const World& world, bool turn, Operation& operation) {
     return fail(operation, conflict("superseded", "generation " + std::to_string(generation) + " has replaced it"));
   if (app->frozen_generation == generation) return fail(operation, internal("frozen", app->frozen_message));
 
-  const bool given_up = !runs_what_is_declared(world, *app) || app->state.failed_generation == generation;
+  // With more replicas the generation is another, and what failed is still paused.
+  const bool has_failed =
+      app->state.phase == RolloutPhase::kFailed || (app->state.phase == RolloutPhase::kPaused && !app->state.held);
+  const bool given_up = has_failed || !runs_what_is_declared(world, *app) || app->state.failed_generation == generation;
   if (given_up && !app->state.reason.empty())
     return fail(operation, unavailable(app->state.reason, app->state.message));
 
@@ -163,7 +170,10 @@ void follow_deploy(const World& world, bool turn, Operation& operation) {
     return wait_for(operation, unavailable("awaits_hand", *hand), message + ", " + *hand);
   if (!turn) return wait_for_turn(world, operation);
   if (operation.attempts > 1) message += ", attempt " + std::to_string(operation.attempts);
-  if (progress.waiting != nullptr) message += ", " + describe(progress.waiter, *progress.waiting);
+  if (progress.waiting != nullptr)
+    message += ", " + describe(progress.waiter, *progress.waiting);
+  else if (progress.block)
+    message += ", " + progress.block->message;
   if (progress.block && !progress.moving) return wait_for(operation, *progress.block, std::move(message));
   work_on(operation, std::move(message));
 }

@@ -119,10 +119,15 @@ std::set<InstanceId> making_way(const std::vector<Joined>& instances, const std:
   return leaving;
 }
 
+bool Placer::runs(const InstanceId& id, const BootSpec& boot) const {
+  const Shared<BootSpec>* const own = world_.templates.find({id.app_name(), id.rollout});
+  return own != nullptr && **own == boot;
+}
+
 Placer::Placer(const World& world, const App& app, const BootSpec& boot, Time now, const std::set<InstanceId>& leaving)
     : world_(world), app_(app), boot_(boot), now_(now) {
   for_each_instance(world, app.name(), [&](const InstanceId& id, const InstanceRow& row) {
-    if (cannot_be_started(*row.status)) failing_.insert(row.node);
+    if (cannot_be_started(*row.status)) (runs(id, boot) ? failing_ : doubtful_).insert(row.node);
     if (row.goal != InstanceGoal::kRun || row.node.empty() || leaving.contains(id)) return;
     ++of_app_[row.node];
     const NodeRow& node = *world.nodes.find(row.node);
@@ -245,7 +250,7 @@ void Placer::look_further() {
     candidate.free = free_on(name, row);
     candidate.need = footprint(boot_, row);
     if (!fits(candidate.need, candidate.free)) continue;
-    candidate.port_is_taken = finds_port_taken(name);
+    candidate.is_last_resort = doubtful_.contains(name) || finds_port_taken(name);
     candidate.has_image = std::binary_search(with_image_.begin(), with_image_.end(), name);
     const auto count = of_app_.find(name);
     if (count != of_app_.end()) candidate.of_app = count->second;
@@ -259,7 +264,7 @@ void Placer::look_further() {
 
 Placer::Score Placer::score(const Candidate& one) const {
   Score score;
-  score.port_is_taken = one.port_is_taken;
+  score.is_last_resort = one.is_last_resort;
   score.lacks_image = !one.has_image;
   std::size_t next = 0;
   for (std::size_t i = 0; i < app_.spec.placement.spread.size(); ++i) score.counts[next++] = *one.domains[i];
@@ -304,7 +309,7 @@ std::variant<Symbol, NoPlace> Placer::next(std::uint32_t slot) {
   }
   if (candidates_.empty()) look_further();
   Candidate* found = best();
-  while ((found == nullptr || found->port_is_taken) && looked_at_ < world_.nodes.size()) {
+  while ((found == nullptr || found->is_last_resort) && looked_at_ < world_.nodes.size()) {
     if (found != nullptr) std::push_heap(candidates_.begin(), candidates_.end(), worse);
     look_further();
     found = best();

@@ -81,7 +81,7 @@ class Placer {
     Symbol node;
   };
   struct Score {
-    bool port_is_taken = false;
+    bool is_last_resort = false;
     std::array<std::uint32_t, kMaxSpread + 1> counts{};
     std::int64_t load = 0;
     bool lacks_image = true;
@@ -94,13 +94,14 @@ class Placer {
     Resources free;
     Resources need;
     std::uint32_t of_app = 0;
-    bool port_is_taken = false;
+    bool is_last_resort = false;  // a host port is taken there, or another template could not be started
     bool has_image = false;
     std::array<std::uint32_t*, kMaxSpread> domains{};  // how many of the app share each spread label's value
     Score score;                                       // when it was last looked at
   };
 
   std::uint32_t* domain(std::size_t spread, const NodeRow& node);
+  bool runs(const InstanceId& id, const BootSpec& boot) const;
   void find_image();
   Rule rule_against(Symbol name, const NodeRow& node) const;
   std::string describe(Rule rule, Symbol name, const NodeRow& node) const;
@@ -122,7 +123,8 @@ class Placer {
   std::size_t from_ = 0;    // the first node to look at, by its place in order
   std::size_t enough_ = 0;  // so many more that fit are looked for at a time
   std::size_t looked_at_ = 0;
-  std::set<Symbol> failing_;  // could not start an instance of this app
+  std::set<Symbol> failing_;   // could not start an instance of the app that runs the same
+  std::set<Symbol> doubtful_;  // could not start one that runs something else
   bool has_fixed_ports_ = false;
   std::vector<Symbol> with_image_;  // nodes that run it or are to, in order
   std::map<Symbol, std::uint32_t> of_app_;

@@ -396,13 +396,20 @@ class Planner {
                                 std::to_string(facts_.policy.max_unavailable) + " may be");
       }
     for (const Joined* const old : slot.displaced)
-      if (!old->may_serve || is_replaced(slot, *old)) stop(*old);
+      if (!old->may_serve || is_replaced(slot, *old))
+        stop(*old);
+      else if (facts_.state.blue_green && has_arrived_here && !is_paused())
+        hold({old}, "the published ports switch first: " + std::to_string(steps_.arrived) + " of " +
+                        std::to_string(facts_.replicas) + " serve");
     for (const Joined* const old : slot.lost)
       if (is_replaced(slot, *old)) stop(*old);
   }
 
-  // What has ended of an older template is no stand-in.
+  // What has ended of an older template is no stand-in. Nobody reaches the new ones of a held blue/green rollout while
+  // an old one has the published ports.
   bool is_replaced(const Slot& slot, const Joined& old) {
+    const bool is_unreached = facts_.state.blue_green && is_paused() && !old.of_live && !are_ports_dead();
+    if (is_unreached && !slot.outdated.empty()) return true;
     const auto stands_in = [&](const Joined* one) { return one->serves && replaces(slot, old, one); };
     return std::ranges::any_of(slot.outdated, stands_in) || replaces(slot, old, slot.current);
   }

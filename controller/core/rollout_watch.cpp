@@ -155,7 +155,7 @@ bool give_up_if_failed(Draft& draft, const AppName& name, const RolloutFacts& fa
   draft.because(name, "rollout " + std::to_string(row.rollout) + " " + std::string(to_string(row.state.phase)) + ": " +
                           verdict->message);
   draft.change(PutApp{std::move(row)});
-  return false;
+  return true;
 }
 
 void note_progress(Draft& draft, const AppName& name, const RolloutFacts& facts, const RolloutSteps& steps) {

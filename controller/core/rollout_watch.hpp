@@ -11,8 +11,8 @@ namespace unik::controller {
 // Keeps the clocks of the app's instances and of its rollout, and gathers what the policy needs.
 RolloutFacts gather_facts(Draft& draft, const AppName& name);
 
-// A rollout that must not go on goes back to the last template that served, once; then it is paused. True when the
-// app's template has changed: it is planned anew.
+// A rollout that must not go on goes back to the last template that served, once; then it is paused. True when it was
+// given up: the app, which that touches, is planned anew.
 bool give_up_if_failed(Draft& draft, const AppName& name, const RolloutFacts& facts);
 
 // Writes down how far it has come, and asks to be woken when waiting alone may change something.

@@ -30,8 +30,8 @@ Count count(const World& world, const AppName& name, const AppRow& app) {
   Count total;
   CurrentTemplate current(world, name, app.rollout);
   for_each_instance(world, name, [&](const InstanceId& id, const InstanceRow& row) {
-    if (row.goal == InstanceGoal::kStop || is_lost(world, row.node)) return;
     const InstanceStatus& status = *row.status;
+    if (row.goal == InstanceGoal::kStop || (is_lost(world, row.node) && !has_ended(status))) return;
     total.restarts += status.restarts;
     if (status.phase == Phase::kRunning) ++total.running;
     if (is_ready(status)) ++total.ready;
