@@ -91,6 +91,9 @@ std::string how_to_empty(const World& world, Symbol node, const DeleteRequest& r
     if (takes_room(row)) all_ended = false;
     if (!ended && is_told(request, id.tenant)) ended = id.app_name();
   });
+  if (!all_ended && is_silent(world, node))
+    return "it is silent, and can be deleted when it is lost, after " + format_duration(kLostLimit) +
+           " of silence at the earliest";
   if (!all_ended) return "drain it first (`unikctl node drain " + node.str() + "`)";
   if (!ended) return "what has ended there goes with its app, which is another tenant's";
   return "what has ended there goes with its app (`" + destroy_command(*ended) + "`)";

@@ -30,7 +30,9 @@ Joined classify_stopping(const World& world, const InstanceId& id, const Instanc
   if (const auto over = lease_over_at(world, id, row); durable && over && now >= *over)
     return joined(id, row, Bucket::kGone, "its node is silent, and its lease has run out");
   return joined(id, row, Bucket::kStopping,
-                seen == Sighting::kPresent ? "its node still runs it" : "its node has not yet said that it is gone");
+                is_silent(world, row.node)   ? "its node is silent, and has not said that it is gone"
+                : seen == Sighting::kPresent ? "its node still runs it"
+                                             : "its node has not yet said that it is gone");
 }
 
 // What its node means for an instance; `kCurrent` when nothing. What has ended has nothing left to move, and a job that
@@ -50,7 +52,8 @@ Joined classify_by_node(const World& world, const AppRow& app, const InstanceId&
     case Leaving::kNo:
       return joined(id, row, Bucket::kCurrent,
                     lost ? "its node is lost, and it is replaced when disconnect.lostAfter has passed"
-                         : "of the current template");
+                    : is_silent(world, row.node) ? "its node is silent: nobody knows what becomes of it"
+                                                 : "of the current template");
     case Leaving::kDrain:
       if (is_job(*app.app))
         return joined(id, row, Bucket::kCurrent, "its node is being drained, and waits for it to end");

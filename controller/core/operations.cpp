@@ -76,7 +76,7 @@ Progress progress_of(const World& world, const AppName& name, const AppRow& app)
       return;
     }
     if (!row.node.empty()) progress.attempts = std::max(progress.attempts, status.restarts + id.attempt);
-    if (is_ready(status) || ended_well(status)) {
+    if ((is_ready(status) && !is_silent(world, row.node)) || ended_well(status)) {
       ++progress.arrived;
       if (ended_well(status)) ++progress.ended;
       return;

@@ -359,8 +359,16 @@ class Planner {
     return is_paused() || (is_behind_canaries(index) && (serves || !no_canary_can_come_ || !could_come));
   }
 
+  std::string what_canaries_wait_for() const {
+    const bool by_hand = facts_.policy.canary.promote == Promotion::kManual;
+    if (!steps_.canaries_arrived || (!by_hand && facts_.policy.canary.bake == Duration::zero()))
+      return "the canaries come first";
+    if (by_hand) return "the canaries wait for `unikctl rollout promote`";
+    return "the canaries have to serve for " + format_duration(facts_.policy.canary.bake) + " first";
+  }
+
   bool is_held(std::uint32_t index, const Slot& slot) {
-    if (is_held_back(index, slot)) return !hold(slot.outdated, is_paused() ? kPaused : "the canaries come first");
+    if (is_held_back(index, slot)) return !hold(slot.outdated, is_paused() ? kPaused : what_canaries_wait_for());
     return facts_.queueing.contains(index) && !hold(slot.outdated, kQueues);
   }
 
@@ -385,6 +393,7 @@ class Planner {
     const bool lacks_room = slot.current != nullptr && slot.current->bucket == Bucket::kUnplaced;
     const bool may_hurry = has_successor && !is_paused() && (!facts_.state.blue_green || lacks_room);
     const bool has_arrived_here = slot.current != nullptr && has_arrived(slot, *slot.current);
+    const bool proves_itself = slot.current != nullptr && slot.current->serves && !has_arrived_here && !is_paused();
     for (const Joined* const old : slot.outdated)
       if (may_give_way(slot) || (old->row->node.empty() && has_arrived_here && !facts_.state.blue_green) ||
           (!old->may_serve && may_hurry)) {
@@ -394,15 +403,30 @@ class Planner {
       } else if (has_arrived_here && !facts_.state.blue_green) {
         hold(slot.outdated, std::to_string(unavailable_ - excused_) + " missing, at most " +
                                 std::to_string(facts_.policy.max_unavailable) + " may be");
+      } else if (has_arrived_here) {
+        hold(slot.outdated, what_ports_wait_for());
+      } else if (proves_itself) {
+        hold(slot.outdated, what_is_to_prove(slot));
       }
     for (const Joined* const old : slot.displaced)
       if (!old->may_serve || is_replaced(slot, *old))
         stop(*old);
+      else if (proves_itself)
+        hold({old}, what_is_to_prove(slot));
       else if (facts_.state.blue_green && has_arrived_here && !is_paused())
-        hold({old}, "the published ports switch first: " + std::to_string(steps_.arrived) + " of " +
-                        std::to_string(facts_.replicas) + " serve");
+        hold({old}, what_ports_wait_for());
     for (const Joined* const old : slot.lost)
       if (is_replaced(slot, *old)) stop(*old);
+  }
+
+  std::string what_ports_wait_for() const {
+    return "the published ports switch first: " + std::to_string(steps_.arrived) + " of " +
+           std::to_string(facts_.replicas) + " serve";
+  }
+
+  std::string what_is_to_prove(const Slot& slot) const {
+    return short_name(slot.current->id) + " has to serve for " + format_duration(proof_of(slot, *slot.current)) +
+           " first";
   }
 
   // What has ended of an older template is no stand-in. Nobody reaches the new ones of a held blue/green rollout while

@@ -83,6 +83,18 @@ std::optional<Verdict> judge_restarts(const RolloutFacts& facts) {
                                  counted(before.instances, "old one") + " in " + format_duration(before.time)};
 }
 
+// Of the first current instance that does not serve; nobody sees it any more when it has been given up.
+std::string what_is_missing(const RolloutFacts& facts) {
+  for (const Joined& one : facts.instances) {
+    if ((!is_new(one) || one.serves) && one.bucket != Bucket::kUnplaced) continue;
+    const InstanceStatus& status = *one.row->status;
+    std::string text = "; " + short_name(one.id) + ": ";
+    text += status.reason.empty() ? std::string(to_string(status.health)) : status.reason.str();
+    return status.message.empty() ? text : text + ": " + status.message.str();
+  }
+  return "";
+}
+
 }  // namespace
 
 std::optional<Verdict> judge_rollout(const RolloutFacts& facts) {
@@ -95,7 +107,7 @@ std::optional<Verdict> judge_rollout(const RolloutFacts& facts) {
   if (waits || facts.now < judged_again_at(facts)) return std::nullopt;
   return Verdict{"progress_deadline", std::to_string(facts.clock.arrived) + " of " + std::to_string(facts.replicas) +
                                           " serve, and not one more for " +
-                                          format_duration(facts.policy.progress_deadline)};
+                                          format_duration(facts.policy.progress_deadline) + what_is_missing(facts)};
 }
 
 // While canaries bake, or wait for a hand, nothing more is meant to arrive. Where nothing old is left, nobody waits for

@@ -24,6 +24,8 @@ struct Count {
   std::uint32_t running = 0;
   const InstanceRow* waiting = nullptr;
   InstanceId waiting_id;
+  const InstanceRow* unseen = nullptr;  // on a silent node
+  InstanceId unseen_id;
 };
 
 Count count(const World& world, const AppName& name, const AppRow& app) {
@@ -31,7 +33,11 @@ Count count(const World& world, const AppName& name, const AppRow& app) {
   CurrentTemplate current(world, name, app.rollout);
   for_each_instance(world, name, [&](const InstanceId& id, const InstanceRow& row) {
     const InstanceStatus& status = *row.status;
-    if (row.goal == InstanceGoal::kStop || (is_lost(world, row.node) && !has_ended(status))) return;
+    if (row.goal == InstanceGoal::kStop) return;
+    if (is_silent(world, row.node) && !has_ended(status)) {
+      if (total.unseen == nullptr && current.covers(id.rollout)) total.unseen = &row, total.unseen_id = id;
+      return;
+    }
     total.restarts += status.restarts;
     if (status.phase == Phase::kRunning) ++total.running;
     if (is_ready(status)) ++total.ready;
@@ -95,6 +101,10 @@ Condition ready_condition(const AppRow& row, const Count& total, PlaceSearch& se
     condition.message += "; " + short_name(total.waiting_id) + ": " + condition.reason;
     if (!waiting.message.empty()) condition.message += ": " + waiting.message;
     condition.message += restarts_of(waiting);
+  } else if (total.unseen != nullptr) {
+    condition.reason = "node_silent";
+    condition.message += "; " + short_name(total.unseen_id) + " is on " + total.unseen->node.str() +
+                         ", which is silent: nobody knows what becomes of it";
   }
   return condition;
 }
@@ -151,8 +161,7 @@ InstanceView view_instance(const World& world, const InstanceId& id, const Insta
     view.image = (*boot)->image;
   view.goal = to_string(row.goal);
   view.status = search.status(id, row);
-  const NodeRow* const node = world.nodes.find(row.node);
-  view.node_unknown = node != nullptr && node->health == NodeHealth::kUnknown;
+  view.node_unknown = is_silent(world, row.node) && !has_ended(*row.status);
   view.created_at = row.created_at;
   return view;
 }
@@ -272,6 +281,14 @@ Condition drained_condition(const World& world, Symbol name, Symbol tenant, Plac
   std::string message = counted(left, "instance") + (left == 1 ? " is left" : " are left");
   if (foreign > 0) message += ", " + std::to_string(foreign) + " of other tenants";
   if (!first.empty()) message += ": " + first;
+  const Drain& drain = world.nodes.find(name)->node->spec.drain;
+  const NodeClock* const clock = world.clocks.nodes.find(name);
+  if (clock != nullptr && clock->drain_began && !drain.force && world.as_of < *clock->drain_began + drain.deadline)
+    message +=
+        "; waits for " +
+        format_duration(std::chrono::ceil<std::chrono::seconds>(*clock->drain_began + drain.deadline - world.as_of)) +
+        " at most";
+  if (!drain.reason.empty()) message += "; reason: " + drain.reason;
   return {"Drained", "False", is_drain_blocked(world, name) ? "Blocked" : "Draining", std::move(message)};
 }
 
@@ -321,7 +338,9 @@ NodeView view_node(const World& world, Symbol name, const NodeRow& row, Symbol t
       break;
     case NodeHealth::kLost:
       ready.reason = "Lost";
-      ready.message = "silent for more than a minute; its instances are replaced when their app's lostAfter has passed";
+      ready.message =
+          "silent for more than a minute; its instances are replaced when their app's disconnect.lostAfter has "
+          "passed, unless it says replace: false";
       break;
     case NodeHealth::kNeverSeen:
       ready.reason = "NeverSeen";

@@ -130,8 +130,8 @@ Result<ApplyReply> rollback(Draft& draft, const AppRow& row, const RolloutReques
     return not_found("template_not_found", "`" + name.app.str() + "` has no template " + std::to_string(*request.to) +
                                                ": `unikctl history " + name.app.str() + "` lists them");
   if (found == nullptr)
-    return conflict("no_good_template", "no template of `" + name.app.str() +
-                                            "` has served but the declared one, before or after a restart: `unikctl "
+    return conflict("no_good_template", "no other template of `" + name.app.str() +
+                                            "` than the declared one has served, restarts apart: `unikctl "
                                             "history " +
                                             name.app.str() + "` lists them, `--to` takes any");
   ApplyRequest apply;

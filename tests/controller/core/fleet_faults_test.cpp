@@ -310,7 +310,7 @@ TEST(FleetFaults, RollbackAfterARestartOfTheOnlyTemplateSaysWhatHasServed) {
   fleet.settle();
   const Result<ApplyReply> reply = fleet.steer("web", RolloutVerb::kRollback);
   ASSERT_FALSE(reply);
-  EXPECT_NE(reply.error().message.find("but the declared one, before or after a restart"), std::string::npos)
+  EXPECT_NE(reply.error().message.find("than the declared one has served, restarts apart"), std::string::npos)
       << reply.error().message;
 }
 

@@ -612,7 +612,7 @@ TEST(DrainNode, NamesToATenantOnlyWhatIsItsOwn) {
   EXPECT_NE(told(Symbol("default")).find("2 instances are left, 1 of other tenants: web-0"), std::string::npos)
       << told(Symbol("default"));
   EXPECT_EQ(told(Symbol("default")).find("theirs"), std::string::npos);
-  EXPECT_EQ(told(Symbol("team-b")), "2 instances are left, 2 of other tenants");
+  EXPECT_EQ(told(Symbol("team-b")), "2 instances are left, 2 of other tenants; waits for 10m at most");
   EXPECT_EQ(told({}).find("other tenants"), std::string::npos);
 }
 
@@ -623,10 +623,12 @@ TEST(DrainNode, IsBlockedWithAReasonUntilThereIsRoomOrTheDeadline) {
   ASSERT_EQ(fleet.on_node("n1").size(), 2U);
   Drain drain;
   drain.deadline = minutes(2);
+  drain.reason = "more memory";
   ASSERT_TRUE(fleet.drain("n1", drain));
   fleet.pass(minutes(1));
   EXPECT_EQ(fleet.serving_slots("web"), 4U);
   const NodeView view = view_node(fleet.world(), Symbol("n1"), *fleet.world().nodes.find(Symbol("n1")));
+  EXPECT_NE(view.conditions.back().message.find("at most; reason: more memory"), std::string::npos);
   EXPECT_EQ(view.conditions.back().reason, "Blocked");
   EXPECT_NE(view.conditions.back().message.find("short"), std::string::npos) << view.conditions.back().message;
   fleet.pass(minutes(2));
@@ -949,6 +951,26 @@ TEST(LostNode, ThoseThatWereLostLongAgoAreNoBlindness) {
   EXPECT_EQ(lost(), 2U) << "three of five within some minutes may be our own fault";
   fleet.pass(kLongSilence);
   EXPECT_EQ(lost(), 3U);
+}
+
+// Unknown at first, then lost.
+TEST(SilentNode, CountsAsReadyNowhere) {
+  SimulatedFleet fleet(5);
+  ASSERT_TRUE(fleet.apply({web(5, "1")}));
+  fleet.settle();
+  InstanceId there;
+  for_each_on_node(fleet.world(), Symbol("n1"), [&](const InstanceId& id, const InstanceRow&) { there = id; });
+  fleet.silence("n1");
+  for (const Duration passes : {seconds(45), seconds(60)}) {
+    fleet.pass(passes);
+    const AppName name = there.app_name();
+    const AppView view = view_app(fleet.world(), name, *fleet.world().apps.find(name));
+    EXPECT_EQ(view.ready, 4U);
+    EXPECT_EQ(view.phase, "progressing");
+    EXPECT_EQ(view.conditions.front().reason, "node_silent") << view.conditions.front().message;
+    EXPECT_NE(view.conditions.front().message.find(short_name(there) + " is on n1"), std::string::npos);
+    EXPECT_TRUE(view_instance(fleet.world(), there, *fleet.world().instances.find(there)).node_unknown);
+  }
 }
 
 TEST(SilentNode, IsUnknownAfter40Seconds) {
