@@ -92,8 +92,10 @@ void drop_unused_templates(Draft& draft, const AppName& name) {
 }
 
 // Puts `id` into `world` where it would go, so that what is asked for next finds it there. Returns why there is no
-// place.
+// place. Several that leave a slot have one successor, which needs one place.
 std::optional<NoPlace> place_ahead(const Draft& draft, World& world, const AppRow& app, const InstanceId& id) {
+  if (const InstanceRow* const row = world.instances.find(id); row != nullptr && !row->node.empty())
+    return std::nullopt;
   const Shared<BootSpec> boot = *world.templates.find({id.app_name(), id.rollout});
   std::variant<Symbol, NoPlace> choice = Placer(world, *app.app, *boot, draft.now().boot).next(id.slot);
   if (NoPlace* const none = std::get_if<NoPlace>(&choice)) return std::move(*none);

@@ -23,6 +23,14 @@ bool is_queued(const Operation& operation) {
   return operation.state == OperationState::kPending && !operation.error;
 }
 
+bool is_blocked(const Operation& operation) {
+  return operation.state == OperationState::kPending && operation.error;
+}
+
+bool has_free_turn(const World& world) {
+  return world.operations_at_work < world.max_operations;
+}
+
 // Enters an operation into the indexes, and takes it out of them again. Builds have a queue of their own.
 void count(World& world, const OperationKey& key, const Operation& operation) {
   if (operation.kind == OperationKind::kBuild) {
@@ -202,12 +210,14 @@ class Fold {
   }
 
   void operator()(const PutOperation& change) {
+    const bool was_free = has_free_turn(world_);
     if (const Shared<Operation>* const before = world_.operations.find(change.key))
       uncount(world_, change.key, **before);
     world_.operations.set(change.key, change.operation);
     count(world_, change.key, *change.operation);
     // One that ends without ever having had its turn leaves its app to be planned.
     if (change.operation->kind != OperationKind::kBuild) touch_app(change.operation->target);
+    if (has_free_turn(world_) != was_free) touch_blocked_apps();
   }
 
   void operator()(const RemoveOperation& change) {
@@ -234,6 +244,12 @@ class Fold {
     for (auto it = world_.apps.lower_bound({tenant, Symbol()}); it != world_.apps.end() && it->first.tenant == tenant;
          ++it)
       touch_app(it->first);
+  }
+  // Those whose operations are in no queue have a turn for as long as any is free.
+  void touch_blocked_apps() {
+    if (dirty_ == nullptr) return;
+    for (const auto& [index, nothing] : world_.active_operations)
+      if (is_blocked(**world_.operations.find(index.key))) touch_app(index.app);
   }
   void touch_node(Symbol node) {
     if (dirty_ != nullptr) dirty_->nodes.insert(node);

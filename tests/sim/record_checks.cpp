@@ -23,6 +23,19 @@ bool moves_something(const Change& change) {
          std::holds_alternative<ObserveInstance>(change) || std::holds_alternative<PutNode>(change);
 }
 
+// Whether one of the same template left the slot with the record that made `after`. Why it had to leave, that nobody
+// wanted it or that its node was drained, no table tells.
+bool follows_its_like(const World& before, const World& after, const InstanceId& planned) {
+  const Shared<BootSpec>* const own = after.templates.find({planned.app_name(), planned.rollout});
+  bool follows = false;
+  for_each_instance(before, planned.app_name(), [&](const InstanceId& id, const InstanceRow& row) {
+    if (id.slot != planned.slot || row.node.empty() || after.instances.contains(id)) return;
+    const Shared<BootSpec>* const boot = before.templates.find({id.app_name(), id.rollout});
+    follows |= boot != nullptr && own != nullptr && *boot == *own;
+  });
+  return follows;
+}
+
 // Beside old ones that could stay, or where nothing was yet, or only what the template that served last could follow.
 // All else that comes replaces what was there.
 bool begins_in_its_slot(const World& before, const World& world, const InstanceId& planned) {
@@ -31,7 +44,8 @@ bool begins_in_its_slot(const World& before, const World& world, const InstanceI
   const bool others_fill = has_stand_ins(world, app) && current.covers(planned.rollout);
   // One that waited for the room that an old one left had begun with it.
   const bool has_begun = !others_fill || before.instances.contains(planned);
-  bool was_there = (app.state.live != 0 && has_begun) || planned.attempt > 1;
+  bool was_there =
+      (app.state.live != 0 && has_begun) || planned.attempt > 1 || follows_its_like(before, world, planned);
   bool could_stay = false;
   bool has_to_leave = false;
   for_each_instance(world, planned.app_name(), [&](const InstanceId& id, const InstanceRow& row) {

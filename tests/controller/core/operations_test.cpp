@@ -156,6 +156,44 @@ TEST(Operations, OneOnASilentNodeGivesItsTurnAwayAndComesBack) {
   EXPECT_EQ(state_of(planned, second), "succeeded");
 }
 
+// No plan of everything comes to help: what the change itself touches has to be enough.
+TEST(Operations, TheLastTurnIsMissedByThoseThatAreBlocked) {
+  PlannedWorld planned;
+  planned.world().max_operations = 1;
+  planned.add_node("n1");
+  planned.deploy(PlannedWorld::app("web"));
+  planned.report_all();
+  planned.add_node("n2");
+  App strict = PlannedWorld::app("web", 2);
+  strict.spec.boot.singleton = Singleton::kStrict;
+  strict.spec.rollout.emplace().max_unavailable = 2;
+  const Operation update = planned.deploy(strict);
+  const std::vector<InstanceId> ids = planned.instances("web");
+  ASSERT_EQ(ids.size(), 2U);
+  ASSERT_EQ(planned.row(ids[0]).goal, InstanceGoal::kStop);
+  ASSERT_EQ(planned.row(ids[1]).node, Symbol("n2"));
+  planned.pass(seconds(45));
+  InstanceStatus still;
+  still.phase = Phase::kRunning;
+  planned.report("n1", {{ids[0], still}});
+  ASSERT_TRUE(planned.operation(update).error.has_value()) << planned.operation(update).message;
+  EXPECT_EQ(planned.operation(update).error->reason, "node_silent");
+
+  World next = planned.world();
+  ++next.revision;
+  Draft draft(std::move(next), planned.now());
+  ApplyRequest other;
+  other.follow = true;
+  other.resources.push_back(PlannedWorld::app("other"));
+  ASSERT_TRUE(admit_apply(draft, other).ok());
+  Dirty touched = std::exchange(draft.touched(), Dirty{});
+  reconcile(draft, std::move(touched));
+  EXPECT_EQ(draft.world().operations_at_work, 1U);
+  Dirty everything;
+  everything.everything = true;
+  EXPECT_TRUE(reconcile(draft.world(), everything, planned.now()).changes.empty());
+}
+
 TEST(Operations, ADestroyTakesTheTurnOfTheDeployThatItEnds) {
   PlannedWorld planned;
   planned.world().max_operations = 1;
