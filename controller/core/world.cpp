@@ -39,6 +39,7 @@ void count(World& world, const OperationKey& key, const Operation& operation) {
   }
   if (!is_final(operation)) world.active_operations.set({operation.target, key}, {});
   if (is_queued(operation)) world.queued_operations.set(key, operation.target);
+  if (is_blocked(operation)) world.blocked_operations.set(key, operation.target);
   if (is_at_work(operation)) ++world.operations_at_work;
 }
 
@@ -49,6 +50,7 @@ void uncount(World& world, const OperationKey& key, const Operation& operation) 
   }
   world.active_operations.erase({operation.target, key});
   world.queued_operations.erase(key);
+  world.blocked_operations.erase(key);
   if (is_at_work(operation)) --world.operations_at_work;
 }
 
@@ -248,8 +250,7 @@ class Fold {
   // Those whose operations are in no queue have a turn for as long as any is free.
   void touch_blocked_apps() {
     if (dirty_ == nullptr) return;
-    for (const auto& [index, nothing] : world_.active_operations)
-      if (is_blocked(**world_.operations.find(index.key))) touch_app(index.app);
+    for (const auto& [key, app] : world_.blocked_operations) touch_app(app);
   }
   void touch_node(Symbol node) {
     if (dirty_ != nullptr) dirty_->nodes.insert(node);
@@ -393,6 +394,7 @@ void derive(World& world) {
   world.by_node = {};
   world.active_operations = {};
   world.queued_operations = {};
+  world.blocked_operations = {};
   world.unfinished_builds = {};
   world.operations_at_work = 0;
   world.loads = {};
@@ -446,9 +448,10 @@ bool same_tables(const World& a, const World& b) {
          a.nodes == b.nodes && a.tenants == b.tenants && a.templates == b.templates && a.instances == b.instances &&
          a.strays == b.strays && a.operations == b.operations && a.answers == b.answers && a.by_node == b.by_node &&
          a.active_operations == b.active_operations && a.queued_operations == b.queued_operations &&
-         a.unfinished_builds == b.unfinished_builds && a.operations_at_work == b.operations_at_work &&
-         a.loads == b.loads && a.unplaced == b.unplaced && a.stranded == b.stranded && a.by_image == b.by_image &&
-         a.nodes_by_health == b.nodes_by_health && a.usage == b.usage;
+         a.blocked_operations == b.blocked_operations && a.unfinished_builds == b.unfinished_builds &&
+         a.operations_at_work == b.operations_at_work && a.loads == b.loads && a.unplaced == b.unplaced &&
+         a.stranded == b.stranded && a.by_image == b.by_image && a.nodes_by_health == b.nodes_by_health &&
+         a.usage == b.usage;
 }
 
 Shared<SeenBody> seen_body(const World& world, const ReportBody& body) {
@@ -479,6 +482,7 @@ void share_tables(World& into, const World& from) {
   into.by_node = from.by_node;
   into.active_operations = from.active_operations;
   into.queued_operations = from.queued_operations;
+  into.blocked_operations = from.blocked_operations;
   into.unfinished_builds = from.unfinished_builds;
   into.loads = from.loads;
   into.unplaced = from.unplaced;

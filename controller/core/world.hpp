@@ -155,6 +155,7 @@ struct World {
   CowMap<NodeInstance, std::monostate> by_node;
   CowMap<AppOperation, std::monostate> active_operations;
   CowMap<OperationKey, AppName> queued_operations;         // those that wait for their turn, the oldest first
+  CowMap<OperationKey, AppName> blocked_operations;        // those that wait for something else
   CowMap<OperationKey, std::monostate> unfinished_builds;  // in none of the two above
   std::uint32_t operations_at_work = 0;
   CowMap<Symbol, NodeLoad> loads;
