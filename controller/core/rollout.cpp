@@ -198,7 +198,11 @@ class Planner {
       const bool old_ones_leave =
           std::ranges::any_of(slot.displaced, is_of_another) || std::ranges::any_of(slot.lost, is_of_another);
       if (!slot.outdated.empty() || (is_paused() && old_ones_leave)) anything_old_ = true;
-      const bool old_serves = any_serves(slot.outdated) || any_serves(slot.displaced);
+      // What has to move counts when it has proved itself, as if it could stay.
+      const auto counts = [&](const Joined* one) {
+        return one->of_current && !facts_.taken.contains(index) ? has_arrived(slot, *one) : one->serves;
+      };
+      const bool old_serves = any_serves(slot.outdated) || std::ranges::any_of(slot.displaced, counts);
       if (index < facts_.replicas && !old_serves && !arrived) {
         ++unavailable_;
         if (slot.current == nullptr ? is_behind_canaries(index) : slot.current->bucket == Bucket::kUnplaced) ++excused_;
@@ -401,9 +405,9 @@ class Planner {
       if (is_replaced(slot, *old)) stop(*old);
   }
 
-  // What has ended of an older template is no stand-in.
+  // What has ended of an older template is no stand-in, nor is what stops itself.
   bool is_replaced(const Slot& slot, const Joined& old) {
-    const auto stands_in = [&](const Joined* one) { return one->serves && replaces(slot, old, one); };
+    const auto stands_in = [&](const Joined* one) { return one->serves && !stops(*one) && replaces(slot, old, one); };
     return std::ranges::any_of(slot.outdated, stands_in) || replaces(slot, old, slot.current);
   }
 
@@ -428,8 +432,12 @@ class Planner {
     return any && !any_has_ports;
   }
 
+  bool stops(const Joined& old) const {
+    return std::find(steps_.stop.begin(), steps_.stop.end(), old.id) != steps_.stop.end();
+  }
+
   void stop(const Joined& old) {
-    if (std::find(steps_.stop.begin(), steps_.stop.end(), old.id) == steps_.stop.end()) steps_.stop.push_back(old.id);
+    if (!stops(old)) steps_.stop.push_back(old.id);
   }
 
   bool hold(const std::vector<const Joined*>& olds, const std::string& why) {
