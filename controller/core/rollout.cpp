@@ -253,6 +253,10 @@ class Planner {
   }
 
   bool create_or_wait(std::uint32_t index, const Slot& slot) {
+    if (is_paused() && facts_.follows_job && !slot.reached) {
+      steps_.holds.emplace_back(slot.missing->id, kPaused);
+      return false;
+    }
     const bool lacks = lacks_its_like(index, slot);
     if (!slot.outdated.empty() && !lacks) {
       if (is_held(index, slot)) {
