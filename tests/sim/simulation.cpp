@@ -50,7 +50,8 @@ class Simulation {
     Time end = cluster_.end_of_faults + cluster_.options.quiet;
     cluster_.timeline.run_until(end);
     // Twenty replicas, one after the other, take longer than any fault.
-    for (int more = 0; more < 10 && is_rolling_out(); ++more) cluster_.timeline.run_until(end += seconds(30));
+    for (int more = 0; more < 10 && (is_rolling_out() || is_at_work()); ++more)
+      cluster_.timeline.run_until(end += seconds(30));
     check_rest(cluster_);
     drills_.check_churn();
     return outcome();
@@ -92,6 +93,11 @@ class Simulation {
     return std::ranges::any_of(cluster_.controller.durable().apps, [](const auto& app) {
       return app.second.state.phase == controller::RolloutPhase::kProgressing;
     });
+  }
+
+  // As by a rollout that had no room before its deadline, and now has.
+  bool is_at_work() const {
+    return cluster_.timeline.now().wall - cluster_.controller.journal().records().back().at < seconds(30);
   }
 
   void heal() {
