@@ -44,6 +44,7 @@ constexpr Duration kListenAgain = std::chrono::seconds(1);
 
 constexpr const char* kPaused = "the rollout is paused";
 constexpr const char* kQueues = "its operation waits for its turn";
+constexpr const char* kHeldByStray = "what nobody has decided on, or nobody wants, may run in its slot";
 
 std::uint32_t canaries(const RolloutFacts& facts) {
   return (facts.replicas * facts.policy.canary.percent + 99) / 100;
@@ -320,12 +321,13 @@ class Planner {
   }
 
   // Makes room in a slot where what runs, or what comes, is strict, within the budgets; who comes after waits until it
-  // is seen to be free.
+  // is seen to be free. What serves does not go for room that a stray takes all the same.
   void clear(std::uint32_t index, const Slot& slot) {
     for (const Joined* const old : slot.lost) stop(*old);
-    if (slot.missing != nullptr && facts_.held.slots.contains(index))
-      steps_.holds.emplace_back(slot.missing->id, "what nobody has decided on, or nobody wants, may run in its slot");
+    const bool is_held_by_stray = facts_.held.slots.contains(index);
+    if (slot.missing != nullptr && is_held_by_stray) steps_.holds.emplace_back(slot.missing->id, kHeldByStray);
     if (any_may_serve(slot.displaced)) {
+      if (is_held_by_stray) return static_cast<void>(hold(slot.displaced, kHeldByStray));
       if (unavailable_ >= facts_.max_disrupted)
         return static_cast<void>(hold(slot.displaced, missing_of(facts_.max_disrupted)));
       ++unavailable_;
@@ -337,6 +339,7 @@ class Planner {
     if (slot.outdated.empty() || is_held(index, slot)) return;
     const std::uint32_t missing = std::max(facts_.policy.max_unavailable, 1U);
     if (any_may_serve(slot.outdated)) {
+      if (is_held_by_stray) return static_cast<void>(hold(slot.outdated, kHeldByStray));
       if (unavailable_ >= missing) return static_cast<void>(hold(slot.outdated, missing_of(missing)));
       ++unavailable_;
     }
