@@ -81,6 +81,7 @@ struct TemplateNote {
   std::uint64_t generation = 0;  // of the app that declared it
   TemplateOutcome outcome = TemplateOutcome::kPending;
   bool automatic = false;  // a rollback that nobody asked for
+  bool job = false;        // the app was a job when another template came: a service does not go back to it
   std::string message;
   std::optional<HealthCheck> health = {};  // as it was declared with it, for when the app declares none
 

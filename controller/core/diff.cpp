@@ -83,7 +83,10 @@ Joined classify(const World& world, const AppRow& app, CurrentTemplate& current,
     return joined(id, row, live.covers(id.rollout) ? Bucket::kOutdated : Bucket::kSurplus,
                   live.covers(id.rollout) ? "it stands in, and no node fits yet"
                                           : "its template was replaced before it had a node");
-  if ((current.covers(id.rollout) || live.covers(id.rollout)) && is_wanted_again(*app.app, *row.status))
+  const auto is_of_what_comes = [&] {
+    return current.covers(id.rollout) || (live.covers(id.rollout) && !ran_as_job(app, app.state.live));
+  };
+  if (is_wanted_again(*app.app, *row.status) && is_of_what_comes())
     return joined(id, row, Bucket::kSurplus, "it has ended, and its app's restart policy wants another in its place");
   Joined by_node = classify_by_node(world, app, id, row, now);
   if (by_node.bucket == Bucket::kCurrent && !current.covers(id.rollout))
@@ -186,6 +189,11 @@ bool CurrentTemplate::covers(std::uint64_t rollout) {
 
 bool is_job(const App& app) {
   return app.spec.run.restart.policy == RestartPolicy::kNever;
+}
+
+bool ran_as_job(const AppRow& app, std::uint64_t rollout) {
+  const auto note = std::ranges::find(app.history, rollout, &TemplateNote::rollout);
+  return note != app.history.end() && note->job;
 }
 
 bool is_frozen(const AppRow& row) {

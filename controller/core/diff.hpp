@@ -65,6 +65,10 @@ class CurrentTemplate {
 // What runs once: it has come true when it has ended.
 bool is_job(const App& app);
 
+// Whether `rollout` was replaced when the app was a job: what has ended of it has come true, and nothing of it comes
+// again in a service.
+bool ran_as_job(const AppRow& app, std::uint64_t rollout);
+
 // And is not started again under its id: its agent may still start what has lost its goal.
 bool has_ended(const InstanceStatus& status);
 

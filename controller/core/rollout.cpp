@@ -44,6 +44,7 @@ constexpr Duration kListenAgain = std::chrono::seconds(1);
 
 constexpr const char* kPaused = "the rollout is paused";
 constexpr const char* kQueues = "its operation waits for its turn";
+constexpr const char* kHeldByStray = "what nobody has decided on, or nobody wants, may run in its slot";
 
 std::uint32_t canaries(const RolloutFacts& facts) {
   return (facts.replicas * facts.policy.canary.percent + 99) / 100;
@@ -198,7 +199,11 @@ class Planner {
       const bool old_ones_leave =
           std::ranges::any_of(slot.displaced, is_of_another) || std::ranges::any_of(slot.lost, is_of_another);
       if (!slot.outdated.empty() || (is_paused() && old_ones_leave)) anything_old_ = true;
-      const bool old_serves = any_serves(slot.outdated) || any_serves(slot.displaced);
+      // What has to move counts when it has proved itself, as if it could stay.
+      const auto counts = [&](const Joined* one) {
+        return one->of_current && !facts_.taken.contains(index) ? has_arrived(slot, *one) : one->serves;
+      };
+      const bool old_serves = any_serves(slot.outdated) || std::ranges::any_of(slot.displaced, counts);
       if (index < facts_.replicas && !old_serves && !arrived) {
         ++unavailable_;
         if (slot.current == nullptr ? is_behind_canaries(index) : slot.current->bucket == Bucket::kUnplaced) ++excused_;
@@ -249,6 +254,10 @@ class Planner {
   }
 
   bool create_or_wait(std::uint32_t index, const Slot& slot) {
+    if (is_paused() && facts_.follows_job && !slot.reached) {
+      steps_.holds.emplace_back(slot.missing->id, kPaused);
+      return false;
+    }
     const bool lacks = lacks_its_like(index, slot);
     if (!slot.outdated.empty() && !lacks) {
       if (is_held(index, slot)) {
@@ -312,12 +321,13 @@ class Planner {
   }
 
   // Makes room in a slot where what runs, or what comes, is strict, within the budgets; who comes after waits until it
-  // is seen to be free.
+  // is seen to be free. What serves does not go for room that a stray takes all the same.
   void clear(std::uint32_t index, const Slot& slot) {
     for (const Joined* const old : slot.lost) stop(*old);
-    if (slot.missing != nullptr && facts_.held.slots.contains(index))
-      steps_.holds.emplace_back(slot.missing->id, "what nobody has decided on, or nobody wants, may run in its slot");
+    const bool is_held_by_stray = facts_.held.slots.contains(index);
+    if (slot.missing != nullptr && is_held_by_stray) steps_.holds.emplace_back(slot.missing->id, kHeldByStray);
     if (any_may_serve(slot.displaced)) {
+      if (is_held_by_stray) return static_cast<void>(hold(slot.displaced, kHeldByStray));
       if (unavailable_ >= facts_.max_disrupted)
         return static_cast<void>(hold(slot.displaced, missing_of(facts_.max_disrupted)));
       ++unavailable_;
@@ -329,6 +339,7 @@ class Planner {
     if (slot.outdated.empty() || is_held(index, slot)) return;
     const std::uint32_t missing = std::max(facts_.policy.max_unavailable, 1U);
     if (any_may_serve(slot.outdated)) {
+      if (is_held_by_stray) return static_cast<void>(hold(slot.outdated, kHeldByStray));
       if (unavailable_ >= missing) return static_cast<void>(hold(slot.outdated, missing_of(missing)));
       ++unavailable_;
     }
@@ -429,12 +440,12 @@ class Planner {
            " first";
   }
 
-  // What has ended of an older template is no stand-in. Nobody reaches the new ones of a held blue/green rollout while
+  // What has ended of an older template is no stand-in, nor is what stops itself. Nobody reaches the new ones of a held blue/green rollout while
   // an old one has the published ports.
   bool is_replaced(const Slot& slot, const Joined& old) {
     const bool is_unreached = facts_.state.blue_green && is_paused() && !old.of_live && !are_ports_dead();
     if (is_unreached && !slot.outdated.empty()) return true;
-    const auto stands_in = [&](const Joined* one) { return one->serves && replaces(slot, old, one); };
+    const auto stands_in = [&](const Joined* one) { return one->serves && !stops(*one) && replaces(slot, old, one); };
     return std::ranges::any_of(slot.outdated, stands_in) || replaces(slot, old, slot.current);
   }
 
@@ -459,8 +470,12 @@ class Planner {
     return any && !any_has_ports;
   }
 
+  bool stops(const Joined& old) const {
+    return std::find(steps_.stop.begin(), steps_.stop.end(), old.id) != steps_.stop.end();
+  }
+
   void stop(const Joined& old) {
-    if (std::find(steps_.stop.begin(), steps_.stop.end(), old.id) == steps_.stop.end()) steps_.stop.push_back(old.id);
+    if (!stops(old)) steps_.stop.push_back(old.id);
   }
 
   bool hold(const std::vector<const Joined*>& olds, const std::string& why) {

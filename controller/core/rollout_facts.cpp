@@ -162,6 +162,7 @@ RolloutFacts facts_of(const World& world, const AppName& name, const AppRow& app
     facts.taken.insert(facts.held.slots.begin(), facts.held.slots.end());
   }
   facts.max_disrupted = app.app->spec.disruption.max_unavailable;
+  facts.follows_job = !facts.is_job && ran_as_job(app, app.state.live);
   facts.state = app.state;
   facts.ready_since = &world.clocks.ready_since;
   const RolloutClock* const clock = world.clocks.rollouts.find(name);
@@ -180,7 +181,8 @@ bool has_stand_ins(const World& world, const AppRow& app) {
   const std::uint64_t live = app.state.live;
   const bool is_known =
       world.templates.contains({name, live}) && live / kRolloutsPerRecovery == world.cluster.epoch.recovery_count;
-  return is_known && !is_job(*app.app) && !CurrentTemplate(world, name, app.rollout).covers(live);
+  return is_known && !is_job(*app.app) && !ran_as_job(app, live) &&
+         !CurrentTemplate(world, name, app.rollout).covers(live);
 }
 
 bool may_go_blue_green(const World& world, const AppRow& app) {

@@ -31,6 +31,7 @@ struct RolloutFacts {
   HeldSlots held;                    // of these, those held by what is none of the app's instances
   std::uint32_t max_disrupted = 1;   // instances that may be moved off their nodes at a time
   std::map<std::uint32_t, InstanceId> stand_ins;  // by slot: what would come of the template that served last
+  bool follows_job = false;                       // what served last was a job, of which nothing comes
   RolloutState state;
   const CowMap<InstanceId, Time>* ready_since = nullptr;
   RolloutClock clock;

@@ -26,7 +26,8 @@ template <typename Differs>
 const TemplateNote* newest_good(const World& world, const AppName& name, const AppRow& row, Differs differs) {
   for (auto note = row.history.rbegin(); note != row.history.rend(); ++note) {
     const Shared<BootSpec>* const boot = world.templates.find({name, note->rollout});
-    if (note->outcome == TemplateOutcome::kGood && boot != nullptr && differs(note->rollout, **boot)) return &*note;
+    const bool may_return = note->outcome == TemplateOutcome::kGood && (!note->job || is_job(*row.app));
+    if (may_return && boot != nullptr && differs(note->rollout, **boot)) return &*note;
   }
   return nullptr;
 }
@@ -86,7 +87,7 @@ bool is_way_back(const World& world, const AppRow& row, const BootSpec& boot) {
     return other != nullptr && same_but_for_restarts(**other, boot);
   };
   return !runs(row.rollout) && std::ranges::any_of(row.history, [&](const TemplateNote& note) {
-    return note.outcome == TemplateOutcome::kGood && runs(note.rollout);
+    return note.outcome == TemplateOutcome::kGood && !note.job && runs(note.rollout);
   });
 }
 
@@ -192,8 +193,11 @@ void begin_rollout(AppRow& row, Draft& draft, BootSpec boot, bool automatic, std
   const AppName name = row.app->name();
   const std::uint64_t rollout = rollout_number(draft.world().cluster.epoch, draft.world().revision);
   // Two changes in one record are one template.
-  if (row.rollout == rollout && note_of(row) != nullptr) row.history.pop_back();
+  const bool is_second = row.rollout == rollout && note_of(row) != nullptr;
+  if (is_second) row.history.pop_back();
   TemplateNote* const before = note_of(row);
+  const AppRow* const was = draft.world().apps.find(name);
+  if (before != nullptr && was != nullptr && !is_second) before->job = is_job(*was->app);
   std::optional<HealthCheck> health = row.app->spec.run.health;
   // The same template anew, as by a restart after a rollback.
   if (!health && boot.check && before != nullptr) health = before->health;

@@ -152,6 +152,7 @@ std::string row_json(const TemplateNote& note) {
   out.begin_object().field("rollout", note.rollout).field("at_us", micros(note.at));
   out.field("generation", note.generation).field("outcome", to_string(note.outcome));
   out.field("automatic", note.automatic).field("message", note.message);
+  if (note.job) out.field("job", note.job);
   if (const auto& health = note.health) {
     out.key("health").begin_object().field("port", health->port);
     if (health->path) out.field("path", *health->path);
@@ -183,6 +184,7 @@ TemplateNote template_note(JsonView value, Reader& outer) {
   note.outcome = in.choice("outcome", parse_template_outcome);
   note.automatic = in.boolean("automatic");
   note.message = in.text("message");
+  note.job = in.has("job") && in.boolean("job");
   if (in.has("health")) note.health = health_check(in.object("health"), in);
   if (in.problem()) outer.fail("history");
   return note;

@@ -233,14 +233,22 @@ std::vector<std::string> check_gates(const World& before, const World& after, co
       if (id.slot >= app.app->spec.replicas || !is_seen_to_serve(after, row)) return;
       const bool replaced = !current.covers(id.rollout) || is_leaving(after, *app.app, row.node);
       if (!replaced || is_forced(loop, after, *app.app, row.node) || is_strict_slot(after, name, app, id.slot)) return;
-      bool any = false, any_proved = false;
+      bool any = false, all_leave = true;
+      std::set<std::uint32_t> proved;  // slots
       for_each_instance(after, name, [&](const InstanceId& other, const InstanceRow& there) {
-        if (other.slot != id.slot || (!serves(after, there) && !has_served(there))) return;
-        any = true;
+        if (other.slot >= app.app->spec.replicas || (!serves(after, there) && !has_served(there))) return;
         const std::optional<Time> since = ready_since(other);
-        any_proved |= !current.covers(other.rollout) || has_served(there) || !since || now - *since >= proof;
+        if (!current.covers(other.rollout) || has_served(there) || !since || now - *since >= proof)
+          proved.insert(other.slot);
+        if (other.slot != id.slot) return;
+        any = true;
+        all_leave &= is_leaving(after, *app.app, there.node);
       });
-      if (any && !any_proved)
+      // What has to leave itself is no successor: beside it an old one goes as if nothing were there, by the budget.
+      const std::size_t missing = app.app->spec.replicas - proved.size();
+      const bool goes_first =
+          all_leave && !app.state.blue_green && missing <= rollout_policy(after, *app.app).max_unavailable;
+      if (any && !proved.contains(id.slot) && !goes_first)
         broken.push_back("gate: " + to_string(id) + " is stopped at record " + std::to_string(after.revision) +
                          " for a successor that has not served for " + format_duration(proof));
     });

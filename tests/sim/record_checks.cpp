@@ -132,7 +132,11 @@ void RecordChecks::remember(const Record& record) {
 
 void RecordChecks::begin_again() {
   before_ = cluster_.controller.durable();
+  // What serves then has served since, as its node says before there are records again that say so.
   ready_since_.clear();
+  for (const auto& node : cluster_.nodes)
+    for (const auto& [id, vm] : node->vms())
+      if (vm.running && vm.started && !vm.broken) ready_since_.emplace(id, cluster_.timeline.now().boot);
   cluster_.outcome.journal.clear();
   keys_.clear();
   forgotten_.clear();

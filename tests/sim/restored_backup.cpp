@@ -10,6 +10,7 @@ using std::chrono::seconds;
 
 // By then no lease of the lost history is left, and what waited for that goes on.
 constexpr Duration kDecided = kStrictLease + kStrictMargin + seconds(15);
+constexpr Duration kDecideAgain = seconds(5);
 
 }  // namespace
 
@@ -34,6 +35,8 @@ void RestoredBackup::restore() {
   });
   cluster_.timeline.after(kDecided, [this] {
     check_left_alone();
+    cluster_.expect(!cluster_.controller.durable().cluster.history_lost, "the controller has not recovered");
+    cluster_.outcome.quarantined += controller::view_quarantine(cluster_.controller.world()).size();
     decide();
   });
   cluster_.timeline.after(kDecided + seconds(20), [this] { clients_.end_steering(); });
@@ -64,16 +67,18 @@ void RestoredBackup::check_left_alone() {
   }
 }
 
-// Adopts what can be adopted and destroys the rest.
+// Adopts what can be adopted and destroys the rest. One that is adopted may take the room of another, or its share of
+// the quota: what was refused is looked at again.
 void RestoredBackup::decide() {
-  cluster_.expect(!cluster_.controller.durable().cluster.history_lost, "the controller has not recovered");
+  bool again = false;
   for (const QuarantinedView& one : controller::view_quarantine(cluster_.controller.world())) {
-    ++cluster_.outcome.quarantined;
     const bool adopt = one.obstacle.empty();
     if (adopt) ++cluster_.outcome.adopted;
     const auto verb = adopt ? controller::QuarantineVerb::kAdopt : controller::QuarantineVerb::kDestroy;
     clients_.ask_as("operator", controller::QuarantineRequest{Symbol(one.node), one.id, verb});
+    again = true;
   }
+  if (again) cluster_.timeline.after(kDecideAgain, [this] { decide(); });
 }
 
 }  // namespace unik::sim

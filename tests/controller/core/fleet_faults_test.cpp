@@ -107,6 +107,32 @@ TEST(FleetFaults, AFinishedJobDoesNotRunAgainWhenItsNodeIsDrained) {
   EXPECT_EQ(count, 0U) << "the job was started a second time";
 }
 
+TEST(FleetFaults, AServiceThatFailsDoesNotGoBackToTheJobThatItWas) {
+  SimulatedFleet fleet(2);
+  fleet.fate = [](const InstanceId&, const BootSpec& boot) {
+    return boot.env.at("VERSION") == "1" ? Fate::kEndsWell : Fate::kHangs;
+  };
+  App job = web(4, "1");
+  job.spec.run.restart.policy = RestartPolicy::kNever;
+  ASSERT_TRUE(fleet.apply({job}));
+  fleet.settle();
+  ASSERT_EQ(fleet.row("web").state.phase, RolloutPhase::kDone);
+  App service = web(4, "2");
+  service.spec.rollout = RolloutPolicy{};
+  service.spec.rollout->strategy = RolloutStrategy::kCanary;
+  service.spec.rollout->canary.percent = 25;
+  ASSERT_TRUE(fleet.apply({service}));
+  fleet.settle();
+  fleet.pass(minutes(11));
+  for_each_instance(fleet.world(), {Symbol("default"), Symbol("web")}, [&](const InstanceId& id, const InstanceRow&) {
+    EXPECT_EQ(id.attempt, 1U) << "the job runs again: " << short_name(id);
+  });
+  EXPECT_EQ(fleet.row("web").state.phase, RolloutPhase::kFailed);
+  const auto back = fleet.steer("web", RolloutVerb::kRollback);
+  ASSERT_FALSE(back);
+  EXPECT_EQ(back.error().reason, "no_good_template");
+}
+
 TEST(FleetFaults, AForcedDrainEmptiesANodeOfAPausedRollout) {
   SimulatedFleet fleet(3);
   RolloutPolicy policy;

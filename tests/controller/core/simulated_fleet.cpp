@@ -119,6 +119,11 @@ InstanceStatus SimulatedFleet::outcome(const InstanceId& id, const BootSpec& boo
       status.phase = Phase::kPending;
       status.reason = "launch_failed";
       break;
+    case Fate::kEndsWell:
+      status.phase = Phase::kExited;
+      status.reason = "completed";
+      status.last_exit = Exit{ExitKind::kExited, 0};
+      break;
   }
   return status;
 }

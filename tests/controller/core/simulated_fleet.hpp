@@ -18,7 +18,7 @@ namespace unik::controller {
 class SimulatedFleet {
  public:
   // How an instance that has just been placed turns out.
-  enum class Fate { kServes, kHangs, kCrashLoops, kCannotStart };
+  enum class Fate { kServes, kHangs, kCrashLoops, kCannotStart, kEndsWell };
 
   explicit SimulatedFleet(int nodes, Resources each = {MilliCpu{4000}, mebibytes(4096)});
 
