@@ -122,6 +122,19 @@ TEST_F(Recovery, WhatHadNoNodeIsPlacedUnderAnIdThatTheLostHistoryNeverGave) {
   EXPECT_TRUE(stray()->quarantined);
 }
 
+// Before its loss was noticed the controller placed it, under an id that the lost history had given another node.
+TEST_F(Recovery, WhatItsNodeNeverHadIsReplacedUnderAnIdThatTheLostHistoryNeverGave) {
+  InstanceRow row;
+  row.node = world_.row(kept_).node;
+  row.status = InstanceStatus{};
+  world_.step([&](Draft& draft) { draft.change(PutInstance{lost_, row}); });
+  report_lost();
+  recover();
+  EXPECT_EQ(world_.row(lost_).goal, InstanceGoal::kStop);
+  EXPECT_EQ(world_.row(kept_).goal, InstanceGoal::kRun) << "its node has it";
+  EXPECT_TRUE(stray()->quarantined);
+}
+
 TEST_F(Recovery, AnAdoptedInstanceTakesItsSlotFromOneThatWasPlacedSince) {
   report_lost();
   recover();
