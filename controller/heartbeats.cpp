@@ -73,8 +73,8 @@ std::optional<HeartbeatReply> heartbeat_reply(const Answer& answer) {
 
 // Goals that this controller never gave: what it gave after its store was copied or cut has been lost. What a node has
 // accepted when it is first heard was given before this controller started, however much it has committed since.
-bool Heartbeats::shows_lost_history(const World& world, Symbol node, const Stamp& accepted) {
-  const std::uint64_t last_given = heard_.insert(node).second ? loaded_ : world.revision;
+bool Heartbeats::shows_lost_history(const World& world, Symbol node, const Stamp& accepted) const {
+  const std::uint64_t last_given = heard_.contains(node) ? world.revision : loaded_;
   if (accepted.cluster_id != world.cluster.cluster_id) return false;
   if (accepted.epoch != world.cluster.epoch) return accepted.epoch > world.cluster.epoch;
   return accepted.revision > last_given;
@@ -100,6 +100,8 @@ void Heartbeats::arrive(World& world, const HeartbeatArrived& event, Time now, L
                         Effects& effects) {
   const Report& report = event.report;
   const Symbol node(report.node);
+  // Also of an agent that is not listened to: an older store may know a later start of it, or not know it at all.
+  if (shows_lost_history(world, node, report.accepted_stamp)) world.history_lost = true;
   const NodeRow* const row = world.nodes.find(node);
   if (row == nullptr || !row->info || row->agent_start < report.agent_start) {
     HeartbeatReply reply;
@@ -115,7 +117,7 @@ void Heartbeats::arrive(World& world, const HeartbeatArrived& event, Time now, L
     effects.list.push_back(Reply{event.id, refuse_foreign(report, world)});
     return;
   }
-  if (shows_lost_history(world, node, report.accepted_stamp)) world.history_lost = true;
+  heard_.insert(node);
 
   const Observed* const known = world.observed.find(node);
   const bool same_start = known != nullptr && known->report->agent_start == report.agent_start;

@@ -51,7 +51,7 @@ class Heartbeats {
                         LogSessions& logs) const;
   // `renew`: a newer heartbeat of the same start that renews the node's leases, 0 where none does.
   void release(const World& world, Symbol node, std::uint64_t renew, Effects& effects);
-  bool shows_lost_history(const World& world, Symbol node, const Stamp& accepted);
+  bool shows_lost_history(const World& world, Symbol node, const Stamp& accepted) const;
   std::shared_ptr<const World> tables_of(const World& world);
 
   Duration every_;

@@ -91,6 +91,24 @@ std::string obstacle(const World& world, Symbol node, const InstanceId& id) {
   return {};
 }
 
+// Before its loss was noticed this controller may have given an id that the lost history had given another node. What a
+// node has never shown is not started there any more: its slot is filled under an id of this history.
+void give_up_unseen(Draft& draft, Symbol node) {
+  std::vector<std::pair<InstanceId, InstanceRow>> unseen;
+  for_each_on_node(draft.world(), node, [&](const InstanceId& id, const InstanceRow& row) {
+    const bool is_of_before = id.rollout / kRolloutsPerRecovery < draft.world().cluster.epoch.recovery_count;
+    if (is_of_before && row.goal == InstanceGoal::kRun && row.status->phase == Phase::kPending &&
+        observed_instance(draft.world(), node, id) == nullptr)
+      unseen.emplace_back(id, row);
+  });
+  for (auto& [id, row] : unseen) {
+    row.goal = InstanceGoal::kStop;
+    row.goal_revision = draft.world().revision;
+    draft.change(PutInstance{
+        id, std::move(row), {std::string(to_string(Bucket::kLost)), "its node did not have it when history was lost"}});
+  }
+}
+
 ApplyReply reply_of(const Draft& draft) {
   ApplyReply reply;
   reply.revision = draft.world().revision;
@@ -183,6 +201,7 @@ void account_for_node(Draft& draft, Symbol node) {
     draft.because("node " + node.str(), "quarantined " + to_string(seen.id) + ": it came with a history that was lost");
     draft.change(PutStray{key, StrayRow{draft.world().revision, true}});
   }
+  give_up_unseen(draft, node);
   NodeRow row = *draft.world().nodes.find(node);
   row.recovery = draft.world().cluster.epoch.recovery_count;
   row.goals_revision = draft.world().revision;

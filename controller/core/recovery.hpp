@@ -3,7 +3,8 @@
 // Until `recover` nothing is stopped, moved or declared. `recover` raises the recovery count, so that goals given from
 // now on come after all that the lost history gave, and gives each app's template a new number, so that no instance id
 // is used twice. Each node is then gone through once, before it gets goals: what runs there and is not known is
-// quarantined, which means left alone until somebody adopts or destroys it.
+// quarantined, which means left alone until somebody adopts or destroys it; what is known and was never there is given
+// up.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,7 @@
 #include "controller/core/strict.hpp"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "api/lease.hpp"
@@ -16,6 +17,37 @@ bool may_be_strict(const World& world, const InstanceId& id) {
 
 bool is_of_slot(const InstanceId& id, const InstanceId& other) {
   return id.app_name() == other.app_name() && id.slot == other.slot;
+}
+
+// What is in no goal is not started again.
+bool is_seen_stopped(const World& world, const StrayKey& key) {
+  const Observed* const observed = world.observed.find(key.node);
+  if (observed == nullptr) return false;
+  const std::vector<SeenInstance>& seen = observed->report->body->instances;
+  return std::ranges::none_of(seen,
+                              [&](const SeenInstance& one) { return one.id == key.id && !is_final(*one.status); });
+}
+
+// What is in quarantine without a lease goes on: a strict singleton of its slot, which has stopped by itself, would
+// come back beside it. Another one comes when somebody has decided.
+void give_way_to_quarantined(Draft& draft) {
+  std::map<InstanceId, InstanceId> leaving;  // by what holds its slot
+  for (const auto& [key, stray] : draft.world().strays) {
+    if (!stray.quarantined || is_strict(draft.world(), key.id) || is_seen_stopped(draft.world(), key)) continue;
+    for_each_instance(draft.world(), key.id.app_name(), [&](const InstanceId& id, const InstanceRow& row) {
+      const bool would_go_on = row.goal == InstanceGoal::kRun && !row.node.empty() && is_strict(draft.world(), id);
+      if (would_go_on && is_of_slot(id, key.id)) leaving.emplace(id, key.id);
+    });
+  }
+  for (const auto& [id, holder] : leaving) {
+    InstanceRow row = *draft.world().instances.find(id);
+    row.goal = InstanceGoal::kStop;
+    row.goal_revision = draft.world().revision;
+    draft.change(
+        PutInstance{id,
+                    std::move(row),
+                    {std::string(to_string(Bucket::kSurplus)), to_string(holder) + ", in quarantine, holds its slot"}});
+  }
 }
 
 }  // namespace
@@ -49,12 +81,15 @@ HeldSlots slots_held_by_strays(const World& world, const AppName& app, bool next
 
 std::optional<InstanceId> contender(const World& world, Symbol node, const InstanceId& id) {
   std::optional<InstanceId> found;
-  if (!may_be_strict(world, id)) return found;
+  const bool alone = may_be_strict(world, id);
+  const auto contends = [&](const InstanceId& other) {
+    return is_of_slot(id, other) && (alone || is_strict(world, other));
+  };
   for_each_instance(world, id.app_name(), [&](const InstanceId& other, const InstanceRow& row) {
-    if (is_of_slot(id, other) && !row.node.empty() && is_strict(world, other)) found = other;
+    if (!row.node.empty() && contends(other)) found = other;
   });
   for (const auto& [key, row] : world.strays)
-    if (key != StrayKey{node, id} && is_of_slot(id, key.id) && may_be_strict(world, key.id)) found = key.id;
+    if (key != StrayKey{node, id} && contends(key.id)) found = key.id;
   return found;
 }
 
@@ -66,6 +101,7 @@ bool end_wait_for_leases(Draft& draft) {
   cluster.awaits_leases = false;
   draft.because("controller", "the leases of the lost history are over");
   draft.change(PutCluster{std::move(cluster)});
+  give_way_to_quarantined(draft);
   return true;
 }
 

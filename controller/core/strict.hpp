@@ -28,10 +28,12 @@ struct HeldSlots {
 };
 HeldSlots slots_held_by_strays(const World& world, const AppName& app, bool next_is_strict, Time now);
 
-// What keeps a slot from an instance that is in quarantine on `node`; none where nothing does. Both may be strict.
+// What keeps a slot from an instance that is in quarantine on `node`; none where nothing does. One of the two is
+// strict, or may be.
 std::optional<InstanceId> contender(const World& world, Symbol node, const InstanceId& id);
 
-// Ends the wait for the leases of a lost history, when they are over; asks to be woken then. True: they are now.
+// Ends the wait for the leases of a lost history, when they are over; asks to be woken then. True: they are now. What
+// is in quarantine then keeps its slot.
 bool end_wait_for_leases(Draft& draft);
 
 }  // namespace unik::controller

@@ -259,6 +259,19 @@ TEST(Loop, KeepsWhatCameOfABuildWhileTheHistoryIsLostAndDeclaresItAfterTheRecove
   EXPECT_EQ(loop.builds.size(), 1U) << "it was built once";
 }
 
+// The copy was made under a later start of the agent, whose row the lost history made anew: the agent stands aside
+// until that start is taken for silent.
+TEST(Loop, NoticesThatItsHistoryIsLostByAnAgentThatItDoesNotListenTo) {
+  HeldLoop loop;
+  loop.turn({loop.registers("a1", 10)});
+  HeartbeatArrived knows_more = loop.reports(5, 2);
+  knows_more.report.accepted_stamp.revision += 100;
+  const std::vector<Reply> told = loop.turn({knows_more});
+  ASSERT_EQ(told.size(), 1U);
+  ASSERT_NE(std::get_if<Error>(&told.front().answer), nullptr);
+  EXPECT_TRUE(loop.world().history_lost);
+}
+
 // The oldest go when there are too many, and a build whose successor was asked for is one of the oldest.
 TEST(Loop, ForgetsABuildThatEndsInTheTurnInWhichItIsTooOldToKeep) {
   HeldLoop before;

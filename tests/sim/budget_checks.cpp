@@ -10,6 +10,7 @@
 
 #include "controller/core/diff.hpp"
 #include "controller/core/rollout_facts.hpp"
+#include "tests/sim/fleet_checks.hpp"
 
 namespace unik::sim {
 namespace {
@@ -97,7 +98,7 @@ void for_each_stopped(const World& before, const World& after, const AppName& na
   for_each_instance(after, name, [&](const InstanceId& id, const InstanceRow& row) {
     const InstanceRow* const was = before.instances.find(id);
     const bool stops = was != nullptr && was->goal == InstanceGoal::kRun && row.goal == InstanceGoal::kStop;
-    if (stops && may_serve(after, row)) visit(id, row);
+    if (stops && may_serve(after, row) && !has_lost_its_lease(before, after, id)) visit(id, row);
   });
 }
 

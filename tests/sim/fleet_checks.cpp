@@ -12,6 +12,10 @@ using namespace controller;
 
 }  // namespace
 
+bool has_lost_its_lease(const World& before, const World& after, const InstanceId& id) {
+  return before.cluster.awaits_leases && !after.cluster.awaits_leases && is_strict(before, id);
+}
+
 std::vector<std::string> check_pauses(const World& before, const World& after) {
   std::vector<std::string> broken;
   for (const auto& [name, app] : after.apps) {
@@ -23,6 +27,7 @@ std::vector<std::string> check_pauses(const World& before, const World& after) {
       const InstanceRow* const ran = before.instances.find(id);
       const bool stops = ran != nullptr && ran->goal == InstanceGoal::kRun && row.goal == InstanceGoal::kStop;
       if (!stops || id.slot >= app.app->spec.replicas || current.covers(id.rollout) || !is_ready(*row.status)) return;
+      if (has_lost_its_lease(before, after, id)) return;
       const NodeRow* const node = after.nodes.find(row.node);
       if (node == nullptr || node->health == NodeHealth::kLost) return;
       if (leaving(after, *node, *app.app, after.as_of) != Leaving::kNo) return;

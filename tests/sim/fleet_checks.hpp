@@ -9,6 +9,10 @@
 
 namespace unik::sim {
 
+// Whether the record ends the wait for the leases of a lost history, so that this strict singleton has stopped by
+// itself, whatever the table says.
+bool has_lost_its_lease(const controller::World& before, const controller::World& after, const InstanceId& id);
+
 // Instances of older templates that are stopped while a hand has paused the rollout, though they serve where they may
 // stay.
 std::vector<std::string> check_pauses(const controller::World& before, const controller::World& after);

@@ -37,6 +37,7 @@ void RestoredBackup::restore() {
     check_left_alone();
     cluster_.expect(!cluster_.controller.durable().cluster.history_lost, "the controller has not recovered");
     cluster_.outcome.quarantined += controller::view_quarantine(cluster_.controller.world()).size();
+    check_leases_over();
     decide();
   });
   cluster_.timeline.after(kDecided + seconds(20), [this] { clients_.end_steering(); });
@@ -49,6 +50,7 @@ void RestoredBackup::find_unknown() {
     for (const auto& [id, vm] : cluster_.nodes[i]->vms()) {
       const controller::InstanceRow* const row = world.instances.find(id);
       const bool known = (row != nullptr && row->node == node) || world.strays.contains({node, id});
+      if (vm.running && vm.strict && !known) leased_[{i, id}] = vm.process;
       // One of a broken app ends by itself soon after its start, a job a little later, a strict singleton with its
       // lease; what the lost history stopped may take its time.
       const bool lasts = vm.running && vm.started && !vm.job && !vm.strict && !vm.asked_to_end &&
@@ -64,6 +66,17 @@ void RestoredBackup::check_left_alone() {
     const auto vm = node.vms().find(where.second);
     cluster_.expect(vm != node.vms().end() && vm->second.running && vm->second.process == process,
                     to_string(where.second) + " of the lost history was stopped on " + node.name());
+  }
+}
+
+// Whoever has it may not know what else runs in its slot.
+void RestoredBackup::check_leases_over() {
+  for (const auto& [where, process] : leased_) {
+    const SimulatedNode& node = *cluster_.nodes[where.first];
+    const auto vm = node.vms().find(where.second);
+    cluster_.expect(
+        vm == node.vms().end() || !vm->second.running || vm->second.process != process,
+        "the strict " + to_string(where.second) + " of the lost history goes on without a lease on " + node.name());
   }
 }
 

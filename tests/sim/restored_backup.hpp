@@ -26,6 +26,7 @@ class RestoredBackup {
  private:
   void find_unknown();
   void check_left_alone();
+  void check_leases_over();
   void decide();
 
   SimulatedCluster& cluster_;
@@ -33,6 +34,7 @@ class RestoredBackup {
   const NodeChecks& nodes_;
   RecordChecks& records_;
   std::map<std::pair<std::size_t, InstanceId>, std::uint64_t> unknown_;  // VMs of the lost history: their processes
+  std::map<std::pair<std::size_t, InstanceId>, std::uint64_t> leased_;   // and those of strict singletons
 };
 
 }  // namespace unik::sim

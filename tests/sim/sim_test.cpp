@@ -202,7 +202,7 @@ INSTANTIATE_TEST_SUITE_P(
         Planted{PlantedBug::kRestoreUnseen, "RestoreUnseen", "not noticed that its history"},
         Planted{PlantedBug::kNoGuards, "NoGuards", "twice", Drill::kDeadAgent},
         Planted{PlantedBug::kBlindRenewals, "BlindRenewals", "twice", Drill::kLongFlap},
-        Planted{PlantedBug::kHeldBackRenewals, "HeldBackRenewals", "twice"},
+        Planted{PlantedBug::kHeldBackRenewals, "HeldBackRenewals", "without a lease"},
         Planted{PlantedBug::kBoastfulNodes, "BoastfulNodes", "capacity"},
         Planted{PlantedBug::kNoQuota, "NoQuota", "quota"},
         Planted{PlantedBug::kEagerReports, "EagerReports", "successor"},

@@ -122,6 +122,39 @@ TEST_F(Recovery, WhatHadNoNodeIsPlacedUnderAnIdThatTheLostHistoryNeverGave) {
   EXPECT_TRUE(stray()->quarantined);
 }
 
+// Before its loss was noticed the controller placed it, under an id that the lost history had given another node.
+TEST_F(Recovery, WhatItsNodeNeverHadIsReplacedUnderAnIdThatTheLostHistoryNeverGave) {
+  InstanceRow row;
+  row.node = world_.row(kept_).node;
+  row.status = InstanceStatus{};
+  world_.step([&](Draft& draft) { draft.change(PutInstance{lost_, row}); });
+  report_lost();
+  recover();
+  EXPECT_EQ(world_.row(lost_).goal, InstanceGoal::kStop);
+  EXPECT_EQ(world_.row(kept_).goal, InstanceGoal::kRun) << "its node has it";
+  EXPECT_TRUE(stray()->quarantined);
+}
+
+// The one that is strict must be gone before anything else comes, and what runs in quarantine is not asked to wait.
+TEST_F(Recovery, WhatIsOrdinaryIsNotAdoptedBesideAStrictSingleton) {
+  report_lost();
+  recover();
+  scale_to(2);
+  InstanceId strict = lost_;
+  strict.rollout = 1;
+  InstanceRow row = world_.row(kept_);
+  Result<ApplyReply> reply = internal("not_asked", "");
+  world_.step([&](Draft& draft) {
+    BootSpec boot = **draft.world().templates.find({lost_.app_name(), lost_.rollout});
+    boot.singleton = Singleton::kStrict;
+    draft.change(PutTemplate{{strict.app_name(), strict.rollout}, Shared<BootSpec>(std::move(boot))});
+    draft.change(PutInstance{strict, row});
+    reply = admit_quarantine(draft, {Symbol(lost_node_), lost_, QuarantineVerb::kAdopt});
+  });
+  ASSERT_FALSE(reply.ok());
+  EXPECT_NE(reply.error().message.find("must never run at once"), std::string::npos) << reply.error().message;
+}
+
 TEST_F(Recovery, AnAdoptedInstanceTakesItsSlotFromOneThatWasPlacedSince) {
   report_lost();
   recover();
@@ -197,6 +230,35 @@ TEST_F(StrictRecovery, TwoOfASlotAreNotBothAdopted) {
     draft.change(PutStray{{world_.row(kept_).node, later}, StrayRow{draft.world().revision, true}});
   });
   EXPECT_EQ(decide(QuarantineVerb::kAdopt).error().reason, "cannot_adopt");
+}
+
+// It has no lease that would have ended it.
+TEST_F(StrictRecovery, WhatGoesOnInQuarantineKeepsItsSlotUntilSomebodyHasDecided) {
+  lost_.slot = kept_.slot;
+  lost_.rollout += 100;
+  report_lost();
+  recover();
+  EXPECT_EQ(world_.row(kept_).goal, InstanceGoal::kRun) << "nobody has told it to go on yet";
+  world_.pass(kStrictLease + kStrictMargin);
+  world_.plan();
+  EXPECT_EQ(world_.row(kept_).goal, InstanceGoal::kStop);
+  world_.report(world_.row(kept_).node.str(), {});
+  EXPECT_TRUE(world_.instances("web").empty());
+  ASSERT_TRUE(decide(QuarantineVerb::kDestroy).ok());
+  world_.report(lost_node_, {});
+  EXPECT_EQ(world_.instances("web").size(), 1U);
+}
+
+// One that was strict has ended with its lease, and is not started again.
+TEST_F(StrictRecovery, WhatHasEndedInQuarantineHoldsNothingThatIsKnown) {
+  lost_.slot = kept_.slot;
+  lost_.rollout += 100;
+  report_lost(Phase::kExited);
+  recover();
+  world_.pass(kStrictLease + kStrictMargin);
+  world_.plan();
+  EXPECT_FALSE(world_.world().cluster.awaits_leases);
+  EXPECT_EQ(world_.row(kept_).goal, InstanceGoal::kRun);
 }
 
 // What the lost history had started goes on for its lease, on nodes that are not heard.
