@@ -218,8 +218,11 @@ void Loop::State::take(const LinkFailed& failed) {
     return talk_.superseded(node_.now.boot);
   }
   const bool is_refusal = failed.error.code == ErrorCode::kInvalid || failed.error.code == ErrorCode::kConflict;
-  if (failed.seq == 0 && is_refusal && !std::exchange(said_refused_, true))
-    node_.note("not registered, and asking again: " + failed.error.message);
+  if (failed.seq == 0 && is_refusal && !std::exchange(said_refused_, true)) {
+    std::string why = failed.error.message;
+    for (const Fault& fault : failed.error.details) why += "; " + to_string(fault);
+    node_.note("not registered, and asking again: " + why);
+  }
   if (failed.error.reason == "node_name_taken") return be_refused_the_name();
   talk_.failed(failed.seq, node_.now.boot);
 }

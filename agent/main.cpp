@@ -20,6 +20,7 @@
 #include "agent/host/host_info.hpp"
 #include "agent/host/image_store.hpp"
 #include "agent/host/limits.hpp"
+#include "agent/labels.hpp"
 #include "agent/qemu/guard.hpp"
 #include "api/ids.hpp"
 #include "codec/json_writer.hpp"
@@ -56,17 +57,6 @@ std::string own_path() {
   return std::filesystem::read_symlink("/proc/self/exe", problem).string();
 }
 
-Result<Labels> parse_labels(const std::vector<std::string>& texts) {
-  Labels labels;
-  for (const std::string& text : texts) {
-    const std::size_t equals = text.find('=');
-    if (equals == 0 || equals == std::string::npos)
-      return invalid("bad_label", "--label: want KEY=VALUE, got `" + text + "`");
-    labels[text.substr(0, equals)] = text.substr(equals + 1);
-  }
-  return labels;
-}
-
 Result<wire::Headers> read_token(const std::string& path) {
   wire::Headers headers;
   if (path.empty()) return headers;
@@ -86,7 +76,7 @@ Result<agent::AgentOptions> to_options(const RunArguments& arguments) {
   if (!is_dns_label(arguments.node))
     return invalid("bad_node_name", "--node: want a DNS label such as n1, got `" + arguments.node + "`");
   options.node = arguments.node;
-  Result<Labels> labels = parse_labels(arguments.labels);
+  Result<Labels> labels = agent::parse_labels(arguments.labels);
   if (!labels.ok()) return std::move(labels).error();
   options.labels = std::move(*labels);
   Result<wire::Headers> headers = read_token(arguments.token_file);

@@ -277,9 +277,14 @@ namespace {
 
 // `Value` is a Duration, or a place for one.
 template <typename Value>
-void add_duration(CLI::App& app, const std::string& names, Value& value, const std::string& help) {
-  const auto read = [&value, names](const std::string& text) {
+void add_duration(CLI::App& app, const std::string& names, Value& value, const std::string& help,
+                  std::optional<Duration> most) {
+  const auto read = [&value, names, most](const std::string& text) {
     const auto parsed = parse_duration(text);
+    const bool too_long = most && (parsed ? *parsed > *most : parsed.error().reason == "duration_too_long");
+    if (too_long)
+      throw CLI::ValidationError(names,
+                                 "want a duration of at most " + format_duration(*most) + ", got `" + text + "`");
     if (!parsed) throw CLI::ValidationError(names, parsed.error().message);
     value = *parsed;
   };
@@ -289,11 +294,12 @@ void add_duration(CLI::App& app, const std::string& names, Value& value, const s
 }  // namespace
 
 void VerbFlags::duration(const std::string& names, Duration& value, const std::string& help) {
-  add_duration(app_, names, value, help);
+  add_duration(app_, names, value, help, std::nullopt);
 }
 
-void VerbFlags::duration(const std::string& names, std::optional<Duration>& value, const std::string& help) {
-  add_duration(app_, names, value, help);
+void VerbFlags::duration(const std::string& names, std::optional<Duration>& value, const std::string& help,
+                         std::optional<Duration> most) {
+  add_duration(app_, names, value, help, most);
 }
 
 void VerbFlags::output(OutputFormat& format) {

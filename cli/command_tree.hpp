@@ -59,7 +59,8 @@ class VerbFlags {
             const std::string& help);
   // Such as `90s`.
   void duration(const std::string& names, Duration& value, const std::string& help);
-  void duration(const std::string& names, std::optional<Duration>& value, const std::string& help);
+  void duration(const std::string& names, std::optional<Duration>& value, const std::string& help,
+                std::optional<Duration> most = std::nullopt);
 
   // What several verbs share: `-o FORMAT`, and `-f PATH`, which is needed.
   void output(OutputFormat& format);

@@ -7,11 +7,7 @@
 
 namespace unik::cli {
 
-Backoff::Backoff(Duration timeout) : deadline_(wire::read_clock().boot + timeout) {}
-
-Duration Backoff::left() const {
-  return std::max(deadline_ - wire::read_clock().boot, Duration::zero());
-}
+Backoff::Backoff(Duration timeout) : timeout_(timeout), deadline_(wire::read_clock().boot + timeout) {}
 
 bool Backoff::pause() {
   const Time now = wire::read_clock().boot;
@@ -21,9 +17,9 @@ bool Backoff::pause() {
   return true;
 }
 
-Result<Operation> follow_operation(const Api& api, const std::string& id, Duration timeout,
+Result<Operation> follow_operation(const Api& api, const std::string& id, Backoff backoff,
                                    const std::function<void(const Operation&)>& on_change) {
-  Backoff backoff(timeout);
+  backoff.restart();
   Operation last;
   for (;;) {
     const auto operation = api.until(backoff.deadline()).operation(id);
@@ -38,21 +34,26 @@ Result<Operation> follow_operation(const Api& api, const std::string& id, Durati
       return timed_out("wait_timed_out",
                        "operation " + id + " is " +
                            (last.operation_id.empty() ? "not to be asked for" : std::string(to_string(last.state))) +
-                           " after " + format_duration(timeout) +
-                           (last.message.empty() ? "" : " (" + last.message + ")") +
+                           " after " + format_duration(backoff.timeout()) +
+                           (last.message.empty() && !last.error ? "" : " (" + standing_of(last) + ")") +
                            "; it goes on: unikctl wait operation/" + id +
                            (last.target.app.empty() ? "" : "; ask why: unikctl explain app/" + last.target.app.str()));
   }
 }
 
 Result<int> await_operations(const Session& session, const Api& api, const std::vector<Operation>& operations,
-                             Duration timeout) {
+                             const Backoff& whole) {
   int code = 0;
-  const Backoff whole(timeout);
   for (const Operation& operation : operations) {
-    const auto done = follow_operation(api, operation.operation_id, whole.left(), [](const Operation&) {});
+    const std::string what = std::string(to_string(operation.kind)) + " of app/" + operation.target.app.str();
+    std::string told;
+    const auto done = follow_operation(api, operation.operation_id, whole, [&](const Operation& now) {
+      if (is_final(now) || !now.error) return;
+      const std::string cause = reason_of(now);
+      if (cause != told) session.say(what + " waits: " + cause);
+      told = cause;
+    });
     if (!done) return done.error();
-    const std::string what = std::string(to_string(done->kind)) + " of app/" + done->target.app.str();
     if (done->state == OperationState::kSucceeded) {
       session.say(what + " succeeded");
     } else {
@@ -77,6 +78,12 @@ std::string reason_of(const Operation& operation) {
   if (!operation.error) return operation.message.empty() ? "no reason was given" : operation.message;
   const Error& error = *operation.error;
   return error.reason.empty() ? error.message : error.reason + ": " + error.message;
+}
+
+std::string standing_of(const Operation& operation) {
+  const bool says_why = !operation.error || operation.message.find(operation.error->message) != std::string::npos;
+  if (!says_why) return reason_of(operation);
+  return operation.message.empty() ? std::string(to_string(operation.state)) : operation.message;
 }
 
 }  // namespace unik::cli

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 #include "cli/console.hpp"
 #include "cli/operations.hpp"
@@ -117,8 +118,9 @@ class StayingUp {
 Result<int> print_success(const Session& session, const Deployed& deployed) {
   print_timelines(session, deployed.instances);
   int code = 0;
+  std::set<std::string> told;
   for (const LaunchUrl& url : deployed.app.urls) {
-    if (!url.url.empty()) session.out(url.url + "\n");
+    if (!url.url.empty() && told.insert(url.url).second) session.out(url.url + "\n");
     if (!url.url.empty()) continue;
     session.warn("port " + url.port_name + " is not published: " + url.problem);
     code = 1;
@@ -128,8 +130,7 @@ Result<int> print_success(const Session& session, const Deployed& deployed) {
 
 // The operation is done once the instances were up. An app without a check that ends as soon as it has begun was up
 // for a moment: what it has come to is known when it stays up, or is given up.
-Result<int> await_settled(const Session& session, const Api& api, const std::string& name, Duration timeout) {
-  Backoff backoff(timeout);
+Result<int> await_settled(const Session& session, const Api& api, const std::string& name, Backoff backoff) {
   Progress progress(session.terminal());
   StayingUp staying;
   for (;;) {
@@ -150,9 +151,9 @@ Result<int> await_settled(const Session& session, const Api& api, const std::str
       progress.show(name + ": was up, and does not stay so");
     }
     if (!backoff.pause())
-      return timed_out("wait_timed_out", name + " was up, and does not stay so after " + format_duration(timeout) +
-                                             "; it goes on: unikctl logs -f " + name +
-                                             "; ask why: unikctl explain app/" + name);
+      return timed_out("wait_timed_out", name + " was up, and does not stay so after " +
+                                             format_duration(backoff.timeout()) + "; it goes on: unikctl logs -f " +
+                                             name + "; ask why: unikctl explain app/" + name);
   }
 }
 
@@ -164,12 +165,13 @@ std::optional<Error> taken_away(const Operation& operation) {
   return std::nullopt;
 }
 
-// What a job that has not begun waits for, as far as that is known; empty once it has.
-std::string why_not_begun(const std::vector<InstanceView>& current, const Operation& operation) {
+// What a job waits for, as far as that is known.
+std::string awaited_by_job(const std::vector<InstanceView>& current, const Operation& operation) {
   for (const InstanceView& view : current)
     if (view.status.phase == Phase::kPending && !view.status.message.empty())
       return view.name + ": " + (view.status.reason.empty() ? "" : view.status.reason + ": ") + view.status.message;
-  return current.empty() && !is_final(operation) ? operation.message : "";
+  if (is_final(operation)) return "";
+  return operation.error ? reason_of(operation) : current.empty() ? operation.message : "";
 }
 
 // Empty while something of it may still run.
@@ -212,19 +214,17 @@ std::vector<InstanceView> current_instances(const AppView& app, const std::vecto
 
 Result<int> await_deploy(const Session& session, const Api& api, const Operation& operation, Duration timeout) {
   const std::string name = operation.target.app.str();
-  const Time begun = wire::read_clock().boot;
+  const Backoff whole(timeout);
   Progress progress(session.terminal());
-  const auto done = follow_operation(api, operation.operation_id, timeout, [&](const Operation& now) {
-    progress.show(name + ": " + (now.message.empty() ? std::string(to_string(now.state)) : now.message));
-  });
+  const auto done = follow_operation(api, operation.operation_id, whole,
+                                     [&](const Operation& now) { progress.show(name + ": " + standing_of(now)); });
   progress.clear();
   if (!done) return done.error();
   if (done->state == OperationState::kFailed) {
     print_failure(session, api, name, reason_of(*done));
     return 1;
   }
-  const Duration taken = wire::read_clock().boot - begun;
-  return await_settled(session, api, name, std::max(timeout - taken, Duration::zero()));
+  return await_settled(session, api, name, whole);
 }
 
 Result<int> await_job(const Session& session, const Api& api, const Operation& operation, Duration timeout) {
@@ -261,7 +261,7 @@ Result<int> await_job(const Session& session, const Api& api, const Operation& o
       const auto followed = bounded.operation(operation.operation_id);
       if (followed) {
         if (const auto error = taken_away(*followed)) return *error;
-        why = why_not_begun(current_instances(*app, instances->items), *followed);
+        why = awaited_by_job(current_instances(*app, instances->items), *followed);
       }
     }
     if (!backoff.pause())

@@ -232,7 +232,7 @@ Result<int> check_runtime(const Session& session, const runtimes::RuntimeSource&
   if (!app) return app.error();
   const auto answer = boot_and_ask(session, *api, *app, source.recipe.check, timeout);
   if (const auto gone = api->destroy({app->metadata.name}); gone) {
-    if (auto waited = await_operations(session, *api, gone->operations, kDestroyLimit); !waited) return waited;
+    if (auto waited = await_operations(session, *api, gone->operations, Backoff(kDestroyLimit)); !waited) return waited;
   }
   if (!answer) return answer.error();
   session.out(source.manifest.name + "@" + source.manifest.version + " answers: " + *answer);

@@ -111,8 +111,8 @@ std::string format_duration(Duration duration) {
 Result<Duration> parse_duration(std::string_view text) {
   const Error bad =
       invalid("bad_duration", "want a duration such as 5s, 250ms or 1h30m, got `" + std::string(text) + "`");
-  const Error too_long = invalid(
-      "bad_duration", "want a duration of at most " + format_duration(kLongest) + ", got `" + std::string(text) + "`");
+  const Error too_long = invalid("duration_too_long", "want a duration of at most " + format_duration(kLongest) +
+                                                          ", got `" + std::string(text) + "`");
   if (text.empty()) return bad;
   Duration total{};
   std::string_view rest = text;

@@ -43,7 +43,8 @@ Result<WallTime> parse_wall_time(std::string_view text);
 // `1h30m`, `250ms`, `0s`: the shortest exact form in h, m, s, ms, us.
 std::string format_duration(Duration duration);
 
-// The reverse; a number without a unit, a sign, or more than 10 years is refused.
+// The reverse; a number without a unit or a sign is refused (`bad_duration`), and more than 10 years
+// (`duration_too_long`).
 Result<Duration> parse_duration(std::string_view text);
 
 // For ages in tables: `4s`, `12m`, `3h`, `9d`.

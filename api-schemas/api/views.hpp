@@ -99,7 +99,7 @@ struct TemplateView {
 };
 
 // GET /v1/rollouts/{app}: how far the current template has come, and those before it. `phase`: `progressing`, `done`,
-// `paused`, `failed`. `holds` says why old instances stay for now.
+// `paused`, `failed`, `deleting` (its app goes). `holds` says why old instances stay for now.
 struct RolloutView {
   std::string tenant;
   std::string app;

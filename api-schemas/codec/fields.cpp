@@ -234,8 +234,10 @@ std::optional<bool> read_boolean(const At& at) {
 
 std::optional<Duration> read_duration(const At& at, Duration least, Duration most) {
   if (!want_scalar(at, "a duration such as 5s, 250ms or 1h30m")) return std::nullopt;
-  const std::optional<Duration> value = parsed(at, parse_duration(at.node.text()));
-  if (!value || (*value >= least && *value <= most)) return value;
+  const Result<Duration> read = parse_duration(at.node.text());
+  const bool too_long = !read && read.error().reason == "duration_too_long";
+  const std::optional<Duration> value = too_long ? std::nullopt : parsed(at, read);
+  if (!too_long && (!value || (*value >= least && *value <= most))) return value;
   at.want("a duration from " + format_duration(least) + " to " + format_duration(most));
   return std::nullopt;
 }

@@ -1,4 +1,5 @@
 // How an agent makes itself known, and what it is answered.
+#include "api/labels.hpp"
 #include "codec/json.hpp"
 #include "codec/message.hpp"
 #include "codec/records.hpp"

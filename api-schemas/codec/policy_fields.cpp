@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "api/check.hpp"
+#include "api/labels.hpp"
 #include "codec/resource_fields.hpp"
 
 namespace unik::codec {

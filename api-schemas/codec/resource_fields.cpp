@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "api/check.hpp"
+#include "api/labels.hpp"
 #include "api/runtime_name.hpp"
 #include "codec/nearest.hpp"
 #include "codec/policy_fields.hpp"
@@ -18,8 +19,6 @@ using std::chrono::milliseconds;
 constexpr Duration kLongestWait = hours(1);
 constexpr std::size_t kImageMax = 512;
 constexpr std::size_t kEnvNameMax = 256;
-constexpr std::size_t kLabelKeyMax = 128;
-constexpr std::size_t kLabelValueMax = 63;
 constexpr std::size_t kPathMax = 1024;
 constexpr std::uint32_t kMaxFailures = 100;
 
@@ -60,10 +59,6 @@ void check_args_and_env(Fields& in, const BootSpec& boot) {
   in.fault(boot.env.empty() ? "args" : "env", "want at most " + std::to_string(kMaxArgsAndEnv) +
                                                   " bytes of `args` and `env` together, got " + std::to_string(bytes) +
                                                   ": put what is large into the image");
-}
-
-void read_labels(Fields& in, std::string_view name, Labels& out) {
-  in.text_map(name, out, kMaxLabels, label_key, label_value);
 }
 
 void read_publish(const At& at, Publication& out) {
@@ -172,7 +167,7 @@ void read_tenant_spec(Fields& in, TenantSpec& spec) {
     defaults.object("resources", "Tenant.spec.defaults.resources",
                     [&](Fields& resources) { read_instance_resources(resources, spec.default_resources); });
   });
-  read_labels(in, "nodeSelector", spec.node_selector);
+  in.text_map("nodeSelector", spec.node_selector, kMaxLabels, label_key, label_value);
   in.object("quota", "Tenant.spec.quota", [&](Fields& quota) { read_quota(quota, spec.quota); });
   in.object("limits", "Tenant.spec.limits", [&](Fields& limits) { read_limits(limits, spec.limits); });
   in.object("placement", "Tenant.spec.placement", [&](Fields& placement) {
@@ -184,11 +179,13 @@ void read_tenant_spec(Fields& in, TenantSpec& spec) {
   in.boolean("allowContainers", spec.allow_containers);
 }
 
-void read_metadata(Fields& in, Metadata& out, bool in_tenant) {
+void read_metadata(Fields& in, Metadata& out, Kind kind) {
+  const bool in_tenant = names_of(kind).in_tenant;
   in.text("name", out.name, in_tenant && is_declared_now(in) ? app_name : dns_label);
   in.require_always("name", "the object's name");
   if (in_tenant) in.text("tenant", out.tenant, dns_label);
-  read_labels(in, "labels", out.labels);
+  const bool of_node = kind == Kind::kNode && is_declared_now(in);
+  in.text_map("labels", out.labels, kMaxLabels, of_node ? node_label_key : label_key, label_value);
   in.integer("uid", out.uid);
   in.integer("generation", out.generation);
 }
@@ -248,21 +245,6 @@ std::string_view env_name(std::string_view text) {
                     !(text.front() >= '0' && text.front() <= '9');
   return fine ? std::string_view()
               : "a variable's name of letters, digits, `_`, `.` and `-`, not beginning with a digit";
-}
-
-std::string_view label_key(std::string_view text) {
-  const bool fine = !text.empty() && text.size() <= kLabelKeyMax && all_of(text, "._/-") && is_alnum(text.front()) &&
-                    is_alnum(text.back());
-  return fine ? std::string_view()
-              : "a label of 1 to 128 letters, digits, `.`, `_`, `/` and `-`, beginning and ending with a letter or "
-                "digit";
-}
-
-std::string_view label_value(std::string_view text) {
-  const bool fine = text.empty() || (text.size() <= kLabelValueMax && all_of(text, "._-") && is_alnum(text.front()) &&
-                                     is_alnum(text.back()));
-  return fine ? std::string_view()
-              : "a value of at most 63 letters, digits, `.`, `_` and `-`, beginning and ending with a letter or digit";
 }
 
 std::string_view to_string(RestartPolicy policy) {
@@ -392,8 +374,7 @@ std::optional<Resource> read_resource(const At& at, std::string_view default_ten
   }
   Resource out;
   const auto read_parts = [&](auto& value, auto read_spec) {
-    in.object("metadata", parts.metadata,
-              [&](Fields& metadata) { read_metadata(metadata, value.metadata, names_of(*kind).in_tenant); });
+    in.object("metadata", parts.metadata, [&](Fields& metadata) { read_metadata(metadata, value.metadata, *kind); });
     in.require("metadata", "`metadata: {name: ...}`");
     if (names_of(*kind).in_tenant && value.metadata.tenant.empty()) value.metadata.tenant = default_tenant;
     in.object("spec", parts.spec, read_spec);

@@ -23,8 +23,6 @@ void read_app_fields(Fields& in, AppSpec& spec, PortList ports);
 std::string_view image_name(std::string_view text);
 std::string_view env_name(std::string_view text);
 std::string_view http_path(std::string_view text);
-std::string_view label_key(std::string_view text);
-std::string_view label_value(std::string_view text);
 
 std::optional<RestartPolicy> parse_restart_policy(std::string_view text);
 std::string_view to_string(RestartPolicy policy);
@@ -39,6 +37,5 @@ inline constexpr std::size_t kMaxReplicas = 1000;
 inline constexpr std::size_t kMaxArgs = 1024;
 inline constexpr std::size_t kMaxEnv = 1024;
 inline constexpr std::size_t kMaxPorts = 64;
-inline constexpr std::size_t kMaxLabels = 64;
 
 }  // namespace unik::codec

@@ -32,7 +32,7 @@ Result<int> run_delete(const Session& session, const DeleteOptions& options) {
     const std::vector<Operation> left = after_ended_builds(session, reply->operations);
     operations.insert(operations.end(), left.begin(), left.end());
   }
-  return options.wait ? await_operations(session, *api, operations, options.timeout) : Result<int>(0);
+  return options.wait ? await_operations(session, *api, operations, Backoff(options.timeout)) : Result<int>(0);
 }
 
 }  // namespace

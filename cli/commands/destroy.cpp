@@ -43,7 +43,7 @@ Result<int> run_destroy(const Session& session, const DestroyOptions& options) {
   if (!reply) return reply.error();
   show_reply(session, *reply, options.format);
   const std::vector<Operation> operations = after_ended_builds(session, reply->operations);
-  if (options.wait) return await_operations(session, *api, operations, backoff.left());
+  if (options.wait) return await_operations(session, *api, operations, backoff);
   for (const Operation& operation : operations)
     session.say("operation " + operation.operation_id + "; follow it: unikctl wait operation/" +
                 operation.operation_id);

@@ -79,7 +79,7 @@ Result<int> destroy_all(const Session& session, const Api& api, Duration timeout
     const auto operations = destroy_apps(of_tenant);
     if (!operations) return operations.error();
     if (operations->empty()) continue;
-    const auto waited = await_operations(session, of_tenant, *operations, timeout);
+    const auto waited = await_operations(session, of_tenant, *operations, Backoff(timeout));
     if (!waited) return waited.error();
     code = std::max(code, *waited);
   }

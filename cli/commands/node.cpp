@@ -9,6 +9,9 @@
 namespace unik::cli {
 namespace {
 
+// As in node.schema.json.
+constexpr Duration kMostDrainDeadline = std::chrono::hours(24);
+
 struct NodeOptions {
   std::vector<std::string> names;
   DrainWords drain;
@@ -118,7 +121,7 @@ void add_node(CommandTree& tree) {
       tree.add_below(group, "drain", "Move everything elsewhere, each instance replaced before it is stopped",
                      [options](const Session& session) { return drain(session, *options); });
   verb.words("name", options->names, "NODE...", "The nodes' names", Need::kRequired);
-  verb.duration("--deadline", options->drain.deadline, "After so long, stop what is left (10m)");
+  verb.duration("--deadline", options->drain.deadline, "After so long, stop what is left (10m)", kMostDrainDeadline);
   verb.flag("--force", options->drain.force, "Stop everything at once, replaced or not");
   verb.text("--reason", options->drain.reason, "TEXT", "Why, for people");
   verb.flag("--wait", options->wait, "Return when every instance has been seen gone");

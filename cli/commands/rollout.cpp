@@ -47,6 +47,10 @@ Result<int> status(const Session& session, const RolloutOptions& options) {
   for (;;) {
     const auto view = api->rollout(bare(options.app));
     if (!view && !(options.wait && may_come_back(view.error()))) return view.error();
+    if (view && options.wait && view->phase == "deleting")
+      return conflict("app_deleting", "app `" + view->app +
+                                          "` is being deleted, and its rollout goes no further: unikctl wait app/" +
+                                          view->app + " --for deleted");
     if (view && (!options.wait || view->phase != "progressing")) {
       print_rollout(session, *view, options.format, render_rollout(*view, session.terminal().colour_out));
       return is_given_up(*view) || (options.wait && view->phase != "done") ? 1 : 0;

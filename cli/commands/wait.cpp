@@ -143,6 +143,19 @@ Result<Look> look(const Api& api, const ObjectRef& object, const Wanted& wanted)
   return invalid("bad_condition", "only apps and nodes have conditions, " + to_string(object) + " has none");
 }
 
+// `is not ready`, `has not come to Drained=True`.
+std::string what_is_missing(const ObjectRef& object, const Wanted& wanted) {
+  switch (wanted.what) {
+    case Wanted::What::kReady:
+      return object.kind == ObjectKind::kOperation ? "is not done" : "is not ready";
+    case Wanted::What::kDeleted:
+      return "is not deleted";
+    case Wanted::What::kCondition:
+      return "has not come to " + wanted.type + "=" + wanted.status;
+  }
+  return "";
+}
+
 Result<int> wait_for(const Session& session, const Api& api, const ObjectRef& object, const Wanted& wanted,
                      const WaitOptions& options, Backoff& backoff) {
   std::string seen = "not seen yet";
@@ -163,8 +176,9 @@ Result<int> wait_for(const Session& session, const Api& api, const ObjectRef& ob
       }
     }
     if (!backoff.pause())
-      return timed_out("wait_timed_out", to_string(object) + " is not there after " + format_duration(options.timeout) +
-                                             ": " + seen + "; ask why: unikctl explain " + to_string(object));
+      return timed_out("wait_timed_out", to_string(object) + " " + what_is_missing(object, wanted) + " after " +
+                                             format_duration(options.timeout) + ": " + seen +
+                                             "; ask why: unikctl explain " + to_string(object));
   }
 }
 

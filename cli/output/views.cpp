@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 
 #include "cli/root_label.hpp"
 
@@ -29,11 +30,13 @@ Cell state(std::string text) {
   return {std::move(text), colour};
 }
 
+// Each node that serves a port has its own entry, and those of one machine give the same address.
 std::string url_of(const AppView& app) {
+  std::set<std::string> told;
   std::string text;
   for (const LaunchUrl& url : app.urls) {
-    if (!text.empty()) text += ",";
-    text += url.url.empty() ? url.port_name + ": " + url.problem : url.url;
+    const std::string one = url.url.empty() ? url.port_name + ": " + url.problem : url.url;
+    if (told.insert(one).second) text += (text.empty() ? "" : ",") + one;
   }
   return text;
 }
@@ -64,8 +67,12 @@ std::string section(std::string_view title, std::size_t count, const Table& tabl
   return text + (count == 0 ? std::string("none\n") : render(table, colour));
 }
 
+// What has ended stays listed where it ended: whether a node is drained is what its condition says.
 Cell schedulable(const NodeView& view) {
-  if (view.node.spec.drain.enabled) return Cell(view.instances == 0 ? "drained" : "draining", Colour::kYellow);
+  const bool drained = std::ranges::any_of(view.conditions, [](const Condition& condition) {
+    return condition.type == "Drained" && condition.status == "True";
+  });
+  if (view.node.spec.drain.enabled) return Cell(drained ? "drained" : "draining", Colour::kYellow);
   return view.node.spec.schedulable ? Cell("yes") : Cell("cordoned", Colour::kYellow);
 }
 

@@ -76,17 +76,6 @@ void check_app(const Resource& resource, const App& app, std::vector<Fault>& fau
                               "port " + std::to_string(spec.run.health->port) + " is not among spec.ports"));
 }
 
-// One that declares what nodes say of themselves would pose as another. What was declared before that was refused
-// stays: a node must be drained with it, too.
-void check_node(const World& world, const Resource& resource, const Node& node, std::vector<Fault>& faults) {
-  const NodeRow* const row = world.nodes.find(Symbol(node.metadata.name));
-  for (const auto& [key, value] : node.metadata.labels)
-    if (key.starts_with(kOwnLabels) && (row == nullptr || !row->node->metadata.labels.contains(key)))
-      faults.push_back(fault_in(resource, "metadata.labels",
-                                "`" + key + "`: what begins with `" + std::string(kOwnLabels) +
-                                    "` a node says of itself: choose another name, or leave it out"));
-}
-
 void check_limits(const Resource& resource, const App& app, const InstanceLimits& limits, std::vector<Fault>& faults) {
   const Resources& wanted = app.spec.boot.resources;
   if (limits.cpu != MilliCpu{} && wanted.cpu > limits.cpu)
@@ -196,7 +185,6 @@ Findings check_specs(const World& world, std::vector<Resource>& resources) {
   HostPorts ports(world, resources);
   std::set<AppName> asked;
   for (Resource& resource : resources) {
-    if (const Node* const node = std::get_if<Node>(&resource)) check_node(world, resource, *node, faults);
     App* const app = std::get_if<App>(&resource);
     if (app == nullptr) continue;
     const TenantRow* const row = tenant_of(world, *app);

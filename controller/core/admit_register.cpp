@@ -2,6 +2,7 @@
 #include <chrono>
 #include <utility>
 
+#include "api/labels.hpp"
 #include "api/lease.hpp"
 #include "controller/core/admit.hpp"
 #include "controller/core/diff.hpp"

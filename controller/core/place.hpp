@@ -29,9 +29,7 @@ struct NoPlace {
   std::string message;  // names the nearest misses
 };
 
-// What a node says of itself beside its declared labels; selectors and spreads may name these too. Nobody declares a
-// label under this prefix for it.
-inline constexpr std::string_view kOwnLabels = "unikctl.dev/";
+// What a node says of itself beside its declared labels; selectors and spreads may name these too.
 inline constexpr std::string_view kNameLabel = "unikctl.dev/name";
 inline constexpr std::string_view kPlatformLabel = "unikctl.dev/platform";        // `linux-amd64`
 inline constexpr std::string_view kAcceleratorLabel = "unikctl.dev/accelerator";  // `kvm` or `tcg`

@@ -7,7 +7,9 @@ namespace {
 
 std::string too_much(const std::string& tenant, const std::string& what, const std::string& hard,
                      const std::string& wanted) {
-  return "tenant `" + tenant + "` may declare " + hard + " " + what + ", with this it would be " + wanted +
+  const bool plural = what.ends_with('s');
+  const std::string noun = plural && hard == "1" ? what.substr(0, what.size() - 1) : what;
+  return "tenant `" + tenant + "` may declare " + hard + " " + noun + ", with this it would be " + wanted +
          ": declare less, or raise spec.quota." + (what == "CPUs" ? "cpu" : what);
 }
 

@@ -77,9 +77,13 @@ bool is_anything_old_left(const World& world, const AppRow& row) {
 }
 
 Result<ApplyReply> promote(Draft& draft, AppRow row) {
-  const bool canary = rollout_policy(draft.world(), *row.app).strategy == RolloutStrategy::kCanary;
-  if (!canary || row.state.promoted || row.state.phase != RolloutPhase::kProgressing)
-    return not_now(row, "only a canary rollout that progresses can be promoted, and only once");
+  const RolloutStrategy strategy = rollout_policy(draft.world(), *row.app).strategy;
+  if (strategy != RolloutStrategy::kCanary)
+    return not_now(
+        row, "only one whose strategy is canary can be promoted, and this one's is " + std::string(name_of(strategy)));
+  if (row.state.phase == RolloutPhase::kPaused) return row.state.held ? resume_first(row) : it_failed(row);
+  if (row.state.phase != RolloutPhase::kProgressing) return not_now(row, "only one that progresses can be promoted");
+  if (row.state.promoted) return not_now(row, "it has been promoted already");
   if (!is_anything_old_left(draft.world(), row))
     return not_now(row, "no instance of an older template is left, so that none waits for canaries");
   row.state.promoted = true;
@@ -136,7 +140,6 @@ Result<ApplyReply> rollback(Draft& draft, const AppRow& row, const RolloutReques
                                             name.app.str() + "` lists them, `--to` takes any");
   ApplyRequest apply;
   apply.trace_id = request.trace_id;
-  apply.follow = true;
   apply.why = "back to " + std::to_string(found->rollout) + " by hand";
   App app = *row.app;
   app.spec.boot = **draft.world().templates.find({name, found->rollout});
@@ -150,6 +153,7 @@ Result<ApplyReply> rollback(Draft& draft, const AppRow& row, const RolloutReques
     draft.change(PutApp{std::move(next)});
     return updated(draft, *draft.world().apps.find(name));
   }
+  apply.follow = app != *row.app;
   apply.resources.push_back(std::move(app));
   return admit_apply(draft, apply);
 }
@@ -188,7 +192,12 @@ std::string_view to_string(RolloutVerb verb) {
 
 Result<ApplyReply> admit_rollout(Draft& draft, const RolloutRequest& request) {
   const AppRow* const found = draft.world().apps.find(request.app);
-  if (found == nullptr || found->deleting) return no_such(Kind::kApp, request.app.app.str());
+  const std::string& app = request.app.app.str();
+  if (found == nullptr) return no_such(Kind::kApp, app);
+  if (found->deleting)
+    return conflict("app_deleting", "app `" + app +
+                                        "` is being deleted: nothing of it is rolled out any more; `unikctl wait app/" +
+                                        app + " --for deleted` returns when it is gone");
   const AppRow row = *found;
   switch (request.verb) {
     case RolloutVerb::kPause:

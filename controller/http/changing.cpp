@@ -304,9 +304,10 @@ Result<DrainRequest> read_drain(const PathValues& path, const wire::HttpRequest&
   if (std::string reason = query_text(request, "reason"); !reason.empty()) drain.reason = std::move(reason);
   if (const std::string deadline = query_text(request, "deadline"); !deadline.empty()) {
     const Result<Duration> parsed = parse_duration(deadline);
-    if (!parsed) return invalid("bad_deadline", "want a duration such as 10m as `deadline`, got `" + deadline + "`");
-    if (*parsed > kMaxDrainDeadline)
-      return invalid("bad_deadline", "want at most 24h as `deadline`, got `" + deadline + "`");
+    const bool too_long = parsed ? *parsed > kMaxDrainDeadline : parsed.error().reason == "duration_too_long";
+    if (!parsed && !too_long)
+      return invalid("bad_deadline", "want a duration such as 10m as `deadline`, got `" + deadline + "`");
+    if (too_long) return invalid("bad_deadline", "want at most 24h as `deadline`, got `" + deadline + "`");
     drain.deadline = *parsed;
   }
   if (drain.reason && drain.reason->size() > kMaxDrainReason)

@@ -176,7 +176,13 @@ Result<RolloutView> get_rollout(const World& world, const std::string& tenant, c
   const AppName key{Symbol(tenant), Symbol(name)};
   const AppRow* const row = world.apps.find(key);
   if (row == nullptr) return missing("app", name);
-  return view_rollout(world, key, *row);
+  RolloutView view = view_rollout(world, key, *row);
+  if (!row->deleting) return view;
+  view.phase = "deleting";
+  view.reason = "deleting";
+  view.message = "the app is being deleted";
+  view.holds.clear();
+  return view;
 }
 
 Result<InstanceView> get_instance(const World& world, const std::string& tenant, const std::string& name) {

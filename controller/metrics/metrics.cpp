@@ -141,7 +141,8 @@ struct Metrics::Families {
 };
 
 // What has never happened is there as 0: a rate over what comes only with its first event has nothing to begin at. The
-// reasons of failures are an open set, and so not among it.
+// reasons of failures are an open set, and so not among it; of those of rollbacks, the gates' own are, and
+// `crash_loop`.
 Metrics::Metrics() : families_(std::make_unique<Families>()) {
   for (const OperationKind kind : {OperationKind::kDeploy, OperationKind::kDestroy, OperationKind::kBuild}) {
     const std::string name(to_string(kind));
@@ -151,6 +152,8 @@ Metrics::Metrics() : families_(std::make_unique<Families>()) {
   }
   for (const char* const cause : {"evicted", "displaced", "lost", "outdated", "surplus", "relocated"})
     families_->stops.Add({{"cause", cause}});
+  for (const char* const reason : {"boot_time", "crash_loop", "progress_deadline", "restarts"})
+    families_->rollbacks.Add({{"reason", reason}});
 }
 Metrics::~Metrics() = default;
 

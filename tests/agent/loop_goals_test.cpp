@@ -180,6 +180,17 @@ TEST_F(LoopGoalsTest, AnAgentWhoseNameIsTakenAsksOnAndSaysSoOnce) {
   EXPECT_FALSE(host.heartbeats.empty());
 }
 
+TEST_F(LoopGoalsTest, AnAgentWhoseRegistrationIsRefusedSaysWhatIsWrongWithIt) {
+  host.refusal = invalid("bad_message", "want a registration in JSON, got one with 2 faults");
+  host.refusal->details = {{"", 0, 0, "labels.a", "want a value"}, {"", 0, 0, "node", "want a name"}};
+  host.start();
+  host.run_for(1min);
+  EXPECT_EQ(std::ranges::count(host.notes,
+                               "not registered, and asking again: want a registration in JSON, got one with 2 faults; "
+                               "labels.a: want a value; node: want a name"),
+            1);
+}
+
 TEST_F(LoopGoalsTest, ALostRecordDoesNotRepeatAStart) {
   LoopOptions options{"n1", "boot", 5'000'000};
   Loop loop(options);

@@ -53,6 +53,30 @@ TEST(StatusOutput, MarksAppsOutsideTheNoShellBaseline) {
   EXPECT_NE(render(table_of({view}, {}, false), false).find(view.phase + " (container)"), std::string::npos);
 }
 
+TEST(StatusOutput, TellsAnAddressThatSeveralNodesGiveOnce) {
+  AppView view = sample_app();
+  view.urls = {{"http", "n1", "http://127.0.0.1:18080", ""},
+               {"http", "n2", "http://127.0.0.1:18080", ""},
+               {"http", "n3", "http://10.0.0.3:18080", ""},
+               {"admin", "n1", "", "port 19090 is in use"},
+               {"admin", "n2", "", "port 19090 is in use"}};
+  const std::string table = render(table_of({view}, kNow, false), false);
+  EXPECT_NE(table.find("  http://127.0.0.1:18080,http://10.0.0.3:18080,admin: port 19090 is in use\n"),
+            std::string::npos)
+      << table;
+}
+
+TEST(StatusOutput, ANodeIsDrainedWhenItsConditionSaysSo) {
+  NodeView node = sample_node();
+  node.node.spec.drain.enabled = true;
+  node.instances = 1;
+  node.conditions = {{"Drained", "False", "Draining", "web-0-r42-1 is stopping"}};
+  EXPECT_NE(render(table_of({node}, kNow, false), false).find(" draining "), std::string::npos);
+  node.conditions = {{"Drained", "True", "Empty", "no instance runs here any more"}};
+  EXPECT_NE(render(table_of({node}, kNow, false), false).find(" drained "), std::string::npos)
+      << "a job that has ended stays listed";
+}
+
 TEST(WideOutput, SaysWhyANodeHasItsAccelerator) {
   NodeView node = sample_status().nodes.front();
   node.info->accelerator_reason = "/dev/kvm is not there";

@@ -221,6 +221,19 @@ TEST_F(Verbs, ValidateNeedsNoControlPlane) {
   EXPECT_TRUE(controller.seen().empty());
 }
 
+TEST_F(Verbs, ValidateRefusesALabelByWhichANodeWouldPoseAsAnother) {
+  write("node.yaml",
+        "apiVersion: unikctl.dev/v1\nkind: Node\nmetadata: {name: n2, labels: {unikctl.dev/name: n1, zone: a}}\n");
+  for (const char* const verb : {"validate", "apply"}) {
+    const RunResult run = unikctl({verb, "-f", "node.yaml"});
+    EXPECT_EQ(run.code, 2);
+    EXPECT_NE(run.err.find("want another label, since what begins with `unikctl.dev/` a node says of itself"),
+              std::string::npos)
+        << run.err;
+  }
+  EXPECT_TRUE(controller.seen().empty());
+}
+
 TEST_F(Verbs, DeployOfAnImageReturnsTheOperation) {
   ApplyReply reply;
   reply.objects = {sample_reply().objects.front()};
@@ -518,6 +531,33 @@ TEST_F(Verbs, DeployWaitTimesOutWithCodeNine) {
   EXPECT_NE(run.err.find("unikctl wait operation/op-42-0"), std::string::npos) << run.err;
 }
 
+TEST_F(Verbs, DeployWaitSaysWhatKeepsItFromGoingOn) {
+  ApplyReply reply;
+  reply.operations = {sample_operation()};
+  Operation waits = sample_operation();
+  waits.state = OperationState::kPending;
+  waits.message = "0 of 1 ready, web-0-r42-1: running";
+  waits.error = unavailable("node_silent", "web-0-r42-1 is on node n3, which is silent");
+  controller.answer("POST /v1/deployments", 202, codec::to_json(reply));
+  controller.answer("GET /v1/operations/op-42-0", 200, codec::to_json(waits));
+  const RunResult run = unikctl({"deploy", kSampleImage, "--wait", "--timeout", "50ms"});
+  EXPECT_EQ(run.code, 9);
+  EXPECT_NE(run.err.find("web: node_silent: web-0-r42-1 is on node n3, which is silent\n"), std::string::npos)
+      << run.err;
+  EXPECT_NE(run.err.find("is pending after 50ms (node_silent: web-0-r42-1 is on node n3, which is silent); it goes on"),
+            std::string::npos)
+      << run.err;
+
+  waits.message = "0 of 1 ready, web-0-r42-1: no_eligible_node: 0 of 3 nodes fit";
+  waits.error = exhausted("no_eligible_node", "web-0-r42-1: no_eligible_node: 0 of 3 nodes fit");
+  controller.forget("GET /v1/operations/op-42-0");
+  controller.answer("GET /v1/operations/op-42-0", 200, codec::to_json(waits));
+  const RunResult unplaced = unikctl({"deploy", kSampleImage, "--wait", "--timeout", "50ms"});
+  EXPECT_NE(unplaced.err.find("web: 0 of 1 ready, web-0-r42-1: no_eligible_node: 0 of 3 nodes fit\n"),
+            std::string::npos)
+      << unplaced.err;
+}
+
 TEST_F(Verbs, AJobStreamsItsConsoleAndExitsWithItsOwnCode) {
   ApplyReply reply;
   reply.operations = {sample_operation()};
@@ -709,6 +749,30 @@ TEST_F(Verbs, DestroyWaitsForEachOperation) {
   EXPECT_EQ(controller.seen("GET /v1/operations/op-42-0").size(), 1u);
 }
 
+TEST_F(Verbs, DestroySaysWhatKeepsItFromGoingOn) {
+  ApplyReply reply;
+  reply.operations = {sample_operation()};
+  reply.operations.front().kind = OperationKind::kDestroy;
+  Operation waits = reply.operations.front();
+  waits.state = OperationState::kPending;
+  waits.message = "1 instance is stopping";
+  waits.error = unavailable("node_silent", "1 instance is stopping on node n3, which is silent");
+  controller.answer("POST /v1/destroy", 202, codec::to_json(reply));
+  controller.answer("DELETE /v1/apps/web", 202, codec::to_json(reply));
+  controller.answer("GET /v1/operations/op-42-0", 200, codec::to_json(waits));
+  for (const auto& words : {std::vector<std::string>{"destroy", "web"}, {"delete", "app/web"}}) {
+    std::vector<std::string> args = words;
+    args.insert(args.end(), {"--wait", "--timeout", "80ms"});
+    const RunResult run = unikctl(args);
+    EXPECT_EQ(run.code, 9);
+    EXPECT_EQ(
+        run.err,
+        "destroy of app/web waits: node_silent: 1 instance is stopping on node n3, which is silent\n"
+        "error: timeout: operation op-42-0 is pending after 80ms (node_silent: 1 instance is stopping on node n3, "
+        "which is silent); it goes on: unikctl wait operation/op-42-0; ask why: unikctl explain app/web\n");
+  }
+}
+
 TEST_F(Verbs, DestroyOfAnAppThatIsBeingBuiltSaysWhatItEnded) {
   ApplyReply reply;
   reply.operations = {sample_operation()};
@@ -774,6 +838,28 @@ TEST_F(Verbs, WaitTellsReadyFailedDeletedAndLate) {
   EXPECT_EQ(unikctl({"wait", "app/web", "--for", "happy"}).code, 2);
 }
 
+TEST_F(Verbs, WaitSaysWhatHasNotComeTrue) {
+  const auto error_of = [&](const std::vector<std::string>& words) {
+    std::vector<std::string> args{"wait"};
+    args.insert(args.end(), words.begin(), words.end());
+    args.insert(args.end(), {"--timeout", "20ms"});
+    const RunResult run = unikctl(args);
+    EXPECT_EQ(run.code, 9);
+    return run.err.substr(0, run.err.find(';'));
+  };
+  controller.answer("GET /v1/apps/web", 200, codec::to_json(sample_app()));
+  controller.answer("GET /v1/nodes/local", 200, codec::to_json(sample_node()));
+  controller.answer("GET /v1/operations/op-42-0", 200, operation_json(OperationState::kRunning));
+  EXPECT_EQ(error_of({"app/web"}),
+            "error: timeout: app/web is not ready after 20ms: progressing, Starting: 1 of 2 ready");
+  EXPECT_EQ(error_of({"app/web", "--for", "deleted"}),
+            "error: timeout: app/web is not deleted after 20ms: still there: progressing, Starting: 1 of 2 ready");
+  EXPECT_EQ(error_of({"node/local", "--for", "condition=Drained"}),
+            "error: timeout: node/local has not come to Drained=True after 20ms: no condition Drained");
+  EXPECT_EQ(error_of({"operation/op-42-0"}),
+            "error: timeout: operation/op-42-0 is not done after 20ms: running, 1 of 2 ready, starting");
+}
+
 TEST_F(Verbs, WaitTakesAJobsInstanceThatEndedWellForDone) {
   InstanceView ended = sample_instance(0);
   ended.status.phase = Phase::kExited;
@@ -807,6 +893,24 @@ TEST_F(Verbs, RolloutStatusEndsWithOneWhenItWasGivenUp) {
     EXPECT_EQ(unikctl({"rollout", "status", "web"}).code, one.code) << one.phase << one.reason;
     EXPECT_EQ(unikctl({"rollout", "status", "web", "--wait"}).code, one.waited_code) << one.phase << one.reason;
   }
+}
+
+TEST_F(Verbs, RolloutStatusOfAnAppThatIsBeingDeletedSaysSo) {
+  RolloutView view;
+  view.app = "web";
+  view.phase = "deleting";
+  view.reason = "deleting";
+  view.message = "the app is being deleted";
+  view.desired = 1;
+  controller.answer("GET /v1/rollouts/web", 200, codec::to_json(view));
+  const RunResult seen = unikctl({"rollout", "status", "web"});
+  EXPECT_EQ(seen.code, 1);
+  EXPECT_NE(seen.out.find("app/web: deleting"), std::string::npos) << seen.out;
+  EXPECT_NE(seen.out.find("the app is being deleted"), std::string::npos) << seen.out;
+  const RunResult waited = unikctl({"rollout", "status", "web", "--wait", "--timeout", "10s"});
+  EXPECT_EQ(waited.code, 4);
+  EXPECT_NE(waited.err.find("error: conflict: app `web` is being deleted"), std::string::npos) << waited.err;
+  EXPECT_EQ(controller.seen("GET /v1/rollouts/web").size(), 2u) << "it is not waited for";
 }
 
 TEST_F(Verbs, EventsPrintsLinesAndSendsSince) {
@@ -899,6 +1003,16 @@ TEST_F(Verbs, NodesAreCordonedByName) {
   EXPECT_EQ(unikctl({"node", "cordon", "n1"}).code, 0);
   EXPECT_EQ(unikctl({"node", "uncordon", "node/n1"}).code, 0);
   EXPECT_EQ(controller.seen().size(), 2u);
+}
+
+TEST_F(Verbs, ADrainsDeadlineHasOneBoundHoweverFarItIsBeyond) {
+  for (const std::string deadline : {"25h", "9999999999h"}) {
+    const RunResult run = unikctl({"node", "drain", "n1", "--deadline", deadline});
+    EXPECT_EQ(run.code, 2);
+    EXPECT_NE(run.err.find("want a duration of at most 24h, got `" + deadline + "`"), std::string::npos) << run.err;
+  }
+  controller.answer("POST /v1/nodes/n1/drain", 200, codec::to_json(sample_reply()));
+  EXPECT_EQ(unikctl({"node", "drain", "n1", "--deadline", "24h"}).code, 0);
 }
 
 TEST_F(Verbs, SeveralNodesAreCordonedBeforeTheFirstIsDrained) {

@@ -380,6 +380,11 @@ TEST(ManifestFaults, NameThePlaceTheFieldAndTheCure) {
        "a.yaml:3:24: metadata.labels.a: want a value of at most 63 letters, digits, `.`, `_` and `-`, beginning and "
        "ending with a "
        "letter or digit, got the text `b c`"},
+      {"apiVersion: unikctl.dev/v1\nkind: Node\nmetadata: {name: n2, labels: {unikctl.dev/name: n1}}\n",
+       "a.yaml:3:31: metadata.labels.unikctl.dev/name: want another label, since what begins with `unikctl.dev/` a "
+       "node says of itself, got `unikctl.dev/name`"},
+      {"apiVersion: unikctl.dev/v1\nkind: Node\nmetadata: {name: n1}\nspec: {drain: {deadline: 9999999999h}}\n",
+       "a.yaml:4:26: spec.drain.deadline: want a duration from 0s to 24h, got `9999999999h`"},
       {"just text\n", "a.yaml:1:1: want a mapping of fields, got `just text`"},
       {"- a\n", "a.yaml:1:1: want a mapping of fields, got a list"},
   };

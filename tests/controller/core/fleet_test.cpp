@@ -416,6 +416,18 @@ TEST(Rollout, RestartReplacesAllAndRollbackDeclaresAnOlderTemplate) {
   EXPECT_EQ(unknown.error().reason, "template_not_found");
 }
 
+TEST(Rollout, ARollbackToWhatIsDeclaredChangesNothingAndIsNoOperation) {
+  SimulatedFleet fleet(3);
+  ASSERT_TRUE(fleet.apply({web(2, "1")}));
+  fleet.settle();
+  const std::size_t operations = fleet.world().operations.size();
+  const Result<ApplyReply> reply = fleet.steer("web", RolloutVerb::kRollback, fleet.row("web").rollout);
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->objects.front().verb, ApplyVerb::kUnchanged);
+  EXPECT_TRUE(reply->operations.empty());
+  EXPECT_EQ(fleet.world().operations.size(), operations);
+}
+
 TEST(Rollout, CanariesBakeBeforeTheOthersFollow) {
   RolloutPolicy policy;
   policy.strategy = RolloutStrategy::kCanary;

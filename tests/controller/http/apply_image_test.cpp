@@ -137,5 +137,20 @@ TEST_F(ApplyJob, ThatPoliciesRefuseIsNoWayBackAfterARestartEither) {
   EXPECT_EQ(post("/v1/rollouts/web/rollback", ""), "container_image");
 }
 
+TEST_F(ApplyJob, ThatIsBeingDeletedRollsOutNoFurther) {
+  ASSERT_EQ(apply(put_image(), ", restart: {policy: never}"), "applied");
+  settle();
+  ASSERT_NE(post("/v1/destroy", R"({"tenant":"default","names":["web"]})").find("\"destroy\""), std::string::npos);
+  for (const char* const verb : {"pause", "resume", "promote", "abort", "restart", "rollback"})
+    EXPECT_EQ(post("/v1/rollouts/web/" + std::string(verb), ""), "app_deleting") << verb;
+  wire::ClientRequest request;
+  request.endpoint = server_->endpoints().front();
+  request.target = "/v1/rollouts/web";
+  const auto response = wire::fetch(request);
+  ASSERT_TRUE(response && response->ok());
+  EXPECT_NE(response->body.find(R"("phase":"deleting")"), std::string::npos) << response->body;
+  EXPECT_NE(response->body.find("the app is being deleted"), std::string::npos) << response->body;
+}
+
 }  // namespace
 }  // namespace unik::controller

@@ -50,6 +50,12 @@ TEST(Metrics, AnOperationIsCountedWhenItHasEnded) {
   EXPECT_TRUE(says(text, "unikctl_operation_failures_total{kind=\"deploy\",reason=\"no_eligible_node\"} 1")) << text;
 }
 
+TEST(Metrics, RollbacksBeginAtZero) {
+  const std::string text = Metrics().text({});
+  for (const char* const reason : {"boot_time", "crash_loop", "progress_deadline", "restarts"})
+    EXPECT_TRUE(says(text, "unikctl_rollbacks_total{reason=\"" + std::string(reason) + "\"} 0")) << text;
+}
+
 TEST(Metrics, ABootIsMeasuredOnceAndEachRestartAgain) {
   const InstanceId id{Symbol("default"), Symbol("web"), 0, 42, 1};
   InstanceStatus status;
