@@ -440,8 +440,8 @@ class Planner {
            " first";
   }
 
-  // What has ended of an older template is no stand-in, nor is what stops itself. Nobody reaches the new ones of a held blue/green rollout while
-  // an old one has the published ports.
+  // What has ended of an older template is no stand-in, nor is what stops itself. Nobody reaches the new ones of a held
+  // blue/green rollout while an old one has the published ports.
   bool is_replaced(const Slot& slot, const Joined& old) {
     const bool is_unreached = facts_.state.blue_green && is_paused() && !old.of_live && !are_ports_dead();
     if (is_unreached && !slot.outdated.empty()) return true;

@@ -116,7 +116,7 @@ Result<void> generate_store(const std::filesystem::path& home, std::size_t insta
     row.rollout = writer.seq();
     row.state.phase = RolloutPhase::kDone;
     row.state.live = row.rollout;
-    row.history = {{row.rollout, kCreated, 1, TemplateOutcome::kGood, false, ""}};
+    row.history = {{row.rollout, kCreated, 1, TemplateOutcome::kGood, false, false, ""}};
     row.created_at = row.updated_at = kCreated;
     const AppName name = row.app->name();
     // A template and its app share a record, whose sequence names the rollout.
