@@ -83,20 +83,32 @@ std::string destroy_command(const AppName& app) {
   return app.tenant == Symbol(kDefaultTenant) ? command : command + " --tenant " + app.tenant.str();
 }
 
+bool has_what_ended(const World& world, Symbol node) {
+  bool any = false;
+  for_each_on_node(world, node, [&](const InstanceId&, const InstanceRow& row) {
+    any |= row.goal == InstanceGoal::kRun && has_ended(*row.status);
+  });
+  return any;
+}
+
+std::string what_ended(const World& world, Symbol node, const DeleteRequest& request) {
+  std::optional<AppName> ended;
+  for_each_on_node(world, node, [&](const InstanceId& id, const InstanceRow& row) {
+    if (!ended && !takes_room(row) && is_told(request, id.tenant)) ended = id.app_name();
+  });
+  if (!ended) return "what has ended there goes with its app, which is another tenant's";
+  return "what has ended there goes with its app (`" + destroy_command(*ended) + "`)";
+}
+
 // What has ended is not moved by a drain: it would do its work a second time.
 std::string how_to_empty(const World& world, Symbol node, const DeleteRequest& request) {
-  std::optional<AppName> ended;
   bool all_ended = true;
-  for_each_on_node(world, node, [&](const InstanceId& id, const InstanceRow& row) {
-    if (takes_room(row)) all_ended = false;
-    if (!ended && is_told(request, id.tenant)) ended = id.app_name();
-  });
+  for_each_on_node(world, node, [&](const InstanceId&, const InstanceRow& row) { all_ended &= !takes_room(row); });
   if (!all_ended && is_silent(world, node))
     return "it is silent, and can be deleted when it is lost, after " + format_duration(kLostLimit) +
            " of silence at the earliest";
   if (!all_ended) return "drain it first (`unikctl node drain " + node.str() + "`)";
-  if (!ended) return "what has ended there goes with its app, which is another tenant's";
-  return "what has ended there goes with its app (`" + destroy_command(*ended) + "`)";
+  return what_ended(world, node, request);
 }
 
 std::string strict_one(const InstanceId& id, const DeleteRequest& request) {
@@ -111,6 +123,11 @@ void take_instances_off(Draft& draft, Symbol node) {
   for_each_on_node(draft.world(), node,
                    [&](const InstanceId& id, const InstanceRow& row) { instances.emplace_back(id, row); });
   for (auto& [id, row] : instances) {
+    // Nothing is planned of it.
+    if (const AppRow* const app = draft.world().apps.find(id.app_name()); app != nullptr && is_frozen(*app)) {
+      draft.change(RemoveInstance{id, "its node has been deleted"});
+      continue;
+    }
     const bool stopped = std::exchange(row.goal, InstanceGoal::kStop) == InstanceGoal::kStop;
     row.goal_revision = draft.world().revision;
     row.node = {};
@@ -126,6 +143,10 @@ Result<ApplyReply> delete_nodes(Draft& draft, const DeleteRequest& request) {
     if (const NodeLoad* const load = draft.world().loads.find(Symbol(name)); load->instances > 0 && !lost)
       return conflict("node_in_use", "node `" + name + "` has " + counted(load->instances, "instance") + ": " +
                                          how_to_empty(draft.world(), Symbol(name), request));
+    // It would come again, and do its work twice.
+    if (lost && has_what_ended(draft.world(), Symbol(name)))
+      return conflict("node_in_use",
+                      "node `" + name + "` is lost, but " + what_ended(draft.world(), Symbol(name), request));
     // Of a lost node nobody will ever say that its instances are gone, and a strict one may still have its lease.
     if (const std::optional<InstanceId> strict = strict_instance_on(draft.world(), Symbol(name)))
       return conflict("node_in_use", "node `" + name + "` may still run " + strict_one(*strict, request));

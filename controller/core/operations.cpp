@@ -5,10 +5,12 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "api/check.hpp"
 #include "controller/core/diff.hpp"
+#include "controller/core/place.hpp"
 #include "controller/core/relocate.hpp"
 #include "controller/core/rollout_facts.hpp"
 #include "controller/core/steer.hpp"
@@ -23,9 +25,10 @@ struct Progress {
   std::uint32_t ended = 0;    // well
   std::uint32_t attempts = 0;
   bool old_ones_left = false;
-  bool has_empty_slots = false;             // slots in which nothing is, nor waits
-  bool moving = false;                      // something is expected to happen by itself
-  std::optional<Error> block;               // why nothing happens for the first of those for which nothing does
+  bool has_empty_slots = false;  // slots in which nothing is, nor waits
+  bool moving = false;           // something is expected to happen by itself
+  std::optional<Error> block;    // why nothing happens for the first of those for which nothing does
+  InstanceId blocked;
   const InstanceStatus* trouble = nullptr;  // of the first current instance that cannot come to serve
   InstanceId troubled;
   const InstanceStatus* waiting = nullptr;  // of the first current instance that has not arrived
@@ -72,7 +75,7 @@ Progress progress_of(const World& world, const AppName& name, const AppRow& app)
       return;
     }
     if (lost) {
-      if (!progress.block) progress.block = block_of(world, id, row);
+      if (!progress.block) progress.block = block_of(world, id, row), progress.blocked = id;
       return;
     }
     if (!row.node.empty()) progress.attempts = std::max(progress.attempts, status.restarts + id.attempt);
@@ -90,7 +93,7 @@ Progress progress_of(const World& world, const AppName& name, const AppRow& app)
     if (progress.waiting == nullptr) progress.waiting = &status;
     std::optional<Error> block = block_of(world, id, row);
     if (!block) progress.moving = true;
-    if (block && !progress.block) progress.block = std::move(block);
+    if (block && !progress.block) progress.block = std::move(block), progress.blocked = id;
   });
   progress.has_empty_slots = filled.size() < progress.desired;
   return progress;
@@ -135,7 +138,15 @@ std::optional<std::string> awaited_hand(const World& world, const AppName& name,
   return "its canaries wait for `unikctl rollout promote " + name.app.str() + "`";
 }
 
-void follow_deploy(const World& world, bool turn, Operation& operation) {
+// Whether what waits for a place would find one now: without a turn nobody has looked.
+bool has_place(const World& world, const App& app, const InstanceId& id, Time now) {
+  const InstanceRow& row = *world.instances.find(id);
+  const Shared<BootSpec>* const boot = world.templates.find({id.app_name(), id.rollout});
+  return row.node.empty() && boot != nullptr &&
+         std::holds_alternative<Symbol>(Placer(world, app, **boot, now).next(id.slot));
+}
+
+void follow_deploy(const World& world, bool turn, Time now, Operation& operation) {
   const AppRow* const app = world.apps.find(operation.target);
   if (app == nullptr || app->app->metadata.uid != operation.uid || app->deleting)
     return fail(operation, conflict("destroyed", "the app was destroyed before the deploy was done"));
@@ -144,10 +155,12 @@ void follow_deploy(const World& world, bool turn, Operation& operation) {
     return fail(operation, conflict("superseded", "generation " + std::to_string(generation) + " has replaced it"));
   if (app->frozen_generation == generation) return fail(operation, internal("frozen", app->frozen_message));
 
-  // With more replicas the generation is another, and what failed is still paused.
-  const bool has_failed =
-      app->state.phase == RolloutPhase::kFailed || (app->state.phase == RolloutPhase::kPaused && !app->state.held);
-  const bool given_up = has_failed || !runs_what_is_declared(world, *app) || app->state.failed_generation == generation;
+  // With more replicas the generation is another, and nothing comes of what failed all the same.
+  const RolloutState& state = app->state;
+  const bool is_over = (state.phase == RolloutPhase::kPaused && !state.held) ||
+                       (state.phase == RolloutPhase::kFailed && state.live != 0 && !is_job(*app->app));
+  const bool has_failed = (is_over && app->app->spec.replicas > 0) || state.failed_generation == generation;
+  const bool given_up = has_failed || !runs_what_is_declared(world, *app);
   if (given_up && !app->state.reason.empty())
     return fail(operation, unavailable(app->state.reason, app->state.message));
 
@@ -168,13 +181,13 @@ void follow_deploy(const World& world, bool turn, Operation& operation) {
   const bool needs_turn = !turn && progress.has_empty_slots;
   if (const auto hand = awaited_hand(world, operation.target, *app); hand && progress.old_ones_left && !needs_turn)
     return wait_for(operation, unavailable("awaits_hand", *hand), message + ", " + *hand);
-  if (!turn) return wait_for_turn(world, operation);
+  const bool blocked = progress.block && !progress.moving;
+  // One that could do nothing with a turn asks for none.
+  const auto asks = [&] { return !blocked || !operation.error || has_place(world, *app->app, progress.blocked, now); };
+  if (!turn && asks()) return wait_for_turn(world, operation);
   if (operation.attempts > 1) message += ", attempt " + std::to_string(operation.attempts);
-  if (progress.waiting != nullptr)
-    message += ", " + describe(progress.waiter, *progress.waiting);
-  else if (progress.block)
-    message += ", " + progress.block->message;
-  if (progress.block && !progress.moving) return wait_for(operation, *progress.block, std::move(message));
+  if (blocked) return wait_for(operation, *progress.block, message + ", " + progress.block->message);
+  if (progress.waiting != nullptr) message += ", " + describe(progress.waiter, *progress.waiting);
   work_on(operation, std::move(message));
 }
 
@@ -199,9 +212,10 @@ void follow_destroy(const World& world, const OperationKey& key, bool turn, Oper
     operation.state = OperationState::kSucceeded;
     return;
   }
-  if (!turn) return wait_for_turn(world, operation);
+  const bool blocked = !silent.empty() && !moving;
+  if (!turn && !(blocked && operation.error)) return wait_for_turn(world, operation);
   std::string message = counted(left, "instance") + (left == 1 ? " is" : " are") + " stopping";
-  if (silent.empty() || moving) return work_on(operation, std::move(message));
+  if (!blocked) return work_on(operation, std::move(message));
   wait_for(operation, unavailable("node_silent", message + " on node " + silent.str() + ", which is silent"), message);
 }
 
@@ -231,6 +245,11 @@ void add_next_in_turn(const World& world, Dirty& dirty) {
     dirty.apps.insert(it->second);
 }
 
+void add_blocked(const World& world, Dirty& dirty) {
+  if (world.history_lost || !std::exchange(dirty.turns, false)) return;
+  for (const auto& [key, app] : world.blocked_operations) dirty.apps.insert(app);
+}
+
 void follow_operations(Draft& draft, const AppName& app, bool turn) {
   std::vector<OperationKey> keys;
   const auto& active = draft.world().active_operations;
@@ -241,7 +260,7 @@ void follow_operations(Draft& draft, const AppName& app, bool turn) {
     Operation after = before;
     switch (after.kind) {
       case OperationKind::kDeploy:
-        follow_deploy(draft.world(), turn, after);
+        follow_deploy(draft.world(), turn, draft.now().boot, after);
         break;
       case OperationKind::kDestroy:
         follow_destroy(draft.world(), key, turn, after);

@@ -21,4 +21,8 @@ void follow_operations(Draft& draft, const AppName& app, bool turn);
 // Names the apps of those operations, the oldest first, for which there is a turn.
 void add_next_in_turn(const World& world, Dirty& dirty);
 
+// Adds the apps whose operations wait for something else than a turn, when turns have run out or come free: what of
+// them may begin hangs on it.
+void add_blocked(const World& world, Dirty& dirty);
+
 }  // namespace unik::controller

@@ -266,6 +266,7 @@ void reconcile(Draft& draft, Dirty dirty, std::size_t max_changes) {
     while (!dirty.apps.empty() && !is_full()) plan_app(draft, dirty.apps.extract(dirty.apps.begin()).value());
     merge(dirty, take_touched(draft));
     if (!is_full()) add_next_in_turn(draft.world(), dirty);
+    if (!is_full() && dirty.apps.empty() && dirty.nodes.empty()) add_blocked(draft.world(), dirty);
   }
   if (dirty.empty()) return;
   // Whatever is left is planned in the next turn: at once behind a full record, which is no mistake.

@@ -254,8 +254,9 @@ class Planner {
   }
 
   bool create_or_wait(std::uint32_t index, const Slot& slot) {
-    if (is_paused() && facts_.follows_job && !slot.reached) {
-      steps_.holds.emplace_back(slot.missing->id, kPaused);
+    if (facts_.follows_job && !slot.reached &&
+        (is_paused() || (anything_old_ && slot.outdated.empty() && is_held_back(index, slot)))) {
+      steps_.holds.emplace_back(slot.missing->id, is_paused() ? kPaused : what_canaries_wait_for());
       return false;
     }
     const bool lacks = lacks_its_like(index, slot);

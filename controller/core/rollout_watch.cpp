@@ -87,7 +87,7 @@ bool is_way_back(const World& world, const AppRow& row, const BootSpec& boot) {
     return other != nullptr && same_but_for_restarts(**other, boot);
   };
   return !runs(row.rollout) && std::ranges::any_of(row.history, [&](const TemplateNote& note) {
-    return note.outcome == TemplateOutcome::kGood && !note.job && runs(note.rollout);
+    return note.outcome == TemplateOutcome::kGood && (!note.job || is_job(*row.app)) && runs(note.rollout);
   });
 }
 

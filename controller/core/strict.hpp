@@ -28,8 +28,8 @@ struct HeldSlots {
 };
 HeldSlots slots_held_by_strays(const World& world, const AppName& app, bool next_is_strict, Time now);
 
-// What keeps a slot from an instance that is in quarantine on `node`; none where nothing does. One of the two is
-// strict, or may be.
+// What keeps a slot from an instance that is in quarantine on `node`; none where nothing does. The instance is strict,
+// or may be since its template is lost, or the other one is known to be.
 std::optional<InstanceId> contender(const World& world, Symbol node, const InstanceId& id);
 
 // Ends the wait for the leases of a lost history, when they are over; asks to be woken then. True: they are now. What

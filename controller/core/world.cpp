@@ -219,7 +219,7 @@ class Fold {
     count(world_, change.key, *change.operation);
     // One that ends without ever having had its turn leaves its app to be planned.
     if (change.operation->kind != OperationKind::kBuild) touch_app(change.operation->target);
-    if (has_free_turn(world_) != was_free) touch_blocked_apps();
+    if (dirty_ != nullptr) dirty_->turns ^= has_free_turn(world_) != was_free;
   }
 
   void operator()(const RemoveOperation& change) {
@@ -246,11 +246,6 @@ class Fold {
     for (auto it = world_.apps.lower_bound({tenant, Symbol()}); it != world_.apps.end() && it->first.tenant == tenant;
          ++it)
       touch_app(it->first);
-  }
-  // Those whose operations are in no queue have a turn for as long as any is free.
-  void touch_blocked_apps() {
-    if (dirty_ == nullptr) return;
-    for (const auto& [key, app] : world_.blocked_operations) touch_app(app);
   }
   void touch_node(Symbol node) {
     if (dirty_ != nullptr) dirty_->nodes.insert(node);
@@ -374,6 +369,7 @@ void merge(Dirty& into, Dirty from) {
   into.nodes.merge(from.nodes);
   into.capacity |= from.capacity;
   into.everything |= from.everything;
+  into.turns ^= from.turns;
 }
 
 void derive_usage(World& world) {

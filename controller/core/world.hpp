@@ -23,8 +23,9 @@ struct Dirty {
   std::set<Symbol> nodes;
   bool capacity = false;    // a node has more room than before: what waits for a place is tried again
   bool everything = false;  // the resync
+  bool turns = false;       // whether any turn of operations is free is otherwise than when it was last looked at
 
-  bool empty() const { return apps.empty() && nodes.empty() && !capacity && !everything; }
+  bool empty() const { return apps.empty() && nodes.empty() && !capacity && !everything && !turns; }
 };
 void merge(Dirty& into, Dirty from);
 

@@ -29,6 +29,7 @@ image_of() { app_field "$1" '(.spec.image // .items[0].spec.image) | split("@")[
 
 step "a project in C is built on the controller's host, and serves"
 cp -r "$root/examples/hello" "$work/hello"
+rm -rf "$work/hello/.unikctl" "$work/hello/hello" # of a build by hand
 expect_code 0 unikctl deploy "$work/hello" --remote-build -p "$port:8080" --wait
 said "cc -O2 -static"
 said "built hello@sha256:"

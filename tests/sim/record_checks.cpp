@@ -324,7 +324,10 @@ void RecordChecks::check_brake(const Record& record, std::optional<Time> begun) 
                     "brake: " + name + " is given up right after another");
     last_lost_ = begun;
     std::size_t known = 0, silent = 0;
-    for (const std::optional<Time>& arrived : cluster_.arrived) {
+    for (std::size_t i = 0; i < cluster_.arrived.size(); ++i) {
+      // Of a node that is deleted nothing is counted before its agent has registered it again.
+      if (!before_.nodes.contains(Symbol(cluster_.nodes[i]->name()))) continue;
+      const std::optional<Time>& arrived = cluster_.arrived[i];
       known += arrived.has_value();
       silent += arrived && *begun >= *arrived + kLostLimit + kSlack;
     }

@@ -138,6 +138,34 @@ TEST(Operations, OneThatWaitsForRoomKeepsNobodyFromWorking) {
   EXPECT_EQ(state_of(planned, first), "succeeded");
 }
 
+TEST(Operations, ThoseThatAreBlockedStayAsTheyAreWhileTurnsComeAndGo) {
+  PlannedWorld planned;
+  planned.world().max_operations = 1;
+  planned.add_node("n1", mebibytes(1024));
+  std::vector<Operation> blocked;
+  for (int i = 0; i < 20; ++i) {
+    App large = PlannedWorld::app("large-" + std::to_string(i));
+    large.spec.boot.resources.memory = mebibytes(2048);
+    blocked.push_back(planned.deploy(large));
+  }
+  const auto told = [&] {
+    std::vector<Operation> all;
+    for (const Operation& one : blocked) all.push_back(planned.operation(one));
+    return all;
+  };
+  const std::vector<Operation> before = told();
+  ASSERT_EQ(before.back().error->reason, "no_eligible_node");
+  planned.pass(seconds(1));
+  const Operation small = planned.deploy(PlannedWorld::app("small"));
+  const Operation next = planned.deploy(PlannedWorld::app("next"));
+  EXPECT_EQ(state_of(planned, small), "running");
+  EXPECT_EQ(told(), before);
+  planned.report_node("n1");
+  EXPECT_EQ(state_of(planned, small), "succeeded");
+  EXPECT_EQ(state_of(planned, next), "running") << "nobody is before it";
+  EXPECT_EQ(told(), before);
+}
+
 TEST(Operations, OneOnASilentNodeGivesItsTurnAwayAndComesBack) {
   PlannedWorld planned;
   planned.world().max_operations = 1;
