@@ -98,6 +98,14 @@ class Applier {
       const bool unproved = !next.history.empty() && next.history.back().outcome == TemplateOutcome::kPending;
       if (before != nullptr && before->spec.replicas == 0 && unproved)
         next.state.phase = next.state.held ? RolloutPhase::kPaused : RolloutPhase::kProgressing;
+      // Nothing keeps its instances from coming all the same, so that it is judged anew.
+      const bool goes_on = next.state.phase == RolloutPhase::kFailed && (next.state.live == 0 || is_job(app));
+      if (before != nullptr && goes_on && app.spec.replicas > 0) {
+        next.state.phase = next.state.held ? RolloutPhase::kPaused : RolloutPhase::kProgressing;
+        next.state.reason.clear();
+        next.state.message.clear();
+        draft_.clocks().rollouts.erase(name);
+      }
       if (before == nullptr || before->spec.boot != app.spec.boot)
         begin_rollout(next, draft_, app.spec.boot, false, request_.why);
       else if (!next.history.empty() && runs_what_is_declared(draft_.world(), *row))

@@ -25,10 +25,9 @@ struct Progress {
   std::uint32_t ended = 0;    // well
   std::uint32_t attempts = 0;
   bool old_ones_left = false;
-  bool has_empty_slots = false;  // slots in which nothing is, nor waits
-  bool moving = false;           // something is expected to happen by itself
-  std::optional<Error> block;    // why nothing happens for the first of those for which nothing does
-  InstanceId blocked;
+  bool has_empty_slots = false;             // slots in which nothing is, nor waits
+  bool moving = false;                      // something is expected to happen by itself
+  std::optional<Error> block;               // why nothing happens for the first of those for which nothing does
   const InstanceStatus* trouble = nullptr;  // of the first current instance that cannot come to serve
   InstanceId troubled;
   const InstanceStatus* waiting = nullptr;  // of the first current instance that has not arrived
@@ -75,7 +74,7 @@ Progress progress_of(const World& world, const AppName& name, const AppRow& app)
       return;
     }
     if (lost) {
-      if (!progress.block) progress.block = block_of(world, id, row), progress.blocked = id;
+      if (!progress.block) progress.block = block_of(world, id, row);
       return;
     }
     if (!row.node.empty()) progress.attempts = std::max(progress.attempts, status.restarts + id.attempt);
@@ -93,7 +92,7 @@ Progress progress_of(const World& world, const AppName& name, const AppRow& app)
     if (progress.waiting == nullptr) progress.waiting = &status;
     std::optional<Error> block = block_of(world, id, row);
     if (!block) progress.moving = true;
-    if (block && !progress.block) progress.block = std::move(block), progress.blocked = id;
+    if (block && !progress.block) progress.block = std::move(block);
   });
   progress.has_empty_slots = filled.size() < progress.desired;
   return progress;
@@ -138,12 +137,29 @@ std::optional<std::string> awaited_hand(const World& world, const AppName& name,
   return "its canaries wait for `unikctl rollout promote " + name.app.str() + "`";
 }
 
-// Whether what waits for a place would find one now: without a turn nobody has looked.
-bool has_place(const World& world, const App& app, const InstanceId& id, Time now) {
-  const InstanceRow& row = *world.instances.find(id);
-  const Shared<BootSpec>* const boot = world.templates.find({id.app_name(), id.rollout});
-  return row.node.empty() && boot != nullptr &&
-         std::holds_alternative<Symbol>(Placer(world, app, **boot, now).next(id.slot));
+// Whether any that waits for a place would find one now: without a turn nobody has looked. What is strict has the room
+// of what is before it in its slot, too.
+bool has_place(const World& world, const AppName& name, const AppRow& app, Time now) {
+  const Shared<BootSpec>* const boot = world.templates.find({name, app.rollout});
+  if (boot == nullptr) return false;
+  std::vector<InstanceId> waiting, before;
+  for_each_instance(world, name, [&](const InstanceId& id, const InstanceRow& row) {
+    if (!row.node.empty()) {
+      before.push_back(id);
+    } else if (row.goal == InstanceGoal::kRun && id.rollout == app.rollout) {
+      waiting.push_back(id);
+    }
+  });
+  const auto fits = [&](const World& there, const InstanceId& id) {
+    return std::holds_alternative<Symbol>(Placer(there, *app.app, **boot, now).next(id.slot));
+  };
+  return std::ranges::any_of(waiting, [&](const InstanceId& id) {
+    if ((*boot)->singleton != Singleton::kStrict) return fits(world, id);
+    World without = world;
+    for (const InstanceId& old : before)
+      if (old.slot == id.slot) apply(without, RemoveInstance{old});
+    return fits(without, id);
+  });
 }
 
 void follow_deploy(const World& world, bool turn, Time now, Operation& operation) {
@@ -160,7 +176,8 @@ void follow_deploy(const World& world, bool turn, Time now, Operation& operation
   const bool is_over = (state.phase == RolloutPhase::kPaused && !state.held) ||
                        (state.phase == RolloutPhase::kFailed && state.live != 0 && !is_job(*app->app));
   const bool has_failed = (is_over && app->app->spec.replicas > 0) || state.failed_generation == generation;
-  const bool given_up = has_failed || !runs_what_is_declared(world, *app);
+  const bool runs_another = app->app->spec.replicas > 0 && !runs_what_is_declared(world, *app);
+  const bool given_up = has_failed || runs_another;
   if (given_up && !app->state.reason.empty())
     return fail(operation, unavailable(app->state.reason, app->state.message));
 
@@ -183,8 +200,8 @@ void follow_deploy(const World& world, bool turn, Time now, Operation& operation
     return wait_for(operation, unavailable("awaits_hand", *hand), message + ", " + *hand);
   const bool blocked = progress.block && !progress.moving;
   // One that could do nothing with a turn asks for none.
-  const auto asks = [&] { return !blocked || !operation.error || has_place(world, *app->app, progress.blocked, now); };
-  if (!turn && asks()) return wait_for_turn(world, operation);
+  const bool was_blocked = blocked && operation.error && operation.error->reason == progress.block->reason;
+  if (!turn && (!was_blocked || has_place(world, operation.target, *app, now))) return wait_for_turn(world, operation);
   if (operation.attempts > 1) message += ", attempt " + std::to_string(operation.attempts);
   if (blocked) return wait_for(operation, *progress.block, message + ", " + progress.block->message);
   if (progress.waiting != nullptr) message += ", " + describe(progress.waiter, *progress.waiting);
@@ -246,7 +263,7 @@ void add_next_in_turn(const World& world, Dirty& dirty) {
 }
 
 void add_blocked(const World& world, Dirty& dirty) {
-  if (world.history_lost || !std::exchange(dirty.turns, false)) return;
+  if (!std::exchange(dirty.turns, false) || world.history_lost) return;
   for (const auto& [key, app] : world.blocked_operations) dirty.apps.insert(app);
 }
 

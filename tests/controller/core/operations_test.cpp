@@ -166,6 +166,107 @@ TEST(Operations, ThoseThatAreBlockedStayAsTheyAreWhileTurnsComeAndGo) {
   EXPECT_EQ(told(), before);
 }
 
+TEST(Operations, TurnsThatComeFreeWhileTheHistoryIsLostAreNoWork) {
+  PlannedWorld planned;
+  planned.world().history_lost = true;
+  Draft draft(planned.world(), planned.now());
+  Dirty turns;
+  turns.turns = true;
+  reconcile(draft, std::move(turns));
+  EXPECT_TRUE(draft.touched().empty()) << "the loop would plan again at once, for ever";
+}
+
+// The first of two is on a silent node; room comes for the second.
+TEST(Operations, OneThatIsBlockedTwiceAsksForATurnWhenThereIsRoom) {
+  PlannedWorld planned;
+  planned.world().max_operations = 1;
+  planned.add_node("n1", mebibytes(1100));
+  App pair = PlannedWorld::app("pair", 2);
+  pair.spec.boot.resources.memory = mebibytes(900);
+  const Operation old = planned.deploy(pair);
+  planned.pass(seconds(45));
+  planned.plan();
+  ASSERT_EQ(planned.operation(old).error->reason, "node_silent");
+  planned.add_node("n2", mebibytes(300));
+  App small = PlannedWorld::app("small");
+  small.spec.boot.resources.memory = mebibytes(40);
+  const Operation younger = planned.deploy(small);
+  planned.add_node("n3", mebibytes(1500));
+  EXPECT_FALSE(planned.operation(old).error.has_value());
+  planned.report_node("n2");
+  EXPECT_EQ(state_of(planned, younger), "succeeded");
+  std::size_t placed = 0;
+  for (const InstanceId& id : planned.instances("pair")) placed += planned.row(id).node.empty() ? 0 : 1;
+  EXPECT_EQ(placed, 2U);
+}
+
+// The room that a strict singleton leaves is its successor's.
+TEST(Operations, AStrictOneAsksForATurnWhenTheRoomOfTheOldOneIsEnough) {
+  PlannedWorld planned;
+  planned.world().max_operations = 1;
+  planned.add_node("n1", mebibytes(1500));
+  App web = PlannedWorld::app("web");
+  web.spec.boot.resources.memory = mebibytes(500);
+  web.spec.boot.singleton = Singleton::kStrict;
+  planned.deploy(web);
+  planned.report_all();
+  App job = PlannedWorld::app("job");
+  job.spec.boot.resources.memory = mebibytes(700);
+  job.spec.run.health.reset();
+  job.spec.run.restart.policy = RestartPolicy::kNever;
+  planned.deploy(job);
+  planned.report_all();
+  web.spec.boot.resources.memory = mebibytes(1200);
+  const Operation update = planned.deploy(web);
+  ASSERT_EQ(planned.operation(update).error->reason, "no_eligible_node");
+  planned.add_node("n2", mebibytes(300));
+  App small = PlannedWorld::app("small");
+  small.spec.boot.resources.memory = mebibytes(40);
+  planned.deploy(small);
+  std::vector<ObservedInstance> seen;
+  for_each_on_node(planned.world(), Symbol("n1"), [&](const InstanceId& id, const InstanceRow& row) {
+    InstanceStatus status = *row.status;
+    if (id.app == Symbol("job")) {
+      status.phase = Phase::kExited;
+      status.last_exit = Exit{ExitKind::kExited, 0};
+    }
+    if (id.app != Symbol("small")) seen.push_back({id, status});
+  });
+  planned.report("n1", std::move(seen));
+  EXPECT_FALSE(planned.operation(update).error.has_value()) << planned.operation(update).error->message;
+}
+
+// Its template failed before anything had served: more replicas of it are tried, and judged again.
+TEST(Operations, MoreReplicasOfAFirstTemplateThatFailedAreJudgedAgain) {
+  PlannedWorld planned;
+  planned.world().max_operations = 1;
+  planned.add_node("n1");
+  App web = PlannedWorld::app("web");
+  web.spec.rollout.emplace().progress_deadline = seconds(60);
+  const auto pass_without_answer = [&] {
+    for (int i = 0; i < 20; ++i) {
+      std::vector<ObservedInstance> seen;
+      InstanceStatus mute;
+      mute.phase = Phase::kRunning;
+      mute.health = Health::kStarting;
+      for (const InstanceId& id : planned.instances("web")) seen.push_back({id, mute});
+      planned.report("n1", std::move(seen));
+      planned.pass(seconds(10));
+      planned.plan();
+    }
+  };
+  const Operation first = planned.deploy(web);
+  pass_without_answer();
+  ASSERT_EQ(planned.operation(first).error->reason, "progress_deadline");
+  web.spec.replicas = 2;
+  const Operation second = planned.deploy(web);
+  EXPECT_EQ(state_of(planned, second), "running");
+  pass_without_answer();
+  ASSERT_EQ(state_of(planned, second), "failed");
+  EXPECT_NE(planned.operation(second).message.find("0 of 2 serve"), std::string::npos)
+      << planned.operation(second).message;
+}
+
 TEST(Operations, OneOnASilentNodeGivesItsTurnAwayAndComesBack) {
   PlannedWorld planned;
   planned.world().max_operations = 1;
