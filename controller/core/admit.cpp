@@ -96,12 +96,12 @@ class Applier {
       next.app = app;
       if (row != nullptr && row->deleting) stop_all(name);
       const bool unproved = !next.history.empty() && next.history.back().outcome == TemplateOutcome::kPending;
-      if (before != nullptr && before->spec.replicas == 0 && unproved)
-        next.state.phase = next.state.held ? RolloutPhase::kPaused : RolloutPhase::kProgressing;
+      const bool begins = before != nullptr && before->spec.replicas == 0 && unproved;
       // Nothing keeps its instances from coming all the same, so that it is judged anew.
-      const bool goes_on = next.state.phase == RolloutPhase::kFailed && (next.state.live == 0 || is_job(app));
-      if (before != nullptr && goes_on && app.spec.replicas > 0) {
-        next.state.phase = next.state.held ? RolloutPhase::kPaused : RolloutPhase::kProgressing;
+      const bool goes_on = before != nullptr && app.spec.replicas > 0 && next.state.phase == RolloutPhase::kFailed &&
+                           (next.state.live == 0 || is_job(app));
+      if (begins || goes_on) next.state.phase = next.state.held ? RolloutPhase::kPaused : RolloutPhase::kProgressing;
+      if (goes_on) {
         next.state.reason.clear();
         next.state.message.clear();
         draft_.clocks().rollouts.erase(name);

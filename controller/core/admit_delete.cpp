@@ -83,19 +83,26 @@ std::string destroy_command(const AppName& app) {
   return app.tenant == Symbol(kDefaultTenant) ? command : command + " --tenant " + app.tenant.str();
 }
 
-bool has_what_ended(const World& world, Symbol node) {
-  bool any = false;
-  for_each_on_node(world, node, [&](const InstanceId&, const InstanceRow& row) {
-    any |= row.goal == InstanceGoal::kRun && has_ended(*row.status);
-  });
-  return any;
+// Of a lost node's instances one that would come again elsewhere, and do its work twice.
+bool would_work_twice(const InstanceRow& row) {
+  return row.goal == InstanceGoal::kRun && has_ended(*row.status);
 }
 
-std::string what_ended(const World& world, Symbol node, const DeleteRequest& request) {
+bool needs_no_room(const InstanceRow& row) {
+  return !takes_room(row);
+}
+
+// How those of which `is_meant` holds go; none where there are none.
+std::optional<std::string> what_ended(const World& world, Symbol node, const DeleteRequest& request,
+                                      bool (*is_meant)(const InstanceRow&)) {
+  bool any = false;
   std::optional<AppName> ended;
   for_each_on_node(world, node, [&](const InstanceId& id, const InstanceRow& row) {
-    if (!ended && !takes_room(row) && is_told(request, id.tenant)) ended = id.app_name();
+    if (!is_meant(row)) return;
+    any = true;
+    if (!ended && is_told(request, id.tenant)) ended = id.app_name();
   });
+  if (!any) return std::nullopt;
   if (!ended) return "what has ended there goes with its app, which is another tenant's";
   return "what has ended there goes with its app (`" + destroy_command(*ended) + "`)";
 }
@@ -108,7 +115,7 @@ std::string how_to_empty(const World& world, Symbol node, const DeleteRequest& r
     return "it is silent, and can be deleted when it is lost, after " + format_duration(kLostLimit) +
            " of silence at the earliest";
   if (!all_ended) return "drain it first (`unikctl node drain " + node.str() + "`)";
-  return what_ended(world, node, request);
+  return what_ended(world, node, request, needs_no_room).value_or("");
 }
 
 std::string strict_one(const InstanceId& id, const DeleteRequest& request) {
@@ -143,10 +150,8 @@ Result<ApplyReply> delete_nodes(Draft& draft, const DeleteRequest& request) {
     if (const NodeLoad* const load = draft.world().loads.find(Symbol(name)); load->instances > 0 && !lost)
       return conflict("node_in_use", "node `" + name + "` has " + counted(load->instances, "instance") + ": " +
                                          how_to_empty(draft.world(), Symbol(name), request));
-    // It would come again, and do its work twice.
-    if (lost && has_what_ended(draft.world(), Symbol(name)))
-      return conflict("node_in_use",
-                      "node `" + name + "` is lost, but " + what_ended(draft.world(), Symbol(name), request));
+    if (const auto ended = what_ended(draft.world(), Symbol(name), request, would_work_twice); lost && ended)
+      return conflict("node_in_use", "node `" + name + "` is lost, but " + *ended);
     // Of a lost node nobody will ever say that its instances are gone, and a strict one may still have its lease.
     if (const std::optional<InstanceId> strict = strict_instance_on(draft.world(), Symbol(name)))
       return conflict("node_in_use", "node `" + name + "` may still run " + strict_one(*strict, request));

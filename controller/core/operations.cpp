@@ -252,7 +252,7 @@ bool has_turn(const World& world, const AppName& app) {
     if ((*world.operations.find(it->first.key))->state == OperationState::kRunning) return true;
     any = true;
   }
-  return !any || world.operations_at_work < world.max_operations;
+  return !any || has_free_turn(world);
 }
 
 void add_next_in_turn(const World& world, Dirty& dirty) {

@@ -27,10 +27,6 @@ bool is_blocked(const Operation& operation) {
   return operation.state == OperationState::kPending && operation.error;
 }
 
-bool has_free_turn(const World& world) {
-  return world.operations_at_work < world.max_operations;
-}
-
 // Enters an operation into the indexes, and takes it out of them again. Builds have a queue of their own.
 void count(World& world, const OperationKey& key, const Operation& operation) {
   if (operation.kind == OperationKind::kBuild) {
@@ -532,6 +528,10 @@ TenantUsage held_share(const World& world, const AppName& app, std::uint32_t slo
 TenantTotals totals_of(const World& world, Symbol tenant) {
   const TenantTotals* const totals = world.usage.find(tenant);
   return totals == nullptr ? TenantTotals{} : *totals;
+}
+
+bool has_free_turn(const World& world) {
+  return world.operations_at_work < world.max_operations;
 }
 
 bool takes_room(const InstanceRow& row) {

@@ -208,6 +208,9 @@ TenantUsage held_share(const World& world, const AppName& app, std::uint32_t slo
 // Of nothing, when it has none.
 TenantTotals totals_of(const World& world, Symbol tenant);
 
+// Whether one more operation may be at work.
+bool has_free_turn(const World& world);
+
 // Whether its node must keep CPU and memory for it: not for what has ended and is never started again under its id.
 bool takes_room(const InstanceRow& row);
 
